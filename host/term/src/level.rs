@@ -1,0 +1,85 @@
+//! The levels a terminal is on: bastion menu, login shell, pod shell, REPL.
+
+use serde::Serialize;
+
+use crate::decode::Encoding;
+
+/// What reads the terminal at a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelKind {
+    Menu,
+    Shell,
+    PodShell,
+    ElevatedShell,
+    Repl,
+    NetworkCli,
+    Multiplexer,
+    Unknown,
+}
+
+impl LevelKind {
+    /// A shell takes marks and shell lines; anything else does not.
+    pub fn is_shell(self) -> bool {
+        matches!(self, Self::Shell | Self::PodShell | Self::ElevatedShell)
+    }
+}
+
+/// The shell's family, found by the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShellKind {
+    Bash,
+    Zsh,
+    Fish,
+    /// dash, busybox ash, mksh and other POSIX shells.
+    Posix,
+    Unknown,
+}
+
+/// How the host tells this level's prompt and a command's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Integration {
+    /// Marks in the prompt.
+    Marks,
+    /// Each command is wrapped; the prompt itself is not recognisable.
+    Sentinel,
+    /// Neither: a menu, or a shell that was not armed.
+    None,
+}
+
+/// One level of the stack, outermost first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Level {
+    pub kind: LevelKind,
+    /// Shown in the breadcrumb.
+    pub label: String,
+    pub shell: ShellKind,
+    pub integration: Integration,
+    /// Marks of this level carry it; another level's marks cannot be taken for this one's.
+    #[serde(skip)]
+    pub nonce: String,
+    /// Known after the first mark.
+    #[serde(skip)]
+    pub pid: Option<String>,
+    #[serde(skip)]
+    pub last_counter: u64,
+    #[serde(skip)]
+    pub encoding: Encoding,
+}
+
+impl Level {
+    pub fn new(kind: LevelKind, label: impl Into<String>) -> Self {
+        Self {
+            kind,
+            label: label.into(),
+            shell: ShellKind::Unknown,
+            integration: Integration::None,
+            nonce: String::new(),
+            pid: None,
+            last_counter: 0,
+            encoding: Encoding::default(),
+        }
+    }
+}
