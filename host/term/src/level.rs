@@ -57,6 +57,8 @@ pub struct Level {
     pub label: String,
     pub shell: ShellKind,
     pub integration: Integration,
+    /// What the navigator that entered it said of it, for navigators to come.
+    pub attributes: Vec<(String, String)>,
     /// Marks of this level carry it; another level's marks cannot be taken for this one's.
     #[serde(skip)]
     pub nonce: String,
@@ -76,6 +78,7 @@ impl Level {
             label: label.into(),
             shell: ShellKind::Unknown,
             integration: Integration::None,
+            attributes: Vec::new(),
             nonce: String::new(),
             pid: None,
             last_counter: 0,

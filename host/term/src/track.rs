@@ -54,6 +54,8 @@ pub struct Submission {
 pub struct Expectation {
     pub kind: LevelKind,
     pub label: String,
+    /// Kept with the level.
+    pub attributes: Vec<(String, String)>,
     /// Eight hexadecimal digits, random.
     pub nonce: String,
     /// How long its prompt may take.
@@ -470,6 +472,7 @@ impl Tracker {
             (ArmStage::Marks(shell), MarkKind::CommandEnd(_)) => {
                 let mut level = Level::new(arming.expectation.kind, arming.expectation.label.clone());
                 level.shell = *shell;
+                level.attributes.clone_from(&arming.expectation.attributes);
                 level.integration = Integration::Marks;
                 level.nonce = mark.nonce.clone();
                 level.pid = Some(mark.pid.clone());
@@ -540,6 +543,7 @@ impl Tracker {
             ArmStage::Marks(shell) => {
                 let mut level = Level::new(arming.expectation.kind, label);
                 level.shell = shell;
+                level.attributes = arming.expectation.attributes;
                 level.integration = Integration::Sentinel;
                 level.nonce = arming.expectation.nonce;
                 self.at_prompt = true;

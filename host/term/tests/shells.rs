@@ -117,7 +117,7 @@ impl Drop for Shell {
 }
 
 fn expectation(kind: LevelKind, label: &str, nonce: &str) -> Expectation {
-    Expectation { kind, label: label.into(), nonce: nonce.into(), within: PATIENCE }
+    Expectation { kind, label: label.into(), attributes: Vec::new(), nonce: nonce.into(), within: PATIENCE }
 }
 
 fn completed(code: i32) -> Outcome {

@@ -1,0 +1,61 @@
+//! What is known of a loaded plugin.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The four kinds of plugin, one WIT package each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginKind {
+    Policy,
+    Navigator,
+    Parser,
+    LogSearch,
+}
+
+impl PluginKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Policy, Self::Navigator, Self::Parser, Self::LogSearch];
+
+    /// `policy`, `navigator`, `parser` or `log-search`, as in settings and in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Navigator => "navigator",
+            Self::Parser => "parser",
+            Self::LogSearch => "log-search",
+        }
+    }
+
+    /// The interface a plugin of this kind exports, in the version this host speaks.
+    pub(crate) fn interface(self) -> &'static str {
+        match self {
+            Self::Policy => "portcullis:policy/command-policy@0.1.0",
+            Self::Navigator => "portcullis:navigator/menu-navigator@0.1.0",
+            Self::Parser => "portcullis:parser/output-parser@0.1.0",
+            Self::LogSearch => "portcullis:log-search/log-search@0.1.0",
+        }
+    }
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A plugin's identity and how it has fared so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PluginInfo {
+    pub name: String,
+    pub kind: PluginKind,
+    /// SHA-256 of the component file, lower-case hexadecimal.
+    pub digest_sha256: String,
+    /// Version of the contract it was built for, e.g. `0.1.0`.
+    pub contract_version: String,
+    pub size_bytes: usize,
+    /// Calls since it was loaded.
+    pub calls: u64,
+    /// Calls that ended in a [`CallError`](crate::CallError).
+    pub failures: u64,
+}

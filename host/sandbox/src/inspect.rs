@@ -1,0 +1,152 @@
+//! What a component file says of itself, read without running or compiling it.
+
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+
+use crate::error::LoadError;
+use crate::info::PluginKind;
+
+const LOG: &str = "portcullis:host/log";
+const COMMON: &str = "portcullis:common/types";
+
+/// Only patch versions are compatible before 1.0, so one minor is one contract.
+const SUPPORTED_PREFIX: &str = "0.1.";
+pub(crate) const SUPPORTED: &str = "0.1";
+
+/// Checks structure, imports, kind and version.
+///
+/// Returns the version of the contract it was built for.
+pub(crate) fn inspect(plugin: &str, bytes: &[u8], kind: PluginKind) -> Result<String, LoadError> {
+    let plugin = plugin.to_owned();
+    let interfaces = Interfaces::of(&plugin, bytes)?;
+    // The imports first: whoever built against WASI wants to read that, not what else is amiss.
+    interfaces.check_imports(&plugin)?;
+    Validator::new_with_features(WasmFeatures::default())
+        .validate_all(bytes)
+        .map_err(|error| LoadError::Invalid { plugin: plugin.clone(), reason: error.to_string() })?;
+    interfaces.check_exports(plugin, kind)
+}
+
+/// The kind of plugin a component says it is; nothing else is checked.
+///
+/// # Errors
+/// When the bytes are no component, or one of no kind this host knows.
+pub fn component_kind(plugin: &str, bytes: &[u8]) -> Result<PluginKind, LoadError> {
+    let interfaces = Interfaces::of(plugin, bytes)?;
+    let wanted = PluginKind::Policy;
+    PluginKind::ALL
+        .into_iter()
+        .find(|kind| interfaces.export_of(*kind).is_some())
+        .ok_or_else(|| interfaces.of_no_kind(plugin.to_owned(), wanted))
+}
+
+/// Names at the component's outermost level.
+struct Interfaces {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Interfaces {
+    fn of(plugin: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        let plugin = plugin.to_owned();
+        if Parser::is_core_wasm(bytes) {
+            return Err(LoadError::CoreModule { plugin });
+        }
+        if !Parser::is_component(bytes) {
+            return Err(LoadError::NotWebAssembly { plugin });
+        }
+        Self::read(bytes).map_err(|error| LoadError::Invalid { plugin, reason: error.to_string() })
+    }
+
+    fn export_of(&self, kind: PluginKind) -> Option<&String> {
+        let (interface, _) = split_version(kind.interface());
+        self.exports.iter().find(|export| split_version(export).0 == interface)
+    }
+
+    fn of_no_kind(&self, plugin: String, wanted: PluginKind) -> LoadError {
+        let found = listed(&self.exports.iter().map(String::as_str).collect::<Vec<_>>());
+        LoadError::NoKind { plugin, wanted, found, interface: wanted.interface() }
+    }
+
+    fn read(bytes: &[u8]) -> wasmparser::Result<Self> {
+        let mut found = Self { imports: Vec::new(), exports: Vec::new() };
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    for import in section {
+                        found.imports.push(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    for export in section {
+                        found.exports.push(export?.name.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    fn check_imports(&self, plugin: &str) -> Result<(), LoadError> {
+        let mut forbidden = Vec::new();
+        for import in &self.imports {
+            let (interface, version) = split_version(import);
+            if interface != LOG && interface != COMMON {
+                forbidden.push(import.as_str());
+            } else if !version.starts_with(SUPPORTED_PREFIX) {
+                return Err(wrong_version(plugin, import));
+            }
+        }
+        if forbidden.is_empty() { Ok(()) } else { Err(forbidden_import(plugin, &forbidden)) }
+    }
+
+    fn check_exports(&self, plugin: String, wanted: PluginKind) -> Result<String, LoadError> {
+        if let Some(export) = self.export_of(wanted) {
+            let (_, version) = split_version(export);
+            if version.starts_with(SUPPORTED_PREFIX) {
+                return Ok(version.to_owned());
+            }
+            return Err(wrong_version(&plugin, export));
+        }
+        if let Some(found) = PluginKind::ALL.into_iter().find(|kind| self.export_of(*kind).is_some()) {
+            return Err(LoadError::WrongKind { plugin, wanted, found });
+        }
+        Err(self.of_no_kind(plugin, wanted))
+    }
+}
+
+/// `portcullis:host/log@0.1.0` as `portcullis:host/log` and `0.1.0`.
+fn split_version(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, ""))
+}
+
+fn wrong_version(plugin: &str, interface: &str) -> LoadError {
+    let (name, version) = split_version(interface);
+    let package = name.split_once('/').map_or(name, |(package, _)| package);
+    LoadError::WrongVersion {
+        plugin: plugin.to_owned(),
+        found: format!("{package}@{version}"),
+        supported: SUPPORTED,
+    }
+}
+
+fn forbidden_import(plugin: &str, imports: &[&str]) -> LoadError {
+    LoadError::ForbiddenImport { plugin: plugin.to_owned(), imports: listed(imports) }
+}
+
+/// The first few names; a plugin built for WASI has more than a dozen.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 4;
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut text =
+        names.iter().take(SHOWN).map(|name| format!("`{}`", crate::check::quoted(name))).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,47 @@
+//! The sandbox: everything Portcullis does with WebAssembly, behind plain Rust values.
+//!
+//! [`Sandbox`] loads a plugin's component (size, structure, imports, contract version, compilation
+//! or cache, a trial instance, its settings) and hands back a [`PolicyPlugin`],
+//! [`NavigatorPlugin`], [`ParserPlugin`] or [`LogSearchPlugin`]. Each call runs under the
+//! [`Limits`] given at load: fuel, a wall-clock backstop, memory, sizes of everything that crosses
+//! in either direction, log lines. Whatever a plugin does (loop, trap, flood, nonsense), its own
+//! call gets a [`CallError`] and nobody else notices.
+//!
+//! Not here: which plugin is asked, what a failure means for the caller (a policy's failure
+//! denies, a parser's costs a note), grants, settings files, fixtures. That is the host's
+//! `plugins` module, the only caller. No wasmtime type is part of the interface.
+//!
+//! Threads and tasks: one ticker thread per [`Sandbox`], which ends with it. Compilation runs on
+//! the runtime's blocking threads or in a child process. Calls run on the caller's task and yield
+//! at every tick. Everything needs a tokio runtime with time enabled.
+
+mod bindings;
+mod cache;
+mod check;
+mod compiler;
+mod engine;
+mod error;
+mod info;
+mod inspect;
+mod instance;
+mod limits;
+mod names;
+mod sandbox;
+mod state;
+
+pub mod common;
+pub mod log_search;
+pub mod navigator;
+pub mod parser;
+pub mod policy;
+
+pub use compiler::{Compiler, compile_child_main};
+pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
+pub use info::{PluginInfo, PluginKind};
+pub use inspect::component_kind;
+pub use limits::Limits;
+pub use log_search::{LogSearchPlugin, Reader};
+pub use navigator::{Navigation, NavigatorPlugin};
+pub use parser::{Parse, ParserPlugin};
+pub use policy::PolicyPlugin;
+pub use sandbox::{Sandbox, SandboxOptions};

@@ -1,0 +1,206 @@
+//! Parsers: one instance per command's output, fed in chunks.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use wasmtime::component::ResourceAny;
+
+use crate::bindings::parser as world;
+use crate::bindings::parser::exports::portcullis::parser::output_parser as contract;
+use crate::check::{Answer, Question, plugin_error};
+use crate::error::{CallError, LoadError};
+use crate::info::PluginInfo;
+use crate::instance::{Live, Loaded};
+use crate::limits::Limits;
+use crate::sandbox::{Lane, Sandbox, trial_error};
+
+pub use contract::{Claim, OutputMeta, Unparsed};
+
+/// The most of an output's beginning that [`ParserPlugin::can_parse`] looks at, in bytes.
+pub const HEAD_BYTES: usize = 4 * 1024;
+
+/// What a parser can give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schema {
+    /// As in [`Claim::schema`], e.g. `ls/1`.
+    pub name: String,
+    pub json_schema: Value,
+}
+
+/// What came of a chunk.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// JSON objects. The host checks them against the schema.
+    pub documents: Vec<Value>,
+    /// Lines that did not fit.
+    pub unparsed: Vec<Unparsed>,
+}
+
+/// A loaded parser. Cheap to clone.
+#[derive(Clone)]
+pub struct ParserPlugin {
+    plugin: Arc<Loaded<world::ParserPlugin>>,
+    schemas: Arc<[Schema]>,
+}
+
+/// One output being read.
+pub struct Parse {
+    plugin: Arc<Loaded<world::ParserPlugin>>,
+    /// Taken out for each call, so that a failed or given-up call leaves none.
+    live: Option<(Live<world::ParserPlugin>, ResourceAny)>,
+}
+
+impl Sandbox {
+    /// Loads a parser; parsers have no settings.
+    ///
+    /// # Errors
+    /// When any step of loading fails.
+    pub async fn load_parser(&self, name: &str, bytes: &[u8], limits: Limits) -> Result<ParserPlugin, LoadError> {
+        let (plugin, mut live) = self.load::<world::ParserPlugin>(name, bytes, "{}", limits, Lane::Others).await?;
+        let guest = live.world.portcullis_parser_output_parser();
+        let described = guest.call_describe(&mut live.store).await;
+        let schemas = live.settle(described).and_then(|described| read_schemas(described, &plugin.limits));
+        let schemas = schemas.map_err(|error| trial_error(name, "describing its schemas", error))?;
+        Ok(ParserPlugin { plugin, schemas: schemas.into() })
+    }
+}
+
+impl ParserPlugin {
+    pub fn info(&self) -> PluginInfo {
+        self.plugin.info()
+    }
+
+    /// What it can give; asked once, at load.
+    pub fn schemas(&self) -> &[Schema] {
+        &self.schemas
+    }
+
+    /// Whether it can read this output. Of `head` at most the first [`HEAD_BYTES`] are shown to it.
+    ///
+    /// # Errors
+    /// Any: the caller treats it as "no".
+    pub async fn can_parse(&self, meta: &OutputMeta, head: &[u8]) -> Result<Option<Claim>, CallError> {
+        let answer = self.ask_can_parse(meta, head).await;
+        self.plugin.counted(answer)
+    }
+
+    async fn ask_can_parse(&self, meta: &OutputMeta, head: &[u8]) -> Result<Option<Claim>, CallError> {
+        measure_meta(meta, &mut Question::new(&self.plugin.limits))?;
+        let head = head.get(..HEAD_BYTES).unwrap_or(head);
+        let mut live = Live::start(&self.plugin).await?;
+        let guest = live.world.portcullis_parser_output_parser();
+        let answer = guest.call_can_parse(&mut live.store, meta, head).await;
+        let Some(claim) = live.settle(answer)? else { return Ok(None) };
+        if claim.score > 100 {
+            return Answer::refuse(format!("the score {} is above 100", claim.score));
+        }
+        self.known_schema(&claim.schema)?;
+        Ok(Some(claim))
+    }
+
+    fn known_schema(&self, name: &str) -> Result<(), CallError> {
+        if self.schemas.iter().any(|schema| schema.name == name) {
+            return Ok(());
+        }
+        Answer::refuse(format!("it claims the schema `{}`, which it did not describe", crate::check::quoted(name)))
+    }
+
+    /// Starts reading an output into documents of `schema`.
+    ///
+    /// # Errors
+    /// Any: the output stays text.
+    pub async fn begin(&self, meta: &OutputMeta, schema: &str) -> Result<Parse, CallError> {
+        let answer = self.ask_begin(meta, schema).await;
+        self.plugin.counted(answer)
+    }
+
+    async fn ask_begin(&self, meta: &OutputMeta, schema: &str) -> Result<Parse, CallError> {
+        let mut question = Question::new(&self.plugin.limits);
+        measure_meta(meta, &mut question)?;
+        question.text("the schema's name", schema)?;
+        let mut live = Live::start(&self.plugin).await?;
+        let guest = live.world.portcullis_parser_output_parser();
+        let answer = guest.call_begin(&mut live.store, meta, schema).await;
+        let parse = live.settle(answer)?.map_err(plugin_error)?;
+        Ok(Parse { plugin: Arc::clone(&self.plugin), live: Some((live, parse)) })
+    }
+}
+
+impl Parse {
+    /// Hands over the next bytes of the output; they may end anywhere, and be at most
+    /// [`Limits::max_string_bytes`] long.
+    ///
+    /// # Errors
+    /// Any: the parse is over; calling again gives [`CallError::Ended`].
+    pub async fn push(&mut self, chunk: &[u8]) -> Result<Batch, CallError> {
+        let answer = self.ask_push(chunk).await;
+        self.plugin.counted(answer)
+    }
+
+    async fn ask_push(&mut self, chunk: &[u8]) -> Result<Batch, CallError> {
+        let (mut live, parse) = self.live.take().ok_or(CallError::Ended)?;
+        Question::new(&self.plugin.limits).bytes("the chunk", chunk.len())?;
+        live.refill();
+        let guest = live.world.portcullis_parser_output_parser().parse();
+        let answer = guest.call_push(&mut live.store, parse, chunk).await;
+        let batch = live.settle(answer)?.map_err(plugin_error)?;
+        let batch = read_batch(batch, &self.plugin.limits)?;
+        self.live = Some((live, parse));
+        Ok(batch)
+    }
+
+    /// The output has ended; `truncated` when its end is missing.
+    ///
+    /// # Errors
+    /// Any: what earlier pushes gave stays valid.
+    pub async fn finish(mut self, exit_code: Option<i32>, truncated: bool) -> Result<Batch, CallError> {
+        let answer = self.ask_finish(exit_code, truncated).await;
+        self.plugin.counted(answer)
+    }
+
+    async fn ask_finish(&mut self, exit_code: Option<i32>, truncated: bool) -> Result<Batch, CallError> {
+        let (mut live, parse) = self.live.take().ok_or(CallError::Ended)?;
+        live.refill();
+        let guest = live.world.portcullis_parser_output_parser().parse();
+        let answer = guest.call_finish(&mut live.store, parse, exit_code, truncated).await;
+        let batch = live.settle(answer)?.map_err(plugin_error)?;
+        read_batch(batch, &self.plugin.limits)
+    }
+}
+
+fn measure_meta(meta: &OutputMeta, question: &mut Question<'_>) -> Result<(), CallError> {
+    question.texts("the command's words", &meta.argv)?;
+    question.text("the command", &meta.raw_command)?;
+    question.endpoint(&meta.endpoint)?;
+    question.attributes(&meta.attributes)
+}
+
+fn read_schemas(described: Vec<contract::ParserInfo>, limits: &Limits) -> Result<Vec<Schema>, CallError> {
+    let answer = Answer::new(limits);
+    answer.items("the list of schemas", described.len())?;
+    let read = |info: contract::ParserInfo| {
+        answer.name("a schema's name", &info.schema)?;
+        let json_schema = object("the JSON Schema", &info.json_schema)?;
+        Ok(Schema { name: info.schema, json_schema })
+    };
+    described.into_iter().map(read).collect()
+}
+
+fn read_batch(batch: contract::Batch, limits: &Limits) -> Result<Batch, CallError> {
+    let answer = Answer::new(limits);
+    answer.items("the list of documents", batch.documents.len())?;
+    answer.items("the list of unparsed lines", batch.unparsed.len())?;
+    let documents = batch.documents.iter().map(|document| object("a document", document)).collect::<Result<_, _>>()?;
+    let mut unparsed = batch.unparsed;
+    unparsed.iter_mut().try_for_each(|line| answer.shown("an unparsed line", &mut line.text))?;
+    Ok(Batch { documents, unparsed })
+}
+
+/// serde_json refuses what nests deeper than 128.
+fn object(what: &str, json: &str) -> Result<Value, CallError> {
+    match serde_json::from_str::<Value>(json) {
+        Ok(value) if value.is_object() => Ok(value),
+        Ok(_) => Answer::refuse(format!("{what} is not a JSON object")),
+        Err(error) => Answer::refuse(format!("{what} is not JSON: {error}")),
+    }
+}

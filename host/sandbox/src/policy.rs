@@ -1,0 +1,166 @@
+//! Policies: one fresh instance per decision, so that no request can leave a trace for the next.
+
+use std::sync::Arc;
+
+use crate::bindings::policy as world;
+use crate::check::{Answer, Question, plugin_error};
+use crate::error::{CallError, LoadError};
+use crate::info::PluginInfo;
+use crate::instance::{Live, Loaded};
+use crate::limits::Limits;
+use crate::sandbox::{Lane, Sandbox, accept_settings, trial_error};
+
+pub use crate::bindings::policy::exports::portcullis::policy::command_policy::{
+    Assignment, Decision, Delivery, Invocation, InvocationKind, Mode, Plan, Redirection, Request, RuleInfo, Span,
+    StandardInput, TerminalState, Unknown, UnknownKind, Verdict, Word,
+};
+
+/// More findings on one line are no help to anyone.
+const MAX_DECISIONS: usize = 64;
+
+/// A loaded policy. Cheap to clone, shared by all sessions.
+#[derive(Clone)]
+pub struct PolicyPlugin {
+    plugin: Arc<Loaded<world::PolicyPlugin>>,
+    rules: Arc<[RuleInfo]>,
+}
+
+impl Sandbox {
+    /// Loads a policy with its settings, which are a JSON object as text.
+    ///
+    /// # Errors
+    /// When any step of loading fails; nothing is kept then but possibly compiled code.
+    pub async fn load_policy(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        settings: &str,
+        limits: Limits,
+    ) -> Result<PolicyPlugin, LoadError> {
+        let (plugin, mut live) = self.load::<world::PolicyPlugin>(name, bytes, settings, limits, Lane::Decisions).await?;
+        let guest = live.world.portcullis_policy_command_policy();
+        let findings = guest.call_validate_config(&mut live.store, settings).await;
+        let findings = live.settle(findings);
+        accept_settings(name, &plugin.limits, findings)?;
+
+        live.refill();
+        let guest = live.world.portcullis_policy_command_policy();
+        let rules = guest.call_rules(&mut live.store, settings).await;
+        let rules = live.settle(rules).and_then(|rules| clean_rules(rules, &plugin.limits));
+        let rules = rules.map_err(|error| trial_error(name, "naming its rules", error))?;
+        Ok(PolicyPlugin { plugin, rules: rules.into() })
+    }
+}
+
+impl PolicyPlugin {
+    pub fn info(&self) -> PluginInfo {
+        self.plugin.info()
+    }
+
+    /// The rules its settings lead to, for people to read.
+    pub fn rules(&self) -> &[RuleInfo] {
+        &self.rules
+    }
+
+    /// Every rule that has something to say about the request; empty means abstain.
+    ///
+    /// # Errors
+    /// Any: the caller denies.
+    pub async fn evaluate(&self, request: &Request) -> Result<Vec<Decision>, CallError> {
+        let answer = self.ask(request).await;
+        self.plugin.counted(answer)
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Vec<Decision>, CallError> {
+        let limits = &self.plugin.limits;
+        measure_request(request, &mut Question::new(limits))?;
+        let mut live = Live::start(&self.plugin).await?;
+
+        let guest = live.world.portcullis_policy_command_policy();
+        let created = guest.call_create(&mut live.store, &self.plugin.settings).await;
+        let evaluator = live.settle(created)?.map_err(plugin_error)?;
+
+        let guest = live.world.portcullis_policy_command_policy().evaluator();
+        let answer = guest.call_evaluate(&mut live.store, evaluator, request).await;
+        let mut decisions = live.settle(answer)?.map_err(plugin_error)?;
+        clean_decisions(&mut decisions, &request.raw, &Answer::new(limits))?;
+        Ok(decisions)
+    }
+}
+
+fn clean_rules(mut rules: Vec<RuleInfo>, limits: &Limits) -> Result<Vec<RuleInfo>, CallError> {
+    let answer = Answer::new(limits);
+    answer.items("the list of rules", rules.len())?;
+    for rule in &mut rules {
+        answer.name("a rule's id", &rule.rule_id)?;
+        answer.shown("a rule's title", &mut rule.title)?;
+        answer.shown("a rule's category", &mut rule.category)?;
+    }
+    Ok(rules)
+}
+
+fn clean_decisions(decisions: &mut [Decision], raw: &str, answer: &Answer<'_>) -> Result<(), CallError> {
+    answer.at_most("the list of decisions", decisions.len(), MAX_DECISIONS)?;
+    for decision in decisions {
+        answer.name("a rule's id", &decision.rule_id)?;
+        answer.shown("a category", &mut decision.category)?;
+        answer.shown("a reason", &mut decision.reason)?;
+        if let Some(suggestion) = &mut decision.suggestion {
+            answer.shown("a suggestion", suggestion)?;
+        }
+        if let Some(rewritten) = &decision.rewritten {
+            answer.exact("a rewritten line", rewritten)?;
+        }
+        if let Some(Span { start, end }) = decision.evidence
+            && raw.get(start as usize..end as usize).is_none()
+        {
+            return Answer::refuse(format!("evidence {start}..{end} is no part of a line of {} bytes", raw.len()));
+        }
+        answer.attributes(&mut decision.attributes)?;
+    }
+    Ok(())
+}
+
+fn measure_request(request: &Request, question: &mut Question<'_>) -> Result<(), CallError> {
+    question.text("the line", &request.raw)?;
+    question.text("the request's id", &request.request_id)?;
+    question.text("the session", &request.session)?;
+    question.optional("the working directory", request.cwd.as_ref())?;
+    question.optional("the intent", request.intent.as_ref())?;
+    question.endpoint(&request.endpoint)?;
+    question.attributes(&request.attributes)?;
+    request.plan.as_ref().map_or(Ok(()), |plan| measure_plan(plan, question))
+}
+
+fn measure_plan(plan: &Plan, question: &mut Question<'_>) -> Result<(), CallError> {
+    question.items("the plan's invocations", plan.invocations.len())?;
+    plan.invocations.iter().try_for_each(|invocation| measure_invocation(invocation, question))?;
+    question.items("the plan's unknowns", plan.unknowns.len())?;
+    plan.unknowns.iter().try_for_each(|unknown| question.text("an unknown", &unknown.what))
+}
+
+fn measure_invocation(invocation: &Invocation, question: &mut Question<'_>) -> Result<(), CallError> {
+    question.optional("a program", invocation.program.as_ref())?;
+    question.items("an invocation's words", invocation.argv.len())?;
+    invocation.argv.iter().try_for_each(|word| measure_word(word, question))?;
+    question.texts("an invocation's wrappers", &invocation.wrappers)?;
+    question.items("an invocation's assignments", invocation.assignments.len())?;
+    for assignment in &invocation.assignments {
+        question.text("an assignment's name", &assignment.name)?;
+        question.optional("an assignment's value", assignment.value.as_ref())?;
+    }
+    question.items("an invocation's redirections", invocation.redirections.len())?;
+    for redirection in &invocation.redirections {
+        question.text("a redirection's operator", &redirection.operator)?;
+        measure_word(&redirection.target, question)?;
+    }
+    match &invocation.standard_input {
+        StandardInput::Text(text) => question.optional("a standard input", text.as_ref()),
+        StandardInput::Inherited | StandardInput::Pipe | StandardInput::File => Ok(()),
+    }
+}
+
+fn measure_word(word: &Word, question: &mut Question<'_>) -> Result<(), CallError> {
+    question.text("a word", &word.text)?;
+    question.optional("a word's value", word.value.as_ref())
+}

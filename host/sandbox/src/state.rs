@@ -1,0 +1,136 @@
+//! What the host keeps per plugin instance: its limits, and its log, the only import there is.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::ResourceLimiter;
+
+use crate::bindings::shared::portcullis::common::types;
+use crate::bindings::shared::portcullis::host::log;
+use crate::check;
+use crate::engine::TABLE_ELEMENTS;
+use crate::limits::Limits;
+
+/// Data of a store.
+pub(crate) struct PluginState {
+    plugin: Arc<str>,
+    memory_used_bytes: usize,
+    memory_limit_bytes: usize,
+    /// When the present call is ended from outside.
+    pub(crate) deadline: Instant,
+    log_lines_left: u32,
+    log_lines_dropped: u64,
+    log_line_bytes: usize,
+    /// The last line of level error: a panic's message, if it then traps.
+    last_error: Option<String>,
+}
+
+impl PluginState {
+    pub(crate) fn new(plugin: Arc<str>, limits: &Limits) -> Self {
+        Self {
+            plugin,
+            memory_used_bytes: 0,
+            memory_limit_bytes: limits.memory_bytes,
+            deadline: Instant::now() + limits.deadline,
+            log_lines_left: limits.log_lines,
+            log_lines_dropped: 0,
+            log_line_bytes: limits.log_line_bytes,
+            last_error: None,
+        }
+    }
+
+    /// Gives the next call its whole time and log again.
+    pub(crate) fn begin_call(&mut self, limits: &Limits) {
+        self.deadline = Instant::now() + limits.deadline;
+        self.log_lines_left = limits.log_lines;
+        self.last_error = None;
+    }
+
+    pub(crate) fn take_last_error(&mut self) -> Option<String> {
+        self.last_error.take()
+    }
+}
+
+impl Drop for PluginState {
+    fn drop(&mut self) {
+        if self.log_lines_dropped > 0 {
+            tracing::warn!(plugin = %self.plugin, lines = self.log_lines_dropped, "plugin log lines over the limit dropped");
+        }
+    }
+}
+
+/// The limiter's own error, so that it can be told from every other.
+#[derive(Debug)]
+pub(crate) struct MemoryLimitReached {
+    pub(crate) asked_bytes: usize,
+    pub(crate) limit_bytes: usize,
+}
+
+impl fmt::Display for MemoryLimitReached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} bytes of memory asked for, {} allowed", self.asked_bytes, self.limit_bytes)
+    }
+}
+
+impl std::error::Error for MemoryLimitReached {}
+
+/// wasmtime's own limiter counts per memory; this one counts all memories of the instance together.
+impl ResourceLimiter for PluginState {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let others = self.memory_used_bytes.saturating_sub(current);
+        let asked_bytes = others.saturating_add(desired);
+        if asked_bytes > self.memory_limit_bytes {
+            return Err(MemoryLimitReached { asked_bytes, limit_bytes: self.memory_limit_bytes }.into());
+        }
+        self.memory_used_bytes = asked_bytes;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+impl types::Host for PluginState {}
+
+impl log::Host for PluginState {
+    fn enabled(&mut self, level: log::Level) -> wasmtime::Result<bool> {
+        Ok(self.log_lines_left > 0 && is_recorded(level))
+    }
+
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let line = check::shown_line(&message, self.log_line_bytes);
+        if self.log_lines_left == 0 {
+            self.log_lines_dropped += 1;
+        } else {
+            self.log_lines_left -= 1;
+            let plugin = &*self.plugin;
+            match level {
+                log::Level::Trace => tracing::trace!(target: TARGET, plugin, "{line}"),
+                log::Level::Debug => tracing::debug!(target: TARGET, plugin, "{line}"),
+                log::Level::Info => tracing::info!(target: TARGET, plugin, "{line}"),
+                log::Level::Warn => tracing::warn!(target: TARGET, plugin, "{line}"),
+                log::Level::Error => tracing::error!(target: TARGET, plugin, "{line}"),
+            }
+        }
+        if matches!(level, log::Level::Error) {
+            self.last_error = Some(line);
+        }
+        Ok(())
+    }
+}
+
+/// Under which plugins' own lines are recorded and filtered.
+const TARGET: &str = "portcullis::plugin";
+
+fn is_recorded(level: log::Level) -> bool {
+    match level {
+        log::Level::Trace => tracing::enabled!(target: TARGET, tracing::Level::TRACE),
+        log::Level::Debug => tracing::enabled!(target: TARGET, tracing::Level::DEBUG),
+        log::Level::Info => tracing::enabled!(target: TARGET, tracing::Level::INFO),
+        log::Level::Warn => tracing::enabled!(target: TARGET, tracing::Level::WARN),
+        // Always wanted: it carries the message of a panic.
+        log::Level::Error => true,
+    }
+}

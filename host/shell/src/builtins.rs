@@ -1,0 +1,280 @@
+//! What assignments and builtins do to the shell's own state, as far as later words depend on it.
+
+use std::rc::Rc;
+
+use crate::environment::{Known, Value};
+use crate::expand::Field;
+use crate::lower::{Call, Frame, Input, Lowering};
+use crate::plan::InvocationKind;
+use crate::syntax::RawAssignment;
+use crate::words::{Parser, is_name};
+
+/// Builtins that evaluate subscripts in their arguments, quoted or not.
+const EVALUATES_SUBSCRIPTS: &[&str] =
+    &["test", "[", "let", "printf", "read", "declare", "typeset", "local", "export", "readonly", "unset", "mapfile", "readarray", "wait", "getopts"];
+
+impl Lowering {
+    pub(crate) fn assigned_value(&mut self, assignment: &RawAssignment, frame: &Frame) -> Value {
+        if let Some(elements) = &assignment.array {
+            let mut values = Vec::new();
+            for element in elements {
+                for field in self.fields(element, frame) {
+                    place_element(&mut values, field);
+                }
+            }
+            return Value::Array(values);
+        }
+        let text = self.plain_text(&assignment.value, frame);
+        if assignment.element {
+            self.check_subscript(text.as_deref().unwrap_or(""), frame);
+            return Value::Scalar(None);
+        }
+        Value::Scalar(text)
+    }
+
+    pub(crate) fn assign(&mut self, assignment: &RawAssignment, value: Value) {
+        let value = match (assignment.append, self.environment.get(&assignment.name), value) {
+            (false, _, value) => value,
+            (true, Some(Value::Array(old)), Value::Array(new)) => Value::Array(old.iter().cloned().chain(new).collect()),
+            (true, Some(Value::Scalar(Some(old))), Value::Scalar(Some(new))) => Value::Scalar(Some(format!("{old}{new}"))),
+            (true, None, Value::Array(_)) | (true, ..) => Value::Scalar(None),
+        };
+        self.environment.set(&assignment.name, value);
+    }
+
+    /// Prompts and hooks hold shell text that runs at the next prompt.
+    pub(crate) fn prompt_text(&mut self, name: &str, value: &Value, frame: &Frame) {
+        let Value::Scalar(Some(text)) = value else { return };
+        match name {
+            "PROMPT_COMMAND" => {
+                self.nested_text(text, frame.span, &frame.within(name));
+            }
+            "PS0" | "PS1" | "PS2" | "PS4" => {
+                let inner = frame.within(name).deeper();
+                let mut parser = Parser::new(text, u32::from(inner.depth), Some(frame.span), false);
+                match parser.here_document() {
+                    Ok(parts) => {
+                        let _ = self.plain_text(&parts, &inner);
+                    }
+                    Err(error) => self.unresolved(&error.what, frame),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `a[$(…)]` where the shell evaluates the subscript even though it was quoted.
+    pub(crate) fn check_subscript(&mut self, text: &str, frame: &Frame) {
+        if let Some(open) = text.find('[')
+            && (text[open..].contains("$(") || text[open..].contains('`'))
+        {
+            self.unresolved("a substitution inside a subscript", frame);
+        }
+    }
+
+    /// `(( … ))`, `let`: variables named in an expression that assigns are unknown afterwards.
+    pub(crate) fn arithmetic_effects(&mut self, text: Known, frame: &Frame) {
+        let Some(text) = text else { return };
+        self.check_subscript(&text, frame);
+        if !(text.contains('=') || text.contains("++") || text.contains("--")) {
+            return;
+        }
+        for name in text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_') {
+            if is_name(name) {
+                self.environment.forget(name);
+            }
+        }
+    }
+
+    /// Follows a builtin of the shell; none when `name` is not one that needs following.
+    pub(crate) fn builtin(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
+        if EVALUATES_SUBSCRIPTS.contains(&name) {
+            for field in &call.fields[1..] {
+                self.check_subscript(field.value.as_deref().unwrap_or(""), frame);
+            }
+        }
+        match name {
+            "eval" => return Some(self.eval(call, frame)),
+            "trap" => self.trap(call, frame),
+            "." | "source" => return Some(self.source(call, frame)),
+            "set" => self.set_positional(&call.fields[1..]),
+            "shift" => self.shift(call),
+            "export" | "declare" | "typeset" | "local" | "readonly" => self.declare(call, frame),
+            "read" | "mapfile" | "readarray" | "getopts" | "unset" => self.forget_operands(&call.fields[1..]),
+            "let" => {
+                for field in &call.fields[1..] {
+                    self.arithmetic_effects(field.value.clone(), frame);
+                }
+            }
+            "printf" => {
+                if call.fields.get(1).and_then(|field| field.value.as_deref()) == Some("-v") {
+                    let output = crate::decode::printf(&call.fields[3.min(call.fields.len())..]);
+                    if let Some(Field { value: Some(name), .. }) = call.fields.get(2) {
+                        self.environment.set(name, Value::Scalar(output));
+                    }
+                    self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+                    return Some(Some(String::new()));
+                }
+                return None;
+            }
+            "cd" | "pushd" => self.change_directory(call),
+            _ => return None,
+        }
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let prints = matches!(name, "trap" | "set" | "export" | "declare" | "typeset" | "readonly") && call.fields.len() < 3;
+        Some((!prints).then(String::new))
+    }
+
+    fn eval(&mut self, call: &Call, frame: &Frame) -> Known {
+        let operands = &call.fields[1..];
+        let operands = if operands.first().is_some_and(|field| field.value.as_deref() == Some("--")) { &operands[1..] } else { operands };
+        self.around_nested(call, frame);
+        match joined_text(operands) {
+            Some(text) => self.nested_text(&text, frame.span, &frame.within("eval")),
+            None => {
+                self.emit(InvocationKind::Command, Some("eval".to_owned()), call, frame);
+                self.unresolved("the text given to `eval` is not known", frame);
+                None
+            }
+        }
+    }
+
+    /// Assignments and redirections of a call whose inside is listed instead of itself.
+    pub(crate) fn around_nested(&mut self, call: &Call, frame: &Frame) {
+        if call.assignments.is_empty() && call.redirections.is_empty() {
+            return;
+        }
+        let kind = if call.assignments.is_empty() { InvocationKind::Redirection } else { InvocationKind::Assignment };
+        let bare = Call { fields: Vec::new(), ..call.clone() };
+        self.emit(kind, None, &bare, frame);
+    }
+
+    fn trap(&mut self, call: &Call, frame: &Frame) {
+        let operands: Vec<&Field> = call.fields[1..].iter().skip_while(|field| field.value.as_deref().is_some_and(|value| value == "--")).collect();
+        let [action, _, ..] = operands.as_slice() else { return };
+        match action.value.as_deref() {
+            Some(text) if text.starts_with('-') => {}
+            Some(text) => {
+                let text = text.to_owned();
+                self.nested_text(&text, action.span, &frame.within("trap"));
+            }
+            None => self.unresolved("the text given to `trap` is not known", frame),
+        }
+    }
+
+    fn source(&mut self, call: &Call, frame: &Frame) -> Known {
+        let text = match call.fields.get(1) {
+            Some(Field { process: Some(text), .. }) => Some(text.clone()),
+            Some(Field { value: Some(path), .. }) if path == "/dev/stdin" || path == "/proc/self/fd/0" => match &frame.input {
+                Input::Pipe(text) | Input::Text(text) => Some(text.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(Some(text)) = text {
+            self.around_nested(call, frame);
+            return self.nested_text(&text, frame.span, &frame.within("source"));
+        }
+        self.emit(InvocationKind::Command, Some("source".to_owned()), call, frame);
+        if call.fields.get(1).is_none_or(|field| field.value.is_none()) {
+            self.unresolved("the script that is read is not known", frame);
+        }
+        None
+    }
+
+    fn set_positional(&mut self, operands: &[Field]) {
+        let mut index = 0;
+        while let Some(field) = operands.get(index) {
+            match field.value.as_deref() {
+                Some("--") => {
+                    index += 1;
+                    break;
+                }
+                Some("-o" | "+o") => index += 2,
+                Some(option) if option.starts_with(['-', '+']) => index += 1,
+                _ => break,
+            }
+        }
+        if index >= operands.len() && operands.last().is_none_or(|field| field.value.as_deref() != Some("--")) {
+            return;
+        }
+        let mut values: Vec<Known> = vec![None];
+        let all_single = operands[index..].iter().all(|field| field.value.is_some() || !field.glob);
+        values.extend(operands[index..].iter().map(|field| field.value.clone()));
+        self.environment.positional = Some(Rc::new(if all_single { values } else { vec![None; 10] }));
+    }
+
+    fn shift(&mut self, call: &Call) {
+        let count = match call.fields.get(1) {
+            None => Some(1),
+            Some(field) => field.value.as_deref().and_then(|value| value.parse::<usize>().ok()),
+        };
+        let Some(values) = self.environment.positional.clone() else { return };
+        self.environment.positional = Some(Rc::new(match count {
+            Some(count) => values.iter().take(1).cloned().chain(values.iter().skip(1 + count).cloned()).collect(),
+            None => vec![None; 10],
+        }));
+    }
+
+    fn declare(&mut self, call: &Call, frame: &Frame) {
+        for field in &call.fields[1..] {
+            let Some((name, value)) = field.value.as_deref().and_then(|value| value.split_once('=')) else { continue };
+            let (name, append) = match name.strip_suffix('+') {
+                Some(name) => (name, true),
+                None => (name, false),
+            };
+            if is_name(name) {
+                let value = Value::Scalar((!append).then(|| value.to_owned()));
+                self.prompt_text(name, &value, frame);
+                self.environment.set(name, value);
+            }
+        }
+    }
+
+    fn forget_operands(&mut self, operands: &[Field]) {
+        for field in operands {
+            if let Some(name) = field.value.as_deref().filter(|name| is_name(name)) {
+                self.environment.forget(name);
+            }
+        }
+        self.environment.forget("REPLY");
+        self.environment.forget("MAPFILE");
+    }
+
+    fn change_directory(&mut self, call: &Call) {
+        let target = call.fields[1..].iter().map(|field| field.value.clone()).rfind(|value| !matches!(value.as_deref(), Some("-L" | "-P" | "--")));
+        let present = self.environment.scalar("PWD");
+        let next = match target {
+            None => Some("~".to_owned()),
+            Some(Some(path)) if path == "-" => self.environment.scalar("OLDPWD"),
+            Some(Some(path)) if path.starts_with(['/', '~']) => Some(path),
+            Some(Some(path)) => present.clone().map(|present| format!("{present}/{path}")),
+            Some(None) => None,
+        };
+        self.environment.set("OLDPWD", Value::Scalar(present));
+        self.environment.set("PWD", Value::Scalar(next));
+    }
+}
+
+/// `[3]=x` sets the fourth element, anything else the next.
+fn place_element(values: &mut Vec<Known>, field: Field) {
+    let indexed = field.value.as_deref().and_then(|value| {
+        let (index, value) = value.strip_prefix('[')?.split_once("]=")?;
+        Some((index.parse::<usize>().ok().filter(|index| *index < 256)?, value.to_owned()))
+    });
+    match indexed {
+        Some((index, value)) => {
+            if values.len() <= index {
+                values.resize(index + 1, Some(String::new()));
+            }
+            values[index] = Some(value);
+        }
+        None => values.push(field.value),
+    }
+}
+
+/// Words joined by blanks, as `eval` and `ssh` do; none when one of them is not known.
+pub(crate) fn joined_text(fields: &[Field]) -> Known {
+    let words: Option<Vec<&str>> = fields.iter().map(|field| field.value.as_deref()).collect();
+    words.map(|words| words.join(" "))
+}

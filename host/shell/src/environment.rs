@@ -1,0 +1,79 @@
+//! What is known of the shell's variables while a line is followed.
+//!
+//! Only constants of the line itself are known. Copies share their data until one is changed, so
+//! that every branch and subshell can have its own.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A text, or none when only the run can tell.
+pub(crate) type Known = Option<String>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Scalar(Known),
+    Array(Vec<Known>),
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment {
+    variables: Rc<HashMap<String, Value>>,
+    /// `$1…`; none when the line did not set them.
+    pub(crate) positional: Option<Rc<Vec<Known>>>,
+}
+
+impl Environment {
+    /// What an interactive shell starts with and rarely changes. A home directory is written `~`.
+    pub(crate) fn interactive() -> Self {
+        let mut environment = Self::default();
+        environment.set("HOME", Value::Scalar(Some("~".to_owned())));
+        environment.set("IFS", Value::Scalar(Some(" \t\n".to_owned())));
+        environment
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.variables.get(name)
+    }
+
+    pub(crate) fn scalar(&self, name: &str) -> Known {
+        match self.get(name)? {
+            Value::Scalar(value) => value.clone(),
+            Value::Array(elements) => elements.first().cloned().flatten(),
+        }
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: Value) {
+        Rc::make_mut(&mut self.variables).insert(name.to_owned(), value);
+    }
+
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.set(name, Value::Scalar(None));
+    }
+
+    /// After a part that may or may not have run: what both agree upon stays known.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if self.positional != other.positional {
+            self.positional = Some(Rc::new(vec![None; 9]));
+        }
+        if Rc::ptr_eq(&self.variables, &other.variables) {
+            return;
+        }
+        let mut differing: Vec<String> = Vec::new();
+        for (name, value) in self.variables.iter() {
+            if other.variables.get(name) != Some(value) {
+                differing.push(name.clone());
+            }
+        }
+        differing.extend(other.variables.keys().filter(|name| !self.variables.contains_key(*name)).cloned());
+        for name in differing {
+            self.forget(&name);
+        }
+    }
+}
+
+impl Environment {
+    /// Whether any variable or positional parameter is not the same.
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        self.positional != other.positional || (!Rc::ptr_eq(&self.variables, &other.variables) && self.variables != other.variables)
+    }
+}

@@ -1,0 +1,552 @@
+//! From an expanded command to the program that really runs: functions, builtins, wrappers,
+//! nested shells, and the commands hidden in the words of `find`, `xargs`, `ssh` and containers.
+
+use crate::builtins::joined_text;
+use crate::decode;
+use crate::environment::Known;
+use crate::expand::Field;
+use crate::lower::{Call, Frame, Input, Lowering};
+use crate::plan::{Assignment, InvocationKind, Span, UnknownKind};
+use crate::shells;
+use crate::words::is_name;
+use crate::wrappers::{self, Options, Rest, Wrapper};
+use crate::WHAT_UNICODE;
+
+/// Words `xargs` appends one by one; more count as unknown.
+const MAX_APPENDED: usize = 64;
+
+impl Lowering {
+    /// Lists what `call` runs; gives what it prints, where that is constant.
+    pub(crate) fn invoke(&mut self, call: Call, frame: &Frame) -> Known {
+        self.bounded(frame, |lowering| lowering.invoke_inner(call, frame))
+    }
+
+    fn invoke_inner(&mut self, call: Call, frame: &Frame) -> Known {
+        let Some(first) = call.fields.first() else { return None };
+        let path = match &first.value {
+            Some(path) if !first.glob => path.clone(),
+            _ => {
+                self.emit(InvocationKind::Command, None, &call, frame);
+                let span = first.span;
+                self.unknown(UnknownKind::Unresolved, "the program is computed at run time", span);
+                return None;
+            }
+        };
+        let name = base_name(&path).to_owned();
+        if !name.is_ascii() {
+            self.unknown(UnknownKind::Refused, format!("{WHAT_UNICODE} in a program's name"), first.span);
+        }
+        if !path.contains('/') {
+            if self.functions.contains_key(&path) {
+                return self.function_call(&path, &call, frame);
+            }
+            if let Some(output) = self.builtin(&name, &call, frame) {
+                return output;
+            }
+        }
+        if shells::is_shell(&name) {
+            return self.shell(&name, &call, frame);
+        }
+        if shells::is_queue(&name) {
+            self.emit(InvocationKind::Command, Some(name.clone()), &call, frame);
+            if let Input::Text(text) | Input::Pipe(text) = &frame.input {
+                let bare = Call { assignments: Vec::new(), redirections: Vec::new(), ..call };
+                return self.shell_input(&name, text.clone(), &bare, frame);
+            }
+            return None;
+        }
+        if let Some(output) = self.carrier(&name, &call, frame) {
+            return output;
+        }
+        match wrappers::find(&name) {
+            Some(wrapper) => self.unwrap_call(wrapper, &name, call, frame),
+            None => self.program(&name, &call, frame),
+        }
+    }
+
+    /// A program that wraps nothing.
+    fn program(&mut self, name: &str, call: &Call, frame: &Frame) -> Known {
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let input = match &frame.input {
+            Input::Text(text) | Input::Pipe(text) => text.as_deref(),
+            Input::Inherited | Input::File => None,
+        };
+        decode::output(name, &call.fields, input)
+    }
+
+    fn function_call(&mut self, name: &str, call: &Call, frame: &Frame) -> Known {
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let Some(body) = self.functions.get(name).cloned() else { return None };
+        if self.calls.iter().any(|active| active == name) {
+            return None;
+        }
+        let before = self.environment.positional.clone();
+        let single = call.fields.iter().all(|field| field.value.is_some() || !field.glob);
+        let values = call.fields.iter().map(|field| field.value.clone()).collect();
+        self.environment.positional = Some(if single { std::rc::Rc::new(values) } else { vec![None; 10].into() });
+        self.calls.push(name.to_owned());
+        let output = self.command(&body, &frame.deeper());
+        self.calls.pop();
+        self.environment.positional = before;
+        output
+    }
+
+    /// Programs with a command somewhere in their words that is not at the end of plain options.
+    fn carrier(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
+        match name {
+            "find" | "gfind" => self.find(name, call, frame),
+            "fd" | "fdfind" => self.fd(name, call, frame),
+            "su" => self.switch_user(call, frame),
+            "parallel" => self.parallel(call, frame),
+            "kubectl" | "oc" | "k3s" | "microk8s" => return self.cluster(name, call, frame),
+            "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "lxc" | "crictl" | "ctr" => return self.container(name, call, frame),
+            "sem" => self.parallel(call, frame),
+            _ => {
+                let subcommand = call.fields.get(1).and_then(|field| field.value.as_deref()).unwrap_or("");
+                if wrappers::runs_rest(name, subcommand) && call.fields.len() > 2 {
+                    return Some(self.invoke(rest_of(call, 2), &frame.within(name)));
+                }
+                if name == "git" {
+                    return self.git(call, frame);
+                }
+                return None;
+            }
+        }
+        Some(None)
+    }
+
+    fn unwrap_call(&mut self, wrapper: &'static Wrapper, name: &str, mut call: Call, frame: &Frame) -> Known {
+        let Some(options) = wrappers::options(wrapper, &call.fields) else {
+            self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
+            self.unresolved("an option of a wrapper is not known, so what it runs is not", frame);
+            return None;
+        };
+        if let Some(output) = self.special_form(name, &options, &mut call, frame) {
+            return output;
+        }
+        let mut rest = options.rest;
+        if wrapper.assignments {
+            rest += take_assignments(&mut call, rest);
+        }
+        rest += wrapper.positionals;
+        if wrapper.positionals > 0 && rest < call.fields.len() {
+            // Some take options again after their operand, and all take `--` there.
+            let Some(again) = wrappers::options(wrapper, &call.fields[rest - 1..]) else {
+                self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
+                self.unresolved("an option of a wrapper is not known, so what it runs is not", frame);
+                return None;
+            };
+            rest += again.rest - 1;
+        }
+        let has_inner = rest < call.fields.len();
+        if wrapper.listed || !has_inner {
+            self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
+        }
+        if !has_inner {
+            return None;
+        }
+        let inner_frame = frame.within(name);
+        let mut inner = rest_of(&call, rest);
+        if wrapper.listed {
+            inner.redirections.clear();
+            inner.assignments.clear();
+        }
+        if name == "xargs" || name == "gxargs" {
+            return self.appended(inner, &options, &inner_frame);
+        }
+        match wrapper.rest {
+            Rest::Program => self.invoke(inner, &inner_frame),
+            Rest::Text if name == "watch" && options.has(&["x", "--exec"]) => self.invoke(inner, &inner_frame),
+            Rest::Text => {
+                self.around_nested(&Call { fields: Vec::new(), ..inner.clone() }, frame);
+                self.text_operands(&inner.fields, &call, &inner_frame)
+            }
+        }
+    }
+
+    /// Words joined to shell text; unknown words could be any text.
+    fn text_operands(&mut self, fields: &[Field], call: &Call, frame: &Frame) -> Known {
+        let span = fields.first().map_or(frame.span, |field| field.span);
+        match joined_text(fields) {
+            Some(text) => self.nested_text(&text, span, frame),
+            None => {
+                let name = call.fields.first().and_then(|field| field.value.as_deref()).map(|path| base_name(path).to_owned());
+                self.emit(InvocationKind::Command, name, call, frame);
+                self.unresolved("the text given to a shell is not known", frame);
+                None
+            }
+        }
+    }
+
+    /// Options that change what a wrapper does altogether; none when it just runs the rest.
+    fn special_form(&mut self, name: &str, options: &Options, call: &mut Call, frame: &Frame) -> Option<Known> {
+        let alone = |lowering: &mut Self, call: &Call| {
+            lowering.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+            Some(None)
+        };
+        match name {
+            "command" if options.has(&["v", "V"]) => alone(self, call),
+            "sudo" if options.has(&["e", "--edit", "l", "--list", "v", "--validate", "V", "K", "--remove-timestamp"]) => alone(self, call),
+            "sudo" | "doas" if options.has(&["i", "s", "--login", "--shell"]) => {
+                let rest = options.rest;
+                if rest >= call.fields.len() {
+                    return alone(self, call);
+                }
+                self.around_nested(call, frame);
+                let fields = call.fields[rest..].to_vec();
+                Some(self.text_operands(&fields, call, &frame.within(name)))
+            }
+            "env" if options.has(&["S", "--split-string"]) => Some(self.split_string(options, call, frame)),
+            "ionice" | "chrt" | "taskset" | "prlimit" | "cpulimit" if options.has(&["p", "P", "--pid", "--pgid"]) => alone(self, call),
+            "flock" | "runuser" | "script" if options.has(&["c", "--command"]) => {
+                let text = options.value(&["c", "--command"]).cloned();
+                Some(self.option_text(name, text, call, frame))
+            }
+            "flock" if call.fields.get(options.rest + 1).is_some_and(|field| matches!(field.value.as_deref(), Some("-c" | "--command"))) => {
+                let text = call.fields.get(options.rest + 2).cloned();
+                Some(self.option_text(name, text, call, frame))
+            }
+            "script" => alone(self, call),
+            "runuser" if !options.has(&["u", "--user"]) => alone(self, call),
+            _ => None,
+        }
+    }
+
+    fn option_text(&mut self, name: &str, text: Option<Field>, call: &Call, frame: &Frame) -> Known {
+        if name == "runuser" {
+            self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        } else {
+            self.around_nested(call, frame);
+        }
+        match text {
+            Some(field) => self.text_operands(std::slice::from_ref(&field), call, &frame.within(name)),
+            None => None,
+        }
+    }
+
+    /// `env -S 'words'`: the text is split into words in front of the rest.
+    fn split_string(&mut self, options: &Options, call: &Call, frame: &Frame) -> Known {
+        let text = options.value(&["S", "--split-string"]).and_then(|field| field.value.clone());
+        let rest = joined_text(&call.fields[options.rest..]);
+        let (Some(text), Some(rest)) = (text, rest) else {
+            self.emit(InvocationKind::Command, Some("env".to_owned()), call, frame);
+            self.unresolved("the words given to `env -S` are not known", frame);
+            return None;
+        };
+        self.around_nested(call, frame);
+        // The quoting rules of `env -S` are close to a shell's; reading it as one can only find more.
+        self.nested_text(&format!("{text} {rest}"), frame.span, &frame.within("env"))
+    }
+
+    /// `xargs`: the program with the words it reads, where they are constant.
+    fn appended(&mut self, inner: Call, options: &Options, frame: &Frame) -> Known {
+        let from_file = options.has(&["a", "--arg-file"]);
+        let input = match &frame.input {
+            Input::Text(text) | Input::Pipe(text) if !from_file => text.clone(),
+            _ => None,
+        };
+        let replaced = options.has(&["I", "i", "--replace"]);
+        let marker = options.value(&["I", "i", "--replace"]).and_then(|field| field.value.clone()).unwrap_or_else(|| "{}".to_owned());
+        let words = input.map(|text| input_words(&text, options, replaced)).filter(|words| words.len() <= MAX_APPENDED);
+        let span = frame.span;
+        let inner_frame = Frame { input: Input::File, ..frame.clone() };
+        if replaced {
+            let values: Vec<Field> = match words {
+                Some(words) => words.iter().map(|word| Field::constant(word, span)).collect(),
+                None => vec![Field::unknown(&marker, span)],
+            };
+            for value in values {
+                let call = Call { fields: substitute(&inner.fields, &marker, std::slice::from_ref(&value)), ..inner.clone() };
+                self.invoke(call, &inner_frame);
+            }
+            return None;
+        }
+        let mut call = inner;
+        match words {
+            Some(words) => call.fields.extend(words.iter().map(|word| Field::constant(word, span))),
+            None => call.fields.push(Field::unknown("…", span)),
+        }
+        self.invoke(call, &inner_frame)
+    }
+
+    fn find(&mut self, name: &str, call: &Call, frame: &Frame) {
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let roots = find_roots(&call.fields);
+        let mut index = 1;
+        while let Some(field) = call.fields.get(index) {
+            index += 1;
+            if !matches!(field.value.as_deref(), Some("-exec" | "-execdir" | "-ok" | "-okdir")) {
+                continue;
+            }
+            let start = index;
+            while let Some(field) = call.fields.get(index) {
+                let plus = field.value.as_deref() == Some("+") && index > start && call.fields[index - 1].value.as_deref() == Some("{}");
+                if plus || field.value.as_deref() == Some(";") {
+                    break;
+                }
+                index += 1;
+            }
+            let inner = Call { fields: substitute(&call.fields[start..index], "{}", &roots), assignments: Vec::new(), redirections: Vec::new() };
+            if inner.fields.is_empty() {
+                self.unresolved("`find -exec` without a program", frame);
+            }
+            self.invoke(inner, &frame.within(name));
+        }
+    }
+
+    fn fd(&mut self, name: &str, call: &Call, frame: &Frame) {
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let position = call.fields.iter().position(|field| matches!(field.value.as_deref(), Some("-x" | "-X" | "--exec" | "--exec-batch")));
+        if let Some(start) = position {
+            let unknown = [Field::unknown("{}", frame.span)];
+            let mut fields = substitute(&call.fields[start + 1..], "{}", &unknown);
+            if !call.fields[start + 1..].iter().any(|field| field.text.contains("{}")) {
+                fields.extend(unknown);
+            }
+            self.invoke(Call { fields, assignments: Vec::new(), redirections: Vec::new() }, &frame.within(name));
+        }
+    }
+
+    /// `su -c TEXT user`: a privileged shell, listed with what it runs.
+    fn switch_user(&mut self, call: &Call, frame: &Frame) {
+        self.emit(InvocationKind::Command, Some("su".to_owned()), call, frame);
+        let mut words = call.fields.iter().skip(1);
+        while let Some(field) = words.next() {
+            let attached = field.value.as_deref().and_then(|value| value.strip_prefix("--command=").or_else(|| value.strip_prefix("--session-command=")));
+            let text = match (field.value.as_deref(), attached) {
+                (_, Some(text)) => Some(Field { value: Some(text.to_owned()), ..field.clone() }),
+                (Some("-c" | "--command" | "--session-command" | "-lc"), _) => words.next().cloned(),
+                _ => None,
+            };
+            if let Some(text) = text {
+                let bare = Call { redirections: Vec::new(), assignments: Vec::new(), ..call.clone() };
+                self.text_operands(&[text], &bare, &frame.within("su"));
+            }
+        }
+    }
+
+    fn parallel(&mut self, call: &Call, frame: &Frame) {
+        self.emit(InvocationKind::Command, Some("parallel".to_owned()), call, frame);
+        let separator = call.fields.iter().position(|field| matches!(field.value.as_deref(), Some(":::" | "::::" | ":::+"))).unwrap_or(call.fields.len());
+        let mut start = 1;
+        while start < separator && call.fields[start].value.as_deref().is_some_and(|value| value.starts_with('-')) {
+            let valued = matches!(call.fields[start].value.as_deref(), Some("-j" | "-P" | "-n" | "-N" | "-L" | "-I" | "--jobs" | "-a" | "--delay" | "--timeout" | "-S"));
+            start += 1 + usize::from(valued);
+        }
+        if start >= separator {
+            self.unresolved("`parallel` runs lines that are not known", frame);
+            return;
+        }
+        let mut arguments = call.fields[separator..].to_vec();
+        arguments.retain(|field| !matches!(field.value.as_deref(), Some(":::" | ":::+")));
+        if arguments.is_empty() || call.fields[separator.min(call.fields.len() - 1)].value.as_deref() == Some("::::") {
+            arguments = vec![Field::unknown("{}", frame.span)];
+        }
+        let template = &call.fields[start..separator];
+        for argument in arguments.into_iter().take(MAX_APPENDED) {
+            let mut fields = substitute(template, "{}", std::slice::from_ref(&argument));
+            if !template.iter().any(|field| field.text.contains("{}")) {
+                fields.push(argument);
+            }
+            let one_text = template.len() == 1 && template[0].value.as_deref().is_some_and(|text| text.contains(' '));
+            if one_text {
+                self.text_operands(&fields, call, &frame.within("parallel"));
+            } else {
+                self.invoke(Call { fields, assignments: Vec::new(), redirections: Vec::new() }, &frame.within("parallel"));
+            }
+        }
+    }
+
+    /// `kubectl exec POD -- CMD`; none for the other verbs.
+    fn cluster(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
+        let verb = subcommand(&call.fields, 1, CLUSTER_VALUED)?;
+        match call.fields[verb].value.as_deref()? {
+            "exec" | "rsh" => {}
+            "kubectl" if name != "kubectl" => return Some(self.invoke(rest_of(call, verb), &frame.within(name))),
+            _ => return None,
+        }
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let dashes = call.fields.iter().position(|field| field.value.as_deref() == Some("--"));
+        let start = match dashes {
+            Some(index) => index + 1,
+            None => subcommand(&call.fields, verb + 1, CLUSTER_VALUED).map_or(call.fields.len(), |pod| pod + 1),
+        };
+        Some(self.carried(call, start, &format!("{name} exec"), frame))
+    }
+
+    /// `docker exec`, `docker run`, `docker compose exec`; none for the other verbs.
+    fn container(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
+        let mut verb = subcommand(&call.fields, 1, CONTAINER_GLOBAL_VALUED)?;
+        let mut word = call.fields[verb].value.as_deref()?;
+        if matches!(word, "compose" | "container" | "task") {
+            verb = subcommand(&call.fields, verb + 1, CONTAINER_GLOBAL_VALUED)?;
+            word = call.fields[verb].value.as_deref()?;
+        }
+        if !matches!(word, "exec" | "run") {
+            return None;
+        }
+        let label = format!("{name} {word}");
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let mut index = verb + 1;
+        let mut entrypoint = None;
+        while let Some(value) = call.fields.get(index).and_then(|field| field.value.as_deref()).filter(|value| value.starts_with('-') && *value != "-") {
+            index += 1;
+            if let Some(program) = value.strip_prefix("--entrypoint=") {
+                entrypoint = Some(Field { value: Some(program.to_owned()), ..call.fields[index - 1].clone() });
+            } else if value == "--entrypoint" {
+                entrypoint = call.fields.get(index).cloned();
+            }
+            if value == "--" {
+                break;
+            }
+            index += usize::from(container_option_takes_value(value));
+        }
+        let mut inner = rest_of(call, (index + 1).min(call.fields.len()));
+        if inner.fields.first().is_some_and(|field| field.value.as_deref() == Some("--")) {
+            inner.fields.remove(0);
+        }
+        inner.assignments.clear();
+        inner.redirections.clear();
+        if let Some(entrypoint) = entrypoint {
+            inner.fields.insert(0, entrypoint);
+        }
+        if inner.fields.is_empty() {
+            return Some(None);
+        }
+        Some(self.invoke(inner, &frame.within(&label)))
+    }
+
+    fn carried(&mut self, call: &Call, start: usize, label: &str, frame: &Frame) -> Known {
+        if start >= call.fields.len() {
+            return None;
+        }
+        let inner = Call { fields: call.fields[start..].to_vec(), assignments: Vec::new(), redirections: Vec::new() };
+        self.invoke(inner, &frame.within(label))
+    }
+
+    /// `git bisect run CMD`, `git submodule foreach TEXT`, `git rebase --exec TEXT`, `git filter-branch`.
+    fn git(&mut self, call: &Call, frame: &Frame) -> Option<Known> {
+        let verb = subcommand(&call.fields, 1, &["-C", "-c", "--git-dir", "--work-tree", "--namespace"])?;
+        let word = |index: usize| call.fields.get(index).and_then(|field| field.value.as_deref());
+        let (start, text) = match (word(verb)?, word(verb + 1)) {
+            ("bisect", Some("run")) => (verb + 2, false),
+            ("submodule", Some("foreach")) => (verb + 2 + usize::from(word(verb + 2) == Some("--recursive")), true),
+            _ => return None,
+        };
+        self.emit(InvocationKind::Command, Some("git".to_owned()), call, frame);
+        if start >= call.fields.len() {
+            return Some(None);
+        }
+        if text {
+            let fields = call.fields[start..].to_vec();
+            let bare = Call { assignments: Vec::new(), redirections: Vec::new(), ..call.clone() };
+            return Some(self.text_operands(&fields, &bare, &frame.within("git")));
+        }
+        Some(self.carried(call, start, "git", frame))
+    }
+}
+
+const CLUSTER_VALUED: &[&str] = &[
+    "-n", "--namespace", "--context", "--cluster", "--kubeconfig", "-s", "--server", "--user", "--token", "--as", "--as-group", "--request-timeout", "-c",
+    "--container", "-f", "--filename", "--pod-running-timeout", "-v",
+];
+const CONTAINER_GLOBAL_VALUED: &[&str] =
+    &["-H", "--host", "-c", "--context", "--config", "-l", "--log-level", "-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory", "-n", "--namespace"];
+/// Options of `run` and `exec` without a value; every other long option has one.
+const CONTAINER_FLAGS: &[&str] = &[
+    "--rm", "--detach", "--interactive", "--tty", "--init", "--privileged", "--read-only", "--no-healthcheck", "--publish-all", "--sig-proxy",
+    "--oom-kill-disable", "--quiet", "--no-deps", "--no-TTY", "--no-tty", "--service-ports", "--build", "--use-aliases", "--quiet-pull", "--remove-orphans", "--replace",
+];
+
+fn container_option_takes_value(option: &str) -> bool {
+    if option.starts_with("--") {
+        return !option.contains('=') && !CONTAINER_FLAGS.contains(&option);
+    }
+    // A cluster takes the next word when its last letter has a value.
+    option.chars().last().is_some_and(|letter| !"ditPqT".contains(letter)) && option.chars().skip(1).take(option.len() - 2).all(|letter| "ditPqT".contains(letter))
+}
+
+/// Index of the first word from `start` that is not an option or an option's value.
+fn subcommand(fields: &[Field], start: usize, valued: &[&str]) -> Option<usize> {
+    let mut index = start;
+    loop {
+        let value = fields.get(index)?.value.as_deref()?;
+        if !value.starts_with('-') {
+            return Some(index);
+        }
+        index += 1 + usize::from(valued.contains(&value));
+    }
+}
+
+fn rest_of(call: &Call, start: usize) -> Call {
+    Call { fields: call.fields[start..].to_vec(), assignments: call.assignments.clone(), redirections: call.redirections.clone() }
+}
+
+/// Moves `NAME=value` words from `start` to the assignments; gives their number.
+fn take_assignments(call: &mut Call, start: usize) -> usize {
+    let mut count = 0;
+    while let Some(field) = call.fields.get(start + count) {
+        let name_and_value = match &field.value {
+            Some(value) => value.split_once('=').map(|(name, value)| (name.to_owned(), Some(value.to_owned()))),
+            None => field.text.split_once('=').map(|(name, _)| (name.to_owned(), None)),
+        };
+        let Some((name, value)) = name_and_value.filter(|(name, _)| is_name(name)) else { break };
+        call.assignments.push(Assignment { name, value, span: field.span });
+        count += 1;
+    }
+    count
+}
+
+/// The fields with each `marker` replaced: a word of its own becomes all of `values`, inside a
+/// longer word the text is replaced or, when not known, the word becomes unknown.
+fn substitute(fields: &[Field], marker: &str, values: &[Field]) -> Vec<Field> {
+    let mut result = Vec::new();
+    for field in fields {
+        match field.value.as_deref() {
+            Some(value) if value == marker => result.extend(values.iter().cloned()),
+            Some(value) if value.contains(marker) => match values {
+                [Field { value: Some(text), glob: false, .. }] => {
+                    result.push(Field { value: Some(value.replace(marker, text)), ..field.clone() });
+                }
+                _ => result.push(Field { value: None, glob: false, ..field.clone() }),
+            },
+            _ => result.push(field.clone()),
+        }
+    }
+    result
+}
+
+/// The starting points of `find`, each standing for everything below it.
+fn find_roots(fields: &[Field]) -> Vec<Field> {
+    let mut roots = Vec::new();
+    for field in &fields[1..] {
+        match field.value.as_deref() {
+            Some("-H" | "-L" | "-P") if roots.is_empty() => {}
+            Some(value) if value.starts_with('-') || matches!(value, "(" | "!" | ",") => break,
+            _ => roots.push(Field { glob: true, ..field.clone() }),
+        }
+    }
+    if roots.is_empty() {
+        roots.push(Field { glob: true, ..Field::constant(".", Span::default()) });
+    }
+    roots
+}
+
+fn input_words(text: &str, options: &Options, lines: bool) -> Vec<String> {
+    let delimiter = options.value(&["d", "--delimiter"]).and_then(|field| field.value.clone());
+    let delimiter = delimiter.and_then(|text| crate::escape::decode(&text, crate::escape::Dialect::Format)).and_then(|text| text.chars().next());
+    let split: Vec<String> = match delimiter {
+        Some(delimiter) => text.trim_end_matches('\n').split(delimiter).map(str::to_owned).collect(),
+        None if lines => text.lines().map(|line| line.trim_start().to_owned()).collect(),
+        None => text.split_whitespace().map(|word| word.replace(['\'', '"', '\\'], "")).collect(),
+    };
+    split.into_iter().filter(|word| !word.is_empty()).collect()
+}
+
+pub(crate) fn base_name(path: &str) -> &str {
+    match path.rsplit('/').next() {
+        Some(name) if !name.is_empty() => name,
+        _ => path,
+    }
+}
+

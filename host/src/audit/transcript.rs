@@ -1,0 +1,154 @@
+//! One session's transcript: JSON lines, appended.
+//!
+//! Every line has `version`, `number` (from 0, no gaps), `unix_ms`, `at_ms` (since the session
+//! opened, monotonic), `kind`, and the entry's own fields. Output that is not valid UTF-8 goes into
+//! `base64` instead of `text`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
+use portcullis_term::{Completion, Typist};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::clock;
+
+/// Version of the line format.
+const VERSION: u32 = 1;
+
+/// Why a line could not be recorded. The session stops typing then.
+#[derive(Debug, thiserror::Error)]
+pub enum TranscriptError {
+    #[error("the transcript {} cannot be written; free or mount its disk, then reopen the session", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What is recorded.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry<'a> {
+    Opened {
+        session_id: &'a str,
+        profile: &'a str,
+        address: &'a str,
+        user: &'a str,
+        host_key: &'a str,
+        auth_method: &'a str,
+        columns: u16,
+        rows: u16,
+    },
+    Output {
+        offset: u64,
+        #[serde(flatten)]
+        content: Bytes<'a>,
+    },
+    Input {
+        actor: Typist,
+        #[serde(flatten)]
+        content: Bytes<'a>,
+    },
+    /// Typed at a question for a secret: only the fact is kept.
+    SecretInput { actor: Typist, length: usize },
+    Verdict {
+        actor: Typist,
+        delivery: &'a str,
+        text: &'a str,
+        verdict: &'a str,
+        decisions: &'a Value,
+    },
+    CommandStart { command_id: String, actor: Typist, text: &'a str, offset: u64 },
+    CommandEnd {
+        #[serde(flatten)]
+        completion: &'a Completion,
+    },
+    Level { breadcrumb: &'a [String] },
+    Resize { columns: u16, rows: u16 },
+    Closed { reason: &'a str, exit_code: Option<i32> },
+}
+
+/// Text, or base64 where it is not UTF-8.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Bytes<'a> {
+    Text { text: &'a str },
+    Base64 { base64: String },
+}
+
+impl<'a> From<&'a [u8]> for Bytes<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text { text },
+            Err(_) => Self::Base64 { base64: STANDARD.encode(bytes) },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    number: u64,
+    unix_ms: u64,
+    at_ms: u64,
+    #[serde(flatten)]
+    entry: &'a Entry<'a>,
+}
+
+/// The open file of one session.
+#[derive(Debug)]
+pub struct Transcript {
+    file: File,
+    path: PathBuf,
+    opened: Instant,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+impl Transcript {
+    pub(super) fn create(directory: &Dir, session_id: &str, instance: &Path) -> Result<Self, TranscriptError> {
+        let name = format!("{session_id}.jsonl");
+        let path = instance.join("transcripts").join(&name);
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true).mode(0o600);
+        let file = directory
+            .open_with(&name, &options)
+            .map_err(|source| TranscriptError::Write { path: path.clone(), source })?;
+        Ok(Self { file, path, opened: Instant::now(), number: 0, buffer: Vec::new() })
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// When the disk does not take it; the caller must not report the effect then.
+    pub fn record(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TranscriptError::Write { path, source }
+        };
+        let line = Line {
+            version: VERSION,
+            number: self.number,
+            unix_ms: clock::unix_ms(),
+            at_ms: self.opened.elapsed().as_millis() as u64,
+            entry,
+        };
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, &line).map_err(|error| failed(&self.path)(error.into()))?;
+        self.buffer.push(b'\n');
+        self.file.write_all(&self.buffer).map_err(failed(&self.path))?;
+        self.number += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! The program's commands.
+//!
+//! Standard output belongs to the command's answer; under `stdio` it carries nothing but MCP. Logs
+//! go to standard error.
+
+mod demo;
+mod stdio;
+mod trust;
+mod viewer;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, about = "SSH terminals for agents, shared live with a person")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve one MCP client on standard input and output.
+    Stdio {
+        /// The configuration file; the user's own one when left out.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Run the main job on an embedded bastion and show each step.
+    Demo {
+        /// End after the job instead of staying with the viewer.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Print the links to the viewers of the hosts that run now.
+    Viewer {
+        /// The configuration file; the user's own one when left out.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Show a host's key and store it after you agree.
+    Trust {
+        /// HOST, HOST:PORT or [ADDRESS]:PORT.
+        host: String,
+        /// Store the key without asking when it has this fingerprint (SHA256:…).
+        #[arg(long)]
+        fingerprint: Option<String>,
+        /// The known_hosts file; ~/.ssh/known_hosts when left out.
+        #[arg(long)]
+        known_hosts: Option<PathBuf>,
+    },
+    /// Compile a component; started by the program itself, in a process of its own.
+    #[command(hide = true)]
+    CompileComponent { input: PathBuf, output: PathBuf },
+    /// The embedded bastion's kubectl; started by its shells.
+    #[command(hide = true, disable_help_flag = true)]
+    LabKubectl {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Runs the command line and says how it went.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Printing help or the mistake; nothing can be done when that fails.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    start_logging();
+    match arguments.command {
+        Command::CompileComponent { input, output } => {
+            report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))
+        }
+        Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
+        Command::Stdio { config } => run(stdio::run(config)),
+        Command::Demo { once } => run(demo::run(once)),
+        Command::Viewer { config } => report(viewer::run(config)),
+        Command::Trust { host, fingerprint, known_hosts } => run(trust::run(host, fingerprint, known_hosts)),
+    }
+}
+
+fn run(command: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(Err(error.into())),
+    };
+    let outcome = runtime.block_on(command);
+    // Blocking reads of a terminal must not hold the program up.
+    runtime.shutdown_background();
+    report(outcome)
+}
+
+fn report(outcome: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let mut message = format!("portcullis: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !last.contains(&cause) {
+            message.push_str(&format!("\n  because: {cause}"));
+        }
+        last = cause;
+    }
+    eprintln!("{message}");
+    ExitCode::FAILURE
+}
+
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).init();
+}

@@ -1,0 +1,73 @@
+//! `portcullis stdio`: a host of its own for one MCP client.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::host::{Host, child_compiler};
+use crate::random;
+use crate::web::{self, WebOptions};
+use crate::{mcp, web::WebServer};
+
+/// Sessions are given this long to end; the process must not outlive its client.
+const STOP_LIMIT: Duration = Duration::from_millis(700);
+
+pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
+    let config = config::load(path.as_deref())?;
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    let host = Host::start(config, child_compiler(program)).await?;
+    let shutdown = CancellationToken::new();
+    stop_on_signals(&shutdown)?;
+    let viewer = start_viewer(&host, &shutdown).await?;
+    let served = mcp::serve_stdio(host.clone(), shutdown.clone()).await;
+    shutdown.cancel();
+    // Past the limit the process ends all the same; the operating system closes what is left.
+    let _ = tokio::time::timeout(STOP_LIMIT, async {
+        host.stop().await;
+        if let Some(viewer) = viewer {
+            viewer.stopped().await;
+        }
+    })
+    .await;
+    served.map_err(Into::into)
+}
+
+fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM could be set")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("no handler for SIGINT could be set")?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+/// Starts the viewer and writes its address, with the token, where only the operator reads it.
+async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Result<Option<WebServer>> {
+    let viewer = &host.config().viewer;
+    if !viewer.enabled {
+        host.instance().write_server_file(None)?;
+        return Ok(None);
+    }
+    let token = random::hex(24)?;
+    let options = WebOptions {
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        first_port: viewer.first_port,
+        token: token.clone(),
+    };
+    let server = web::serve(host.clone(), options, shutdown.child_token()).await?;
+    let url = format!("http://{}/#token={token}", server.address);
+    host.instance().write_server_file(Some(&url))?;
+    // Clients keep what a server writes here, so the token is not in it.
+    eprintln!("viewer: http://{}/ (its link: portcullis viewer)", server.address);
+    Ok(Some(server))
+}

@@ -1,0 +1,74 @@
+//! `portcullis trust HOST`: a person looks at a host key and stores it.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::ssh;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(super) async fn run(
+    host: String,
+    fingerprint: Option<String>,
+    known_hosts: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let (name, port) = split(&host)?;
+    let file = match known_hosts {
+        Some(file) => file,
+        None => std::env::home_dir().context("HOME is not set; give --known-hosts FILE")?.join(".ssh/known_hosts"),
+    };
+    let key = ssh::fetch_host_key(&name, port, TIMEOUT).await?;
+    eprintln!("{host} presents this key:\n  {}", key.fingerprint);
+    match fingerprint {
+        Some(expected) if key.fingerprint.split_whitespace().any(|word| word == expected) => {}
+        Some(expected) => bail!("that is not {expected}; nothing was stored"),
+        None if !agreed(&file)? => bail!("nothing was stored"),
+        None => {}
+    }
+    ssh::known_hosts::remember(&file, &key.known_hosts_line)?;
+    eprintln!("stored in {}", file.display());
+    Ok(())
+}
+
+fn agreed(file: &std::path::Path) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody can be asked here; compare the fingerprint and give it with --fingerprint SHA256:…");
+    }
+    eprint!("Compare it with what the host's owner says. Store it in {}? [yes/no] ", file.display());
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// HOST, HOST:PORT, [ADDRESS]:PORT, or a bare IPv6 address.
+fn split(host: &str) -> anyhow::Result<(String, u16)> {
+    let wrong = || format!("`{host}` is not HOST, HOST:PORT or [ADDRESS]:PORT");
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, rest)) => (name, rest.strip_prefix(':')),
+        None if host.matches(':').count() == 1 => host.split_once(':').map(|(name, port)| (name, Some(port))).with_context(wrong)?,
+        None => (host, None),
+    };
+    let port = port.map_or(Ok(22), str::parse).with_context(wrong)?;
+    if name.is_empty() {
+        bail!(wrong());
+    }
+    Ok((name.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    #[test]
+    fn hosts_are_split_as_errors_print_them() {
+        let cases = [("web1", ("web1", 22)), ("web1:2222", ("web1", 2222)), ("[::1]:2222", ("::1", 2222)), ("fe80::1", ("fe80::1", 22))];
+        for (text, (name, port)) in cases {
+            assert_eq!(super::split(text).unwrap(), (name.to_owned(), port));
+        }
+        assert!(super::split("web1:x").is_err());
+        assert!(super::split(":22").is_err());
+    }
+}

@@ -1,0 +1,227 @@
+//! From the file as written to the configuration as used.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::file::{self, AuthFile, ConfigFile, LogSearchFile, NavigatorFile, PluginFile, ProfileFile};
+use super::{
+    AuthMethod, Config, ConfigError, Destination, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
+    SecretSource, TerminalSize, ViewerConfig,
+};
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(30);
+/// Wide enough for tables of pods, as tall as a large window.
+const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
+/// Limits of what a terminal may be; far outside of what any program expects.
+const SIZES: std::ops::RangeInclusive<u16> = 2..=1000;
+const DEFAULT_VIEWER_PORT: u16 = 8765;
+const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
+
+/// Loads `path`, or the user's file (`$XDG_CONFIG_HOME/portcullis/portcullis.toml`).
+///
+/// # Errors
+/// Names the file, the key and what would be right.
+pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => user_file()?,
+    };
+    resolve(file::read(&path)?, &path)
+}
+
+fn user_file() -> Result<PathBuf, ConfigError> {
+    let relative = Path::new("portcullis/portcullis.toml");
+    folder("XDG_CONFIG_HOME", ".config")
+        .map(|folder| folder.join(relative))
+        .ok_or_else(|| ConfigError::NoHome { path: relative.to_owned() })
+}
+
+/// `$variable`, or `~/fallback`.
+fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
+    let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    set.or_else(|| std::env::home_dir().map(|home| home.join(fallback)))
+}
+
+fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
+    let base = path.parent().unwrap_or(Path::new("."));
+    let default_folder = |variable: &str, fallback: &str| {
+        folder(variable, fallback)
+            .map(|folder| folder.join("portcullis"))
+            .ok_or_else(|| ConfigError::NoHome { path: path.to_owned() })
+    };
+    let state_directory = match written.state_directory {
+        Some(folder) => absolute(base, &folder),
+        None => default_folder("XDG_STATE_HOME", ".local/state")?,
+    };
+    let cache_directory = match written.cache_directory {
+        Some(folder) => absolute(base, &folder),
+        None => default_folder("XDG_CACHE_HOME", ".cache")?,
+    };
+    let plugins = written
+        .plugins
+        .into_iter()
+        .map(|(name, plugin)| plugin_entry(name, plugin, base, path))
+        .collect::<Result<_, _>>()?;
+    let mut destinations = BTreeMap::new();
+    for (name, mut profile) in written.profiles {
+        profile.policy_mode = profile.policy_mode.or(written.defaults.policy_mode);
+        if profile.known_hosts.is_none() {
+            profile.known_hosts.clone_from(&written.defaults.known_hosts);
+        }
+        let destination = destination(&name, profile, base)
+            .map_err(|problem| ConfigError::Profile { path: path.to_owned(), profile: name.clone(), problem })?;
+        destinations.insert(name, Arc::new(destination));
+    }
+    Ok(Config {
+        source: path.to_owned(),
+        state_directory,
+        cache_directory,
+        viewer: ViewerConfig {
+            enabled: written.viewer.enabled.unwrap_or(true),
+            first_port: written.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
+        },
+        plugins,
+        destinations,
+    })
+}
+
+/// Relative paths are relative to the file they stand in; `~/` is the user's home.
+fn absolute(base: &Path, path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => base.join(path),
+    }
+}
+
+fn plugin_entry(name: String, plugin: PluginFile, base: &Path, path: &Path) -> Result<PluginEntry, ConfigError> {
+    let problem = |problem: String| ConfigError::Plugin { path: path.to_owned(), plugin: name.clone(), problem };
+    let settings = json(plugin.settings).map_err(problem)?;
+    Ok(PluginEntry { path: plugin.path.map(|path| absolute(base, &path)), sha256: plugin.sha256, settings, name })
+}
+
+fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destination, String> {
+    if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("a profile's name has no blanks or control characters; rename it".to_owned());
+    }
+    let size = TerminalSize {
+        columns: written.columns.unwrap_or(DEFAULT_SIZE.columns),
+        rows: written.rows.unwrap_or(DEFAULT_SIZE.rows),
+    };
+    if !SIZES.contains(&size.columns) || !SIZES.contains(&size.rows) {
+        return Err(format!("`columns` and `rows` go from {} to {}", SIZES.start(), SIZES.end()));
+    }
+    let auth = written.auth.into_iter().map(|method| auth_method(method, base)).collect::<Result<_, _>>()?;
+    let known_hosts = written.known_hosts.unwrap_or_else(|| vec![PathBuf::from("~/.ssh/known_hosts")]);
+    let profile = Profile {
+        name: name.to_owned(),
+        label: written.label.unwrap_or_else(|| name.to_owned()),
+        tags: written.tags,
+        host: written.host,
+        port: written.port.unwrap_or(22),
+        user: written.user,
+        auth,
+        known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
+        connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
+        keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
+        terminal: size,
+    };
+    if !written.routes.is_empty() && written.navigator.is_none() {
+        return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
+    }
+    Ok(Destination {
+        profile: Arc::new(profile),
+        policy_mode: written.policy_mode.unwrap_or_default(),
+        policies: written.policies,
+        navigator: written.navigator.map(navigator),
+        routes: written.routes,
+        log_search: log_search(written.log_search),
+    })
+}
+
+fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
+    let one_of = "each entry of `auth` has exactly one of key_file, password_env, password_file";
+    let secret = |variable: Option<String>, file: Option<PathBuf>| match (variable, file) {
+        (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
+        (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err("a secret comes from one place: give the `_env` or the `_file` form, not both"),
+    };
+    let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
+    let password = secret(written.password_env, written.password_file)?;
+    match (written.key_file, password) {
+        (Some(path), None) => Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase }),
+        (None, Some(password)) if passphrase.is_none() => Ok(AuthMethod::Password(password)),
+        (None, Some(_)) => Err("a passphrase belongs to a key_file, not to a password".to_owned()),
+        _ => Err(one_of.to_owned()),
+    }
+}
+
+fn navigator(written: NavigatorFile) -> NavigatorChoice {
+    NavigatorChoice {
+        plugin: written.plugin,
+        menu_label: written.menu_label.unwrap_or_else(|| "bastion".to_owned()),
+    }
+}
+
+fn log_search(written: Option<LogSearchFile>) -> LogSearchChoice {
+    let (plugin, sources) = written.map_or((None, Vec::new()), |written| (written.plugin, written.sources));
+    LogSearchChoice { plugin: plugin.unwrap_or_else(|| DEFAULT_LOG_SEARCH.to_owned()), sources }
+}
+
+/// A TOML table as JSON text, the form plugins take.
+fn json(settings: Option<toml::Table>) -> Result<String, String> {
+    serde_json::to_string(&settings.unwrap_or_default()).map_err(|error| format!("settings: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("portcullis.toml");
+        std::fs::write(&path, text).unwrap();
+        load(Some(&path))
+    }
+
+    const PROFILE: &str = "[profiles.web]\nhost = 'web1'\nuser = 'ann'\n";
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let config = parse(PROFILE).unwrap();
+        let web = &config.destinations["web"];
+        assert_eq!((web.profile.port, web.profile.label.as_str()), (22, "web"));
+        assert_eq!(web.policy_mode, super::super::PolicyMode::Safe);
+        assert!(config.viewer.enabled);
+        assert_eq!(web.log_search.plugin, DEFAULT_LOG_SEARCH);
+    }
+
+    #[test]
+    fn mistakes_name_the_key_and_the_way_out() {
+        let cases = [
+            ("[profiles.web]\nhost = 'a'\nuser = 'b'\npasword = 'x'\n", "pasword"),
+            ("[profiles.web]\nhost = 'a'\n", "user"),
+            (&format!("{PROFILE}columns = 0\n"), "columns"),
+            (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
+            (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
+        ];
+        for (text, expected) in cases {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+            assert!(message.contains("portcullis.toml"), "{message}");
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = parse(&format!("{PROFILE}known_hosts = ['kh']\nauth = [{{ key_file = 'keys/id' }}]\n")).unwrap();
+        let web = &config.destinations["web"].profile;
+        assert!(web.known_hosts[0].is_absolute() && web.known_hosts[0].ends_with("kh"));
+        assert!(matches!(&web.auth[0], AuthMethod::KeyFile { path, .. } if path.is_absolute()));
+    }
+}

@@ -1,0 +1,185 @@
+//! What a policy is shown: the text, the host's reading of it, and the place.
+
+use portcullis_sandbox::common;
+use portcullis_sandbox::policy::{self, Delivery, Request};
+use portcullis_shell as shell;
+use portcullis_term::{Level, LevelKind, ShellKind, Typist};
+
+use super::Place;
+use crate::clock;
+use crate::config::PolicyMode;
+
+/// The question for the text as it would be typed at `place`.
+pub(super) fn request(
+    place: &Place,
+    actor: Typist,
+    delivery: Delivery,
+    text: &str,
+    purpose: Option<String>,
+) -> Request {
+    let read_by_shell = matches!(delivery, Delivery::ShellLine | Delivery::LogSearch | Delivery::Script);
+    Request {
+        request_id: format!("{}:{}", place.session_id, clock::unix_ms()),
+        raw: text.to_owned(),
+        plan: read_by_shell.then(|| plan(shell::parse(text))),
+        delivery,
+        actor: match actor {
+            Typist::Agent => common::Actor::Agent,
+            Typist::Human => common::Actor::Human,
+            Typist::Automation => common::Actor::Automation,
+        },
+        mode: match place.destination.policy_mode {
+            PolicyMode::Safe => policy::Mode::Safe,
+            PolicyMode::Full => policy::Mode::Full,
+            PolicyMode::Readonly => policy::Mode::Readonly,
+            PolicyMode::Restricted => policy::Mode::Restricted,
+        },
+        terminal: place.terminal,
+        session: place.session_id.clone(),
+        endpoint: endpoint(place),
+        cwd: None,
+        intent: purpose,
+        now_unix_ms: clock::unix_ms(),
+        attributes: Vec::new(),
+    }
+}
+
+/// Tells the policies that the line is a navigator's way into a level of the operator's route.
+pub(super) fn leading_to(mut request: Request, level: Option<String>) -> Request {
+    request.attributes.extend(level.map(|value| common::Attribute { key: "opens-level".to_owned(), value }));
+    request
+}
+
+pub(super) fn typist(actor: common::Actor) -> Typist {
+    match actor {
+        common::Actor::Agent => Typist::Agent,
+        common::Actor::Human => Typist::Human,
+        common::Actor::Automation => Typist::Automation,
+    }
+}
+
+/// The place as every kind of plugin sees it.
+pub(crate) fn endpoint(place: &Place) -> common::Endpoint {
+    let profile = &place.destination.profile;
+    common::Endpoint {
+        profile: profile.name.clone(),
+        user: profile.user.clone(),
+        tags: profile.tags.clone(),
+        levels: place.levels.iter().map(level).collect(),
+        attributes: Vec::new(),
+    }
+}
+
+pub(crate) fn level(level: &Level) -> common::Level {
+    common::Level {
+        kind: match level.kind {
+            LevelKind::Menu => common::LevelKind::Menu,
+            LevelKind::Shell => common::LevelKind::Shell,
+            LevelKind::PodShell => common::LevelKind::PodShell,
+            LevelKind::ElevatedShell => common::LevelKind::ElevatedShell,
+            LevelKind::Repl => common::LevelKind::Repl,
+            LevelKind::NetworkCli => common::LevelKind::NetworkCli,
+            LevelKind::Multiplexer => common::LevelKind::Multiplexer,
+            LevelKind::Unknown => common::LevelKind::Unknown,
+        },
+        label: level.label.clone(),
+        dialect: match level.shell {
+            _ if level.kind == LevelKind::Menu => common::ShellDialect::Menu,
+            ShellKind::Bash => common::ShellDialect::Bash,
+            ShellKind::Zsh => common::ShellDialect::Zsh,
+            ShellKind::Fish => common::ShellDialect::Fish,
+            ShellKind::Posix => common::ShellDialect::Posix,
+            ShellKind::Unknown => common::ShellDialect::Unknown,
+        },
+        attributes: level
+            .attributes
+            .iter()
+            .map(|(key, value)| common::Attribute { key: key.clone(), value: value.clone() })
+            .collect(),
+    }
+}
+
+pub(super) fn delivery_name(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::ShellLine => "shell-line",
+        Delivery::PtyInput => "pty-input",
+        Delivery::MenuInput => "menu-input",
+        Delivery::LogSearch => "log-search",
+        Delivery::Script => "script",
+        Delivery::FileRead => "file-read",
+        Delivery::FileWrite => "file-write",
+    }
+}
+
+fn plan(plan: shell::Plan) -> policy::Plan {
+    policy::Plan {
+        invocations: plan.invocations.into_iter().map(invocation).collect(),
+        unknowns: plan.unknowns.into_iter().map(unknown).collect(),
+    }
+}
+
+fn invocation(invocation: shell::Invocation) -> policy::Invocation {
+    policy::Invocation {
+        kind: match invocation.kind {
+            shell::InvocationKind::Command => policy::InvocationKind::Command,
+            shell::InvocationKind::Assignment => policy::InvocationKind::Assignment,
+            shell::InvocationKind::FunctionDefinition => policy::InvocationKind::FunctionDefinition,
+            shell::InvocationKind::Redirection => policy::InvocationKind::Redirection,
+        },
+        program: invocation.program,
+        argv: invocation.argv.into_iter().map(word).collect(),
+        wrappers: invocation.wrappers,
+        assignments: invocation
+            .assignments
+            .into_iter()
+            .map(|assignment| policy::Assignment {
+                name: assignment.name,
+                value: assignment.value,
+                span: span(assignment.span),
+            })
+            .collect(),
+        redirections: invocation
+            .redirections
+            .into_iter()
+            .map(|redirection| policy::Redirection {
+                descriptor: redirection.descriptor,
+                operator: redirection.operator,
+                target: word(redirection.target),
+                span: span(redirection.span),
+            })
+            .collect(),
+        standard_input: match invocation.standard_input {
+            shell::StandardInput::Inherited => policy::StandardInput::Inherited,
+            shell::StandardInput::Pipe => policy::StandardInput::Pipe,
+            shell::StandardInput::File => policy::StandardInput::File,
+            shell::StandardInput::Text(text) => policy::StandardInput::Text(text),
+        },
+        stage: invocation.stage,
+        stages: invocation.stages,
+        background: invocation.background,
+        in_loop: invocation.in_loop,
+        depth: invocation.depth,
+        span: span(invocation.span),
+    }
+}
+
+fn word(word: shell::Word) -> policy::Word {
+    policy::Word { text: word.text, value: word.value, glob: word.glob, span: span(word.span) }
+}
+
+fn unknown(unknown: shell::Unknown) -> policy::Unknown {
+    policy::Unknown {
+        kind: match unknown.kind {
+            shell::UnknownKind::Unresolved => policy::UnknownKind::Unresolved,
+            shell::UnknownKind::Malformed => policy::UnknownKind::Malformed,
+            shell::UnknownKind::Refused => policy::UnknownKind::Refused,
+        },
+        what: unknown.what,
+        span: span(unknown.span),
+    }
+}
+
+/// The parser refuses lines far below 4 GiB, so the offsets always fit.
+fn span(span: shell::Span) -> policy::Span {
+    policy::Span { start: u32::try_from(span.start).unwrap_or(u32::MAX), end: u32::try_from(span.end).unwrap_or(u32::MAX) }
+}

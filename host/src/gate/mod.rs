@@ -1,0 +1,315 @@
+//! The gate: nothing reaches a session's terminal but through here.
+//!
+//! [`Gate::clear`] turns an [`Intent`] into a [`Cleared`], which holds the final bytes and the
+//! trail of verdicts, or into a [`Refusal`]. `Cleared` has private fields and no other
+//! constructor, and the session takes nothing else: a path that types without a verdict does not
+//! compile.
+//!
+//! A person's keys pass with the actor `human` and are not blocked. An agent's text at a shell
+//! prompt waits here until the Enter that completes the line; what is judged is the whole line.
+//! A policy that fails in any way denies. The gate knows no session, no channel and no client.
+
+mod input;
+mod judge;
+
+use std::sync::Arc;
+
+use portcullis_sandbox::policy::{Decision, Delivery, Request, TerminalState, Verdict};
+use portcullis_term::{Level, Typist};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::audit::Entry;
+use crate::config::Destination;
+use crate::plugins::PolicyChain;
+
+pub(crate) use judge::{endpoint, level};
+pub use input::{HeldLine, InputLine, Key};
+
+/// Where something would be typed.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub session_id: String,
+    pub destination: Arc<Destination>,
+    /// Outermost first.
+    pub levels: Vec<Level>,
+    pub terminal: TerminalState,
+}
+
+/// What somebody wants to type.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    pub actor: Typist,
+    pub action: Action,
+    /// What the agent says it is doing; untrusted.
+    pub purpose: Option<String>,
+}
+
+/// The forms typing has.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A complete line at a shell prompt. `opens` names the level that a navigator's line leads to.
+    Run { line: String, delivery: Delivery, opens: Option<String> },
+    /// A line into a menu, completed with Enter.
+    MenuLine { text: String },
+    /// Text into whatever reads the terminal, with or without Enter behind it.
+    Type { text: String, enter: bool },
+    /// A key that ends or answers something and adds no text of its own.
+    Press { key: Key },
+    /// A person's bytes.
+    Human { bytes: Vec<u8> },
+}
+
+/// What may be typed, and why it may. Consumed by the session.
+#[derive(Debug)]
+pub struct Cleared {
+    typist: Typist,
+    payload: Payload,
+    judged: Option<Judged>,
+}
+
+/// The final form: a line for the prompt, or bytes as they are.
+#[derive(Debug)]
+pub enum Payload {
+    Line(String),
+    Bytes(Vec<u8>),
+}
+
+impl Cleared {
+    pub(crate) fn typist(&self) -> Typist {
+        self.typist
+    }
+
+    pub(crate) fn into_payload(self) -> Payload {
+        self.payload
+    }
+
+    /// Rules that warned, for the result.
+    pub fn warnings(&self) -> Vec<Ruling> {
+        self.judged.iter().flat_map(|judged| judged.rulings.iter().filter(|r| r.verdict == "warn").cloned()).collect()
+    }
+
+    pub(crate) fn verdict_entry(&self) -> Option<Entry<'_>> {
+        self.judged.as_ref().map(Judged::entry)
+    }
+}
+
+/// One policy's word on a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ruling {
+    pub policy: String,
+    pub verdict: &'static str,
+    pub rule_id: String,
+    pub category: String,
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+    /// Bytes of the text that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<(u32, u32)>,
+}
+
+/// A text and what all policies said of it.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    actor: Typist,
+    delivery: &'static str,
+    text: String,
+    verdict: Verdict,
+    rulings: Vec<Ruling>,
+    rulings_json: Value,
+}
+
+impl Judged {
+    fn entry(&self) -> Entry<'_> {
+        Entry::Verdict {
+            actor: self.actor,
+            delivery: self.delivery,
+            text: &self.text,
+            verdict: verdict_name(self.verdict),
+            decisions: &self.rulings_json,
+        }
+    }
+}
+
+/// Why a text was not typed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", self.strictest().reason)]
+pub struct Refusal {
+    judged: Judged,
+}
+
+impl Refusal {
+    /// The ruling that decided.
+    pub fn strictest(&self) -> &Ruling {
+        // `refuse` puts it first and never builds an empty list.
+        &self.judged.rulings[0]
+    }
+
+    pub fn text(&self) -> &str {
+        &self.judged.text
+    }
+
+    /// A person would have had to agree.
+    pub fn was_ask(&self) -> bool {
+        self.judged.verdict == Verdict::Ask
+    }
+
+    pub(crate) fn verdict_entry(&self) -> Entry<'_> {
+        self.judged.entry()
+    }
+}
+
+/// The policies, behind the one question everybody has to ask.
+pub struct Gate {
+    policies: PolicyChain,
+}
+
+impl Gate {
+    pub fn new(policies: PolicyChain) -> Self {
+        Self { policies }
+    }
+
+    pub fn policies(&self) -> &PolicyChain {
+        &self.policies
+    }
+
+    /// Judges the intent.
+    ///
+    /// # Errors
+    /// The refusal with the rule that decided; nothing may be typed then.
+    pub async fn clear(&self, place: &Place, intent: Intent) -> Result<Cleared, Box<Refusal>> {
+        let typist = intent.actor;
+        match intent.action {
+            Action::Human { bytes } => {
+                // The only caller is the viewer's adapter, which cannot set another actor.
+                Ok(Cleared { typist: Typist::Human, payload: Payload::Bytes(bytes), judged: None })
+            }
+            Action::Press { key } => {
+                if let Some(reason) = input::objection(key, place) {
+                    return Err(Self::refuse(typist, key.name(), "input/key", reason));
+                }
+                let judged = Judged::host(typist, "key", key.name(), Verdict::Allow, "input/key", "");
+                Ok(Cleared { typist, payload: Payload::Bytes(key.bytes().to_vec()), judged: Some(judged) })
+            }
+            Action::Run { line, delivery, opens } => {
+                let request = judge::request(place, typist, delivery, &line, intent.purpose);
+                let judged = self.judge(place, judge::leading_to(request, opens)).await?;
+                Ok(Cleared { typist, payload: Payload::Line(line), judged: Some(judged) })
+            }
+            Action::MenuLine { text } => {
+                let request = judge::request(place, typist, Delivery::MenuInput, &text, intent.purpose);
+                let judged = self.judge(place, request).await?;
+                Ok(Cleared { typist, payload: Payload::Line(text), judged: Some(judged) })
+            }
+            Action::Type { text, enter } => {
+                let request = judge::request(place, typist, Delivery::PtyInput, &text, intent.purpose);
+                let judged = self.judge(place, request).await?;
+                let payload = if enter { Payload::Line(text) } else { Payload::Bytes(text.into_bytes()) };
+                Ok(Cleared { typist, payload, judged: Some(judged) })
+            }
+        }
+    }
+
+    /// The verdict on a shell line without any intent to run it.
+    pub async fn explain(&self, place: &Place, line: &str) -> (&'static str, Vec<Ruling>) {
+        let request = judge::request(place, Typist::Agent, Delivery::ShellLine, line, None);
+        match self.judge(place, request).await {
+            Ok(judged) => (verdict_name(judged.verdict), judged.rulings),
+            Err(refusal) => (verdict_name(refusal.judged.verdict), refusal.judged.rulings),
+        }
+    }
+
+    async fn judge(&self, place: &Place, request: Request) -> Result<Judged, Box<Refusal>> {
+        let mut decisions = self.policies.judge(&request, &place.destination.policies).await;
+        // Strictest first; the order of equals stays that of the chain.
+        decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(strictness(decision.verdict)));
+        let verdict = decisions.first().map_or(Verdict::Abstain, |(_, decision)| decision.verdict);
+        let actor = judge::typist(request.actor);
+        let mut judged = Judged::new(actor, judge::delivery_name(request.delivery), &request.raw, verdict, decisions);
+        match verdict {
+            Verdict::Allow | Verdict::Warn => Ok(judged),
+            Verdict::Deny | Verdict::Ask => Err(Box::new(Refusal { judged })),
+            Verdict::Abstain => {
+                judged.refuse("host/no-opinion", "no policy had an opinion on this text, and silence is not permission");
+                Err(Box::new(Refusal { judged }))
+            }
+        }
+    }
+
+    /// A refusal by the host itself, for what no policy needs to see.
+    pub fn refuse(actor: Typist, text: &str, rule_id: &str, reason: &str) -> Box<Refusal> {
+        Box::new(Refusal { judged: Judged::host(actor, "pty-input", text, Verdict::Deny, rule_id, reason) })
+    }
+}
+
+impl Judged {
+    fn new(
+        actor: Typist,
+        delivery: &'static str,
+        text: &str,
+        verdict: Verdict,
+        decisions: Vec<(String, Decision)>,
+    ) -> Self {
+        let rulings: Vec<Ruling> = decisions.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
+        let rulings_json = json!(rulings);
+        Self { actor, delivery, text: text.to_owned(), verdict, rulings, rulings_json }
+    }
+
+    fn host(actor: Typist, delivery: &'static str, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {
+        let mut judged = Self::new(actor, delivery, text, verdict, Vec::new());
+        judged.push_host(verdict, rule_id, reason);
+        judged
+    }
+
+    fn refuse(&mut self, rule_id: &str, reason: &str) {
+        self.verdict = Verdict::Deny;
+        self.push_host(Verdict::Deny, rule_id, reason);
+    }
+
+    fn push_host(&mut self, verdict: Verdict, rule_id: &str, reason: &str) {
+        let ruling = Ruling {
+            policy: "host".to_owned(),
+            verdict: verdict_name(verdict),
+            rule_id: rule_id.to_owned(),
+            category: "host".to_owned(),
+            reason: reason.to_owned(),
+            suggestion: None,
+            evidence: None,
+        };
+        self.rulings.insert(0, ruling);
+        self.rulings_json = json!(self.rulings);
+    }
+}
+
+fn ruling(policy: String, decision: Decision) -> Ruling {
+    Ruling {
+        policy,
+        verdict: verdict_name(decision.verdict),
+        rule_id: decision.rule_id,
+        category: decision.category,
+        reason: decision.reason,
+        suggestion: decision.suggestion,
+        evidence: decision.evidence.map(|span| (span.start, span.end)),
+    }
+}
+
+fn strictness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Abstain => 0,
+        Verdict::Allow => 1,
+        Verdict::Warn => 2,
+        Verdict::Ask => 3,
+        Verdict::Deny => 4,
+    }
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Abstain => "abstain",
+        Verdict::Allow => "allow",
+        Verdict::Warn => "warn",
+        Verdict::Ask => "ask",
+        Verdict::Deny => "deny",
+    }
+}

@@ -1,0 +1,123 @@
+//! The host: one value that owns sessions, plugins, gate and record.
+//!
+//! An MCP connection, a browser and an operator's command are clients of it; none of them holds
+//! state of its own that matters here.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use portcullis_sandbox::log_search::Tool;
+use portcullis_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
+
+use crate::audit::{Instance, InstanceError};
+use crate::config::Config;
+use crate::gate::{Gate, InputLine};
+use crate::plugins::{Catalog, CatalogError, ParserSet};
+use crate::session::Sessions;
+
+/// Why the host could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error("the plugin sandbox could not start")]
+    Sandbox(#[source] SandboxError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// A cheap clone of one shared host.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    instance: Instance,
+    sessions: Arc<Sessions>,
+    gate: Gate,
+    input: InputLine,
+    catalog: Catalog,
+    parsers: ParserSet,
+    /// Programs found at each place, by session and breadcrumb.
+    tools: Mutex<HashMap<(String, Vec<String>), Vec<Tool>>>,
+}
+
+impl Host {
+    /// Loads the plugins and makes the instance's folder. No connection is opened.
+    ///
+    /// # Errors
+    /// When a plugin cannot be used or the state folder cannot be written: nothing runs with half
+    /// of its policies or without its record.
+    pub async fn start(config: Config, compiler: Compiler) -> Result<Self, StartError> {
+        let options = SandboxOptions { compiler, ..SandboxOptions::new(config.cache_directory.join("components")) };
+        let sandbox = Sandbox::new(options).map_err(StartError::Sandbox)?;
+        let catalog = Catalog::load(&sandbox, &config).await?;
+        let instance = Instance::create(&config.state_directory)?;
+        let gate = Gate::new(catalog.policy_chain());
+        let parsers = catalog.parser_set();
+        Ok(Self(Arc::new(Inner {
+            config,
+            instance,
+            sessions: Arc::default(),
+            gate,
+            input: InputLine::default(),
+            catalog,
+            parsers,
+            tools: Mutex::default(),
+        })))
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub fn instance(&self) -> &Instance {
+        &self.0.instance
+    }
+
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.0.sessions
+    }
+
+    pub fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    pub fn input(&self) -> &InputLine {
+        &self.0.input
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    pub fn parsers(&self) -> &ParserSet {
+        &self.0.parsers
+    }
+
+    /// The programs a log search found at this place before.
+    pub(crate) fn known_tools(&self, session_id: &str, breadcrumb: &[String]) -> Option<Vec<Tool>> {
+        let tools = self.0.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        tools.get(&(session_id.to_owned(), breadcrumb.to_vec())).cloned()
+    }
+
+    pub(crate) fn remember_tools(&self, session_id: &str, breadcrumb: Vec<String>, found: Vec<Tool>) {
+        let mut tools = self.0.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        tools.insert((session_id.to_owned(), breadcrumb), found);
+    }
+
+    /// Closes every session, so that each ending is on record.
+    pub async fn stop(&self) {
+        for session in self.sessions().open() {
+            session.close().await;
+        }
+        self.instance().retire();
+    }
+}
+
+/// Components are compiled by a child of this program, so that a hostile one cannot exhaust the
+/// host's memory.
+pub fn child_compiler(program: PathBuf) -> Compiler {
+    Compiler::ChildProcess { program, arguments: vec!["compile-component".into()] }
+}

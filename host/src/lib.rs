@@ -1,0 +1,33 @@
+//! Portcullis: SSH terminals shared live between an agent and the person watching it.
+//!
+//! The map. Dependencies point down only; `host/tests` checks it.
+//!
+//! | module | is | owns |
+//! |---|---|---|
+//! | [`cli`] | the program's commands | nothing |
+//! | [`mcp`], [`web`], [`viewer`] | adapters: the agent's side, the browser's side | connections |
+//! | [`ops`] | one function per operation, the whole story of each | nothing |
+//! | [`gate`] | turns what somebody wants to type into what may be typed | lines held for an agent |
+//! | [`plugins`] | which plugin is asked and what its failure means | loaded plugins |
+//! | [`session`] | one task per session: channel, terminal, transcript | the sessions |
+//! | [`audit`] | the record, the instance's folder | files |
+//! | [`ssh`] | the russh client: from a profile to a shell | one task per connection |
+//! | [`config`] | what the operator wrote, as values | nothing |
+//!
+//! Packages beside this one: `portcullis-term` (the terminal model, pure), `portcullis-shell` (what
+//! a line would run, pure), `portcullis-sandbox` (WebAssembly).
+
+pub mod audit;
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod gate;
+pub mod host;
+pub mod mcp;
+pub mod ops;
+pub mod plugins;
+mod random;
+pub mod session;
+pub mod ssh;
+pub mod viewer;
+pub mod web;

@@ -1,0 +1,159 @@
+//! From a report or an error to a tool result: text and structured content, each complete alone.
+
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::ops::{NextStep, OpError};
+
+/// How a call went, for a reader who looks at one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    Success,
+    PartialSuccess,
+    Blocked,
+    Failure,
+}
+
+/// A result before it is put into the protocol's form.
+#[derive(Debug)]
+pub(super) struct Reply {
+    status: Status,
+    /// One line: what happened.
+    summary: String,
+    /// What follows the summary in the text form.
+    body: String,
+    fields: Map<String, Value>,
+    next: Option<NextStep>,
+    failure_category: Option<&'static str>,
+    evidence: Vec<String>,
+}
+
+impl Reply {
+    pub(super) fn new(status: Status, summary: String, body: String, report: &impl Serialize) -> Self {
+        let fields = match serde_json::to_value(report) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(other) => Map::from_iter([("report".to_owned(), other)]),
+            Err(error) => Map::from_iter([("report_error".to_owned(), json!(error.to_string()))]),
+        };
+        Self { status, summary, body, fields, next: None, failure_category: None, evidence: Vec::new() }
+    }
+
+    pub(super) fn with_next(mut self, next: Option<NextStep>) -> Self {
+        self.next = next;
+        self
+    }
+
+    pub(super) fn with_evidence(mut self, evidence: Vec<String>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    pub(super) fn bad_arguments(message: String) -> Self {
+        Self::from(OpError::BadArgument(message))
+    }
+
+    pub(super) fn stopping() -> Self {
+        let summary = "the host is stopping; the command, if one runs, was not stopped by this".to_owned();
+        Self { failure_category: Some("runtime-state-abnormal"), ..Self::new(Status::Failure, summary, String::new(), &json!({})) }
+    }
+
+    pub(super) fn cancelled() -> Self {
+        let summary = "the call was cancelled; waiting stopped, the remote command was left as it is".to_owned();
+        Self::new(Status::PartialSuccess, summary, String::new(), &json!({}))
+    }
+
+    fn is_error(&self) -> bool {
+        matches!(self.status, Status::Blocked | Status::Failure)
+    }
+
+    pub(super) fn into_result(self) -> CallToolResult {
+        let text = self.text();
+        let is_error = self.is_error();
+        let mut content = Map::new();
+        content.insert("result_status".to_owned(), json!(self.status));
+        content.insert("summary".to_owned(), json!(self.summary));
+        if let Some(next) = &self.next {
+            content.insert("next".to_owned(), json!(next));
+        }
+        if let Some(category) = self.failure_category {
+            content.insert("failure_category".to_owned(), json!(category));
+        }
+        if !self.evidence.is_empty() {
+            content.insert("evidence".to_owned(), json!(self.evidence));
+        }
+        content.extend(self.fields);
+        let mut result = CallToolResult::structured(Value::Object(content));
+        result.content = vec![ContentBlock::text(text)];
+        result.is_error = Some(is_error);
+        result
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.summary.clone();
+        if !self.body.is_empty() {
+            text.push('\n');
+            text.push_str(self.body.trim_end());
+        }
+        if let Some(category) = self.failure_category {
+            text.push_str(&format!("\n[{category}]"));
+        }
+        if let Some(next) = &self.next {
+            text.push_str(&format!("\n[next: {} {}]", next.tool, next.arguments));
+        }
+        text
+    }
+}
+
+impl From<OpError> for Reply {
+    fn from(error: OpError) -> Self {
+        let status = if error.is_blocked() { Status::Blocked } else { Status::Failure };
+        let mut fields = Map::new();
+        let mut body = Vec::new();
+        if let OpError::Refused { refusal, .. } = &error {
+            let ruling = refusal.strictest();
+            fields.insert("text".to_owned(), json!(refusal.text()));
+            fields.insert("rule_id".to_owned(), json!(ruling.rule_id));
+            fields.insert("category".to_owned(), json!(ruling.category));
+            fields.insert("reason".to_owned(), json!(ruling.reason));
+            fields.insert("sent".to_owned(), json!(false));
+            if let Some(span) = ruling.evidence {
+                let part = refusal.text().get(span.0 as usize..span.1 as usize).unwrap_or_default();
+                fields.insert("evidence_text".to_owned(), json!(part));
+                body.push(format!("because of: {part}"));
+            }
+            if let Some(suggestion) = &ruling.suggestion {
+                fields.insert("suggestion".to_owned(), json!(suggestion));
+                body.push(format!("instead: {suggestion}"));
+            }
+        }
+        if let OpError::Navigation { rows, code, .. } = &error {
+            fields.insert("code".to_owned(), json!(code));
+            fields.insert("rows".to_owned(), json!(rows));
+            body.extend(rows.iter().map(|row| format!("| {row}")));
+        }
+        let mut evidence = Vec::new();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            evidence.push(cause.to_string());
+            source = cause.source();
+        }
+        let causes: Vec<&String> = evidence.iter().filter(|cause| !error.to_string().contains(cause.as_str())).collect();
+        body.extend(causes.iter().map(|cause| format!("because: {cause}")));
+        Self {
+            status,
+            summary: error.to_string(),
+            body: body.join("\n"),
+            fields,
+            failure_category: Some(error.category()),
+            next: Some(error.next()),
+            evidence,
+        }
+    }
+}
+
+/// Tells the reader that what follows came from the far side.
+pub(super) fn remote(text: &str) -> String {
+    if text.is_empty() { "(no output)".to_owned() } else { text.to_owned() }
+}

@@ -1,0 +1,78 @@
+//! What a tool is to the server.
+
+use futures::future::BoxFuture;
+use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
+use serde_json::{Value, json};
+
+use super::reply::Reply;
+use super::schema;
+use crate::host::Host;
+
+/// Permission class: clients decide by it whether to ask a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Looks at what this host knows.
+    ReadHere,
+    /// Looks at a remote host without sending anything that changes it.
+    ReadRemote,
+    /// Sends something to a remote host that may change it.
+    WriteRemote,
+    /// Ends something; doing it twice is the same as once.
+    End,
+}
+
+impl Class {
+    fn annotations(self, title: &str) -> ToolAnnotations {
+        let read_only = matches!(self, Self::ReadHere | Self::ReadRemote);
+        ToolAnnotations::with_title(title)
+            .read_only(read_only)
+            .destructive(!read_only)
+            .idempotent(read_only || self == Self::End)
+            .open_world(!matches!(self, Self::ReadHere))
+    }
+}
+
+pub(super) type Call = fn(Host, JsonObject) -> BoxFuture<'static, Reply>;
+
+/// One tool.
+pub(super) struct Tool {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    /// Carries its meaning in the first 160 characters: some clients show no more.
+    pub(super) description: &'static str,
+    pub(super) class: Class,
+    pub(super) input: fn() -> JsonObject,
+    /// Properties of its own in the result, beside those every result has.
+    pub(super) output: fn() -> Value,
+    pub(super) call: Call,
+}
+
+impl Tool {
+    pub(super) fn definition(&self) -> Definition {
+        let mut properties = json!({
+            "result_status": { "type": "string", "enum": ["success", "partial_success", "blocked", "failure"] },
+            "summary": { "type": "string" },
+            "next": {
+                "type": "object",
+                "properties": { "tool": { "type": "string" }, "arguments": { "type": "object" } },
+                "required": ["tool", "arguments"]
+            },
+            "failure_category": { "type": "string" },
+            "evidence": { "type": "array", "items": { "type": "string" } }
+        });
+        if let (Some(all), Value::Object(own)) = (properties.as_object_mut(), (self.output)()) {
+            all.extend(own);
+        }
+        let output = json!({
+            "type": "object",
+            "properties": properties,
+            "required": ["result_status", "summary"]
+        });
+        let mut input = (self.input)();
+        schema::make_portable(&mut input);
+        Definition::new(self.name, self.description, input)
+            .with_title(self.title)
+            .with_raw_output_schema(std::sync::Arc::new(output.as_object().cloned().unwrap_or_default()))
+            .with_annotations(self.class.annotations(self.title))
+    }
+}

@@ -1,0 +1,62 @@
+//! `ssh_hosts`: what can be reached.
+
+use futures::FutureExt;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::arguments;
+use super::super::reply::{Reply, Status};
+use super::super::schema;
+use super::super::tool::{Class, Tool};
+use crate::ops::{self, HostsReport, NextStep};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// Only profiles whose name, label, address or tag contains this.
+    #[serde(default)]
+    query: Option<String>,
+}
+
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "ssh_hosts",
+        title: "List SSH hosts",
+        description: "List the SSH profiles that can be opened, with address, user, policy mode and the named routes through their bastions. Connects to nothing.",
+        class: Class::ReadHere,
+        input: schema::of::<Parameters>,
+        output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),
+        call: |host, arguments| {
+            async move {
+                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
+                    Ok(parameters) => parameters,
+                    Err(reply) => return *reply,
+                };
+                let report = ops::hosts(&host, parameters.query.as_deref());
+                render(&report)
+            }
+            .boxed()
+        },
+    }
+}
+
+fn render(report: &HostsReport) -> Reply {
+    let lines: Vec<String> = report
+        .hosts
+        .iter()
+        .map(|line| {
+            let routes: Vec<&str> = line.routes.keys().map(String::as_str).collect();
+            let routes = if routes.is_empty() { String::new() } else { format!(" · routes: {}", routes.join(", ")) };
+            let open = if line.open_sessions.is_empty() {
+                String::new()
+            } else {
+                format!(" · open: {}", line.open_sessions.join(", "))
+            };
+            format!("{} — {} ({}@{}) · mode {}{routes}{open}", line.profile, line.label, line.user, line.address, line.policy_mode)
+        })
+        .collect();
+    let summary = format!("{} profiles, from {}", lines.len(), report.configuration);
+    let next = report.hosts.first().map(|line| NextStep::new("ssh_open", json!({ "profile": line.profile })));
+    Reply::new(Status::Success, summary, lines.join("\n"), report).with_next(next)
+}

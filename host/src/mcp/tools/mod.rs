@@ -1,0 +1,68 @@
+//! The tools, one file each, in the order they are listed.
+
+mod hosts;
+mod navigate;
+mod open;
+mod read;
+mod run;
+mod search_logs;
+mod send;
+mod status;
+mod stop;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tool::Tool;
+use crate::session::SessionSummary;
+
+/// Longest a call keeps a client waiting, in seconds: several give up at 60.
+const MAX_WAIT_S: u32 = 50;
+/// Characters of output in a result when the caller does not say.
+const DEFAULT_CHARS: u32 = 8_000;
+const MAX_CHARS: u32 = 40_000;
+
+pub(super) fn all() -> Vec<Tool> {
+    vec![
+        hosts::tool(),
+        navigate::tool(),
+        open::tool(),
+        read::tool(),
+        run::tool(),
+        search_logs::tool(),
+        send::tool(),
+        status::tool(),
+        stop::tool(),
+    ]
+}
+
+fn wait(seconds: Option<u32>, default: u32) -> Duration {
+    Duration::from_secs(seconds.unwrap_or(default).min(MAX_WAIT_S).into())
+}
+
+fn chars(wanted: Option<u32>) -> usize {
+    wanted.unwrap_or(DEFAULT_CHARS).clamp(200, MAX_CHARS) as usize
+}
+
+fn breadcrumb(summary: &SessionSummary) -> String {
+    if summary.breadcrumb.is_empty() { summary.host.clone() } else { summary.breadcrumb.join(" › ") }
+}
+
+/// The session as every result describes it.
+fn session_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "session_id": { "type": "string" },
+            "profile": { "type": "string" },
+            "breadcrumb": { "type": "array", "items": { "type": "string" } },
+            "state": { "type": "string" }
+        },
+        "required": ["session_id", "state"]
+    })
+}
+
+fn notes(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("note: {note}\n")).collect()
+}

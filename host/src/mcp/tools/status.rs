@@ -1,0 +1,72 @@
+//! `ssh_status`: sessions, jobs, plugins.
+
+use futures::FutureExt;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::arguments;
+use super::super::reply::{Reply, Status};
+use super::super::schema;
+use super::super::tool::{Class, Tool};
+use super::breadcrumb;
+use crate::ops::{self, StatusReport};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// Only this session.
+    #[serde(default)]
+    session_id: Option<String>,
+}
+
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "ssh_status",
+        title: "Session status",
+        description: "Show open and recently closed sessions with place, state and latest commands with their exit codes, and the loaded plugins. Sends nothing.",
+        class: Class::ReadHere,
+        input: schema::of::<Parameters>,
+        output: || {
+            json!({
+                "sessions": { "type": "array", "items": { "type": "object" } },
+                "plugins": { "type": "array", "items": { "type": "object" } },
+                "viewer": { "type": "boolean" }
+            })
+        },
+        call: |host, arguments| {
+            async move {
+                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
+                    Ok(parameters) => parameters,
+                    Err(reply) => return *reply,
+                };
+                match ops::status(&host, parameters.session_id.as_deref()).await {
+                    Ok(report) => render(&report),
+                    Err(error) => error.into(),
+                }
+            }
+            .boxed()
+        },
+    }
+}
+
+fn render(report: &StatusReport) -> Reply {
+    let mut body = String::new();
+    for line in &report.sessions {
+        let session = &line.summary;
+        let closed = session.closed_reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        body.push_str(&format!("{} · {} · {}{closed}\n", session.session_id, breadcrumb(session), session.state));
+        for command in &line.commands {
+            let outcome = command.completion.as_ref().map(|completion| format!("{:?}", completion.outcome));
+            let text: String = command.text.chars().take(100).collect();
+            body.push_str(&format!("  {} {:?}: {text} → {}\n", command.command_id, command.typist, outcome.unwrap_or_else(|| "running".to_owned())));
+        }
+    }
+    for plugin in &report.plugins {
+        body.push_str(&format!("plugin {} ({}) {} · {} calls, {} failed\n", plugin.name, plugin.kind, &plugin.digest_sha256[..12.min(plugin.digest_sha256.len())], plugin.calls, plugin.failures));
+    }
+    let open = report.sessions.iter().filter(|line| line.summary.closed_reason.is_none()).count();
+    let viewer = if report.viewer { "a person can watch in the viewer" } else { "the viewer is off" };
+    let summary = format!("{open} open sessions, {} plugins; {viewer}", report.plugins.len());
+    Reply::new(Status::Success, summary, body, report)
+}

@@ -1,0 +1,149 @@
+//! Why an operation did not do what was asked: what, why, and the next step.
+
+use portcullis_sandbox::CallError;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::audit::TranscriptError;
+use crate::gate::Refusal;
+use crate::session::SessionError;
+use crate::ssh::ConnectError;
+
+/// A tool call that makes sense next, as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NextStep {
+    pub tool: String,
+    pub arguments: Value,
+}
+
+impl NextStep {
+    pub fn new(tool: &str, arguments: Value) -> Self {
+        Self { tool: tool.to_owned(), arguments }
+    }
+}
+
+/// The domain's errors. The adapters render them once each.
+#[derive(Debug, thiserror::Error)]
+pub enum OpError {
+    #[error("there is no profile `{profile}`; {}", known_list("profiles", .known))]
+    UnknownProfile { profile: String, known: Vec<String> },
+    #[error("profile `{profile}` has no route `{route}`; {}", known_list("its routes", .known))]
+    UnknownRoute { profile: String, route: String, known: Vec<String> },
+    #[error("profile `{profile}` has no navigator, so no route can be followed on it; the operator adds one to its configuration")]
+    NoNavigator { profile: String },
+    #[error("there is no session `{session_id}`; {}", known_list("sessions", .known))]
+    UnknownSession { session_id: String, known: Vec<String> },
+    #[error("no session is open; open one with ssh_open on a profile ({})", .profiles.join(", "))]
+    NoSession { profiles: Vec<String> },
+    #[error("more than one session is open, so `session_id` is needed; {}", known_list("open", .open))]
+    AmbiguousSession { open: Vec<String> },
+    #[error("no connection to profile `{profile}`: {source}")]
+    Connect {
+        profile: String,
+        #[source]
+        source: Box<ConnectError>,
+    },
+    #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
+    Refused { refusal: Box<Refusal>, session_id: String },
+    #[error("the terminal asks for a secret ({prompt}); only a person may type it, in the viewer")]
+    SecretAsked { prompt: String, session_id: String },
+    #[error("{source}")]
+    Session {
+        session_id: Option<String>,
+        #[source]
+        source: SessionError,
+    },
+    #[error("the plugin `{plugin}` failed: {source}")]
+    Plugin {
+        plugin: String,
+        #[source]
+        source: CallError,
+    },
+    #[error("navigation to `{route}` stopped: {message} [{code}]; the terminal is left where it was, its last rows are below")]
+    Navigation { route: String, code: String, message: String, rows: Vec<String>, session_id: String },
+    #[error("{0}")]
+    BadArgument(String),
+    #[error("the record could not be started")]
+    Record(#[source] TranscriptError),
+    #[error("no random number could be had from the operating system")]
+    Random(#[source] getrandom::Error),
+}
+
+fn known_list(what: &str, known: &[String]) -> String {
+    if known.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", known.join(", ")) }
+}
+
+impl From<SessionError> for OpError {
+    fn from(source: SessionError) -> Self {
+        Self::Session { session_id: None, source }
+    }
+}
+
+impl OpError {
+    /// The stable class of the failure.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::UnknownProfile { .. } | Self::UnknownRoute { .. } | Self::NoNavigator { .. } => "config-error",
+            Self::BadArgument(_) => "config-error",
+            Self::UnknownSession { .. } | Self::NoSession { .. } | Self::AmbiguousSession { .. } => "ambiguous-session",
+            Self::Connect { source, .. } => match source.category() {
+                "host-key" => "host-key",
+                "authentication" => "auth-failure",
+                "configuration" => "config-error",
+                _ => "connection-failure",
+            },
+            Self::Refused { refusal, .. } if refusal.was_ask() => "policy-ask-denied",
+            Self::Refused { refusal, .. } if refusal.strictest().rule_id == "host/policy-failed" => "plugin-failure",
+            Self::Refused { .. } => "policy-blocked",
+            Self::SecretAsked { .. } => "terminal-state-abnormal",
+            Self::Session { source, .. } => match source {
+                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) => "input-locked",
+                SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
+                SessionError::Transcript(_) => "runtime-state-abnormal",
+                _ => "terminal-state-abnormal",
+            },
+            Self::Plugin { .. } => "plugin-failure",
+            Self::Navigation { .. } => "terminal-state-abnormal",
+            Self::Record(_) | Self::Random(_) => "runtime-state-abnormal",
+        }
+    }
+
+    /// Nothing was sent because of a decision, not because of a fault.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::SecretAsked { .. })
+    }
+
+    /// What to call next.
+    pub fn next(&self) -> NextStep {
+        match self {
+            Self::UnknownProfile { .. } | Self::UnknownRoute { .. } | Self::NoNavigator { .. } | Self::NoSession { .. } => {
+                NextStep::new("ssh_hosts", json!({}))
+            }
+            Self::Connect { .. } | Self::Record(_) | Self::Random(_) | Self::BadArgument(_) => {
+                NextStep::new("ssh_hosts", json!({}))
+            }
+            Self::UnknownSession { .. } | Self::AmbiguousSession { .. } | Self::Plugin { .. } => {
+                NextStep::new("ssh_status", json!({}))
+            }
+            Self::Refused { session_id, .. }
+            | Self::SecretAsked { session_id, .. }
+            | Self::Navigation { session_id, .. } => NextStep::new("ssh_read", json!({ "session_id": session_id })),
+            Self::Session { session_id: Some(id), source } => match source {
+                SessionError::NotReady(portcullis_term::NotReady::Running(command)) => {
+                    NextStep::new("ssh_read", json!({ "session_id": id, "job_id": command.to_string() }))
+                }
+                _ => NextStep::new("ssh_read", json!({ "session_id": id })),
+            },
+            Self::Session { session_id: None, .. } => NextStep::new("ssh_status", json!({})),
+        }
+    }
+
+    /// Names the session in an error that came from one.
+    #[must_use]
+    pub fn in_session(self, id: &str) -> Self {
+        match self {
+            Self::Session { source, .. } => Self::Session { session_id: Some(id.to_owned()), source },
+            other => other,
+        }
+    }
+}

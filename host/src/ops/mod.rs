@@ -1,0 +1,96 @@
+//! The operations: each is one function that tells its whole story from top to bottom.
+//!
+//! `Intent → gate → Cleared → session → Completion → text → parser → report`. The adapters (MCP,
+//! web, command line) call these and translate; they decide nothing. Every refusal is on record
+//! before the caller hears of it.
+
+mod error;
+mod navigate;
+mod open;
+mod read;
+mod run;
+mod search_logs;
+mod send;
+mod status;
+mod text;
+
+use std::sync::Arc;
+
+use portcullis_sandbox::policy::TerminalState;
+use portcullis_term::Typist;
+
+use crate::config::Destination;
+use crate::gate::{Action, Cleared, Intent, Place};
+use crate::host::Host;
+use crate::session::{Reading, SessionHandle};
+
+pub use error::{NextStep, OpError};
+pub use navigate::{NavigateReport, NavigateRequest, navigate};
+pub use open::{OpenReport, OpenRequest, open};
+pub use read::{ReadReport, ReadRequest, read};
+pub use run::{RunReport, RunRequest, run};
+pub use search_logs::{SearchMode, SearchReport, SearchRequest, search_logs};
+pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use status::{HostsReport, StatusReport, StopReport, StopRequest, hosts, status, stop};
+pub use text::{Excerpt, excerpt};
+
+/// The session meant: by its id, or the only one that is open.
+fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, OpError> {
+    if let Some(id) = session_id {
+        return host.sessions().get(id).ok_or_else(|| OpError::UnknownSession {
+            session_id: id.to_owned(),
+            known: host.sessions().all().iter().map(|session| session.id().to_string()).collect(),
+        });
+    }
+    let mut open = host.sessions().open();
+    match (open.pop(), open.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(OpError::NoSession { profiles: host.config().destinations.keys().cloned().collect() }),
+        (Some(last), false) => {
+            open.push(last);
+            Err(OpError::AmbiguousSession { open: open.iter().map(|session| session.id().to_string()).collect() })
+        }
+    }
+}
+
+/// The session's profile; it was there when the session was opened and the configuration does not
+/// change while the program runs.
+fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>, OpError> {
+    let name = session.summary().profile;
+    host.config().destinations.get(&name).cloned().ok_or(OpError::UnknownProfile { profile: name, known: Vec::new() })
+}
+
+/// What the gate has to know of the moment.
+fn place(session: &SessionHandle, destination: &Arc<Destination>, reading: &Reading) -> Place {
+    let summary = session.summary();
+    let terminal = match summary.state.as_str() {
+        "at_prompt" => TerminalState::AtPrompt,
+        "running" => TerminalState::Running,
+        "awaiting_input" => TerminalState::AwaitingInput,
+        "fullscreen" => TerminalState::Fullscreen,
+        "menu" => TerminalState::Menu,
+        _ => TerminalState::Unknown,
+    };
+    Place {
+        session_id: summary.session_id,
+        destination: destination.clone(),
+        levels: reading.levels.clone(),
+        terminal,
+    }
+}
+
+/// Asks the gate, and puts a refusal on record before anyone hears of it.
+async fn clear(host: &Host, session: &SessionHandle, place: &Place, intent: Intent) -> Result<Cleared, OpError> {
+    match host.gate().clear(place, intent).await {
+        Ok(cleared) => Ok(cleared),
+        Err(refusal) => {
+            session.record_refusal((*refusal).clone()).await?;
+            Err(OpError::Refused { refusal, session_id: session.id().to_string() })
+        }
+    }
+}
+
+/// An intent of the agent.
+fn by_agent(action: Action, purpose: Option<String>) -> Intent {
+    Intent { actor: Typist::Agent, action, purpose }
+}

@@ -1,0 +1,13 @@
+//! Plugins: which there are, what each is asked, and what a failure means.
+//!
+//! A policy's failure denies; a parser's costs a note; a navigator's or a log search's is an error
+//! that names it. Values are copied in and out: a plugin never sees a session, a channel or a
+//! secret. The sandbox limits each call.
+
+mod catalog;
+mod parsers;
+mod policies;
+
+pub use catalog::{Catalog, CatalogError, Listed};
+pub use parsers::{Parsed, ParserSet};
+pub use policies::PolicyChain;

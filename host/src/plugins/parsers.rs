@@ -1,0 +1,89 @@
+//! The parsers: which one reads an output, and what comes of it.
+
+use std::collections::BTreeMap;
+
+use portcullis_sandbox::parser::{HEAD_BYTES, OutputMeta};
+use portcullis_sandbox::{CallError, ParserPlugin};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Output is handed over in pieces of this size.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Documents in one result; the rest is counted.
+const MAX_DOCUMENTS: usize = 500;
+
+/// Output as data.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Parsed {
+    pub parser: String,
+    pub schema: String,
+    pub documents: Vec<Value>,
+    /// Documents beyond the limit.
+    pub left_out: usize,
+    /// Lines that did not fit the parser's grammar, as they were.
+    pub unparsed: Vec<UnparsedLine>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct UnparsedLine {
+    pub line: u32,
+    pub text: String,
+}
+
+/// All loaded parsers.
+#[derive(Clone)]
+pub struct ParserSet {
+    parsers: BTreeMap<String, ParserPlugin>,
+}
+
+impl ParserSet {
+    pub(super) fn new(parsers: BTreeMap<String, ParserPlugin>) -> Self {
+        Self { parsers }
+    }
+
+    /// Reads `text` with the parser that claims it most surely.
+    ///
+    /// # Errors
+    /// A note for the result when the parser failed; the text is then the result.
+    pub async fn parse(&self, meta: OutputMeta, text: &str, exit_code: Option<i32>) -> Result<Option<Parsed>, String> {
+        let head = &text.as_bytes()[..text.len().min(HEAD_BYTES)];
+        let mut best: Option<(u8, &String, &ParserPlugin, String)> = None;
+        for (name, parser) in &self.parsers {
+            match parser.can_parse(&meta, head).await {
+                Ok(Some(claim)) if best.as_ref().is_none_or(|(score, ..)| claim.score > *score) => {
+                    best = Some((claim.score, name, parser, claim.schema));
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(parser = name, %error, "parser failed when asked whether it can parse"),
+            }
+        }
+        let Some((_, name, parser, schema)) = best else { return Ok(None) };
+        let read = read_all(parser, &meta, &schema, text, exit_code).await;
+        read.map(|parsed| Some(Parsed { parser: name.clone(), ..parsed }))
+            .map_err(|error| format!("the parser `{name}` failed ({error}); the text is complete"))
+    }
+}
+
+async fn read_all(
+    parser: &ParserPlugin,
+    meta: &OutputMeta,
+    schema: &str,
+    text: &str,
+    exit_code: Option<i32>,
+) -> Result<Parsed, CallError> {
+    let mut parsed = Parsed { schema: schema.to_owned(), ..Parsed::default() };
+    let mut parse = parser.begin(meta, schema).await?;
+    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
+        take(&mut parsed, parse.push(chunk).await?);
+    }
+    take(&mut parsed, parse.finish(exit_code, false).await?);
+    Ok(parsed)
+}
+
+fn take(parsed: &mut Parsed, batch: portcullis_sandbox::parser::Batch) {
+    let room = MAX_DOCUMENTS - parsed.documents.len();
+    parsed.left_out += batch.documents.len().saturating_sub(room);
+    parsed.documents.extend(batch.documents.into_iter().take(room));
+    let lines = batch.unparsed.into_iter().map(|line| UnparsedLine { line: line.line, text: line.text });
+    parsed.unparsed.extend(lines);
+}

@@ -1,0 +1,223 @@
+//! The way in to a session's task.
+
+use portcullis_term::track::Expectation;
+use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, ScreenView};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Attachment, CommandRecord, SessionEvent, SessionId, SessionSummary};
+use crate::audit::TranscriptError;
+use crate::config::TerminalSize;
+use crate::gate::{Cleared, Refusal};
+
+/// Why a session did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    #[error("the text has characters that this place's encoding lacks")]
+    NotEncodable,
+    #[error("there is no command {0} in this session")]
+    UnknownCommand(CommandId),
+    #[error("level `{label}` was not reached: {reason}")]
+    LevelFailed { label: String, reason: String },
+    #[error("the session is closed: {reason}")]
+    Closed { reason: String },
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+    /// The task is gone; only a bug or the program's end does that.
+    #[error("the session has ended")]
+    Gone,
+}
+
+/// A command that was started, and the first thing worth telling about it.
+#[derive(Debug)]
+pub struct Ticket {
+    pub command_id: CommandId,
+    pub settled: oneshot::Receiver<Completion>,
+}
+
+/// The terminal as it is read: the screen and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub screen: ScreenView,
+    /// Grows with every byte of output.
+    pub generation: u64,
+    pub quiet_ms: u64,
+    pub at_prompt: bool,
+    pub running: Option<CommandId>,
+    /// The terminal asks for something only a person may type.
+    pub asks_for_secret: bool,
+    pub levels: Vec<Level>,
+}
+
+/// A command's output as text.
+#[derive(Debug, Clone)]
+pub struct CommandOutput {
+    pub record: CommandRecord,
+    pub text: CleanText,
+    /// Bytes at its beginning that are no longer kept in memory.
+    pub evicted_bytes: u64,
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
+
+pub(super) enum Request {
+    Submit { cleared: Cleared, opens: Option<Expectation>, reply: Reply<Ticket> },
+    TypeIn { cleared: Cleared, reply: Reply<()> },
+    RecordRefusal { refusal: Box<Refusal>, reply: Reply<()> },
+    DeclareLevel { level: Box<Level>, reply: Reply<()> },
+    ExpectLevel { expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>> },
+    WaitCommand { command_id: CommandId, reply: oneshot::Sender<Completion> },
+    Interim { reply: Reply<Option<Completion>> },
+    Read { reply: Reply<Reading> },
+    ReadCommand { command_id: CommandId, reply: Reply<CommandOutput> },
+    Commands { reply: Reply<Vec<CommandRecord>> },
+    Attach { reply: Reply<Attachment> },
+    Resize { size: TerminalSize, reply: Reply<()> },
+}
+
+/// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
+#[derive(Debug, Clone)]
+pub struct SessionHandle {
+    pub(super) id: SessionId,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) summary: watch::Receiver<SessionSummary>,
+    pub(super) events: broadcast::WeakSender<SessionEvent>,
+    /// A channel of its own, so that closing never queues behind other requests.
+    pub(super) close: CancellationToken,
+    pub(super) done: CancellationToken,
+}
+
+impl SessionHandle {
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    pub fn summary(&self) -> SessionSummary {
+        self.summary.borrow().clone()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.summary.borrow().closed_reason.is_some()
+    }
+
+    /// Follows the summary.
+    pub fn watch_summary(&self) -> watch::Receiver<SessionSummary> {
+        self.summary.clone()
+    }
+
+    /// Every event from now on; `None` once the session's task is gone.
+    pub fn events(&self) -> Option<broadcast::Receiver<SessionEvent>> {
+        self.events.upgrade().map(|sender| sender.subscribe())
+    }
+
+    /// Ends the connection and waits until that is recorded.
+    pub async fn close(&self) {
+        self.close.cancel();
+        self.done.cancelled().await;
+    }
+
+    /// Runs the cleared line at the prompt.
+    ///
+    /// # Errors
+    /// When the terminal is not at a clean prompt; nothing was typed then.
+    pub async fn submit(&self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
+        self.ask(|reply| Request::Submit { cleared, opens, reply }).await
+    }
+
+    /// Types the cleared bytes as they are.
+    ///
+    /// # Errors
+    /// When the session is closed or the text cannot be written there.
+    pub async fn type_in(&self, cleared: Cleared) -> Result<(), SessionError> {
+        self.ask(|reply| Request::TypeIn { cleared, reply }).await
+    }
+
+    /// Writes a refusal into the transcript, before the agent hears of it.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn record_refusal(&self, refusal: Refusal) -> Result<(), SessionError> {
+        self.ask(|reply| Request::RecordRefusal { refusal: Box::new(refusal), reply }).await
+    }
+
+    /// Puts a level on the path that needs no marks (a menu).
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn declare_level(&self, level: Level) -> Result<(), SessionError> {
+        self.ask(|reply| Request::DeclareLevel { level: Box::new(level), reply }).await
+    }
+
+    /// Waits for a shell to show its prompt and makes that recognisable.
+    ///
+    /// # Errors
+    /// When no shell appears in time, with the reason.
+    pub async fn expect_level(&self, expectation: Expectation) -> Result<(), SessionError> {
+        let wait = self.ask(|reply| Request::ExpectLevel { expectation, reply }).await?;
+        wait.await.map_err(|_| SessionError::Gone)?
+    }
+
+    /// The next report about the command: its end, or that it asks for something.
+    pub async fn wait_command(&self, command_id: CommandId) -> Result<Completion, SessionError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::WaitCommand { command_id, reply };
+        self.requests.send(request).await.map_err(|_| SessionError::Gone)?;
+        answer.await.map_err(|_| SessionError::UnknownCommand(command_id))
+    }
+
+    /// The running command as it stands.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn interim(&self) -> Result<Option<Completion>, SessionError> {
+        self.ask(|reply| Request::Interim { reply }).await
+    }
+
+    /// The screen now.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn read(&self) -> Result<Reading, SessionError> {
+        self.ask(|reply| Request::Read { reply }).await
+    }
+
+    /// A command's output so far.
+    ///
+    /// # Errors
+    /// When the session does not know the command.
+    pub async fn read_command(&self, command_id: CommandId) -> Result<CommandOutput, SessionError> {
+        self.ask(|reply| Request::ReadCommand { command_id, reply }).await
+    }
+
+    /// The commands of this session, oldest first, as far as they are kept.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn commands(&self) -> Result<Vec<CommandRecord>, SessionError> {
+        self.ask(|reply| Request::Commands { reply }).await
+    }
+
+    /// Snapshot and subscription in one.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn attach(&self) -> Result<Attachment, SessionError> {
+        self.ask(|reply| Request::Attach { reply }).await
+    }
+
+    /// Changes the terminal's size.
+    ///
+    /// # Errors
+    /// When the session is closed.
+    pub async fn resize(&self, size: TerminalSize) -> Result<(), SessionError> {
+        self.ask(|reply| Request::Resize { size, reply }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).await.map_err(|_| SessionError::Gone)?;
+        answer.await.map_err(|_| SessionError::Gone)?
+    }
+}

@@ -1,0 +1,44 @@
+//! Sessions: one task per session owns the SSH channel, the terminal model and the transcript.
+//!
+//! Everyone else holds a [`SessionHandle`]: requests go in on a bounded channel, each with a
+//! `oneshot` for its answer; what happens comes out by `broadcast`. A viewer's snapshot and its
+//! subscription are one request, so that nothing is missed or seen twice. The task's reading arm
+//! never waits for a viewer, a client, a plugin or the server's window.
+//!
+//! This module calls no plugin and knows no MCP and no browser. It types only what the gate has
+//! cleared: [`crate::gate::Cleared`] is the one thing `submit` and `type_in` take.
+
+mod actor;
+mod event;
+mod handle;
+mod registry;
+
+pub use actor::{Opening, open};
+pub use event::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary};
+pub use handle::{CommandOutput, Reading, SessionError, SessionHandle, Ticket};
+pub use registry::Sessions;
+
+use std::fmt;
+
+/// Name of a session, unique within the instance: `s-<profile>-<number>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// Only letters, digits and `-` of the profile's name are kept: the id names a file.
+    pub fn new(profile: &str, number: u64) -> Self {
+        let safe: String =
+            profile.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+        Self(format!("s-{safe}-{number}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

@@ -1,0 +1,394 @@
+//! From a profile to an encrypted connection to a server whose key is recorded.
+//!
+//! Nothing secret is sent here: the connection is handed to `auth` only after `host_key` has agreed.
+//! russh runs each connection in one task; [`Connection`] cuts the socket when dropped, so that task
+//! never outlives its owner.
+
+use std::{
+    borrow::Cow,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use russh::{Preferred, SshId, cipher, client, compression, mac};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    error::{ConnectError, ConnectStep, Target, host_and_port},
+    handler::{ClientHandler, HandlerError, KeyPolicy, Observed},
+    host_key,
+    known_hosts::KnownHosts,
+    text::printable,
+};
+
+/// AES-GCM first: fast in hardware, and safe also with servers that lack the strict key exchange.
+/// Counter mode before ChaCha20 for the same reason; CBC and 3DES not at all.
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_256_GCM,
+    cipher::AES_128_GCM,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+    cipher::CHACHA20_POLY1305,
+];
+/// SHA-2 only.
+const MACS: &[mac::Name] = &[
+    mac::HMAC_SHA512_ETM,
+    mac::HMAC_SHA256_ETM,
+    mac::HMAC_SHA512,
+    mac::HMAC_SHA256,
+];
+/// Never compressed: a terminal gains little, and a decompressor is one more thing to attack.
+const COMPRESSION: &[compression::Name] = &[compression::NONE];
+
+/// Bytes the server may have in flight per channel. A terminal reads at once, so this bounds memory
+/// more than it bounds speed.
+const WINDOW_BYTES: u32 = 1024 * 1024;
+/// Messages russh holds for our one channel before it stops reading the socket; with packets of at most
+/// 32 KiB that is 1 MiB.
+const CHANNEL_QUEUE_MESSAGES: usize = 32;
+/// Unanswered requests for a sign of life before the connection counts as dead: it is noticed after
+/// three intervals.
+const KEEPALIVE_UNANSWERED: usize = 2;
+/// Addresses of one name that are tried; a name with more is answered by its first ones.
+const ADDRESSES_TRIED: usize = 8;
+/// No address gets less than this of the deadline, so that many dead ones cannot starve a slow live one.
+const ADDRESS_MINIMUM: Duration = Duration::from_secs(1);
+/// Longest DNS name (RFC 1035), and far above any user name in use.
+const NAME_LIMIT_BYTES: usize = 255;
+/// Names of algorithms kept from a server's offer for an error.
+const OFFERS_KEPT: usize = 24;
+
+/// An encrypted connection, not authenticated yet. Dropping it cuts the socket.
+pub(super) struct Connection {
+    pub(super) handle: client::Handle<ClientHandler>,
+    pub(super) target: Target,
+    pub(super) observed: Arc<Observed>,
+    pub(super) address: SocketAddr,
+    /// Limit for each further step.
+    pub(super) step_limit: Duration,
+    _cut: DropGuard,
+}
+
+/// How to connect, apart from where to.
+pub(super) struct DialOptions {
+    pub(super) step_limit: Duration,
+    pub(super) keepalive: Option<Duration>,
+}
+
+/// Refuses names that could not be host or user names, before they are resolved, sent or recorded.
+pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
+    let invalid = |field, value: &str, why| {
+        Err(ConnectError::InvalidTarget {
+            field,
+            value: printable(value, NAME_LIMIT_BYTES),
+            why,
+        })
+    };
+    let host = &target.host;
+    if host.is_empty() || host.len() > NAME_LIMIT_BYTES {
+        return invalid("host", host, "a host name has 1 to 255 characters");
+    }
+    if host.starts_with('-') {
+        return invalid("host", host, "a host name does not begin with a dash");
+    }
+    // Also the zone of a link-local address: fe80::1%eth0.
+    let fits = |character: char| character.is_ascii_alphanumeric() || "-._:%".contains(character);
+    if !host.chars().all(fits) {
+        return invalid(
+            "host",
+            host,
+            "a host name has only letters, digits, dots, dashes, colons and underscores",
+        );
+    }
+    if target.port == 0 {
+        return invalid("port", "0", "ports begin at 1");
+    }
+    if let Some(user) = &target.user
+        && (user.is_empty() || user.len() > NAME_LIMIT_BYTES || user.chars().any(char::is_control))
+    {
+        return invalid(
+            "user",
+            user,
+            "a user name has 1 to 255 characters and no control characters",
+        );
+    }
+    Ok(())
+}
+
+/// Connects, exchanges keys and lets `known` judge the server's key.
+pub(super) async fn dial(
+    target: &Target,
+    known: KnownHosts,
+    options: DialOptions,
+) -> Result<Connection, ConnectError> {
+    let mut config = client_config(&options);
+    config.preferred.key = host_key::algorithms_to_ask(&known, target);
+    config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
+    let (dialling, stream) = Dialling::start(target, options.step_limit).await?;
+    dialling
+        .exchange_keys(config, KeyPolicy::Recorded(known), stream)
+        .await
+}
+
+/// Connects, looks at the server's key and hangs up.
+pub(super) async fn look_at_host_key(
+    target: &Target,
+    step_limit: Duration,
+) -> Result<host_key::PresentedKey, ConnectError> {
+    let config = client_config(&DialOptions {
+        step_limit,
+        keepalive: None,
+    });
+    let (dialling, stream) = Dialling::start(target, step_limit).await?;
+    let observed = Arc::clone(&dialling.observed);
+    let refusal = dialling
+        .exchange_keys(config, KeyPolicy::OnlyLook, stream)
+        .await
+        .err();
+    match (observed.host_key.get(), refusal) {
+        (Some(key), _) => Ok(key.clone()),
+        (None, Some(refusal)) => Err(refusal),
+        (None, None) => Err(protocol(
+            target,
+            ConnectStep::KeyExchange,
+            russh::Error::Inconsistent,
+        )),
+    }
+}
+
+/// A connection between TCP and the end of the key exchange.
+struct Dialling {
+    target: Target,
+    observed: Arc<Observed>,
+    address: SocketAddr,
+    step_limit: Duration,
+}
+
+impl Dialling {
+    async fn start(
+        target: &Target,
+        step_limit: Duration,
+    ) -> Result<(Self, TcpStream), ConnectError> {
+        let stream = open_tcp(target, step_limit).await?;
+        let unreachable = |source| ConnectError::Unreachable {
+            target: target.clone(),
+            source,
+        };
+        let address = stream.peer_addr().map_err(unreachable)?;
+        // Keystrokes are small and must not wait for each other.
+        stream.set_nodelay(true).map_err(unreachable)?;
+        Ok((
+            Self {
+                target: target.clone(),
+                observed: Arc::default(),
+                address,
+                step_limit,
+            },
+            stream,
+        ))
+    }
+
+    async fn exchange_keys(
+        self,
+        config: client::Config,
+        policy: KeyPolicy,
+        stream: TcpStream,
+    ) -> Result<Connection, ConnectError> {
+        let cut = CancellationToken::new();
+        let identified = Arc::new(AtomicBool::new(false));
+        let stream =
+            super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified));
+        // From here on every way out cuts the socket, and with it russh's task.
+        let cut_on_drop = cut.drop_guard();
+        let handler = ClientHandler::new(self.target.clone(), policy, Arc::clone(&self.observed));
+        let connecting = client::connect_stream(Arc::new(config), stream, handler);
+        let outcome = timeout(self.step_limit, connecting).await;
+        let step = match identified.load(Ordering::Relaxed) {
+            true => ConnectStep::KeyExchange,
+            false => ConnectStep::Identification,
+        };
+        match outcome {
+            Ok(Ok(handle)) => Ok(Connection {
+                handle,
+                target: self.target,
+                observed: self.observed,
+                address: self.address,
+                step_limit: self.step_limit,
+                _cut: cut_on_drop,
+            }),
+            Ok(Err(error)) => Err(self.exchange_error(step, error)),
+            Err(_elapsed) => Err(ConnectError::Timeout {
+                target: self.target,
+                step,
+                after: self.step_limit,
+            }),
+        }
+    }
+
+    fn exchange_error(&self, step: ConnectStep, error: HandlerError) -> ConnectError {
+        let target = &self.target;
+        match error {
+            HandlerError::Refused(refusal) => *refusal,
+            HandlerError::Looked => protocol(target, step, russh::Error::UnknownKey),
+            HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
+                ConnectError::NoCommonAlgorithm {
+                    target: target.clone(),
+                    kind: format!("{kind:?}").to_lowercase(),
+                    server_offers: theirs
+                        .iter()
+                        .take(OFFERS_KEPT)
+                        .map(|name| printable(name, 64))
+                        .collect(),
+                }
+            }
+            HandlerError::Ssh(error) if is_hang_up(&error) => {
+                super::handler::connection_gone(target, step, &self.observed)
+            }
+            HandlerError::Ssh(error) => protocol(target, step, error),
+        }
+    }
+}
+
+/// Whether an error only says that the other side is gone.
+pub(super) fn is_hang_up(error: &russh::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        russh::Error::IO(source) => {
+            matches!(
+                source.kind(),
+                BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+            )
+        }
+        other => matches!(
+            other,
+            russh::Error::Disconnect
+                | russh::Error::HUP
+                | russh::Error::SendError
+                | russh::Error::RecvError
+        ),
+    }
+}
+
+pub(super) fn protocol(target: &Target, step: ConnectStep, source: russh::Error) -> ConnectError {
+    ConnectError::Protocol {
+        target: target.clone(),
+        step,
+        source,
+    }
+}
+
+fn client_config(options: &DialOptions) -> client::Config {
+    client::Config {
+        client_id: SshId::Standard(Cow::Borrowed(concat!(
+            "SSH-2.0-portcullis_",
+            env!("CARGO_PKG_VERSION")
+        ))),
+        window_size: WINDOW_BYTES,
+        channel_buffer_size: CHANNEL_QUEUE_MESSAGES,
+        preferred: Preferred {
+            cipher: Cow::Borrowed(CIPHERS),
+            mac: Cow::Borrowed(MACS),
+            compression: Cow::Borrowed(COMPRESSION),
+            // russh's key exchanges need no choice: post-quantum first, no SHA-1, strict, none below 2048 bits.
+            ..Preferred::DEFAULT
+        },
+        // russh sends these only once authentication has ended.
+        keepalive_interval: options.keepalive,
+        keepalive_max: KEEPALIVE_UNANSWERED,
+        ..client::Config::default()
+    }
+}
+
+/// Tries the addresses of a name in order, all within one deadline.
+async fn open_tcp(target: &Target, limit: Duration) -> Result<TcpStream, ConnectError> {
+    let deadline = Instant::now() + limit;
+    let unreachable = |source| ConnectError::Unreachable {
+        target: target.clone(),
+        source,
+    };
+    let too_slow = || ConnectError::Timeout {
+        target: target.clone(),
+        step: ConnectStep::Tcp,
+        after: limit,
+    };
+    let lookup = tokio::net::lookup_host((&*target.host, target.port));
+    let addresses: Vec<SocketAddr> = match timeout_at(deadline, lookup).await {
+        Ok(found) => found.map_err(unreachable)?.take(ADDRESSES_TRIED).collect(),
+        Err(_elapsed) => return Err(too_slow()),
+    };
+    let mut failure = None;
+    for (index, address) in addresses.iter().enumerate() {
+        let still_to_try = u32::try_from(addresses.len() - index).unwrap_or(1);
+        let share = deadline.saturating_duration_since(Instant::now()) / still_to_try;
+        let until = (Instant::now() + share.max(ADDRESS_MINIMUM)).min(deadline);
+        match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = Some(error),
+            Err(_elapsed) => {
+                tracing::debug!(address = %host_and_port(&address.ip().to_string(), address.port()), "no answer")
+            }
+        }
+    }
+    // A refusal says more than a silence.
+    Err(failure.map_or_else(too_slow, unreachable))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+mod tests {
+    use super::*;
+
+    fn target(host: &str, user: &str) -> Target {
+        Target::new(Some(user), host, 22)
+    }
+
+    #[test]
+    fn names_that_are_no_names_are_refused() {
+        for host in [
+            "",
+            "-oProxyCommand=x",
+            "a b",
+            "x$(id)",
+            "h\n",
+            "a,*",
+            "*",
+            "!a",
+            "u@h",
+            "#",
+            &"a".repeat(300),
+        ] {
+            let error = check_target(&target(host, "me")).unwrap_err();
+            assert_eq!(error.category(), "configuration", "{host:?}");
+            assert!(!error.to_string().contains('\n'));
+        }
+        for user in ["", "a\nb", "a\0"] {
+            assert!(check_target(&target("host", user)).is_err(), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn ordinary_names_pass() {
+        for host in [
+            "host",
+            "my-host.example.com",
+            "10.0.0.1",
+            "::1",
+            "fe80::1%eth0",
+            "under_score",
+        ] {
+            assert!(
+                check_target(&target(host, "DOMAIN\\some user")).is_ok(),
+                "{host:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the viewer asks of the host, and nothing more.
+//!
+//! Values here are plain: no terminal, no channel, no SSH type. The host implements [`Backend`];
+//! the tests implement it with a script.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::protocol::SessionSummary;
+
+/// The host as the viewer sees it. Clones share one host.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// The live half of an attachment.
+    type Live: LiveEvents;
+
+    /// Every session that can be shown, closed ones included, in the order to show them.
+    fn sessions(&self) -> Vec<SessionSummary>;
+
+    /// Changes its value whenever [`Backend::sessions`] may answer differently.
+    fn session_list_changes(&self) -> watch::Receiver<u64>;
+
+    /// A snapshot of the screen and the events after it, taken in one step so that nothing is
+    /// missed or seen twice.
+    fn attach(
+        &self,
+        session_id: &str,
+    ) -> impl Future<Output = Result<Attached<Self::Live>, AttachError>> + Send;
+
+    /// Types a person's bytes into the session, through the gate, with the actor `human`.
+    fn send_human_keys(
+        &self,
+        session_id: &str,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), KeysError>> + Send;
+}
+
+/// What [`Backend::attach`] answers.
+pub struct Attached<L> {
+    /// The session as it is now.
+    pub summary: SessionSummary,
+    /// Bytes that rebuild the screen in a freshly reset terminal of the given size.
+    pub snapshot: Vec<u8>,
+    /// The absolute output offset (bytes since the session's start) the snapshot stands at.
+    pub offset: u64,
+    /// Width of the terminal in cells.
+    pub columns: u16,
+    /// Height of the terminal in cells.
+    pub rows: u16,
+    /// Everything after `offset`.
+    pub live: L,
+}
+
+/// A stream of what happens in a session.
+pub trait LiveEvents: Send + 'static {
+    /// The next item. Dropping the future before it is ready loses nothing.
+    fn next(&mut self) -> impl Future<Output = LiveItem> + Send;
+}
+
+/// One item of [`LiveEvents`].
+#[derive(Clone, Debug)]
+pub enum LiveItem {
+    /// Something happened.
+    Event(LiveEvent),
+    /// This reader was too slow and events were dropped; a new attachment is needed.
+    Lagged,
+    /// No further item will come.
+    Ended,
+}
+
+/// What can happen in a session.
+#[derive(Clone, Debug)]
+pub enum LiveEvent {
+    /// The terminal was written to.
+    Output {
+        /// The absolute offset after the last of `bytes`.
+        offset_after: u64,
+        /// What was written.
+        bytes: Arc<[u8]>,
+    },
+    /// The terminal has a new size, in cells.
+    Resized {
+        /// New width.
+        columns: u16,
+        /// New height.
+        rows: u16,
+    },
+    /// State, place or running command changed.
+    Summary(Box<SessionSummary>),
+    /// The session is over.
+    Closed {
+        /// Why, for a person to read.
+        reason: String,
+    },
+}
+
+/// Why a session could not be attached to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AttachError {
+    /// There is none with this id.
+    #[error("there is no such session; go back to the list of sessions")]
+    UnknownSession,
+    /// The session is over and its screen is gone.
+    #[error("the session is closed: {0}")]
+    Closed(String),
+    /// Anything else, in the host's words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why typed keys did not reach the session, in the host's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct KeysError(pub String);

@@ -1,0 +1,294 @@
+//! Every message between the viewer's page and the host, and nothing else.
+//!
+//! Text frames carry one JSON object with a `type`; its twin on the other side is
+//! `viewer/src/protocol.ts`, and both are checked against the files in `viewer/protocol/`.
+//! Binary frames carry bytes: from the page, what a person typed; from the host, an output frame,
+//! see [`output_frame`].
+//!
+//! A terminal socket goes like this. The host sends [`ServerMessage::Attached`], then one output
+//! frame with the snapshot, then output frames and other messages in the order of events. The page
+//! resets its terminal at every `attached` (a second one comes when it was too slow) and answers
+//! with [`ClientMessage::Ack`] what it has drawn. The host stops sending while more than
+//! [`UNACKNOWLEDGED_LIMIT`] bytes are not acknowledged, so a page is never buried.
+
+use axum::body::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol. A page that meets another one asks to be reloaded.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Largest message accepted from a page, in bytes.
+pub const LARGEST_MESSAGE: usize = 64 * 1024;
+
+/// Output that may be under way to one page without being drawn, in bytes. Large enough for a
+/// screenful at any size to be in flight, small enough for a browser to draw within a second.
+pub const UNACKNOWLEDGED_LIMIT: u64 = 1024 * 1024;
+
+/// Length of an output frame's head, in bytes.
+pub const OUTPUT_HEAD: usize = 8;
+
+/// From the host to the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ServerMessage {
+    /// On the events socket, and the answer of `GET /api/v1/sessions`: the whole list.
+    Sessions {
+        /// Names the launch of the host.
+        instance_id: String,
+        /// All sessions, in the order to show them.
+        sessions: Vec<SessionSummary>,
+    },
+    /// A snapshot follows as the next binary frame.
+    Attached {
+        /// See [`PROTOCOL_VERSION`].
+        protocol: u32,
+        /// Names the launch of the host.
+        instance_id: String,
+        /// The session as it is now.
+        session: SessionSummary,
+        /// Why a snapshot is sent.
+        cause: AttachCause,
+        /// The absolute output offset the snapshot stands at.
+        offset: u64,
+        /// Width of the terminal in cells.
+        columns: u16,
+        /// Height of the terminal in cells.
+        rows: u16,
+    },
+    /// The terminal has a new size from here on.
+    Resized {
+        /// New width in cells.
+        columns: u16,
+        /// New height in cells.
+        rows: u16,
+    },
+    /// State, place or running command changed.
+    Summary {
+        /// The session as it is now.
+        session: SessionSummary,
+    },
+    /// The session is over; the host closes the socket after this.
+    Closed {
+        /// Why, for a person to read.
+        reason: String,
+    },
+    /// Something the page asked for was not done. The socket stays open unless it is closed next.
+    Error {
+        /// For the page to act on.
+        code: ErrorCode,
+        /// For a person to read.
+        message: String,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The ping's number.
+        id: u32,
+    },
+}
+
+/// Why an [`ServerMessage::Attached`] is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachCause {
+    /// The socket was just opened.
+    Opened,
+    /// The page was too slow and output was passed over; the snapshot replaces it.
+    Lagged,
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// No session has this id.
+    UnknownSession,
+    /// The session exists but its screen could not be read.
+    AttachFailed,
+    /// Typed keys were not sent.
+    KeysRefused,
+    /// The page sent something that is not in this protocol.
+    BadMessage,
+}
+
+/// From the page to the host, on a terminal socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClientMessage {
+    /// Asks for a [`ServerMessage::Pong`], to see that the host is still there.
+    Ping {
+        /// Comes back in the answer.
+        id: u32,
+    },
+    /// Everything before this offset is drawn. Due after each snapshot and then at least every
+    /// 128 KiB.
+    Ack {
+        /// An absolute output offset.
+        offset: u64,
+    },
+}
+
+/// One session, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSummary {
+    /// The session's id, as used in addresses.
+    pub session_id: String,
+    /// The profile it was opened on.
+    pub profile: String,
+    /// What a person calls it.
+    pub label: String,
+    /// The host that was connected to.
+    pub host: String,
+    /// Where the terminal stands, outermost first.
+    pub breadcrumb: Vec<String>,
+    /// The state in one word.
+    pub state: String,
+    /// The command line that runs now, if one does and it is known.
+    pub running_command: Option<String>,
+    /// When it was opened, in milliseconds since 1970-01-01 UTC.
+    pub opened_unix_ms: u64,
+    /// Set once the session is over.
+    pub closed_reason: Option<String>,
+    /// Width of the terminal in cells.
+    pub columns: u16,
+    /// Height of the terminal in cells.
+    pub rows: u16,
+}
+
+/// A binary frame from the host: the absolute offset of the first byte as 8 bytes, big end first,
+/// then the bytes. For a snapshot the offset is the place it stands at, not that of its bytes.
+#[must_use]
+pub fn output_frame(offset: u64, bytes: &[u8]) -> Bytes {
+    let mut frame = Vec::with_capacity(OUTPUT_HEAD + bytes.len());
+    frame.extend_from_slice(&offset.to_be_bytes());
+    frame.extend_from_slice(bytes);
+    frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a failed fixture should stop the test"
+    )]
+
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::PathBuf;
+
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn fixtures() -> PathBuf {
+        // The package's own place, or the one a build outside the repository names.
+        option_env!("VIEWER_PROTOCOL_FIXTURES").map_or_else(
+            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../viewer/protocol"),
+            PathBuf::from,
+        )
+    }
+
+    /// Reads a fixture and demands that it survives the way there and back unchanged.
+    fn round_trip<T: DeserializeOwned + Serialize>(name: &str) -> T {
+        let path = fixtures().join(name);
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let message: T =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let written: Value = serde_json::to_value(&message).unwrap();
+        assert_eq!(
+            written,
+            serde_json::from_str::<Value>(&text).unwrap(),
+            "{name}"
+        );
+        message
+    }
+
+    /// The name of the variant's fixture. A new variant does not compile until it is named here.
+    fn server_fixture(message: &ServerMessage) -> &'static str {
+        match message {
+            ServerMessage::Sessions { .. } => "server_sessions.json",
+            ServerMessage::Attached { .. } => "server_attached.json",
+            ServerMessage::Resized { .. } => "server_resized.json",
+            ServerMessage::Summary { .. } => "server_summary.json",
+            ServerMessage::Closed { .. } => "server_closed.json",
+            ServerMessage::Error { .. } => "server_error.json",
+            ServerMessage::Pong { .. } => "server_pong.json",
+        }
+    }
+
+    fn client_fixture(message: &ClientMessage) -> &'static str {
+        match message {
+            ClientMessage::Ping { .. } => "client_ping.json",
+            ClientMessage::Ack { .. } => "client_ack.json",
+        }
+    }
+
+    #[test]
+    fn every_fixture_is_a_message_of_the_kind_its_name_says() {
+        let mut seen = BTreeSet::new();
+        for entry in fs::read_dir(fixtures()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let kind = if name.starts_with("client_") {
+                client_fixture(&round_trip::<ClientMessage>(&name))
+            } else if name.starts_with("server_") {
+                server_fixture(&round_trip::<ServerMessage>(&name))
+            } else {
+                assert_eq!(name, "output_frame.json");
+                continue;
+            };
+            assert_eq!(kind, name);
+            seen.insert(name);
+        }
+        assert_eq!(
+            seen.len(),
+            9,
+            "a message without a fixture, or a fixture without a message: {seen:?}"
+        );
+    }
+
+    #[test]
+    fn an_output_frame_is_laid_out_as_the_fixture_says() {
+        #[derive(Deserialize)]
+        struct Fixture {
+            offset: u64,
+            payload: Vec<u8>,
+            frame: Vec<u8>,
+        }
+        let text = fs::read_to_string(fixtures().join("output_frame.json")).unwrap();
+        let fixture: Fixture = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            output_frame(fixture.offset, &fixture.payload).as_ref(),
+            fixture.frame
+        );
+    }
+
+    #[test]
+    fn what_is_not_in_the_protocol_is_refused() {
+        let too_deep = format!(
+            "{{\"type\":\"ping\",\"id\":{}1{}}}",
+            "[".repeat(10_000),
+            "]".repeat(10_000)
+        );
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"type":"input","data":"rm"}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"type":"ping","id":-1}"#,
+            r#"{"type":"ping","id":4294967296}"#,
+            r#"{"type":"ping","id":1,"actor":"agent"}"#,
+            r#"{"type":"ping","id":1,"id":2}"#,
+            r#"{"type":"ack","offset":NaN}"#,
+            too_deep.as_str(),
+        ] {
+            assert!(
+                serde_json::from_str::<ClientMessage>(text).is_err(),
+                "{text:.60}"
+            );
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Which address leads where, and what every request has to pass first.
+//!
+//! `guard` stands before everything: it checks Host and Origin, asks for a login where one is
+//! needed, and puts the security headers on whatever leaves, refusals included.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, UPGRADE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+use super::backend::Backend;
+use super::socket::SocketContext;
+use super::{assets, events, terminal};
+
+/// Everything a caller without a login may reach below [`API`].
+const LOGIN: &str = "/api/v1/login";
+const API: &str = "/api/";
+/// Largest login body in bytes; a token needs far less.
+const BODY_LIMIT: usize = 4 * 1024;
+/// Longest session id looked up; the host's own are shorter.
+const SESSION_ID_LIMIT: usize = 128;
+
+/// Scripts, styles and connections of our own only. xterm.js wants to write style elements and style
+/// attributes; the page gives it ways that need no exception here.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+require-trusted-types-for 'script'; trusted-types 'none'";
+
+const SECURITY_HEADERS: [(&str, &str); 7] = [
+    ("content-security-policy", CONTENT_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
+    ),
+];
+
+/// What the handlers work with.
+pub(super) struct Shared<B> {
+    pub(super) backend: B,
+    pub(super) access: Access,
+    pub(super) context: SocketContext,
+}
+
+type Site<B> = State<Arc<Shared<B>>>;
+
+/// All routes behind the guard.
+pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
+    let shared = Arc::new(shared);
+    Router::new()
+        .route("/", get(|| async { assets::index() }))
+        .route("/s/{session_id}", get(|| async { assets::index() }))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route(LOGIN, post(log_in::<B>))
+        .route("/api/v1/sessions", get(sessions::<B>))
+        .route("/api/v1/events", get(events_socket::<B>))
+        .route(
+            "/api/v1/sessions/{session_id}/terminal",
+            get(terminal_socket::<B>),
+        )
+        .route(
+            "/{*path}",
+            get(|Path(path): Path<String>| async move { assets::file(&path) }),
+        )
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(Arc::clone(&shared), guard::<B>))
+        .with_state(shared)
+}
+
+async fn guard<B: Backend>(State(shared): Site<B>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with(API);
+    let mut response = match admit(&shared.access, &request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    if is_api || !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+#[allow(
+    clippy::result_large_err,
+    reason = "the refusal is the answer and is made once per request"
+)]
+fn admit(access: &Access, request: &Request) -> Result<(), Response> {
+    let headers = request.headers();
+    let reads_only = matches!(*request.method(), Method::GET | Method::HEAD);
+    let origin_needed = !reads_only || headers.contains_key(UPGRADE);
+    if let Err(refusal) = access.check_source(request.uri(), headers, origin_needed) {
+        let text = format!("{refusal}\n");
+        return Err((StatusCode::FORBIDDEN, text).into_response());
+    }
+    let path = request.uri().path();
+    if path.starts_with(API) && path != LOGIN && !access.is_known(headers) {
+        let message = "a login is needed; open the link that Portcullis printed when it started";
+        return Err(problem(StatusCode::UNAUTHORIZED, "login_needed", message));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    token: String,
+}
+
+#[derive(Serialize)]
+struct LoggedIn<'a> {
+    instance_id: &'a str,
+}
+
+async fn log_in<B: Backend>(
+    State(shared): Site<B>,
+    body: Result<Json<Login>, JsonRejection>,
+) -> Response {
+    let Ok(Json(login)) = body else {
+        let message = "send a JSON object with the token, as application/json";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    if !shared.access.is_token(&login.token) {
+        let message = "the token is not the one of this launch; open the link that Portcullis printed when it started";
+        return problem(StatusCode::UNAUTHORIZED, "wrong_token", message);
+    }
+    let cookie = match shared.access.log_in() {
+        Ok(cookie) => HeaderValue::try_from(cookie).ok(),
+        Err(error) => {
+            tracing::error!(%error, "no random numbers for a login");
+            None
+        }
+    };
+    let Some(cookie) = cookie else {
+        return problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "no_login",
+            "the login could not be made; try again",
+        );
+    };
+    (
+        [(SET_COOKIE, cookie)],
+        Json(LoggedIn {
+            instance_id: &shared.context.instance_id,
+        }),
+    )
+        .into_response()
+}
+
+async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
+    Json(events::list(&shared.backend, &shared.context.instance_id)).into_response()
+}
+
+async fn events_socket<B: Backend>(State(shared): Site<B>, upgrade: WebSocketUpgrade) -> Response {
+    let backend = shared.backend.clone();
+    shared.context.open(upgrade, |socket, context| {
+        events::serve(socket, backend, context)
+    })
+}
+
+async fn terminal_socket<B: Backend>(
+    State(shared): Site<B>,
+    Path(session_id): Path<String>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if session_id.len() > SESSION_ID_LIMIT {
+        return problem(
+            StatusCode::NOT_FOUND,
+            "unknown_session",
+            "there is no such session",
+        );
+    }
+    let backend = shared.backend.clone();
+    shared.context.open(upgrade, |socket, context| {
+        terminal::serve(socket, backend, session_id, context)
+    })
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: ProblemBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+fn problem(status: StatusCode, code: &str, message: &str) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (
+        status,
+        headers,
+        Json(Problem {
+            error: ProblemBody { code, message },
+        }),
+    )
+        .into_response()
+}

@@ -1,0 +1,158 @@
+//! A host made of plain values, which the tests change as they go.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::web::protocol::SessionSummary;
+use crate::web::{AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
+
+/// Events kept for a reader that is behind; small, so that tests can fall behind.
+pub(super) const EVENTS_KEPT: usize = 32;
+
+#[derive(Clone)]
+pub(super) struct ScriptedBackend(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    live: broadcast::Sender<LiveEvent>,
+    list: watch::Sender<u64>,
+    typed: watch::Sender<Vec<u8>>,
+}
+
+struct State {
+    summary: SessionSummary,
+    offset: u64,
+    refusal: Option<String>,
+    screen_gone: bool,
+}
+
+impl Default for ScriptedBackend {
+    fn default() -> Self {
+        let summary = SessionSummary {
+            session_id: "s-lab-1".to_owned(),
+            profile: "lab".to_owned(),
+            label: "Lab".to_owned(),
+            host: "operator@127.0.0.1:2222".to_owned(),
+            breadcrumb: vec!["bastion".to_owned()],
+            state: "ready".to_owned(),
+            running_command: None,
+            opened_unix_ms: 1_780_000_000_000,
+            closed_reason: None,
+            columns: 120,
+            rows: 40,
+        };
+        let state = State {
+            summary,
+            offset: 0,
+            refusal: None,
+            screen_gone: false,
+        };
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            live: broadcast::channel(EVENTS_KEPT).0,
+            list: watch::channel(0).0,
+            typed: watch::channel(Vec::new()).0,
+        }))
+    }
+}
+
+impl ScriptedBackend {
+    /// Lets the session write `bytes`.
+    pub(super) fn output(&self, bytes: &[u8]) {
+        let mut state = self.0.state.lock().unwrap();
+        state.offset += bytes.len() as u64;
+        let event = LiveEvent::Output {
+            offset_after: state.offset,
+            bytes: bytes.into(),
+        };
+        // Without a viewer nobody listens.
+        let _ = self.0.live.send(event);
+    }
+
+    /// Pretends that the session has written this much already.
+    pub(super) fn start_at(&self, offset: u64) {
+        self.0.state.lock().unwrap().offset = offset;
+    }
+
+    pub(super) fn emit(&self, event: LiveEvent) {
+        let _ = self.0.live.send(event);
+    }
+
+    pub(super) fn change_summary(&self, change: impl FnOnce(&mut SessionSummary)) {
+        change(&mut self.0.state.lock().unwrap().summary);
+        self.0.list.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn refuse_keys(&self, message: &str) {
+        self.0.state.lock().unwrap().refusal = Some(message.to_owned());
+    }
+
+    pub(super) fn forget_screen(&self) {
+        self.0.state.lock().unwrap().screen_gone = true;
+    }
+
+    pub(super) fn viewers(&self) -> usize {
+        self.0.live.receiver_count()
+    }
+
+    /// Everything typed so far, for waiting on.
+    pub(super) fn typed(&self) -> watch::Receiver<Vec<u8>> {
+        self.0.typed.subscribe()
+    }
+}
+
+impl Backend for ScriptedBackend {
+    type Live = ScriptedLive;
+
+    fn sessions(&self) -> Vec<SessionSummary> {
+        vec![self.0.state.lock().unwrap().summary.clone()]
+    }
+
+    fn session_list_changes(&self) -> watch::Receiver<u64> {
+        self.0.list.subscribe()
+    }
+
+    async fn attach(&self, session_id: &str) -> Result<Attached<ScriptedLive>, AttachError> {
+        let state = self.0.state.lock().unwrap();
+        if session_id != state.summary.session_id {
+            return Err(AttachError::UnknownSession);
+        }
+        if state.screen_gone {
+            let reason = state.summary.closed_reason.clone().unwrap_or_default();
+            return Err(AttachError::Closed(reason));
+        }
+        Ok(Attached {
+            summary: state.summary.clone(),
+            snapshot: format!("screen at {}", state.offset).into_bytes(),
+            offset: state.offset,
+            columns: state.summary.columns,
+            rows: state.summary.rows,
+            live: ScriptedLive(self.0.live.subscribe()),
+        })
+    }
+
+    async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> Result<(), KeysError> {
+        let state = self.0.state.lock().unwrap();
+        assert_eq!(session_id, state.summary.session_id);
+        if let Some(refusal) = &state.refusal {
+            return Err(KeysError(refusal.clone()));
+        }
+        self.0
+            .typed
+            .send_modify(|typed| typed.extend_from_slice(&bytes));
+        Ok(())
+    }
+}
+
+pub(super) struct ScriptedLive(broadcast::Receiver<LiveEvent>);
+
+impl LiveEvents for ScriptedLive {
+    async fn next(&mut self) -> LiveItem {
+        match self.0.recv().await {
+            Ok(event) => LiveItem::Event(event),
+            Err(broadcast::error::RecvError::Lagged(_)) => LiveItem::Lagged,
+            Err(broadcast::error::RecvError::Closed) => LiveItem::Ended,
+        }
+    }
+}

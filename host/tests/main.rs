@@ -1,0 +1,3 @@
+//! Integration tests of the host: one binary, one module per part.
+
+mod ssh;

@@ -1,0 +1,204 @@
+//! `portcullis-lab`: the lab as a program of its own. See the library for what each part does.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use lab::bastion::{self, BastionOptions, Front};
+use lab::cmsm::login;
+use lab::{install, kubectl};
+
+/// A bastion to try things on: SSH server, menu, master shells, pods.
+#[derive(Parser)]
+#[command(name = "portcullis-lab")]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the bastion on loopback until interrupted
+    Serve(Serve),
+    /// Show the menu on this terminal, then become the master shell
+    Cmsm {
+        /// Directory of the lab: homes, pods, programs
+        #[arg(long)]
+        home: Option<PathBuf>,
+        /// Print the known targets and exit
+        #[arg(long)]
+        list_targets: bool,
+    },
+    /// The lab's kubectl
+    #[command(disable_help_flag = true)]
+    Kubectl {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Put the lab into a directory, and with --auto-start into the SSH login of this user
+    Install {
+        /// Directory to install into
+        #[arg(long)]
+        prefix: Option<PathBuf>,
+        /// Let interactive SSH logins enter the menu
+        #[arg(long)]
+        auto_start: bool,
+        /// Start-up file to change, instead of ~/.bashrc
+        #[arg(long)]
+        bashrc: Option<PathBuf>,
+    },
+    /// Undo an installation; homes and pods stay
+    Uninstall {
+        /// Directory that was installed into
+        #[arg(long)]
+        prefix: Option<PathBuf>,
+        /// Start-up file that was changed, instead of ~/.bashrc
+        #[arg(long)]
+        bashrc: Option<PathBuf>,
+    },
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// Loopback address to listen on; port 0 takes any free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Scratch directory
+    #[arg(long)]
+    home: Option<PathBuf>,
+    /// User who may log in
+    #[arg(long, default_value = "agent")]
+    user: String,
+    /// Public key line that may log in; may be given several times
+    #[arg(long)]
+    authorized_key: Vec<String>,
+    /// A shell at once, without the menu
+    #[arg(long)]
+    shell: bool,
+}
+
+/// Password of `serve`, unless the environment names another: the server is on loopback and a
+/// scratch world, so this guards against mistakes, not against the machine's other users.
+const DEFAULT_PASSWORD: &str = "lab";
+const PASSWORD_VARIABLE: &str = "PORTCULLIS_LAB_PASSWORD";
+
+fn main() -> ExitCode {
+    let outcome = match Program::parse().command {
+        Command::Kubectl { arguments } => return kubectl::main(arguments),
+        Command::Serve(options) => serve(options),
+        Command::Cmsm {
+            list_targets: true, ..
+        } => print(&login::list_targets()),
+        Command::Cmsm { home, .. } => directory(home).and_then(|home| Ok(login::run(&home)?)),
+        Command::Install {
+            prefix,
+            auto_start,
+            bashrc,
+        } => install(prefix, auto_start, bashrc),
+        Command::Uninstall { prefix, bashrc } => uninstall(prefix, bashrc),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With standard error gone there is nobody to tell.
+            let _nobody = writeln!(io::stderr(), "portcullis-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: Serve) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(io::stderr)
+        .init();
+    let program = own_path()?;
+    let password =
+        std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_unset| DEFAULT_PASSWORD.to_owned());
+    let home = directory(options.home)?;
+    let settings = BastionOptions {
+        listen: options.listen,
+        password: Some(password),
+        authorized_keys: options.authorized_key,
+        front: if options.shell {
+            Front::Shell
+        } else {
+            Front::Cmsm
+        },
+        kubectl_command: vec![program, "kubectl".to_owned()],
+        ..BastionOptions::new(home, &options.user)
+    };
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let bastion = bastion::start(settings).await?;
+        let (address, user) = (bastion.address, &options.user);
+        print(&format!(
+            "address      {address}\nuser         {user}\npassword     from {PASSWORD_VARIABLE}, else {DEFAULT_PASSWORD}\nknown_hosts  {}connect      ssh -p {} {user}@{}\n",
+            bastion.known_hosts_line(),
+            address.port(),
+            address.ip(),
+        ))?;
+        Ok(tokio::signal::ctrl_c().await?)
+    })
+}
+
+fn install(
+    prefix: Option<PathBuf>,
+    auto_start: bool,
+    bashrc: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let prefix = std::path::absolute(directory(prefix)?)?;
+    install::install_programs(own_path()?.as_ref(), &prefix)?;
+    print(&format!("installed into {}\n", prefix.display()))?;
+    if auto_start {
+        let file = startup_file(bashrc)?;
+        install::enable_auto_start(&file, &prefix)?;
+        print(&format!(
+            "interactive SSH logins enter the menu, through {}\n",
+            file.display()
+        ))?;
+    }
+    Ok(())
+}
+
+fn uninstall(prefix: Option<PathBuf>, bashrc: Option<PathBuf>) -> anyhow::Result<()> {
+    // The block first: a login must never meet a menu that is gone.
+    let file = startup_file(bashrc)?;
+    install::disable_auto_start(&file)?;
+    let prefix = std::path::absolute(directory(prefix)?)?;
+    install::remove_programs(&prefix)?;
+    print(&format!(
+        "removed from {} and {}\n",
+        prefix.display(),
+        file.display()
+    ))
+}
+
+fn own_path() -> anyhow::Result<String> {
+    let path = std::env::current_exe().context("this program cannot find itself")?;
+    path.into_os_string()
+        .into_string()
+        .ok()
+        .context("this program's path is not UTF-8; move it")
+}
+
+fn directory(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    given.map_or_else(|| Ok(user_home()?.join("portcullis-lab")), Ok)
+}
+
+fn startup_file(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    given.map_or_else(|| Ok(user_home()?.join(".bashrc")), Ok)
+}
+
+fn user_home() -> anyhow::Result<PathBuf> {
+    std::env::home_dir()
+        .context("the home directory is not known; name the directory on the command line")
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = io::stdout();
+    output.write_all(text.as_bytes())?;
+    Ok(output.flush()?)
+}

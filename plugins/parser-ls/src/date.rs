@@ -1,0 +1,132 @@
+//! The date column, in every form that `ls` writes it.
+
+/// Words and the month's name are no longer. Characters.
+const MAX_MONTH_CHARS: usize = 12;
+
+/// Reads a date at the start of the text; gives it as shown (blanks made single) and what follows
+/// it, beginning with the blank that divides it from the name.
+pub(crate) fn read(text: &str, iso: bool) -> Option<(String, &str)> {
+    let (first, rest) = word(text)?;
+    if is_year_month_day(first) {
+        return numeric(first, rest, iso);
+    }
+    let (second, rest) = word(rest)?;
+    if iso && is_month_day(first) && is_clock(second) {
+        return Some((format!("{first} {second}"), rest));
+    }
+    let (third, rest) = word(rest)?;
+    let named = (is_month(first) && is_day(second)) || (is_day(first) && is_month(second));
+    if !named {
+        return None;
+    }
+    if is_year(third) || is_clock(third) {
+        return Some((format!("{first} {second} {third}"), rest));
+    }
+    // BSD's `-T`: `Nov 21 04:15:33 2026`.
+    let (fourth, rest) = word(rest)?;
+    (is_clock_with_seconds(third) && is_year(fourth)).then(|| (format!("{first} {second} {third} {fourth}"), rest))
+}
+
+fn numeric<'a>(day: &str, rest: &'a str, iso: bool) -> Option<(String, &'a str)> {
+    if iso {
+        // The column is padded to the width of `MM-DD hh:mm`.
+        return Some((day.to_owned(), rest.strip_prefix(' ')?));
+    }
+    let (clock, rest) = word(rest)?;
+    if is_clock(clock) {
+        return Some((format!("{day} {clock}"), rest));
+    }
+    let (zone, rest) = word(rest)?;
+    (is_clock_with_seconds(clock) && is_zone(zone)).then(|| (format!("{day} {clock} {zone}"), rest))
+}
+
+/// The next word and what follows it.
+pub(crate) fn word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start_matches(' ');
+    let end = text.find(' ').unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
+}
+
+fn digits(text: &str, count: std::ops::RangeInclusive<usize>) -> bool {
+    count.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_year_month_day(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(year, rest)| digits(year, 4..=4) && is_month_day(rest))
+}
+
+fn is_month_day(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(month, day)| digits(month, 2..=2) && digits(day, 2..=2))
+}
+
+fn is_clock(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(hour, minute)| digits(hour, 1..=2) && digits(minute, 2..=2))
+}
+
+fn is_clock_with_seconds(text: &str) -> bool {
+    let Some((clock, seconds)) = text.rsplit_once(':') else { return false };
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    is_clock(clock) && digits(whole, 2..=2) && digits(fraction, 1..=9)
+}
+
+fn is_zone(text: &str) -> bool {
+    text.strip_prefix(['+', '-']).is_some_and(|offset| digits(offset, 4..=4))
+}
+
+fn is_year(text: &str) -> bool {
+    digits(text, 4..=4)
+}
+
+fn is_day(text: &str) -> bool {
+    let number = text.strip_suffix(['.', '日', '일']).unwrap_or(text);
+    digits(number, 1..=2)
+}
+
+/// A month's name in any language, or a number with the word for month behind it.
+fn is_month(text: &str) -> bool {
+    let word = text.strip_suffix('.').unwrap_or(text);
+    let word = word.trim_start_matches(|symbol: char| symbol.is_ascii_digit());
+    !word.is_empty() && word.chars().count() <= MAX_MONTH_CHARS && word.chars().all(char::is_alphabetic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_read() {
+        for (text, iso, shown) in [
+            ("Nov 21 04:15 x", false, "Nov 21 04:15"),
+            ("Nov  1  2024 x", false, "Nov 1 2024"),
+            ("21. Nov 04:15 x", false, "21. Nov 04:15"),
+            ("21 nov. 04:15 x", false, "21 nov. 04:15"),
+            ("11月 21 04:15 x", false, "11月 21 04:15"),
+            ("ноя 21 04:15 x", false, "ноя 21 04:15"),
+            ("Nov 21 04:15:33 2026 x", false, "Nov 21 04:15:33 2026"),
+            ("2026-11-21 04:15 x", false, "2026-11-21 04:15"),
+            ("2026-11-21 04:15:33.123456789 +0800 x", false, "2026-11-21 04:15:33.123456789 +0800"),
+            ("2026-11-21 04:15:33 -0330 x", false, "2026-11-21 04:15:33 -0330"),
+            ("11-21 04:15 x", true, "11-21 04:15"),
+            ("2024-11-21  x", true, "2024-11-21"),
+        ] {
+            assert_eq!(read(text, iso), Some((shown.to_owned(), " x")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in [
+            "",
+            "Nov",
+            "Nov 21",
+            "Nov 21 x",
+            "21 22 04:15 x",
+            "Nov 21 04:15:33 x",
+            "2026-11-21 x",
+            "2026-11-21 04:15:33 x",
+            "11-21 04:15 x",
+        ] {
+            assert_eq!(read(text, false), None, "{text}");
+        }
+    }
+}

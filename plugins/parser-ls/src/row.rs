@@ -1,0 +1,206 @@
+//! One row of a long listing.
+
+use serde::Serialize;
+
+use crate::date::{self, word};
+use crate::name::unquote;
+use crate::options::Options;
+
+/// A document of the schema `ls/1`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) mode: String,
+    pub(crate) links: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size_text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<Device>,
+    pub(crate) modified: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) inode: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) blocks: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Device {
+    major: u64,
+    minor: u64,
+}
+
+/// How a row's name was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    Plain,
+    Quoted,
+    /// It begins with a blank, which is padding if any name beside it is quoted.
+    Padded,
+}
+
+/// Everything before the name.
+struct Columns<'a> {
+    entry: Entry,
+    /// The rest of the row, from the blank before the name.
+    name: &'a str,
+}
+
+/// Reads a row; none when it does not fit or fits in two ways.
+pub(crate) fn read(line: &str, options: Options, quoting: bool) -> Option<(Entry, Writing)> {
+    let Columns { mut entry, name } = columns(line, options)?;
+    let name = name.strip_prefix(' ').filter(|name| !name.is_empty())?;
+    let link = entry.kind == "symlink";
+    if quoting && let Some((unquoted, rest)) = unquote(name) {
+        entry.name = unquoted;
+        let fits = match rest.strip_prefix(" -> ").filter(|_| link) {
+            Some(target) => {
+                entry.target = Some(quoted_whole(target).unwrap_or_else(|| target.to_owned()));
+                true
+            }
+            None => unmark(rest, &entry, options).is_empty(),
+        };
+        return fits.then_some((entry, Writing::Quoted));
+    }
+    let writing = if quoting && name.starts_with(' ') && name.len() > 1 { Writing::Padded } else { Writing::Plain };
+    match name.split_once(" -> ").filter(|_| link) {
+        Some((_, target)) if target.contains(" -> ") => return None,
+        Some((own, target)) => {
+            entry.name = own.to_owned();
+            entry.target = Some(quoted_whole(target).filter(|_| quoting).unwrap_or_else(|| target.to_owned()));
+        }
+        None => entry.name = unmark(name, &entry, options).to_owned(),
+    }
+    (!entry.name.is_empty()).then_some((entry, writing))
+}
+
+fn quoted_whole(text: &str) -> Option<String> {
+    unquote(text).and_then(|(name, rest)| rest.is_empty().then_some(name))
+}
+
+/// Takes off the mark that `-F` or `-p` puts behind a name.
+fn unmark<'a>(name: &'a str, entry: &Entry, options: Options) -> &'a str {
+    let mark = match entry.kind {
+        "directory" if options.marks || options.directory_marks => '/',
+        "file" if options.marks && entry.mode.contains('x') => '*',
+        "symlink" if options.marks => '@',
+        "socket" if options.marks => '=',
+        "fifo" if options.marks => '|',
+        _ => return name,
+    };
+    name.strip_suffix(mark).unwrap_or(name)
+}
+
+fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
+    let (inode, rest) =
+        if options.inode { number(line).map(|(inode, rest)| (Some(inode), rest))? } else { (None, line) };
+    let (blocks, rest) = match options.blocks {
+        true => word(rest).filter(|(size, _)| is_size(size)).map(|(size, rest)| (Some(size.to_owned()), rest))?,
+        false => (None, rest),
+    };
+    let (mode, rest) = word(rest)?;
+    let kind = kind(mode)?;
+    let (links, rest) = number(rest)?;
+    let (owner, rest) = optional_word(rest, !options.no_owner)?;
+    let (group, rest) = optional_word(rest, !options.no_group)?;
+    let (size, rest) = size(rest, matches!(kind, "character-device" | "block-device"), options.scaled)?;
+    let (modified, name) = date::read(rest, options.iso)?;
+    let (size_bytes, size_text, device) = match size {
+        Size::Bytes(bytes) => (Some(bytes), None, None),
+        Size::Text(text) => (None, Some(text), None),
+        Size::Device(device) => (None, None, Some(device)),
+    };
+    let entry = Entry {
+        name: String::new(),
+        kind,
+        mode: mode.to_owned(),
+        links,
+        owner,
+        group,
+        size_bytes,
+        size_text,
+        device,
+        modified,
+        target: None,
+        directory: None,
+        inode,
+        blocks,
+    };
+    Some(Columns { entry, name })
+}
+
+fn kind(mode: &str) -> Option<&'static str> {
+    let body = mode.strip_suffix(['.', '+', '@']).unwrap_or(mode);
+    let (first, rights) = body.split_at_checked(1)?;
+    if rights.len() != 9 || !rights.bytes().all(|right| b"rwxsStTlL-".contains(&right)) {
+        return None;
+    }
+    Some(match first {
+        "-" => "file",
+        "d" => "directory",
+        "l" => "symlink",
+        "c" => "character-device",
+        "b" => "block-device",
+        "p" => "fifo",
+        "s" => "socket",
+        "C" | "D" | "M" | "n" | "P" | "?" | "w" => "other",
+        _ => return None,
+    })
+}
+
+enum Size {
+    Bytes(u64),
+    Text(String),
+    Device(Device),
+}
+
+fn size(text: &str, is_device: bool, scaled: bool) -> Option<(Size, &str)> {
+    let (first, rest) = word(text)?;
+    if is_device && let Some((major, minor)) = first.split_once(',') {
+        let major = major.parse().ok()?;
+        let (minor, rest) = if minor.is_empty() { number(rest)? } else { (minor.parse().ok()?, rest) };
+        return Some((Size::Device(Device { major, minor }), rest));
+    }
+    let size = match first.parse() {
+        // `--block-size` scales without a unit, so then no size is taken for exact.
+        Ok(bytes) if !scaled => Size::Bytes(bytes),
+        _ if is_size(first) => Size::Text(first.to_owned()),
+        _ => return None,
+    };
+    Some((size, rest))
+}
+
+/// A number, perhaps with a fraction and a unit: `4096`, `4.0K`, `1,5M`, `12MiB`.
+pub(crate) fn is_size(text: &str) -> bool {
+    let number = text.trim_end_matches(|symbol: char| symbol.is_ascii_alphabetic());
+    let unit = &text[number.len()..];
+    let fits = |symbol: char| symbol.is_ascii_digit() || symbol == '.' || symbol == ',';
+    number.starts_with(|symbol: char| symbol.is_ascii_digit())
+        && number.chars().all(fits)
+        && (unit.is_empty() || (unit.len() <= 3 && unit.starts_with(|symbol| "kKMGTPEZYRQB".contains(symbol))))
+}
+
+fn number(text: &str) -> Option<(u64, &str)> {
+    let (number, rest) = word(text)?;
+    // `parse` would take a sign.
+    number.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+    Some((number.parse().ok()?, rest))
+}
+
+fn optional_word(text: &str, there: bool) -> Option<(Option<String>, &str)> {
+    if !there {
+        return Some((None, text));
+    }
+    let (word, rest) = word(text)?;
+    Some((Some(word.to_owned()), rest))
+}

@@ -1,0 +1,90 @@
+//! Which judgement a delivery gets, and the decisions that come out.
+
+use portcullis_plugin::Actor;
+use portcullis_plugin::policy::{Decision, Delivery, Mode, Request, Span, TerminalState, Verdict};
+
+use crate::mode;
+use crate::review::{Finding, Review};
+use crate::rule::{self, Rule};
+use crate::settings::Settings;
+
+/// Longest answer to a menu. Bytes.
+const MAX_MENU_BYTES: usize = 256;
+/// Longest plain answer to a program that asked. Bytes.
+const MAX_ANSWER_BYTES: usize = 64;
+
+/// Everything the rules say to a request. Never empty, so that silence is not read as consent.
+pub fn judge(request: &Request, settings: &Settings) -> Vec<Decision> {
+    let findings = match (request.delivery, &request.plan) {
+        (Delivery::MenuInput, _) => menu(request),
+        (Delivery::PtyInput, None) => typed(request),
+        (_, Some(plan)) => Review::of(request, plan, settings),
+        (_, None) => vec![Finding::whole(&rule::UNSUPPORTED)],
+    };
+    let mut decisions: Vec<Decision> =
+        findings.iter().filter(|finding| !is_the_way_in(finding, request)).map(|finding| decision(finding, request)).collect();
+    decisions.sort_by_key(|decision| std::cmp::Reverse(strictness(decision.verdict)));
+    if decisions.is_empty() {
+        decisions.push(Decision::new(Verdict::Allow, "policy/no-objection", "none", portcullis_plugin::Severity::Info, "no rule objects"));
+    }
+    decisions
+}
+
+/// A navigator's line that starts the shell of the level it leads to. The host says so only for a
+/// step of the operator's own route, and waits for that shell's prompt; a shell that waits for
+/// typing is then what was wanted. Whatever else the line does is judged as always.
+fn is_the_way_in(finding: &Finding, request: &Request) -> bool {
+    finding.rule.id == rule::INTERACTIVE.id
+        && request.actor == Actor::Automation
+        && request.attributes.iter().any(|attribute| attribute.key == "opens-level")
+}
+
+fn strictness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Abstain => 0,
+        Verdict::Allow => 1,
+        Verdict::Warn => 2,
+        Verdict::Ask => 3,
+        Verdict::Deny => 4,
+    }
+}
+
+fn decision(finding: &Finding, request: &Request) -> Decision {
+    let Rule { id, category, severity, reason, suggestion, class, .. } = *finding.rule;
+    let mut verdict = mode::verdict(class, request.mode);
+    // A person may do what they want at their own terminal; the policy only remarks on it.
+    if request.actor == Actor::Human && verdict == Verdict::Deny {
+        verdict = Verdict::Warn;
+    }
+    let mut decision = Decision::new(verdict, id, category, severity, reason).suggest(suggestion);
+    decision.evidence = finding.span.filter(|span| is_within(*span, &request.raw));
+    decision
+}
+
+fn is_within(span: Span, raw: &str) -> bool {
+    let (start, end) = (span.start as usize, span.end as usize);
+    start < end && raw.get(start..end).is_some()
+}
+
+/// An answer to a bastion's menu: one short line of printable text.
+fn menu(request: &Request) -> Vec<Finding> {
+    let printable = !request.raw.chars().any(is_unprintable);
+    if printable && request.raw.len() <= MAX_MENU_BYTES { Vec::new() } else { vec![Finding::whole(&rule::MENU_TEXT)] }
+}
+
+fn is_unprintable(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// Text for whatever reads the terminal now: only a plain answer to a program that asked.
+fn typed(request: &Request) -> Vec<Finding> {
+    if request.raw.chars().any(is_unprintable) {
+        return vec![Finding::whole(&rule::CONTROL)];
+    }
+    let asked = request.terminal == TerminalState::AwaitingInput;
+    let plain = request.raw.len() <= MAX_ANSWER_BYTES && request.raw.chars().all(|character| character.is_ascii_alphanumeric() || "_-.".contains(character));
+    if asked && plain && request.mode != Mode::Readonly {
+        return Vec::new();
+    }
+    vec![Finding::whole(&rule::NOT_A_SHELL)]
+}

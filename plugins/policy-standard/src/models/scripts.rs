@@ -1,0 +1,270 @@
+//! The little languages of `sed` and `awk`: which of their commands write or run something.
+
+use crate::call::Call;
+use crate::place;
+use crate::review::{Review, Touch};
+use crate::rule;
+
+pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
+    match call.program {
+        "sed" | "gsed" => sed(review, call),
+        "awk" | "gawk" | "mawk" | "nawk" | "original-awk" | "busybox-awk" => awk(review, call),
+        _ => {}
+    }
+}
+
+/// Scripts given with `-e` or `--expression`, or else the first operand.
+fn sed(review: &mut Review<'_>, call: &Call<'_>) {
+    let in_place = call.values().take_while(|value| *value != "--").any(|value| value.starts_with("--in-place") || short_cluster_has(value, 'i', "efl"));
+    if in_place {
+        review.add(&rule::IN_PLACE);
+        for word in call.operands("efl", &["--expression", "--file"]).iter().skip(1) {
+            if let Some(value) = word.value.as_deref() {
+                let path = place::normalise(value, review.directory.as_deref());
+                if !matches!(place::target(&path), place::Target::Plain | place::Target::Scratch) {
+                    review.touch_path(&path, Touch::Append);
+                }
+            }
+        }
+    }
+    let mut scripts: Vec<Option<&str>> = Vec::new();
+    let mut words = call.words.iter();
+    let mut has_file = false;
+    while let Some(word) = words.next() {
+        match word.value.as_deref() {
+            Some("-e" | "--expression" | "-ne" | "-Ee" | "-re" | "-nEe") => scripts.push(words.next().and_then(|word| word.value.as_deref())),
+            Some("-f" | "--file") => {
+                has_file = true;
+                let path = words.next().and_then(|word| word.value.as_deref());
+                if path.is_none_or(|path| review.is_unreviewed(path)) {
+                    review.add(&rule::OPAQUE);
+                }
+            }
+            Some(value) if value.starts_with("--expression=") => scripts.push(value.strip_prefix("--expression=")),
+            _ => {}
+        }
+    }
+    if scripts.is_empty() && !has_file {
+        scripts.push(call.operands("l", &[]).first().and_then(|word| word.value.as_deref()));
+    }
+    for script in scripts {
+        match script {
+            Some(script) => sed_script(review, script),
+            None => review.add(&rule::OPAQUE),
+        }
+    }
+}
+
+fn short_cluster_has(value: &str, letter: char, valued: &str) -> bool {
+    let Some(cluster) = value.strip_prefix('-').filter(|cluster| !cluster.starts_with('-')) else { return false };
+    for candidate in cluster.chars() {
+        if candidate == letter {
+            return true;
+        }
+        if valued.contains(candidate) {
+            return false;
+        }
+    }
+    false
+}
+
+/// Reads a sed script command by command.
+fn sed_script(review: &mut Review<'_>, script: &str) {
+    let characters: Vec<char> = script.chars().collect();
+    let mut at = 0;
+    while at < characters.len() {
+        at = skip_addresses(&characters, at);
+        let Some(&command) = characters.get(at) else { return };
+        at += 1;
+        match command {
+            's' => {
+                let Some(&delimiter) = characters.get(at) else { return };
+                at = skip_delimited(&characters, at + 1, delimiter);
+                at = skip_delimited(&characters, at, delimiter);
+                while let Some(&flag) = characters.get(at) {
+                    match flag {
+                        'e' => review.add(&rule::FLAG_EXEC),
+                        'w' => {
+                            at = sed_file(review, &characters, at + 1);
+                            break;
+                        }
+                        ';' | '\n' | '}' | ' ' => break,
+                        _ => {}
+                    }
+                    at += 1;
+                }
+            }
+            'y' => {
+                let Some(&delimiter) = characters.get(at) else { return };
+                at = skip_delimited(&characters, at + 1, delimiter);
+                at = skip_delimited(&characters, at, delimiter);
+            }
+            'w' | 'W' => at = sed_file(review, &characters, at),
+            'e' => {
+                review.add(&rule::FLAG_EXEC);
+                at = line_end(&characters, at);
+            }
+            'a' | 'i' | 'c' | 'r' | 'R' | '#' => at = line_end(&characters, at),
+            'b' | 't' | 'T' | ':' => {
+                while characters.get(at).is_some_and(|character| !matches!(character, ';' | '\n' | '}')) {
+                    at += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn line_end(characters: &[char], start: usize) -> usize {
+    characters[start..].iter().position(|character| *character == '\n').map_or(characters.len(), |offset| start + offset + 1)
+}
+
+fn sed_file(review: &mut Review<'_>, characters: &[char], start: usize) -> usize {
+    let end = line_end(characters, start);
+    let name: String = characters[start..end].iter().collect();
+    let path = place::normalise(name.trim(), review.directory.as_deref());
+    review.touch_path(&path, Touch::Overwrite);
+    end
+}
+
+/// Past an unescaped `delimiter`; brackets hide it.
+fn skip_delimited(characters: &[char], start: usize, delimiter: char) -> usize {
+    let mut at = start;
+    let mut in_set = false;
+    while let Some(&character) = characters.get(at) {
+        at += 1;
+        match character {
+            '\\' => at += 1,
+            '[' => in_set = true,
+            ']' => in_set = false,
+            _ if character == delimiter && !in_set => return at,
+            _ if character == delimiter && !characters[at..].contains(&']') => return at,
+            _ => {}
+        }
+    }
+    at
+}
+
+fn skip_addresses(characters: &[char], start: usize) -> usize {
+    let mut at = start;
+    while let Some(&character) = characters.get(at) {
+        match character {
+            '/' => at = skip_delimited(characters, at + 1, '/'),
+            '\\' => {
+                let delimiter = characters.get(at + 1).copied().unwrap_or('/');
+                at = skip_delimited(characters, at + 2, delimiter);
+            }
+            'I' | 'M' if at > start && characters[at - 1] == '/' => at += 1,
+            '0'..='9' | '$' | ',' | '~' | '+' | '!' | ' ' | '\t' | '\n' | ';' | '{' | '}' => at += 1,
+            _ => return at,
+        }
+    }
+    at
+}
+
+fn awk(review: &mut Review<'_>, call: &Call<'_>) {
+    let in_place = call.values().any(|value| matches!(value, "inplace" | "-iinplace" | "--include=inplace"));
+    if in_place {
+        review.add(&rule::IN_PLACE);
+    }
+    if call.values().any(|value| matches!(value, "-l" | "--load") || value.starts_with("--load=")) {
+        review.add(&rule::FLAG_EXEC);
+    }
+    if let Some(path) = call.option_text('f', &["--file"]) {
+        if review.is_unreviewed(&path) {
+            review.add(&rule::SCRATCH);
+        }
+        return;
+    }
+    let mut scripts: Vec<Option<&str>> = Vec::new();
+    if let Some(word) = call.option('e', &["--source"]) {
+        scripts.push(word.value.as_deref().map(|value| value.strip_prefix("--source=").unwrap_or(value)));
+    } else {
+        scripts.push(call.operands("Fvi", &["--field-separator", "--assign", "--include"]).first().and_then(|word| word.value.as_deref()));
+    }
+    for script in scripts {
+        match script {
+            Some(script) => awk_script(review, script),
+            None if call.words.is_empty() => {}
+            None => review.add(&rule::OPAQUE),
+        }
+    }
+}
+
+fn awk_script(review: &mut Review<'_>, script: &str) {
+    if script.contains("/inet") {
+        review.add(&rule::REMOTE_SHELL);
+    }
+    let code = awk_code(script);
+    let compact: String = code.chars().filter(|character| !character.is_whitespace()).collect();
+    let pipes = compact.replace("||", "").contains('|');
+    if pipes || compact.contains("system(") || compact.contains("@load") {
+        review.add(&rule::FLAG_EXEC);
+    }
+    for statement in code.split([';', '\n', '}', '{']) {
+        let Some(start) = statement.find("print") else { continue };
+        let mut open = 0i32;
+        let bytes = statement.as_bytes();
+        for index in start..bytes.len() {
+            match bytes[index] {
+                b'(' => open += 1,
+                b')' => open -= 1,
+                b'>' if open == 0 => {
+                    awk_output(review, script);
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Files that `print > "file"` names.
+fn awk_output(review: &mut Review<'_>, script: &str) {
+    let mut rest = script;
+    let mut named = false;
+    while let Some(position) = rest.find('>') {
+        rest = rest[position..].trim_start_matches('>').trim_start();
+        if let Some(name) = rest.strip_prefix('"').and_then(|text| text.split('"').next()) {
+            named = true;
+            let path = place::normalise(name, review.directory.as_deref());
+            review.touch_path(&path, Touch::Append);
+        }
+    }
+    if !named {
+        review.add(&rule::WRITE_UNKNOWN);
+    }
+}
+
+/// The program without its strings, regular expressions and comments.
+fn awk_code(script: &str) -> String {
+    let mut code = String::new();
+    let mut characters = script.chars().peekable();
+    while let Some(character) = characters.next() {
+        let significant = code.trim_end().chars().last();
+        match character {
+            '"' => {
+                skip_awk(&mut characters, '"');
+                code.push('"');
+            }
+            // A slash after a value divides, anywhere else it opens a regular expression.
+            '/' if significant.is_none_or(|last| !(last.is_alphanumeric() || matches!(last, ')' | ']' | '_' | '"' | '$'))) => {
+                skip_awk(&mut characters, '/');
+                code.push('~');
+            }
+            '#' => while characters.next_if(|next| *next != '\n').is_some() {},
+            other => code.push(other),
+        }
+    }
+    code
+}
+
+fn skip_awk(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, end: char) {
+    while let Some(character) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else if character == end {
+            return;
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Test kits shared by the integration tests: servers and programs that are not ours, started for one
+//! test and ended with it; the program under test, driven as a client drives it.
+
+pub mod mcp;
+pub mod scene;
+pub mod sshd;

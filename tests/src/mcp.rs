@@ -1,0 +1,208 @@
+//! The program under test as an MCP client sees it: JSON lines over standard input and output.
+//!
+//! Every byte on standard output must belong to a JSON-RPC message; anything else fails the test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a client that meets something unexpected fails the test, and says what"
+)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Longest any answer may take; navigation through a slow menu is the slowest.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The release binary that `tests/run` has built, or the one beside this test binary.
+pub fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("PORTCULLIS_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a test binary has a path");
+    let path = test.ancestors().nth(2).expect("target folder").join("portcullis");
+    assert!(path.exists(), "{} is missing; build it: cargo build --release -p portcullis", path.display());
+    path
+}
+
+/// One client and its server process.
+pub struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<String>,
+    next_id: u64,
+}
+
+/// A tool's answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub text: String,
+    pub structured: Value,
+    pub is_error: bool,
+}
+
+impl Client {
+    /// Starts `portcullis stdio` with the configuration and completes the handshake.
+    pub fn start(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
+        let mut client = Self::start_raw(configuration, environment);
+        let answer = client.request(
+            "initialize",
+            json!({
+                "protocolVersion": "2025-06-18",
+                "capabilities": {},
+                "clientInfo": { "name": "stories", "version": "1" }
+            }),
+        );
+        assert_eq!(answer["result"]["serverInfo"]["name"], "portcullis", "{answer}");
+        client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+        client
+    }
+
+    /// The same without a handshake.
+    pub fn start_raw(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program())
+            .args(["stdio", "--config"])
+            .arg(configuration)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the program starts");
+        let reader = BufReader::new(child.stdout.take().unwrap());
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            for line in reader.lines() {
+                if line.is_err() || sender.send(line.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        let input = child.stdin.take();
+        Self { child, input, output, next_id: 0 }
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn send(&mut self, message: &Value) {
+        let input = self.input.as_mut().expect("input is open");
+        writeln!(input, "{message}").expect("the server takes input");
+    }
+
+    /// Writes bytes that need not be a message.
+    pub fn send_raw(&mut self, line: &str) {
+        writeln!(self.input.as_mut().expect("input is open"), "{line}").expect("the server takes input");
+    }
+
+    /// Sends a request and waits for its answer; other messages in between are passed over.
+    pub fn request(&mut self, method: &str, parameters: Value) -> Value {
+        let id = self.begin(method, parameters);
+        self.answer(id)
+    }
+
+    /// Sends a request without waiting.
+    pub fn begin(&mut self, method: &str, parameters: Value) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": parameters }));
+        id
+    }
+
+    pub fn answer(&mut self, id: u64) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = match self.output.recv_timeout(left) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) => panic!("no answer to request {id} within {PATIENCE:?}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("the server ended before it answered request {id}"),
+            };
+            let message: Value = serde_json::from_str(&line)
+                .unwrap_or_else(|error| panic!("standard output carries what is no JSON ({error}): {line}"));
+            assert_eq!(message["jsonrpc"], "2.0", "{line}");
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    /// Calls a tool.
+    pub fn call(&mut self, tool: &str, arguments: Value) -> Answer {
+        let id = self.begin("tools/call", json!({ "name": tool, "arguments": arguments }));
+        self.called(id)
+    }
+
+    /// The answer to a `tools/call` sent before.
+    pub fn called(&mut self, id: u64) -> Answer {
+        let message = self.answer(id);
+        let result = &message["result"];
+        assert!(result.is_object(), "{message}");
+        let text = result["content"].as_array().into_iter().flatten().filter_map(|block| block["text"].as_str());
+        Answer {
+            text: text.collect::<Vec<_>>().join("\n"),
+            structured: result["structuredContent"].clone(),
+            is_error: result["isError"] == true,
+        }
+    }
+
+    /// Calls a tool and insists on success.
+    pub fn succeed(&mut self, tool: &str, arguments: Value) -> Value {
+        let answer = self.call(tool, arguments.clone());
+        assert_eq!(answer.structured["result_status"], "success", "{tool} {arguments}: {}", answer.text);
+        answer.structured
+    }
+
+    /// Calls a tool that must fail; checks that the error is complete and gives it.
+    pub fn fail(&mut self, tool: &str, arguments: Value) -> Value {
+        let answer = self.call(tool, arguments.clone());
+        assert!(answer.is_error, "{tool} {arguments} did not fail: {}", answer.text);
+        let content = answer.structured;
+        for field in ["summary", "failure_category"] {
+            assert!(content[field].is_string(), "no {field} in {content}");
+        }
+        assert!(content["next"]["tool"].is_string(), "no next step in {content}");
+        assert!(answer.text.contains(content["summary"].as_str().unwrap()), "the text form is not complete: {}", answer.text);
+        content
+    }
+
+    /// Closes standard input and waits for the process to end.
+    pub fn end(mut self, limit: Duration) -> (ExitStatus, Duration) {
+        drop(self.input.take());
+        let started = Instant::now();
+        let status = wait_until(limit, || self.child.try_wait().unwrap());
+        (status.unwrap_or_else(|| panic!("the process did not end within {limit:?}")), started.elapsed())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let ended = wait_until(Duration::from_secs(3), || self.child.try_wait().ok().flatten());
+        if ended.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Asks until there is an answer or the time is over.
+pub fn wait_until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let until = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if Instant::now() >= until {
+            return None;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}

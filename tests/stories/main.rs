@@ -1,0 +1,8 @@
+//! The product's stories, each through the real program over standard input and output.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod main_job;
+mod plain_host;
+mod process;
+mod record;

@@ -1,0 +1,50 @@
+/** The few plain HTTP requests of the page, and the addresses of its sockets. */
+
+import type { Login, Socket } from "./connection";
+
+const LOGIN = "/api/v1/login";
+const SESSIONS = "/api/v1/sessions";
+
+/** Takes the launch's token out of the address, so that it is not seen, kept or shared by accident. */
+export function takeToken(): string | undefined {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token === null) return undefined;
+  history.replaceState(null, "", location.pathname);
+  return token;
+}
+
+/** Exchanges the token for a cookie that scripts cannot read. */
+export async function logIn(token: string): Promise<Login> {
+  try {
+    const response = await fetch(LOGIN, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token }),
+    });
+    return response.ok ? "known" : "unknown";
+  } catch {
+    return "unreachable";
+  }
+}
+
+/** Asks whether the host knows this browser. */
+export async function checkLogin(): Promise<Login> {
+  try {
+    const response = await fetch(SESSIONS, { cache: "no-store" });
+    return response.status === 401 ? "unknown" : "known";
+  } catch {
+    return "unreachable";
+  }
+}
+
+export function openEvents(): Socket {
+  return open("/api/v1/events");
+}
+
+export function openTerminal(sessionId: string): Socket {
+  return open(`${SESSIONS}/${encodeURIComponent(sessionId)}/terminal`);
+}
+
+function open(path: string): Socket {
+  return new WebSocket(`ws://${location.host}${path}`);
+}

@@ -1,0 +1,208 @@
+/**
+ * Every message between the page and the host, and nothing else. The twin of the host's
+ * `web/protocol.rs`, where the meaning is described; both are checked against `protocol/*.json`.
+ *
+ * The host is ours, yet what arrives is checked field by field: a page left open over an update
+ * must notice that it is too old instead of showing nonsense.
+ */
+
+export const PROTOCOL_VERSION = 1;
+
+/** Typed bytes are split into messages of at most this size; the host refuses more than 64 KiB. */
+export const LARGEST_TYPED_MESSAGE = 16 * 1024;
+
+/** Output drawn before the host hears of it; it stops sending at 1 MiB. */
+export const ACKNOWLEDGE_EVERY = 128 * 1024;
+
+const OUTPUT_HEAD = 8;
+
+export interface SessionSummary {
+  readonly session_id: string;
+  readonly profile: string;
+  readonly label: string;
+  readonly host: string;
+  readonly breadcrumb: readonly string[];
+  readonly state: string;
+  readonly running_command: string | null;
+  readonly opened_unix_ms: number;
+  readonly closed_reason: string | null;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface SessionsMessage {
+  readonly type: "sessions";
+  readonly instance_id: string;
+  readonly sessions: readonly SessionSummary[];
+}
+
+export interface AttachedMessage {
+  readonly type: "attached";
+  readonly protocol: number;
+  readonly instance_id: string;
+  readonly session: SessionSummary;
+  readonly cause: "opened" | "lagged";
+  readonly offset: number;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type ErrorCode = "unknown_session" | "attach_failed" | "keys_refused" | "bad_message";
+
+export type ServerMessage =
+  | SessionsMessage
+  | AttachedMessage
+  | { readonly type: "resized"; readonly columns: number; readonly rows: number }
+  | { readonly type: "summary"; readonly session: SessionSummary }
+  | { readonly type: "closed"; readonly reason: string }
+  | { readonly type: "error"; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: "pong"; readonly id: number };
+
+export type ClientMessage =
+  | { readonly type: "ping"; readonly id: number }
+  | { readonly type: "ack"; readonly offset: number };
+
+export interface OutputFrame {
+  /** Absolute offset of the first byte; for a snapshot, the offset it stands at. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The host sent something this page does not understand. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+/** Reads a text frame. */
+export function parseServerMessage(text: string): ServerMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ProtocolError("a message is not JSON", { cause });
+  }
+  const fields = record(value);
+  const type = string(fields, "type");
+  switch (type) {
+    case "sessions":
+      return { type, instance_id: string(fields, "instance_id"), sessions: list(fields, "sessions").map(summary) };
+    case "attached":
+      return {
+        type,
+        protocol: count(fields, "protocol"),
+        instance_id: string(fields, "instance_id"),
+        session: summary(fields["session"]),
+        cause: oneOf(fields, "cause", ["opened", "lagged"]),
+        offset: count(fields, "offset"),
+        columns: cells(fields, "columns"),
+        rows: cells(fields, "rows"),
+      };
+    case "resized":
+      return { type, columns: cells(fields, "columns"), rows: cells(fields, "rows") };
+    case "summary":
+      return { type, session: summary(fields["session"]) };
+    case "closed":
+      return { type, reason: string(fields, "reason") };
+    case "error":
+      return {
+        type,
+        code: oneOf(fields, "code", ["unknown_session", "attach_failed", "keys_refused", "bad_message"]),
+        message: string(fields, "message"),
+      };
+    case "pong":
+      return { type, id: count(fields, "id") };
+    default:
+      throw new ProtocolError(`there is no message of type ${type.slice(0, 40)}`);
+  }
+}
+
+/** Reads a binary frame. */
+export function parseOutputFrame(data: ArrayBuffer): OutputFrame {
+  if (data.byteLength < OUTPUT_HEAD) {
+    throw new ProtocolError("an output frame is shorter than its head");
+  }
+  const offset = Number(new DataView(data).getBigUint64(0));
+  if (!Number.isSafeInteger(offset)) {
+    throw new ProtocolError("an output frame has an impossible offset");
+  }
+  return { offset, bytes: new Uint8Array(data, OUTPUT_HEAD) };
+}
+
+/** Writes a text frame. */
+export function writeClientMessage(message: ClientMessage): string {
+  return JSON.stringify(message);
+}
+
+/** Splits typed bytes into binary frames. */
+export function typedFrames(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+  const frames: Uint8Array<ArrayBuffer>[] = [];
+  for (let start = 0; start < bytes.length; start += LARGEST_TYPED_MESSAGE) {
+    frames.push(bytes.subarray(start, start + LARGEST_TYPED_MESSAGE));
+  }
+  return frames;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function summary(value: unknown): SessionSummary {
+  const fields = record(value);
+  return {
+    session_id: string(fields, "session_id"),
+    profile: string(fields, "profile"),
+    label: string(fields, "label"),
+    host: string(fields, "host"),
+    breadcrumb: list(fields, "breadcrumb").map((place) => {
+      if (typeof place !== "string") throw new ProtocolError("a place in breadcrumb is not text");
+      return place;
+    }),
+    state: string(fields, "state"),
+    running_command: stringOrNull(fields, "running_command"),
+    opened_unix_ms: count(fields, "opened_unix_ms"),
+    closed_reason: stringOrNull(fields, "closed_reason"),
+    columns: cells(fields, "columns"),
+    rows: cells(fields, "rows"),
+  };
+}
+
+function record(value: unknown): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ProtocolError("an object is missing");
+  }
+  return value as Fields;
+}
+
+function string(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value !== "string") throw new ProtocolError(`${name} is not text`);
+  return value;
+}
+
+function stringOrNull(fields: Fields, name: string): string | null {
+  return fields[name] === null ? null : string(fields, name);
+}
+
+function list(fields: Fields, name: string): readonly unknown[] {
+  const value = fields[name];
+  if (!Array.isArray(value)) throw new ProtocolError(`${name} is not a list`);
+  return value;
+}
+
+function count(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ProtocolError(`${name} is not a count`);
+  return value as number;
+}
+
+/** A size in terminal cells. The upper bound is that of the wire; it keeps a slip from filling memory. */
+function cells(fields: Fields, name: string): number {
+  const value = count(fields, name);
+  if (value < 1 || value > 65_535) throw new ProtocolError(`${name} is not a size`);
+  return value;
+}
+
+function oneOf<T extends string>(fields: Fields, name: string, known: readonly T[]): T {
+  const value = string(fields, name);
+  const found = known.find((it) => it === value);
+  if (found === undefined) throw new ProtocolError(`${name} has an unknown value`);
+  return found;
+}

@@ -1,0 +1,140 @@
+/** The list of sessions. It changes in place as sessions do; nobody needs to reload. */
+
+import { Connection, type ConnectionState } from "./connection";
+import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
+import { checkLogin, openEvents } from "./host-api";
+import { parseServerMessage, ProtocolError, type SessionSummary } from "./protocol";
+import { ago, connectionText, mood, stateText } from "./summary";
+
+/** How often "3 minutes ago" is brought up to date, in milliseconds. */
+const CLOCK_INTERVAL = 15_000;
+
+export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): void; outdated(): void }): void {
+  const status = element("p", { class: "connection", role: "status" });
+  const open = new CardList("Open sessions");
+  const closed = new CardList("Closed sessions");
+  const empty = element(
+    "section",
+    { class: "empty", hidden: "" },
+    element("h2", {}, "No sessions yet"),
+    element("p", {}, "As soon as an agent opens one, it appears here."),
+  );
+  root.replaceChildren(
+    element("header", { class: "masthead" }, brand(), status),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), empty, open.section, closed.section),
+  );
+  document.title = "Sessions · Portcullis";
+
+  const showState = (state: ConnectionState): void => {
+    status.dataset["state"] = state.name;
+    setText(status, connectionText(state));
+    if (state.name === "login_needed") events.loginNeeded();
+  };
+  const connection = new Connection(
+    { open: openEvents, checkLogin },
+    {
+      state: showState,
+      message: (data) => {
+        try {
+          const message = parseServerMessage(typeof data === "string" ? data : "");
+          if (message.type !== "sessions") return;
+          open.show(message.sessions.filter((it) => it.closed_reason === null));
+          closed.show(message.sessions.filter((it) => it.closed_reason !== null));
+          empty.hidden = message.sessions.length > 0;
+        } catch (error) {
+          if (!(error instanceof ProtocolError)) throw error;
+          connection.stop(1002);
+          events.outdated();
+        }
+      },
+    },
+  );
+  window.addEventListener("online", () => connection.connect());
+  setInterval(() => {
+    open.tick();
+    closed.tick();
+  }, CLOCK_INTERVAL);
+  connection.connect();
+}
+
+export function brand(): HTMLElement {
+  return element("a", { class: "brand", href: "/" }, element("img", { src: "/favicon.svg", alt: "", width: "28", height: "28" }), "Portcullis");
+}
+
+/** Cards by session id, so that one that changes keeps its place and the keyboard's focus. */
+class CardList {
+  readonly section: HTMLElement;
+  readonly #list = element("ul", { class: "cards" });
+  readonly #count = element("span", { class: "count" });
+  readonly #cards = new Map<string, Card>();
+
+  constructor(title: string) {
+    this.section = element("section", { hidden: "", "aria-label": title }, element("h2", {}, title, " ", this.#count), this.#list);
+  }
+
+  show(sessions: readonly SessionSummary[]): void {
+    const wanted = new Set(sessions.map((it) => it.session_id));
+    for (const [id, card] of this.#cards) {
+      if (wanted.has(id)) continue;
+      card.item.remove();
+      this.#cards.delete(id);
+    }
+    sessions.forEach((session, place) => {
+      const card = this.#cards.get(session.session_id) ?? new Card(session.session_id);
+      this.#cards.set(session.session_id, card);
+      card.show(session);
+      const there = this.#list.children[place];
+      if (there !== card.item) this.#list.insertBefore(card.item, there ?? null);
+    });
+    setText(this.#count, String(sessions.length));
+    this.section.hidden = sessions.length === 0;
+  }
+
+  tick(): void {
+    for (const card of this.#cards.values()) card.tick();
+  }
+}
+
+class Card {
+  readonly item: HTMLLIElement;
+  readonly #label: HTMLAnchorElement;
+  readonly #state = element("span", { class: "badge" });
+  readonly #host = element("span", { class: "host" });
+  readonly #places = breadcrumb();
+  readonly #command = element("p", { class: "command" });
+  readonly #opened = element("time");
+  #openedAt = 0;
+
+  constructor(id: string) {
+    this.#label = element("a", { href: `/s/${encodeURIComponent(id)}` });
+    this.item = element(
+      "li",
+      { class: "card" },
+      element("div", { class: "card-head" }, element("h3", {}, this.#label), this.#state),
+      this.#places,
+      this.#command,
+      element("p", { class: "card-foot" }, this.#host, this.#opened),
+    );
+  }
+
+  show(session: SessionSummary): void {
+    setText(this.#label, session.label === "" ? session.session_id : session.label);
+    setText(this.#state, stateText(session));
+    this.#state.dataset["mood"] = mood(session);
+    setText(this.#host, session.host);
+    fillBreadcrumb(this.#places, session.breadcrumb);
+    this.#places.hidden = session.breadcrumb.length === 0;
+    const line = session.closed_reason ?? session.running_command;
+    setText(this.#command, line ?? "");
+    this.#command.hidden = line === null;
+    this.#command.dataset["kind"] = session.closed_reason === null ? "running" : "reason";
+    this.#openedAt = session.opened_unix_ms;
+    this.#opened.dateTime = new Date(session.opened_unix_ms).toISOString();
+    this.#opened.title = new Date(session.opened_unix_ms).toLocaleString();
+    this.tick();
+  }
+
+  tick(): void {
+    setText(this.#opened, `opened ${ago(this.#openedAt, Date.now())}`);
+  }
+}

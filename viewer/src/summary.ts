@@ -1,0 +1,41 @@
+/** How a session is put into words, for the list and for the head of a terminal alike. */
+
+import type { ConnectionState } from "./connection";
+import type { SessionSummary } from "./protocol";
+
+/** What the colour of a badge stands for. */
+export type Mood = "idle" | "busy" | "over";
+
+export function mood(session: SessionSummary): Mood {
+  if (session.closed_reason !== null) return "over";
+  return session.running_command === null ? "idle" : "busy";
+}
+
+export function stateText(session: SessionSummary): string {
+  return session.closed_reason === null ? session.state.replaceAll("_", " ") : "closed";
+}
+
+export function connectionText(state: ConnectionState): string {
+  switch (state.name) {
+    case "connecting":
+      return "Connecting";
+    case "live":
+      return "Live";
+    case "waiting":
+      return "Connection lost, trying again";
+    case "ended":
+      return "Disconnected";
+    case "login_needed":
+      return "Login needed";
+  }
+}
+
+/** "just now", "3 minutes ago"; `now` and `then` in milliseconds. */
+export function ago(then: number, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - then) / 1000));
+  if (seconds < 45) return "just now";
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+  if (seconds < 3_570) return words.format(-Math.max(1, Math.round(seconds / 60)), "minute");
+  if (seconds < 84_600) return words.format(-Math.max(1, Math.round(seconds / 3_600)), "hour");
+  return words.format(-Math.max(1, Math.round(seconds / 86_400)), "day");
+}

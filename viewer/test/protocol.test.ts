@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+
+import {
+  type ClientMessage,
+  LARGEST_TYPED_MESSAGE,
+  parseOutputFrame,
+  parseServerMessage,
+  ProtocolError,
+  type ServerMessage,
+  typedFrames,
+  writeClientMessage,
+} from "../src/protocol";
+
+const FIXTURES = new URL("../protocol/", import.meta.url);
+const names = readdirSync(FIXTURES);
+const read = (name: string): string => readFileSync(new URL(name, FIXTURES), "utf8");
+
+/** A new message does not compile until it is named here, and does not pass without its fixture. */
+const SERVER: Record<ServerMessage["type"], true> = {
+  sessions: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
+};
+const CLIENT: { [T in ClientMessage["type"]]: Extract<ClientMessage, { type: T }> } = {
+  ping: { type: "ping", id: 7 },
+  ack: { type: "ack", offset: 131_072 },
+};
+
+describe("messages", () => {
+  it("has a fixture for each message and a message for each fixture", () => {
+    const wanted = [
+      ...Object.keys(SERVER).map((type) => `server_${type}.json`),
+      ...Object.keys(CLIENT).map((type) => `client_${type}.json`),
+      "output_frame.json",
+    ];
+    expect([...names].sort()).toEqual(wanted.sort());
+  });
+
+  it.each(Object.keys(SERVER))("reads %s without losing a field", (type) => {
+    const text = read(`server_${type}.json`);
+    expect(parseServerMessage(text)).toEqual(JSON.parse(text));
+  });
+
+  it.each(Object.values(CLIENT))("writes $type as the fixture has it", (message) => {
+    expect(JSON.parse(writeClientMessage(message))).toEqual(JSON.parse(read(`client_${message.type}.json`)));
+  });
+
+  it.each(Object.keys(SERVER))("refuses %s with any field missing or of another kind", (type) => {
+    const whole = JSON.parse(read(`server_${type}.json`)) as Record<string, unknown>;
+    for (const field of Object.keys(whole)) {
+      const { [field]: _, ...rest } = whole;
+      expect(() => parseServerMessage(JSON.stringify(rest)), `${field} missing`).toThrow(ProtocolError);
+      expect(() => parseServerMessage(JSON.stringify({ ...whole, [field]: true })), `${field} true`).toThrow(ProtocolError);
+    }
+  });
+
+  it.each(["", "null", "[]", "{", '{"type":"__proto__"}', '{"type":"resized","columns":0,"rows":1}',
+    '{"type":"resized","columns":65536,"rows":1}', '{"type":"resized","columns":-1,"rows":1}',
+    '{"type":"pong","id":1e300}', '{"type":"pong","id":0.5}'])("refuses %s", (text) => {
+    expect(() => parseServerMessage(text)).toThrow(ProtocolError);
+  });
+});
+
+describe("output frames", () => {
+  it("are read as the fixture has them", () => {
+    const fixture = JSON.parse(read("output_frame.json")) as { offset: number; payload: number[]; frame: number[] };
+    const { offset, bytes } = parseOutputFrame(Uint8Array.from(fixture.frame).buffer);
+    expect(offset).toBe(fixture.offset);
+    expect([...bytes]).toEqual(fixture.payload);
+  });
+
+  it("are refused when cut off or impossible", () => {
+    expect(() => parseOutputFrame(new ArrayBuffer(7))).toThrow(ProtocolError);
+    expect(() => parseOutputFrame(new Uint8Array(9).fill(255).buffer)).toThrow(ProtocolError);
+  });
+});
+
+describe("typed bytes", () => {
+  it("are split below the host's limit and lose nothing", () => {
+    const bytes = Uint8Array.from({ length: 3 * LARGEST_TYPED_MESSAGE + 5 }, (_, at) => at % 251);
+    const frames = typedFrames(bytes);
+    expect(frames.map((it) => it.length)).toEqual([LARGEST_TYPED_MESSAGE, LARGEST_TYPED_MESSAGE, LARGEST_TYPED_MESSAGE, 5]);
+    expect(Uint8Array.from(frames.flatMap((it) => [...it]))).toEqual(bytes);
+    expect(typedFrames(new Uint8Array(0))).toEqual([]);
+  });
+});
