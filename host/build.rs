@@ -1,7 +1,10 @@
-//! Builds what the program carries inside: the standard plugins and the viewer.
+//! Builds what is embedded into the program: the plugins (as components) and the viewer.
 //!
-//! `PORTCULLIS_PLUGINS_DIST` (a folder of finished `*.wasm` components) and `PORTCULLIS_VIEWER_DIST`
-//! (a folder with the built page) let a packager hand in finished artefacts.
+//! Leaves in `OUT_DIR` the files themselves with `components.rs` and `viewer_assets.rs`, which list
+//! them. A packager hands in finished ones by `PORTCULLIS_PLUGINS_DIST` (a directory of components)
+//! and `PORTCULLIS_VIEWER_DIST` (a directory with `index.html`). Tests find the misbehaving plugins
+//! at `PORTCULLIS_MISBEHAVING_DIR`.
+#![allow(clippy::print_stdout, reason = "how a build script talks to cargo")]
 
 #[path = "build/components.rs"]
 mod components;
@@ -13,82 +16,170 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use components::Built;
+use components::{Built, unreadable};
 
 fn main() {
-    if let Err(reason) = embed() {
+    let built = Paths::read().and_then(|paths| {
+        watch(&paths)?;
+        embed_components(&paths)?;
+        embed_viewer(&paths)
+    });
+    if let Err(reason) = built {
         for line in reason.lines() {
             println!("cargo::error={line}");
         }
     }
 }
 
-fn embed() -> Result<(), String> {
-    let root = folder("CARGO_MANIFEST_DIR")?.join("..");
-    let out = folder("OUT_DIR")?;
-    // target/<profile>/build/<package>/out; everything built here is the same in every profile.
-    let target = out.ancestors().nth(4).ok_or("the output folder is not inside a target folder")?.to_owned();
-    println!("cargo::rerun-if-env-changed=PORTCULLIS_PLUGINS_DIST");
-    println!("cargo::rerun-if-env-changed=PORTCULLIS_VIEWER_DIST");
-    watch(&[root.join("wit"), root.join("host/build"), root.join("host/build.rs")]);
-    let mut list = String::from("pub(crate) static COMPONENTS: &[(&str, &str, &[u8])] = &[\n");
-    for built in plugins(&root, &target)? {
-        let path = out.join(format!("{}.wasm", built.name));
-        write_changed(&path, &built.component)?;
-        let _ = writeln!(list, "    ({:?}, {:?}, include_bytes!({path:?})),", built.name, built.kind);
-    }
-    write_changed(&out.join("components.rs"), format!("{list}];\n").as_bytes())?;
-
-    let sources = root.join("viewer");
-    watch(&viewer::sources(&sources)?);
-    let dist = viewer::dist(&sources, &target)?;
-    let mut list = String::from("pub(crate) static VIEWER_ASSETS: &[(&str, &[u8])] = &[\n");
-    for (name, path) in viewer::files(&dist)? {
-        let path = path.canonicalize().map_err(|error| components::unreadable(&path, &error))?;
-        let _ = writeln!(list, "    ({name:?}, include_bytes!({path:?})),");
-    }
-    write_changed(&out.join("viewer_assets.rs"), format!("{list}];\n").as_bytes())
+struct Paths {
+    repository: PathBuf,
+    output: PathBuf,
+    /// The outer build's target directory.
+    target: PathBuf,
 }
 
-fn plugins(root: &Path, target: &Path) -> Result<Vec<Built>, String> {
-    if let Some(handed_in) = env::var_os("PORTCULLIS_PLUGINS_DIST").map(PathBuf::from) {
-        return finished(&handed_in);
+impl Paths {
+    fn read() -> Result<Self, String> {
+        let variable = |name: &str| env::var_os(name).map(PathBuf::from).ok_or(format!("cargo did not set {name}"));
+        let manifest = variable("CARGO_MANIFEST_DIR")?;
+        let repository = manifest.parent().ok_or("the package stands in no repository")?.to_owned();
+        let output = variable("OUT_DIR")?;
+        // <target>/[<triple>/]<profile>/build/<package>/out
+        let build = output.ancestors().find(|path| path.file_name().is_some_and(|name| name == "build"));
+        let target = build.and_then(|build| build.ancestors().nth(2)).ok_or("OUT_DIR is in no target directory")?;
+        Ok(Self { repository, target: target.to_owned(), output })
     }
-    let workspace = root.join("plugins");
-    for (name, path) in viewer::files(&workspace)? {
-        let generated = name.split('/').any(|part| part == "target" || part == "node_modules");
-        if !generated {
-            watch(&[path]);
+
+    fn plugins(&self) -> PathBuf {
+        self.repository.join("plugins")
+    }
+
+    fn viewer(&self) -> PathBuf {
+        self.repository.join("viewer")
+    }
+
+    /// Empty when finished plugins are handed in.
+    fn misbehaving(&self) -> PathBuf {
+        self.output.join("misbehaving")
+    }
+}
+
+/// Says what the results depend on; never on what the builds themselves write.
+fn watch(paths: &Paths) -> Result<(), String> {
+    for variable in ["PORTCULLIS_PLUGINS_DIST", "PORTCULLIS_VIEWER_DIST"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+        if let Some(handed_in) = env::var_os(variable) {
+            println!("cargo::rerun-if-changed={}", Path::new(&handed_in).display());
         }
     }
-    components::build(&workspace, &target.join("plugins"), &components::packages(&workspace)?)
-}
-
-fn finished(folder: &Path) -> Result<Vec<Built>, String> {
-    let mut all = Vec::new();
-    for (name, path) in viewer::files(folder)? {
-        let Some(name) = name.strip_suffix(".wasm") else { continue };
-        let component = fs::read(&path).map_err(|error| components::unreadable(&path, &error))?;
-        let kind = components::kind(&component).map_err(|reason| format!("{}: {reason}", path.display()))?;
-        all.push(Built { name: name.to_owned(), kind, component });
+    let mut watched = vec![
+        paths.repository.join("wit"),
+        paths.repository.join("host/build"),
+        paths.repository.join("host/build.rs"),
+        paths.repository.join("host/shell/src"),
+        paths.repository.join("host/shell/Cargo.toml"),
+        paths.repository.join("lab/misbehaving"),
+        paths.plugins().join("Cargo.toml"),
+        paths.plugins().join("Cargo.lock"),
+    ];
+    for entry in fs::read_dir(paths.plugins()).map_err(|error| unreadable(&paths.plugins(), &error))? {
+        let package = entry.map_err(|error| unreadable(&paths.plugins(), &error))?.path();
+        if package.join("Cargo.toml").is_file() {
+            watched.push(package);
+        }
     }
-    Ok(all)
-}
-
-fn watch(paths: &[PathBuf]) {
-    for path in paths {
+    if paths.viewer().is_dir() {
+        watched.extend(viewer::sources(&paths.viewer())?);
+    }
+    for path in watched.iter().filter(|path| path.exists()) {
         println!("cargo::rerun-if-changed={}", path.display());
     }
+    Ok(())
 }
 
-fn folder(variable: &str) -> Result<PathBuf, String> {
-    env::var_os(variable).map(PathBuf::from).ok_or_else(|| format!("cargo did not set {variable}"))
-}
-
-/// Leaves a file alone that has the content already, so that nothing depending on it is rebuilt.
-fn write_changed(path: &Path, content: &[u8]) -> Result<(), String> {
-    if fs::read(path).is_ok_and(|old| old == content) {
-        return Ok(());
+fn embed_components(paths: &Paths) -> Result<(), String> {
+    let directory = paths.output.join("components");
+    fresh_directory(&paths.misbehaving())?;
+    println!("cargo::rustc-env=PORTCULLIS_MISBEHAVING_DIR={}", paths.misbehaving().display());
+    let built = match env::var_os("PORTCULLIS_PLUGINS_DIST") {
+        Some(handed_in) => handed_in_components(Path::new(&handed_in))?,
+        None => build_components(paths)?,
+    };
+    let list = write_all(&directory, &built)?;
+    let mut source = String::from("pub(crate) static COMPONENTS: &[(&str, &str, &[u8])] = &[\n");
+    for (name, kind, path) in list {
+        let _ = writeln!(source, "    ({name:?}, {kind:?}, include_bytes!({path:?})),");
     }
-    fs::write(path, content).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    source.push_str("];\n");
+    write(&paths.output.join("components.rs"), source.as_bytes())
+}
+
+/// Ours, and beside them those that the tests load to see the host withstand them.
+fn build_components(paths: &Paths) -> Result<Vec<Built>, String> {
+    let ours = components::packages(&paths.plugins())?;
+    let misbehaving = components::misbehaving(&paths.repository)?;
+    let all = [ours, misbehaving.clone()].concat();
+    let built = components::build(&paths.plugins(), &paths.target.join("plugins"), &all)?;
+    let (misbehaving, ours): (Vec<_>, Vec<_>) =
+        built.into_iter().partition(|plugin| misbehaving.contains(&plugin.name));
+    write_all(&paths.misbehaving(), &misbehaving)?;
+    Ok(ours)
+}
+
+fn handed_in_components(directory: &Path) -> Result<Vec<Built>, String> {
+    let mut built = Vec::new();
+    for (name, path) in viewer::files(directory)? {
+        let Some(name) = name.strip_suffix(".wasm") else { continue };
+        let component = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let kind = components::kind(&component).map_err(|reason| format!("{}: {reason}", path.display()))?;
+        built.push(Built { name: name.to_owned(), kind, component });
+    }
+    if built.is_empty() {
+        return Err(format!("PORTCULLIS_PLUGINS_DIST is {}, which has no *.wasm component", directory.display()));
+    }
+    Ok(built)
+}
+
+/// Fills a fresh directory; returns name, kind and path of each.
+fn write_all<'a>(directory: &Path, plugins: &'a [Built]) -> Result<Vec<(&'a str, &'a str, PathBuf)>, String> {
+    fresh_directory(directory)?;
+    let mut list = Vec::new();
+    for plugin in plugins {
+        let path = directory.join(format!("{}.wasm", plugin.name));
+        write(&path, &plugin.component)?;
+        list.push((plugin.name.as_str(), plugin.kind.as_str(), path));
+    }
+    Ok(list)
+}
+
+fn embed_viewer(paths: &Paths) -> Result<(), String> {
+    let dist = viewer::dist(&paths.viewer(), &paths.target.join("viewer"))?;
+    let directory = paths.output.join("viewer");
+    fresh_directory(&directory)?;
+    let mut source = String::from("pub(crate) static VIEWER_ASSETS: &[(&str, &[u8])] = &[\n");
+    for (name, path) in viewer::files(&dist)? {
+        let copy = directory.join(&name);
+        if let Some(parent) = copy.parent() {
+            fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
+        }
+        fs::copy(&path, &copy).map_err(|error| unwritable(&copy, &error))?;
+        let _ = writeln!(source, "    ({name:?}, include_bytes!({copy:?})),");
+    }
+    source.push_str("];\n");
+    write(&paths.output.join("viewer_assets.rs"), source.as_bytes())
+}
+
+fn fresh_directory(path: &Path) -> Result<(), String> {
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(|error| unwritable(path, &error))?;
+    }
+    fs::create_dir_all(path).map_err(|error| unwritable(path, &error))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> String {
+    format!("{} cannot be written: {error}", path.display())
 }

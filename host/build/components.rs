@@ -38,12 +38,26 @@ pub(crate) fn packages(directory: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
+/// Names of the misbehaving plugins that the tests load; they belong to the plugins' workspace and
+/// stand in the lab. None where a source package leaves the lab out.
+pub(crate) fn misbehaving(repository: &Path) -> Result<Vec<String>, String> {
+    let directory = repository.join("lab/misbehaving");
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let own = component_name(&directory.join("Cargo.toml"))?;
+    Ok(own.into_iter().chain(packages(&directory)?).collect())
+}
+
 /// The package's name, if the manifest asks for the library form that components are made of.
 /// Manifests here keep one key per line, so that no TOML reader is needed.
 fn component_name(manifest: &Path) -> Result<Option<String>, String> {
     let text = fs::read_to_string(manifest).map_err(|error| unreadable(manifest, &error))?;
     let value = |key: &str| {
-        text.lines().filter_map(|line| line.split_once('=')).find(|(name, _)| name.trim() == key).map(|(_, value)| value)
+        text.lines()
+            .filter_map(|line| line.split_once('='))
+            .find(|(name, _)| name.trim() == key)
+            .map(|(_, value)| value)
     };
     if !value("crate-type").is_some_and(|types| types.contains("\"cdylib\"")) {
         return Ok(None);
@@ -157,8 +171,20 @@ fn forget_outer_build(cargo: &mut Command) {
         "CARGO_TERM_",
     ];
     const FORGOTTEN: [&str; 14] = [
-        "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_LINKER", "CLIPPY_ARGS",
-        "TARGET", "HOST", "NUM_JOBS", "OUT_DIR", "OPT_LEVEL", "DEBUG", "PROFILE", "MAKEFLAGS",
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_LINKER",
+        "CLIPPY_ARGS",
+        "TARGET",
+        "HOST",
+        "NUM_JOBS",
+        "OUT_DIR",
+        "OPT_LEVEL",
+        "DEBUG",
+        "PROFILE",
+        "MAKEFLAGS",
     ];
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -192,7 +218,9 @@ fn without_local_paths(workspace: &Path) -> OsString {
 
 fn cargo_home() -> Option<PathBuf> {
     let set = env::var_os("CARGO_HOME").map(PathBuf::from);
-    set.or_else(|| env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).map(|home| Path::new(&home).join(".cargo")))
+    set.or_else(|| {
+        env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).map(|home| Path::new(&home).join(".cargo"))
+    })
 }
 
 /// Runs a tool to its end; the error holds the end of what it said.

@@ -63,8 +63,9 @@ fn npm(viewer: &Path) -> Command {
 
 fn ensure_node() -> Result<(), String> {
     let needed = format!("The viewer is built with Node.js {NODE_MAJOR} or newer and its npm");
-    let version = run(Command::new("node").arg("--version"), &needed)
-        .map_err(|reason| format!("{reason}\nInstall Node.js from nodejs.org or your system's packages; {OTHERWISE}"))?;
+    let version = run(Command::new("node").arg("--version"), &needed).map_err(|reason| {
+        format!("{reason}\nInstall Node.js from nodejs.org or your system's packages; {OTHERWISE}")
+    })?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
     let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
     match major {

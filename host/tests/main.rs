@@ -1,3 +1,5 @@
 //! Integration tests of the host: one binary, one module per part.
 
+mod directions;
+mod plugins;
 mod ssh;

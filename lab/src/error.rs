@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum LabError {
     /// The shells behind the server are real, so it must not be reachable from elsewhere.
-    #[error(
-        "the bastion serves real shells and listens on loopback only, not on {address}; use 127.0.0.1 or [::1]"
-    )]
+    #[error("the bastion serves real shells and listens on loopback only, not on {address}; use 127.0.0.1 or [::1]")]
     NotLoopback {
         /// The address that was asked for.
         address: SocketAddr,
@@ -86,10 +84,6 @@ impl LabError {
     /// For `map_err`: ties a system error to the file it happened on.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::File {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::File { action, path, source }
     }
 }

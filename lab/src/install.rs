@@ -33,9 +33,7 @@ pub fn install_programs(program: &Path, prefix: &Path) -> Result<(), LabError> {
     let installed = directory.join(PROGRAM);
     let command = [plain_text(&installed)?.to_owned(), "kubectl".to_owned()];
     fs::create_dir_all(&directory).map_err(LabError::file("create", &directory))?;
-    let is_itself = fs::canonicalize(program)
-        .ok()
-        .is_some_and(|own| fs::canonicalize(&installed).ok() == Some(own));
+    let is_itself = fs::canonicalize(program).ok().is_some_and(|own| fs::canonicalize(&installed).ok() == Some(own));
     if !is_itself {
         let bytes = fs::read(program).map_err(LabError::file("read", program))?;
         replace(&installed, &bytes, Some(Permissions::from_mode(0o755)))?;
@@ -52,11 +50,7 @@ pub fn write_kubectl(home: &Path, command: &[String]) -> Result<(), LabError> {
     fs::create_dir_all(&directory).map_err(LabError::file("create", &directory))?;
     let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
     let script = format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "));
-    replace(
-        &directory.join(KUBECTL),
-        script.as_bytes(),
-        Some(Permissions::from_mode(0o755)),
-    )
+    replace(&directory.join(KUBECTL), script.as_bytes(), Some(Permissions::from_mode(0o755)))
 }
 
 /// Makes interactive SSH logins that read `startup_file` enter the menu installed in `prefix`.
@@ -69,10 +63,7 @@ pub fn enable_auto_start(startup_file: &Path, prefix: &Path) -> Result<(), LabEr
     let existing = read_optional(startup_file)?;
     let before = match &existing {
         Some(text) => without_block(text, startup_file)?,
-        None => Rest {
-            bytes: Vec::new(),
-            file_was_created: true,
-        },
+        None => Rest { bytes: Vec::new(), file_was_created: true },
     };
     let wanted = with_block(&before, prefix);
     if existing.as_deref() == Some(wanted.as_slice()) {
@@ -132,11 +123,7 @@ struct Rest {
 
 fn with_block(before: &Rest, prefix: &str) -> Vec<u8> {
     let mut bytes = before.bytes.clone();
-    let mut note = if before.file_was_created {
-        FILE_CREATED
-    } else {
-        ""
-    };
+    let mut note = if before.file_was_created { FILE_CREATED } else { "" };
     if bytes.last().is_some_and(|last| *last != b'\n') {
         bytes.push(b'\n');
         note = LINE_END_ADDED;
@@ -156,10 +143,7 @@ fn with_block(before: &Rest, prefix: &str) -> Vec<u8> {
 
 /// Takes every block out of a text, restoring what stood there before it was put in.
 fn without_block(text: &[u8], file: &Path) -> Result<Rest, LabError> {
-    let mut rest = Rest {
-        bytes: Vec::new(),
-        file_was_created: false,
-    };
+    let mut rest = Rest { bytes: Vec::new(), file_was_created: false };
     let mut opened_at = None;
     for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let content = line.strip_suffix(b"\n").unwrap_or(line);
@@ -186,10 +170,7 @@ fn without_block(text: &[u8], file: &Path) -> Result<Rest, LabError> {
 }
 
 fn damaged(path: &Path, line: usize) -> LabError {
-    LabError::DamagedBlock {
-        path: path.to_path_buf(),
-        line,
-    }
+    LabError::DamagedBlock { path: path.to_path_buf(), line }
 }
 
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, LabError> {
@@ -212,11 +193,7 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Resul
     draft_name.push(format!(".portcullis-lab-{}", std::process::id()));
     let draft = path.with_file_name(draft_name);
     fs::write(&draft, bytes).map_err(LabError::file("write", &draft))?;
-    let permissions = permissions.or_else(|| {
-        fs::metadata(path)
-            .ok()
-            .map(|metadata| metadata.permissions())
-    });
+    let permissions = permissions.or_else(|| fs::metadata(path).ok().map(|metadata| metadata.permissions()));
     if let Some(permissions) = permissions {
         fs::set_permissions(&draft, permissions).map_err(LabError::file("write", &draft))?;
     }
@@ -225,12 +202,8 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Resul
 
 /// A path as text for a script. Line ends would break out of the block's lines.
 fn plain_text(path: &Path) -> Result<&str, LabError> {
-    let text = path
-        .to_str()
-        .filter(|text| !text.chars().any(char::is_control));
-    text.ok_or_else(|| LabError::AwkwardPath {
-        path: path.to_path_buf(),
-    })
+    let text = path.to_str().filter(|text| !text.chars().any(char::is_control));
+    text.ok_or_else(|| LabError::AwkwardPath { path: path.to_path_buf() })
 }
 
 #[cfg(test)]
@@ -245,14 +218,7 @@ mod tests {
     fn a_startup_file_comes_back_byte_for_byte() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join(".bashrc");
-        for before in [
-            &b""[..],
-            b"a=1\n",
-            b"a=1",
-            b"a=1\r\n\n\n",
-            b"\xff\xfe\n# >>> other >>>\n",
-            b"\n",
-        ] {
+        for before in [&b""[..], b"a=1\n", b"a=1", b"a=1\r\n\n\n", b"\xff\xfe\n# >>> other >>>\n", b"\n"] {
             fs::write(&file, before).unwrap();
             fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
             enable_auto_start(&file, Path::new("/opt/lab")).unwrap();
@@ -260,10 +226,7 @@ mod tests {
             assert!(once.starts_with(before), "{before:?}");
             enable_auto_start(&file, Path::new("/opt/lab")).unwrap();
             assert_eq!(fs::read(&file).unwrap(), once, "{before:?}");
-            assert_eq!(
-                fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-                0o640
-            );
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
             disable_auto_start(&file).unwrap();
             assert_eq!(fs::read(&file).unwrap(), before);
             disable_auto_start(&file).unwrap();
@@ -283,9 +246,7 @@ mod tests {
         enable_auto_start(&file, Path::new("/opt/it's two")).unwrap();
         let text = fs::read_to_string(&file).unwrap();
         assert_eq!(text.matches(START).count(), 1);
-        assert!(
-            !text.contains("/opt/one") && text.contains(r"'/opt/it'\''s two/bin/portcullis-lab'")
-        );
+        assert!(!text.contains("/opt/one") && text.contains(r"'/opt/it'\''s two/bin/portcullis-lab'"));
         assert!(text.contains("later\n"), "{text}");
     }
 
@@ -310,20 +271,12 @@ mod tests {
     fn a_damaged_block_is_left_alone() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join(".bashrc");
-        for (text, line) in [
-            (format!("a\n{START}\nb\n"), 2),
-            (format!("a\nb\n{END}\n"), 3),
-            (format!("{START}\n{START}\n{END}\n"), 1),
-        ] {
+        for (text, line) in
+            [(format!("a\n{START}\nb\n"), 2), (format!("a\nb\n{END}\n"), 3), (format!("{START}\n{START}\n{END}\n"), 1)]
+        {
             fs::write(&file, &text).unwrap();
-            for outcome in [
-                enable_auto_start(&file, Path::new("/opt/lab")),
-                disable_auto_start(&file),
-            ] {
-                assert!(
-                    matches!(outcome, Err(LabError::DamagedBlock { line: at, .. }) if at == line),
-                    "{text}"
-                );
+            for outcome in [enable_auto_start(&file, Path::new("/opt/lab")), disable_auto_start(&file)] {
+                assert!(matches!(outcome, Err(LabError::DamagedBlock { line: at, .. }) if at == line), "{text}");
             }
             assert_eq!(fs::read_to_string(&file).unwrap(), text);
         }
@@ -337,11 +290,7 @@ mod tests {
         let marker = home.path().join("entered");
         fs::create_dir_all(prefix.join("bin")).unwrap();
         let program = prefix.join("bin").join(PROGRAM);
-        fs::write(
-            &program,
-            format!("#!/bin/sh\ntouch {}\n", quote(marker.to_str().unwrap())),
-        )
-        .unwrap();
+        fs::write(&program, format!("#!/bin/sh\ntouch {}\n", quote(marker.to_str().unwrap()))).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let file = home.path().join(".bashrc");
         enable_auto_start(&file, &prefix).unwrap();
@@ -355,13 +304,7 @@ mod tests {
                 shell.env(INSIDE_VARIABLE, "1");
             }
             // Neither interactive nor on a terminal: never entered, and never an error.
-            assert!(
-                shell
-                    .stdin(std::process::Stdio::null())
-                    .status()
-                    .unwrap()
-                    .success()
-            );
+            assert!(shell.stdin(std::process::Stdio::null()).status().unwrap().success());
             assert!(!marker.exists());
         }
     }
@@ -374,14 +317,8 @@ mod tests {
         fs::write(&program, "#!/bin/sh\necho \"$@\"\n").unwrap();
         for _twice in 0..2 {
             install_programs(&program, &prefix).unwrap();
-            let output = Command::new(prefix.join("bin/kubectl"))
-                .args(["get", "a b"])
-                .output()
-                .unwrap();
-            assert_eq!(
-                String::from_utf8(output.stdout).unwrap(),
-                "kubectl get a b\n"
-            );
+            let output = Command::new(prefix.join("bin/kubectl")).args(["get", "a b"]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), "kubectl get a b\n");
         }
         fs::create_dir(prefix.join("runtime")).unwrap();
         remove_programs(&prefix).unwrap();

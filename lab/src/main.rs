@@ -89,15 +89,9 @@ fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Kubectl { arguments } => return kubectl::main(arguments),
         Command::Serve(options) => serve(options),
-        Command::Cmsm {
-            list_targets: true, ..
-        } => print(&login::list_targets()),
+        Command::Cmsm { list_targets: true, .. } => print(&login::list_targets()),
         Command::Cmsm { home, .. } => directory(home).and_then(|home| Ok(login::run(&home)?)),
-        Command::Install {
-            prefix,
-            auto_start,
-            bashrc,
-        } => install(prefix, auto_start, bashrc),
+        Command::Install { prefix, auto_start, bashrc } => install(prefix, auto_start, bashrc),
         Command::Uninstall { prefix, bashrc } => uninstall(prefix, bashrc),
     };
     match outcome {
@@ -116,18 +110,13 @@ fn serve(options: Serve) -> anyhow::Result<()> {
         .with_writer(io::stderr)
         .init();
     let program = own_path()?;
-    let password =
-        std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_unset| DEFAULT_PASSWORD.to_owned());
+    let password = std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_unset| DEFAULT_PASSWORD.to_owned());
     let home = directory(options.home)?;
     let settings = BastionOptions {
         listen: options.listen,
         password: Some(password),
         authorized_keys: options.authorized_key,
-        front: if options.shell {
-            Front::Shell
-        } else {
-            Front::Cmsm
-        },
+        front: if options.shell { Front::Shell } else { Front::Cmsm },
         kubectl_command: vec![program, "kubectl".to_owned()],
         ..BastionOptions::new(home, &options.user)
     };
@@ -144,21 +133,14 @@ fn serve(options: Serve) -> anyhow::Result<()> {
     })
 }
 
-fn install(
-    prefix: Option<PathBuf>,
-    auto_start: bool,
-    bashrc: Option<PathBuf>,
-) -> anyhow::Result<()> {
+fn install(prefix: Option<PathBuf>, auto_start: bool, bashrc: Option<PathBuf>) -> anyhow::Result<()> {
     let prefix = std::path::absolute(directory(prefix)?)?;
     install::install_programs(own_path()?.as_ref(), &prefix)?;
     print(&format!("installed into {}\n", prefix.display()))?;
     if auto_start {
         let file = startup_file(bashrc)?;
         install::enable_auto_start(&file, &prefix)?;
-        print(&format!(
-            "interactive SSH logins enter the menu, through {}\n",
-            file.display()
-        ))?;
+        print(&format!("interactive SSH logins enter the menu, through {}\n", file.display()))?;
     }
     Ok(())
 }
@@ -169,19 +151,12 @@ fn uninstall(prefix: Option<PathBuf>, bashrc: Option<PathBuf>) -> anyhow::Result
     install::disable_auto_start(&file)?;
     let prefix = std::path::absolute(directory(prefix)?)?;
     install::remove_programs(&prefix)?;
-    print(&format!(
-        "removed from {} and {}\n",
-        prefix.display(),
-        file.display()
-    ))
+    print(&format!("removed from {} and {}\n", prefix.display(), file.display()))
 }
 
 fn own_path() -> anyhow::Result<String> {
     let path = std::env::current_exe().context("this program cannot find itself")?;
-    path.into_os_string()
-        .into_string()
-        .ok()
-        .context("this program's path is not UTF-8; move it")
+    path.into_os_string().into_string().ok().context("this program's path is not UTF-8; move it")
 }
 
 fn directory(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
@@ -193,8 +168,7 @@ fn startup_file(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
 }
 
 fn user_home() -> anyhow::Result<PathBuf> {
-    std::env::home_dir()
-        .context("the home directory is not known; name the directory on the command line")
+    std::env::home_dir().context("the home directory is not known; name the directory on the command line")
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

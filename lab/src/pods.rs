@@ -36,14 +36,7 @@ pub struct Pod {
 }
 
 const fn running(namespace: &'static str, name: &'static str, age: &'static str) -> Pod {
-    Pod {
-        namespace,
-        name,
-        ready: "1/1",
-        status: "Running",
-        restarts: 0,
-        age,
-    }
+    Pod { namespace, name, ready: "1/1", status: "Running", restarts: 0, age }
 }
 
 /// The pods `kubectl get pods` shows.
@@ -73,12 +66,8 @@ impl PodName {
     /// Checks both names against the rules Kubernetes has for them; `None` where one breaks them.
     #[must_use]
     pub fn new(namespace: &str, name: &str) -> Option<Self> {
-        let fine = is_dns_name(namespace, NAMESPACE_MAX_BYTES, false)
-            && is_dns_name(name, POD_MAX_BYTES, true);
-        fine.then(|| Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
+        let fine = is_dns_name(namespace, NAMESPACE_MAX_BYTES, false) && is_dns_name(name, POD_MAX_BYTES, true);
+        fine.then(|| Self { namespace: namespace.to_owned(), name: name.to_owned() })
     }
 
     /// The namespace.
@@ -105,10 +94,7 @@ impl PodName {
     /// # Errors
     /// [`LabError::File`] when it cannot be made.
     pub fn directory(&self, home: &Path) -> Result<PathBuf, LabError> {
-        let directory = home
-            .join("runtime/pods")
-            .join(&self.namespace)
-            .join(&self.name);
+        let directory = home.join("runtime/pods").join(&self.namespace).join(&self.name);
         for part in ["var/log/app", "etc/app"] {
             let part = directory.join(part);
             fs::create_dir_all(&part).map_err(LabError::file("create", &part))?;
@@ -168,12 +154,7 @@ fn is_dns_name(text: &str, max_bytes: usize, dotted: bool) -> bool {
             && bytes.last().is_some_and(plain)
             && bytes.iter().all(|byte| plain(byte) || *byte == b'-')
     };
-    text.len() <= max_bytes
-        && if dotted {
-            text.split('.').all(is_label)
-        } else {
-            is_label(text)
-        }
+    text.len() <= max_bytes && if dotted { text.split('.').all(is_label) } else { is_label(text) }
 }
 
 /// Writes a file unless it is there. It appears complete or not at all, as several `kubectl` may
@@ -215,11 +196,7 @@ mod tests {
             ("orders", "a-", false),
             ("orders", "A", false),
         ] {
-            assert_eq!(
-                PodName::new(namespace, name).is_some(),
-                fine,
-                "{namespace}/{name}"
-            );
+            assert_eq!(PodName::new(namespace, name).is_some(), fine, "{namespace}/{name}");
         }
         assert!(PodName::new(&"n".repeat(64), "a").is_none());
     }
@@ -241,28 +218,14 @@ mod tests {
             "retry success",
             "NullPointerException",
         ]) {
-            assert!(
-                line.contains(part) && line.contains(" orders-api "),
-                "{line}"
-            );
+            assert!(line.contains(part) && line.contains(" orders-api "), "{line}");
         }
-        assert!(
-            lines[2].contains("traceId=lab-timeout-001") && lines[3].contains("orderId=O-10086")
-        );
-        assert_eq!(
-            fs::read_to_string(directory.join("var/log/app/error.log"))
-                .unwrap()
-                .lines()
-                .count(),
-            3
-        );
+        assert!(lines[2].contains("traceId=lab-timeout-001") && lines[3].contains("orderId=O-10086"));
+        assert_eq!(fs::read_to_string(directory.join("var/log/app/error.log")).unwrap().lines().count(), 3);
 
         fs::write(&log, "changed\n").unwrap();
         pod.directory(home.path()).unwrap();
         assert_eq!(fs::read_to_string(&log).unwrap(), "changed\n");
-        assert_eq!(
-            fs::read_dir(directory.join("var/log/app")).unwrap().count(),
-            2
-        );
+        assert_eq!(fs::read_dir(directory.join("var/log/app")).unwrap().count(), 2);
     }
 }

@@ -51,9 +51,6 @@ fn find(wanted: &[u8]) -> Vec<Pid> {
 /// Whether a process has an environment entry that starts with `wanted`. An ended process has an
 /// empty environment, so one that waits to be reaped does not count.
 fn carries(pid: i32, wanted: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-        environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry.starts_with(wanted))
-    })
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(wanted)))
 }

@@ -45,11 +45,7 @@ impl ShellPlan {
     ///
     /// # Errors
     /// [`LabError::File`] when the home directory cannot be made.
-    pub fn master(
-        home: &Path,
-        login: &Login,
-        base: &[(OsString, OsString)],
-    ) -> Result<Self, LabError> {
+    pub fn master(home: &Path, login: &Login, base: &[(OsString, OsString)]) -> Result<Self, LabError> {
         let place = [
             ("PORTCULLIS_LAB_TARGET_IP", login.target.address.as_str()),
             ("PORTCULLIS_LAB_TARGET_HOST", &login.target.name),
@@ -68,23 +64,13 @@ impl ShellPlan {
     ///
     /// # Errors
     /// [`LabError::File`] when the home directory cannot be made.
-    pub fn interactive(
-        home: &Path,
-        user: &str,
-        host: &str,
-        base: &[(OsString, OsString)],
-    ) -> Result<Self, LabError> {
+    pub fn interactive(home: &Path, user: &str, host: &str, base: &[(OsString, OsString)]) -> Result<Self, LabError> {
         let directory = home.join("runtime/master-home").join(user);
         std::fs::create_dir_all(&directory).map_err(LabError::file("create", &directory))?;
         let sign = if user == "root" { '#' } else { '$' };
         let shell = PromptedShell::find(&format!("{user}@{host}"), sign);
         let mut environment = wanted(base);
-        environment.extend(pairs(&[
-            ("USER", user),
-            ("LOGNAME", user),
-            ("PS1", &shell.prompt),
-            (INSIDE_VARIABLE, "1"),
-        ]));
+        environment.extend(pairs(&[("USER", user), ("LOGNAME", user), ("PS1", &shell.prompt), (INSIDE_VARIABLE, "1")]));
         environment.push(("HOME".into(), directory.clone().into()));
         environment.push(("SHELL".into(), shell.program.clone().into()));
         environment.push(("PATH".into(), search_path(home)));
@@ -127,14 +113,8 @@ impl ShellPlan {
     ) -> Option<Self> {
         let (program, arguments) = command.split_first()?;
         let label = format!("pod:{namespace}/{pod}");
-        let is_bash = Path::new(program)
-            .file_name()
-            .is_some_and(|name| name == "bash");
-        let prompt = if is_bash {
-            bash_prompt(&label, '$')
-        } else {
-            posix_prompt(&label, '$')
-        };
+        let is_bash = Path::new(program).file_name().is_some_and(|name| name == "bash");
+        let prompt = if is_bash { bash_prompt(&label, '$') } else { posix_prompt(&label, '$') };
         let mut environment = wanted(base);
         environment.extend(pairs(&[
             ("PS1", prompt.as_str()),
@@ -149,12 +129,7 @@ impl ShellPlan {
         if is_bash && arguments.is_empty() {
             arguments = vec!["--noprofile".into(), "--norc".into()];
         }
-        Some(Self {
-            program: program.into(),
-            arguments,
-            directory: directory.to_path_buf(),
-            environment,
-        })
+        Some(Self { program: program.into(), arguments, directory: directory.to_path_buf(), environment })
     }
 }
 
@@ -169,16 +144,10 @@ impl PromptedShell {
     /// bash where the machine has it, else `sh`.
     fn find(label: &str, sign: char) -> Self {
         match find_program("bash") {
-            Some(program) => Self {
-                program,
-                arguments: &["--noprofile", "--norc", "-i"],
-                prompt: bash_prompt(label, sign),
-            },
-            None => Self {
-                program: PathBuf::from("/bin/sh"),
-                arguments: &["-i"],
-                prompt: posix_prompt(label, sign),
-            },
+            Some(program) => {
+                Self { program, arguments: &["--noprofile", "--norc", "-i"], prompt: bash_prompt(label, sign) }
+            }
+            None => Self { program: PathBuf::from("/bin/sh"), arguments: &["-i"], prompt: posix_prompt(label, sign) },
         }
     }
 }
@@ -194,10 +163,7 @@ fn posix_prompt(label: &str, sign: char) -> String {
 }
 
 fn find_program(name: &str) -> Option<PathBuf> {
-    SYSTEM_PATH
-        .split(':')
-        .map(|directory| Path::new(directory).join(name))
-        .find(|candidate| candidate.is_file())
+    SYSTEM_PATH.split(':').map(|directory| Path::new(directory).join(name)).find(|candidate| candidate.is_file())
 }
 
 fn search_path(home: &Path) -> OsString {
@@ -209,17 +175,11 @@ fn search_path(home: &Path) -> OsString {
 
 fn wanted(base: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
     let is_wanted = |name: &OsString| !UNWANTED.iter().any(|unwanted| name == unwanted);
-    base.iter()
-        .filter(|(name, _)| is_wanted(name))
-        .cloned()
-        .collect()
+    base.iter().filter(|(name, _)| is_wanted(name)).cloned().collect()
 }
 
 fn pairs(entries: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-    entries
-        .iter()
-        .map(|(name, value)| (OsString::from(name), OsString::from(value)))
-        .collect()
+    entries.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
 }
 
 /// Wraps a word for a POSIX shell, so that it stands for itself whatever is in it.
@@ -235,11 +195,7 @@ mod tests {
     use crate::cmsm::{Target, USERS, known_targets};
 
     fn value<'a>(plan: &'a ShellPlan, name: &str) -> Option<&'a str> {
-        plan.environment
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .and_then(|(_, value)| value.to_str())
+        plan.environment.iter().rev().find(|(key, _)| key == name).and_then(|(_, value)| value.to_str())
     }
 
     #[test]
@@ -247,40 +203,19 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         for user in USERS {
             let target: Target = known_targets().remove(1);
-            let login = Login {
-                target,
-                user: user.to_owned(),
-            };
-            let base = pairs(&[
-                ("TERM", "xterm"),
-                ("BASH_ENV", "/etc/evil"),
-                ("PATH", "/evil"),
-            ]);
+            let login = Login { target, user: user.to_owned() };
+            let base = pairs(&[("TERM", "xterm"), ("BASH_ENV", "/etc/evil"), ("PATH", "/evil")]);
             let plan = ShellPlan::master(home.path(), &login, &base).unwrap();
             let sign = if user == "root" { "]# " } else { "]$ " };
-            assert!(
-                value(&plan, "PS1")
-                    .unwrap()
-                    .starts_with(&format!("[{user}@master-b "))
-            );
+            assert!(value(&plan, "PS1").unwrap().starts_with(&format!("[{user}@master-b ")));
             assert!(value(&plan, "PS1").unwrap().ends_with(sign));
-            assert_eq!(
-                value(&plan, "PORTCULLIS_LAB_TARGET_IP"),
-                Some("10.66.12.22")
-            );
-            assert_eq!(
-                value(&plan, "PORTCULLIS_LAB_CLUSTER"),
-                Some("payments-prod")
-            );
+            assert_eq!(value(&plan, "PORTCULLIS_LAB_TARGET_IP"), Some("10.66.12.22"));
+            assert_eq!(value(&plan, "PORTCULLIS_LAB_CLUSTER"), Some("payments-prod"));
             assert_eq!(value(&plan, "PORTCULLIS_LAB_REMOTE_USER"), Some(user));
             assert_eq!(value(&plan, "TERM"), Some("xterm"));
             assert_eq!(value(&plan, "BASH_ENV"), None);
             let first = home.path().join("bin");
-            assert!(
-                value(&plan, "PATH")
-                    .unwrap()
-                    .starts_with(first.to_str().unwrap())
-            );
+            assert!(value(&plan, "PATH").unwrap().starts_with(first.to_str().unwrap()));
             assert!(plan.directory.is_dir() && plan.directory.ends_with(user));
         }
     }

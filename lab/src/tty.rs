@@ -52,13 +52,8 @@ pub(crate) struct ControllingTerminal {
 impl ControllingTerminal {
     /// Must be called inside a tokio runtime.
     pub(crate) fn open() -> io::Result<Self> {
-        let flags =
-            i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).map_err(io::Error::other)?;
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .custom_flags(flags)
-            .open("/dev/tty")?;
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).map_err(io::Error::other)?;
+        let file = File::options().read(true).write(true).custom_flags(flags).open("/dev/tty")?;
         let keys = pipe::Receiver::from_file_unchecked(file.try_clone()?)?;
         let screen = pipe::Sender::from_file_unchecked(file.try_clone()?)?;
         Ok(Self { file, keys, screen })
@@ -66,13 +61,7 @@ impl ControllingTerminal {
 
     /// The input and output ends, to be used beside each other.
     pub(crate) fn split(&mut self) -> (TerminalInput<'_>, &mut pipe::Sender) {
-        (
-            TerminalInput {
-                file: &self.file,
-                keys: &mut self.keys,
-            },
-            &mut self.screen,
-        )
+        (TerminalInput { file: &self.file, keys: &mut self.keys }, &mut self.screen)
     }
 
     /// The terminal itself, for modes and sizes.

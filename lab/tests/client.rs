@@ -18,10 +18,7 @@ pub(crate) const PASSWORD: &str = "let me in";
 pub(crate) fn options(home: &tempfile::TempDir) -> BastionOptions {
     BastionOptions {
         password: Some(PASSWORD.to_owned()),
-        kubectl_command: vec![
-            env!("CARGO_BIN_EXE_portcullis-lab").to_owned(),
-            "kubectl".to_owned(),
-        ],
+        kubectl_command: vec![env!("CARGO_BIN_EXE_portcullis-lab").to_owned(), "kubectl".to_owned()],
         ..BastionOptions::new(home.path(), USER)
     }
 }
@@ -33,10 +30,7 @@ pub(crate) struct Witness(pub(crate) Arc<Mutex<String>>);
 impl client::Handler for Witness {
     type Error = russh::Error;
 
-    async fn check_server_key(
-        &mut self,
-        key: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
+    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
         if let PublicKeyOrCertificate::PublicKey { key, .. } = key {
             *self.0.lock().unwrap() = key.to_openssh().unwrap();
         }
@@ -47,20 +41,12 @@ impl client::Handler for Witness {
 pub(crate) async fn connect(bastion: &Bastion) -> (Handle<Witness>, Witness) {
     let witness = Witness::default();
     let config = Arc::new(client::Config::default());
-    (
-        client::connect(config, bastion.address, witness.clone())
-            .await
-            .unwrap(),
-        witness,
-    )
+    (client::connect(config, bastion.address, witness.clone()).await.unwrap(), witness)
 }
 
 pub(crate) async fn log_in(bastion: &Bastion) -> Handle<Witness> {
     let (mut handle, _witness) = connect(bastion).await;
-    assert!(matches!(
-        handle.authenticate_password(USER, PASSWORD).await.unwrap(),
-        AuthResult::Success
-    ));
+    assert!(matches!(handle.authenticate_password(USER, PASSWORD).await.unwrap(), AuthResult::Success));
     handle
 }
 
@@ -76,25 +62,14 @@ impl Terminal {
     pub(crate) async fn open(bastion: &Bastion) -> Self {
         let connection = log_in(bastion).await;
         let channel = connection.channel_open_session().await.unwrap();
-        channel
-            .request_pty(true, "xterm-256color", 100, 30, 0, 0, &[])
-            .await
-            .unwrap();
+        channel.request_pty(true, "xterm-256color", 100, 30, 0, 0, &[]).await.unwrap();
         channel.set_env(true, "PAGER", "cat").await.unwrap();
         channel.request_shell(true).await.unwrap();
-        Self {
-            channel,
-            seen: String::new(),
-            exit_status: None,
-            _connection: connection,
-        }
+        Self { channel, seen: String::new(), exit_status: None, _connection: connection }
     }
 
     pub(crate) async fn type_keys(&self, keys: &str) {
-        self.channel
-            .data_bytes(keys.as_bytes().to_vec())
-            .await
-            .unwrap();
+        self.channel.data_bytes(keys.as_bytes().to_vec()).await.unwrap();
     }
 
     /// Waits until `text` appears behind what was taken before, and takes all up to its end.
@@ -119,9 +94,7 @@ impl Terminal {
     /// Takes what comes to the end of the channel; the exit status, if there was one.
     pub(crate) async fn end(&mut self) -> Option<u32> {
         let all = async { while self.receive().await {} };
-        tokio::time::timeout(PATIENCE, all)
-            .await
-            .expect("the channel must end");
+        tokio::time::timeout(PATIENCE, all).await.expect("the channel must end");
         self.exit_status
     }
 
@@ -143,17 +116,12 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(
-        tokio::time::timeout(PATIENCE, watch).await.is_ok(),
-        "never so: {what}"
-    );
+    assert!(tokio::time::timeout(PATIENCE, watch).await.is_ok(), "never so: {what}");
 }
 
 /// Whether a process runs; one that has ended and waits to be reaped does not.
 pub(crate) fn is_running(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }

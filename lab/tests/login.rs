@@ -12,17 +12,11 @@ async fn expect(pty: &mut pty_process::Pty, seen: &mut String, text: &str) {
     let wait = async {
         let mut buffer = [0_u8; 4096];
         while !seen.contains(text) {
-            let count = pty
-                .read(&mut buffer)
-                .await
-                .expect("the program is still there");
+            let count = pty.read(&mut buffer).await.expect("the program is still there");
             seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
     };
-    assert!(
-        tokio::time::timeout(PATIENCE, wait).await.is_ok(),
-        "{text:?} did not come: {seen:?}"
-    );
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "{text:?} did not come: {seen:?}");
     let at = seen.find(text).unwrap() + text.len();
     seen.drain(..at);
 }
@@ -45,17 +39,12 @@ async fn the_menu_becomes_the_shell_and_keeps_keys_typed_ahead() {
     let (mut pty, mut child) = start(&home);
     let mut seen = String::new();
     expect(&mut pty, &mut seen, "Target IP: ").await;
-    pty.write_all(b"master-a\r1\recho early-$((40+2)):$PORTCULLIS_LAB_CLUSTER\r")
-        .await
-        .unwrap();
+    pty.write_all(b"master-a\r1\recho early-$((40+2)):$PORTCULLIS_LAB_CLUSTER\r").await.unwrap();
     expect(&mut pty, &mut seen, "Logged in to master-a as ruby.\r\n").await;
     expect(&mut pty, &mut seen, "[ruby@master-a ~]$ ").await;
     expect(&mut pty, &mut seen, "early-42:orders-prod\r\n").await;
     pty.write_all(b"exit 5\r").await.unwrap();
-    let status = tokio::time::timeout(PATIENCE, child.wait())
-        .await
-        .unwrap()
-        .unwrap();
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(5));
 }
 
@@ -68,10 +57,7 @@ async fn leaving_the_menu_gives_the_terminal_back() {
         expect(&mut pty, &mut seen, "Target IP: ").await;
         pty.write_all(keys.as_bytes()).await.unwrap();
         expect(&mut pty, &mut seen, "Bye.\r\n").await;
-        let status = tokio::time::timeout(PATIENCE, child.wait())
-            .await
-            .unwrap()
-            .unwrap();
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
         assert!(status.success());
     }
 }
@@ -87,19 +73,13 @@ fn without_a_terminal_answers_come_from_a_pipe() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        text.contains("Logged in to master-b as root.") && text.contains("at master-b"),
-        "{text}"
-    );
+    assert!(text.contains("Logged in to master-b as root.") && text.contains("at master-b"), "{text}");
     assert_eq!(output.status.code(), Some(6));
 }
 
 #[test]
 fn targets_can_be_listed() {
-    let output = std::process::Command::new(PROGRAM)
-        .args(["cmsm", "--list-targets"])
-        .output()
-        .unwrap();
+    let output = std::process::Command::new(PROGRAM).args(["cmsm", "--list-targets"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 2);
     assert!(text.contains("10.66.12.21") && text.contains("master-b"));
@@ -113,29 +93,15 @@ async fn an_installed_block_leads_an_ssh_login_into_the_menu_and_nothing_else() 
     std::fs::write(&file, "PS1='plain> '\n").unwrap();
     let lab = |command: &[&str]| {
         let mut run = std::process::Command::new(PROGRAM);
-        run.args(command)
-            .arg("--prefix")
-            .arg(&prefix)
-            .arg("--bashrc")
-            .arg(&file);
+        run.args(command).arg("--prefix").arg(&prefix).arg("--bashrc").arg(&file);
         assert!(run.stdout(Stdio::null()).status().unwrap().success());
     };
     lab(&["install", "--auto-start"]);
     lab(&["install", "--auto-start"]);
-    for (ssh, inside, shown) in [
-        (true, false, "Target IP: "),
-        (false, false, "plain> "),
-        (true, true, "plain> "),
-    ] {
+    for (ssh, inside, shown) in [(true, false, "Target IP: "), (false, false, "plain> "), (true, true, "plain> ")] {
         let (mut pty, pts) = pty_process::open().unwrap();
-        let mut shell = pty_process::Command::new("bash")
-            .arg("--rcfile")
-            .arg(&file)
-            .arg("-i");
-        shell = shell
-            .env_remove("SSH_CONNECTION")
-            .env_remove("PORTCULLIS_LAB_INSIDE")
-            .kill_on_drop(true);
+        let mut shell = pty_process::Command::new("bash").arg("--rcfile").arg(&file).arg("-i");
+        shell = shell.env_remove("SSH_CONNECTION").env_remove("PORTCULLIS_LAB_INSIDE").kill_on_drop(true);
         if ssh {
             shell = shell.env("SSH_CONNECTION", "10.0.0.1 5000 10.0.0.2 22");
         }
@@ -146,9 +112,7 @@ async fn an_installed_block_leads_an_ssh_login_into_the_menu_and_nothing_else() 
         let mut seen = String::new();
         expect(&mut pty, &mut seen, shown).await;
         if shown == "Target IP: " {
-            pty.write_all(b"1\r2\rkubectl get pods -n orders --no-headers | wc -l\r")
-                .await
-                .unwrap();
+            pty.write_all(b"1\r2\rkubectl get pods -n orders --no-headers | wc -l\r").await.unwrap();
             expect(&mut pty, &mut seen, "[root@master-a ~]# ").await;
             expect(&mut pty, &mut seen, "2\r\n").await;
         }

@@ -14,10 +14,7 @@ use russh::keys::{PrivateKey, PrivateKeyWithHashAlg};
 use crate::client::{PASSWORD, PATIENCE, Terminal, USER, connect, eventually, log_in, options};
 
 fn with_faults(home: &tempfile::TempDir, faults: Faults) -> BastionOptions {
-    BastionOptions {
-        faults,
-        ..options(home)
-    }
+    BastionOptions { faults, ..options(home) }
 }
 
 fn key(seed: u8) -> PrivateKey {
@@ -28,35 +25,21 @@ fn key(seed: u8) -> PrivateKey {
 async fn wrong_passwords_and_users_are_refused() {
     let home = tempfile::tempdir().unwrap();
     let bastion = bastion::start(options(&home)).await.unwrap();
-    for (user, password, gets_in) in [
-        (USER, "wrong", false),
-        (USER, "", false),
-        ("root", PASSWORD, false),
-        (USER, PASSWORD, true),
-    ] {
+    for (user, password, gets_in) in
+        [(USER, "wrong", false), (USER, "", false), ("root", PASSWORD, false), (USER, PASSWORD, true)]
+    {
         let (mut handle, _witness) = connect(&bastion).await;
         let outcome = handle.authenticate_password(user, password).await.unwrap();
-        assert_eq!(
-            matches!(outcome, AuthResult::Success),
-            gets_in,
-            "{user} {password}"
-        );
+        assert_eq!(matches!(outcome, AuthResult::Success), gets_in, "{user} {password}");
     }
-    eventually("refused clients are gone", || {
-        bastion.connection_count() == 0
-    })
-    .await;
+    eventually("refused clients are gone", || bastion.connection_count() == 0).await;
 }
 
 #[tokio::test]
 async fn only_a_listed_key_gets_in() {
     let home = tempfile::tempdir().unwrap();
     let line = format!("{} a comment", key(1).public_key().to_openssh().unwrap());
-    let settings = BastionOptions {
-        password: None,
-        authorized_keys: vec![line],
-        ..options(&home)
-    };
+    let settings = BastionOptions { password: None, authorized_keys: vec![line], ..options(&home) };
     let bastion = bastion::start(settings).await.unwrap();
     for (seed, gets_in) in [(1, true), (2, false)] {
         let (mut handle, _witness) = connect(&bastion).await;
@@ -65,53 +48,32 @@ async fn only_a_listed_key_gets_in() {
         assert_eq!(matches!(outcome, AuthResult::Success), gets_in);
     }
     let (mut handle, _witness) = connect(&bastion).await;
-    assert!(!matches!(
-        handle.authenticate_password(USER, "").await.unwrap(),
-        AuthResult::Success
-    ));
+    assert!(!matches!(handle.authenticate_password(USER, "").await.unwrap(), AuthResult::Success));
 }
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused() {
     let home = tempfile::tempdir().unwrap();
     let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    let refused = bastion::start(BastionOptions {
-        listen: everywhere,
-        ..options(&home)
-    })
-    .await;
+    let refused = bastion::start(BastionOptions { listen: everywhere, ..options(&home) }).await;
     assert!(matches!(refused, Err(LabError::NotLoopback { address }) if address == everywhere));
 
     let refused = bastion::start(BastionOptions::new(home.path(), USER)).await;
     assert!(matches!(refused, Err(LabError::NoWayIn)));
 
     let authorized_keys = vec!["ssh-ed25519 nonsense".to_owned()];
-    let refused = bastion::start(BastionOptions {
-        authorized_keys,
-        ..options(&home)
-    })
-    .await;
-    assert!(matches!(
-        refused,
-        Err(LabError::AuthorizedKey { number: 1, .. })
-    ));
+    let refused = bastion::start(BastionOptions { authorized_keys, ..options(&home) }).await;
+    assert!(matches!(refused, Err(LabError::AuthorizedKey { number: 1, .. })));
 
     let first = bastion::start(options(&home)).await.unwrap();
-    let taken = bastion::start(BastionOptions {
-        listen: first.address,
-        ..options(&home)
-    })
-    .await;
+    let taken = bastion::start(BastionOptions { listen: first.address, ..options(&home) }).await;
     assert!(matches!(taken, Err(LabError::Listen { address, .. }) if address == first.address));
 }
 
 #[tokio::test]
 async fn the_host_key_is_the_one_that_is_named_and_can_change() {
     let home = tempfile::tempdir().unwrap();
-    let settings = BastionOptions {
-        host_key_seed: Some([7; 32]),
-        ..options(&home)
-    };
+    let settings = BastionOptions { host_key_seed: Some([7; 32]), ..options(&home) };
     let mut bastion = bastion::start(settings).await.unwrap();
     let (_handle, witness) = connect(&bastion).await;
     let first = witness.0.lock().unwrap().trim().to_owned();
@@ -130,15 +92,7 @@ async fn the_host_key_is_the_one_that_is_named_and_can_change() {
 #[tokio::test]
 async fn a_silent_menu_shows_its_banner_and_no_more() {
     let home = tempfile::tempdir().unwrap();
-    let bastion = bastion::start(with_faults(
-        &home,
-        Faults {
-            silent_menu: true,
-            ..Faults::default()
-        },
-    ))
-    .await
-    .unwrap();
+    let bastion = bastion::start(with_faults(&home, Faults { silent_menu: true, ..Faults::default() })).await.unwrap();
     let mut terminal = Terminal::open(&bastion).await;
     terminal.expect("to exit.\r\n").await;
     terminal.type_keys("10.66.12.21\r\rq\r\u{3}").await;
@@ -154,11 +108,7 @@ async fn a_silent_menu_shows_its_banner_and_no_more() {
 #[tokio::test]
 async fn torn_and_late_output_is_still_all_of_it() {
     let home = tempfile::tempdir().unwrap();
-    let faults = Faults {
-        chunk_bytes: Some(1),
-        latency: Duration::from_millis(1),
-        ..Faults::default()
-    };
+    let faults = Faults { chunk_bytes: Some(1), latency: Duration::from_millis(1), ..Faults::default() };
     let bastion = bastion::start(with_faults(&home, faults)).await.unwrap();
     let mut terminal = Terminal::open(&bastion).await;
     let begun = Instant::now();
@@ -173,10 +123,7 @@ async fn torn_and_late_output_is_still_all_of_it() {
 #[tokio::test]
 async fn a_cut_connection_ends_without_a_status() {
     let home = tempfile::tempdir().unwrap();
-    let faults = Faults {
-        drop_after_bytes: Some(20),
-        ..Faults::default()
-    };
+    let faults = Faults { drop_after_bytes: Some(20), ..Faults::default() };
     let bastion = bastion::start(with_faults(&home, faults)).await.unwrap();
     let mut terminal = Terminal::open(&bastion).await;
     assert_eq!(terminal.end().await, None);
@@ -205,22 +152,13 @@ async fn leaving_the_menu_ends_the_channel() {
 #[tokio::test]
 async fn a_plain_shell_needs_no_menu() {
     let home = tempfile::tempdir().unwrap();
-    let bastion = bastion::start(BastionOptions {
-        front: Front::Shell,
-        ..options(&home)
-    })
-    .await
-    .unwrap();
+    let bastion = bastion::start(BastionOptions { front: Front::Shell, ..options(&home) }).await.unwrap();
     let mut terminal = Terminal::open(&bastion).await;
     terminal.expect("[agent@lab ~]$ ").await;
-    terminal
-        .type_keys("kubectl get ns --no-headers | wc -l\r")
-        .await;
+    terminal.type_keys("kubectl get ns --no-headers | wc -l\r").await;
     terminal.expect("4\r\n").await;
     // Much more than a window: all of it comes, in order, and the shell is still there.
-    terminal
-        .type_keys("seq 1 600000 | tail -c 3000000; echo flood-$((1+1))\r")
-        .await;
+    terminal.type_keys("seq 1 600000 | tail -c 3000000; echo flood-$((1+1))\r").await;
     terminal.expect("\n600000\r\n").await;
     terminal.expect("flood-2\r\n").await;
 }
@@ -231,10 +169,7 @@ async fn exec_channels_keep_streams_and_status_apart() {
     let bastion = bastion::start(options(&home)).await.unwrap();
     let connection = log_in(&bastion).await;
     let mut channel = connection.channel_open_session().await.unwrap();
-    channel
-        .exec(true, "cat; pwd; echo oops >&2; exit 4")
-        .await
-        .unwrap();
+    channel.exec(true, "cat; pwd; echo oops >&2; exit 4").await.unwrap();
     channel.data_bytes(&b"fed\n"[..]).await.unwrap();
     channel.eof().await.unwrap();
     let (mut plain, mut errors, mut status) = (Vec::new(), Vec::new(), None);

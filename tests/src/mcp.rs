@@ -72,7 +72,7 @@ impl Client {
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
         let reader = BufReader::new(child.stdout.take().unwrap());
@@ -169,7 +169,11 @@ impl Client {
             assert!(content[field].is_string(), "no {field} in {content}");
         }
         assert!(content["next"]["tool"].is_string(), "no next step in {content}");
-        assert!(answer.text.contains(content["summary"].as_str().unwrap()), "the text form is not complete: {}", answer.text);
+        assert!(
+            answer.text.contains(content["summary"].as_str().unwrap()),
+            "the text form is not complete: {}",
+            answer.text
+        );
         content
     }
 

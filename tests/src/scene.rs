@@ -1,10 +1,6 @@
 //! A scratch folder with a bastion and a configuration that leads to it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a scene that cannot be set fails the test that needs it"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a scene that cannot be set fails the test that needs it")]
 
 use std::path::{Path, PathBuf};
 
@@ -87,7 +83,10 @@ impl Scene {
 /// shared between stories.
 fn head() -> String {
     let cache = std::env::temp_dir().join("portcullis-stories-cache");
-    format!("state_directory = \"state\"\ncache_directory = {:?}\n[viewer]\nport = 18765\n", cache.display().to_string())
+    format!(
+        "state_directory = \"state\"\ncache_directory = {:?}\n[viewer]\nport = 18765\n",
+        cache.display().to_string()
+    )
 }
 
 /// The profile `lab` with its routes.

@@ -116,38 +116,18 @@ impl Sshd {
     pub fn start(options: SshdOptions) -> Self {
         let directory = tempfile::tempdir().expect("a scratch directory");
         for key_type in &options.host_key_types {
-            make_host_key(
-                options.server,
-                key_type,
-                &host_key_file(directory.path(), key_type),
-            );
+            make_host_key(options.server, key_type, &host_key_file(directory.path(), key_type));
             if let Some(certificate) = &options.host_certificate {
                 sign_host_key(directory.path(), key_type, certificate);
             }
         }
         let user_key = directory.path().join("user_key");
-        make_key(
-            options.user_key_type,
-            &user_key,
-            options.user_key_format,
-            options.user_key_passphrase.as_deref(),
-        );
-        fs::copy(
-            user_key.with_extension("pub"),
-            directory.path().join("authorized_keys"),
-        )
-        .unwrap();
+        make_key(options.user_key_type, &user_key, options.user_key_format, options.user_key_passphrase.as_deref());
+        fs::copy(user_key.with_extension("pub"), directory.path().join("authorized_keys")).unwrap();
         let user = output_of(Command::new("id").arg("-un"));
         for _ in 1..START_ATTEMPTS {
             if let Some((child, port, log)) = launch(&options, directory.path()) {
-                return Self {
-                    child,
-                    port,
-                    user,
-                    options,
-                    directory,
-                    log,
-                };
+                return Self { child, port, user, options, directory, log };
             }
         }
         panic!("no free port was found for an SSH server in {START_ATTEMPTS} attempts");
@@ -185,33 +165,21 @@ impl Sshd {
     /// The line that records a host key of this server.
     #[must_use]
     pub fn known_hosts_line(&self, key_type: &str) -> String {
-        format!(
-            "[{}]:{} {}",
-            self.host(),
-            self.port,
-            self.host_public_key(key_type)
-        )
+        format!("[{}]:{} {}", self.host(), self.port, self.host_public_key(key_type))
     }
 
     /// A file that records all host keys of this server.
     #[must_use]
     pub fn known_hosts(&self) -> PathBuf {
-        let lines: Vec<String> = self
-            .options
-            .host_key_types
-            .iter()
-            .map(|key_type| self.known_hosts_line(key_type))
-            .collect();
+        let lines: Vec<String> =
+            self.options.host_key_types.iter().map(|key_type| self.known_hosts_line(key_type)).collect();
         self.write_file("known_hosts", &(lines.join("\n") + "\n"))
     }
 
     /// Type and base64 of the authority that signed the host certificates.
     #[must_use]
     pub fn authority_public_key(&self) -> String {
-        type_and_key(
-            &fs::read_to_string(authority_file(self.directory.path()).with_extension("pub"))
-                .unwrap(),
-        )
+        type_and_key(&fs::read_to_string(authority_file(self.directory.path()).with_extension("pub")).unwrap())
     }
 
     /// A further key that this server neither has nor accepts: its private file, and its public type and
@@ -262,18 +230,7 @@ impl Drop for Sshd {
 /// When `ssh-keygen` is missing or refuses.
 pub fn make_key(key_type: &str, file: &Path, format: KeyFormat, passphrase: Option<&str>) {
     let mut command = Command::new("ssh-keygen");
-    command
-        .args([
-            "-q",
-            "-t",
-            key_type,
-            "-C",
-            "",
-            "-N",
-            passphrase.unwrap_or_default(),
-            "-f",
-        ])
-        .arg(file);
+    command.args(["-q", "-t", key_type, "-C", "", "-N", passphrase.unwrap_or_default(), "-f"]).arg(file);
     if key_type == "rsa" {
         command.args(["-b", RSA_BITS]);
     }
@@ -289,16 +246,9 @@ fn make_host_key(server: Server, key_type: &str, file: &Path) {
     match server {
         Server::OpenSsh => make_key(key_type, file, KeyFormat::OpenSsh, None),
         Server::Dropbear => {
-            output_of(
-                Command::new("dropbearkey")
-                    .args(["-t", key_type, "-f"])
-                    .arg(file),
-            );
+            output_of(Command::new("dropbearkey").args(["-t", key_type, "-f"]).arg(file));
             let shown = output_of(Command::new("dropbearkey").arg("-y").arg("-f").arg(file));
-            let public = shown
-                .lines()
-                .find(|line| line.contains(" AAAA"))
-                .expect("dropbearkey shows the public key");
+            let public = shown.lines().find(|line| line.contains(" AAAA")).expect("dropbearkey shows the public key");
             fs::write(file.with_extension("pub"), public).unwrap();
         }
     }
@@ -311,11 +261,7 @@ fn sign_host_key(directory: &Path, key_type: &str, certificate: &HostCertificate
         make_key("ecdsa", &authority, KeyFormat::OpenSsh, None);
     }
     let mut command = Command::new("ssh-keygen");
-    command
-        .arg("-q")
-        .arg("-s")
-        .arg(authority)
-        .args(["-h", "-I", "test host"]);
+    command.arg("-q").arg("-s").arg(authority).args(["-h", "-I", "test host"]);
     command.args(["-n", &certificate.host_names, "-V", &certificate.validity]);
     output_of(command.arg(host_key_file(directory, key_type).with_extension("pub")));
 }
@@ -329,11 +275,7 @@ fn host_key_file(directory: &Path, key_type: &str) -> PathBuf {
 }
 
 fn type_and_key(public: &str) -> String {
-    public
-        .split_whitespace()
-        .take(2)
-        .collect::<Vec<_>>()
-        .join(" ")
+    public.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// `None` when the port was taken in the meantime.
@@ -343,20 +285,11 @@ fn launch(options: &SshdOptions, directory: &Path) -> Option<(Child, u16, Log)> 
         Server::OpenSsh => openssh_command(options, directory, port),
         Server::Dropbear => dropbear_command(options, directory, port),
     };
-    let spawned = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = spawned.unwrap_or_else(|error| {
-        panic!(
-            "{:?} does not start: {error}; {INSTALL}",
-            command.get_program()
-        )
-    });
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child =
+        spawned.unwrap_or_else(|error| panic!("{:?} does not start: {error}; {INSTALL}", command.get_program()));
     let log = Log::follow(child.stderr.take().expect("stderr is piped"));
-    let listening =
-        |log: &LogState| log.ended || log.text.contains(options.server.listening_words());
+    let listening = |log: &LogState| log.ended || log.text.contains(options.server.listening_words());
     let waited = log.wait_for(START_LIMIT, listening);
     let said = log.text();
     if waited && said.contains(options.server.listening_words()) {
@@ -374,11 +307,7 @@ const INSTALL: &str = "run: apt-get install -y openssh-server dropbear-bin";
 
 fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Command {
     let program = Path::new("/usr/sbin/sshd");
-    assert!(
-        program.exists(),
-        "{} is missing; run: apt-get install -y openssh-server",
-        program.display()
-    );
+    assert!(program.exists(), "{} is missing; run: apt-get install -y openssh-server", program.display());
     // sshd run by root wants this directory for its unprivileged part; for others it does not matter.
     let _ = fs::create_dir_all("/run/sshd");
     let mut lines = vec![
@@ -393,10 +322,7 @@ fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Comman
         "PrintMotd no".to_owned(),
         "PrintLastLog no".to_owned(),
         "LogLevel VERBOSE".to_owned(),
-        format!(
-            "AuthorizedKeysFile {}",
-            directory.join("authorized_keys").display()
-        ),
+        format!("AuthorizedKeysFile {}", directory.join("authorized_keys").display()),
     ];
     for key_type in &options.host_key_types {
         let file = host_key_file(directory, key_type);
@@ -416,15 +342,9 @@ fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Comman
 
 fn dropbear_command(options: &SshdOptions, directory: &Path, port: u16) -> Command {
     let program = Path::new("/usr/sbin/dropbear");
-    assert!(
-        program.exists(),
-        "{} is missing; run: apt-get install -y dropbear-bin",
-        program.display()
-    );
+    assert!(program.exists(), "{} is missing; run: apt-get install -y dropbear-bin", program.display());
     let mut command = Command::new(program);
-    command
-        .args(["-F", "-E", "-s", "-P"])
-        .arg(directory.join("pid"));
+    command.args(["-F", "-E", "-s", "-P"]).arg(directory.join("pid"));
     command.arg("-p").arg(format!("127.0.0.1:{port}"));
     for key_type in &options.host_key_types {
         command.arg("-r").arg(host_key_file(directory, key_type));
@@ -435,16 +355,11 @@ fn dropbear_command(options: &SshdOptions, directory: &Path, port: u16) -> Comma
 /// A port that nothing listens on at this moment.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 fn output_of(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{:?}: {error}; {INSTALL}", command.get_program()));
+    let output = command.output().unwrap_or_else(|error| panic!("{:?}: {error}; {INSTALL}", command.get_program()));
     assert!(
         output.status.success(),
         "{:?} ended with {}: {}",
@@ -485,20 +400,14 @@ impl Log {
     }
 
     fn text(&self) -> String {
-        self.shared
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .text
-            .clone()
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
     }
 
     fn wait_for(&self, limit: Duration, wanted: impl Fn(&LogState) -> bool) -> bool {
         let (state, changed) = &*self.shared;
         let guard = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_guard, outcome) = changed
-            .wait_timeout_while(guard, limit, |state| !wanted(state))
-            .unwrap_or_else(PoisonError::into_inner);
+        let (_guard, outcome) =
+            changed.wait_timeout_while(guard, limit, |state| !wanted(state)).unwrap_or_else(PoisonError::into_inner);
         !outcome.timed_out()
     }
 }

@@ -23,7 +23,8 @@ fn the_whole_road() {
     assert!(log["size_bytes"].as_u64().is_some_and(|size| size > 0), "{log}");
     assert!(listed["text"].as_str().unwrap().contains("app.log"));
 
-    let found = client.succeed("ssh_search_logs", json!({ "query": "upstream timeout", "before_lines": 1, "after_lines": 1 }));
+    let found =
+        client.succeed("ssh_search_logs", json!({ "query": "upstream timeout", "before_lines": 1, "after_lines": 1 }));
     let hit = &found["matches"][0];
     assert!(hit["source"].as_str().unwrap().ends_with("app.log"), "{hit}");
     assert!(hit["text"].as_str().unwrap().contains("lab-timeout-001"), "{hit}");
@@ -86,4 +87,18 @@ fn a_pod_entered_by_hand_is_a_level_too() {
     let counted = client.succeed("ssh_run", json!({ "command": "wc -l < var/log/app/app.log" }));
     assert_eq!((&counted["exit_code"], &counted["exit_source"]), (&json!(0), &json!("mark")));
     assert_eq!(counted["text"].as_str().unwrap().trim(), "6");
+}
+
+#[test]
+fn the_menu_can_be_crossed_by_hand_and_no_shell_line_passes_as_an_answer() {
+    let scene = Scene::with_bastion(|_| {});
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "lab" }));
+    let refused = client.fail("ssh_send", json!({ "text": "rm -rf /", "enter": true }));
+    assert_eq!(refused["result_status"], "blocked", "a menu may have ended unseen");
+    client.succeed("ssh_send", json!({ "text": "10.66.12.22", "enter": true, "wait_for": "User number" }));
+    let entered = client.succeed("ssh_send", json!({ "text": "4", "enter": true, "wait_for": "Logged in" }));
+    assert_eq!(entered["session"]["breadcrumb"], json!(["bastion", "master-b"]), "{entered}");
+    let ran = client.succeed("ssh_run", json!({ "command": "echo here" }));
+    assert_eq!((&ran["exit_code"], &ran["text"]), (&json!(0), &json!("here\n")));
 }

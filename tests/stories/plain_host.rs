@@ -8,9 +8,14 @@ use e2e::sshd::{Sshd, SshdOptions};
 use serde_json::json;
 
 fn opened() -> (Sshd, Scene, Client) {
+    opened_with(|_| {})
+}
+
+fn opened_with(adjust: impl FnOnce(&Scene)) -> (Sshd, Scene, Client) {
     let sshd = Sshd::start(SshdOptions::default());
     let scene = Scene::empty();
     scene.configure(&sshd_profile("host", &sshd));
+    adjust(&scene);
     let mut client = scene.client();
     let opened = client.succeed("ssh_open", json!({ "profile": "host" }));
     assert_eq!(opened["session"]["state"], "at_prompt", "{opened}");
@@ -74,7 +79,7 @@ fn large_output_keeps_head_and_tail_and_pages() {
 
 #[test]
 fn a_password_question_is_left_to_a_person() {
-    let (_sshd, _scene, mut client) = opened();
+    let (_sshd, _scene, mut client) = opened_with(Scene::allow_everything_but_the_worst);
     let asked = client.call(
         "ssh_run",
         json!({ "command": "bash -c 'stty -echo; printf \"Password: \"; head -n 1 >/dev/null; stty echo'" }),
@@ -102,19 +107,24 @@ fn text_without_enter_waits_and_the_whole_line_is_judged() {
 
 #[test]
 fn a_lost_connection_is_said_and_reading_goes_on() {
-    let (sshd, _scene, mut client) = opened();
+    let scene = Scene::with_bastion(|_| {});
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "lab", "route": "master-b" }));
     client.succeed("ssh_run", json!({ "command": "echo before" }));
-    let id = client.begin("tools/call", json!({ "name": "ssh_run", "arguments": { "command": "sleep 30", "wait_s": 20 } }));
+    let id =
+        client.begin("tools/call", json!({ "name": "ssh_run", "arguments": { "command": "sleep 30", "wait_s": 20 } }));
     let running = wait_until(Duration::from_secs(10), || {
         let status = client.succeed("ssh_status", json!({}));
         (status["sessions"][0]["state"] == "running").then_some(())
     });
     assert!(running.is_some());
-    drop(sshd);
+    scene.bastion.as_ref().unwrap().cut_connections();
     let lost = client.called(id);
     assert_eq!(lost.structured["outcome"], "disconnected", "{}", lost.text);
     assert!(lost.structured["exit_code"].is_null());
     let session_id = lost.structured["session"]["session_id"].clone();
     let read = client.succeed("ssh_read", json!({ "session_id": session_id }));
     assert!(read["text"].as_str().unwrap().contains("before"));
+    let opened = client.succeed("ssh_open", json!({ "profile": "lab" }));
+    assert_eq!(opened["reused"], false);
 }

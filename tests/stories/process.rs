@@ -71,7 +71,15 @@ fn every_tool_is_described_for_every_client() {
     let tools = first["result"]["tools"].as_array().unwrap().clone();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     let wanted = [
-        "ssh_hosts", "ssh_navigate", "ssh_open", "ssh_read", "ssh_run", "ssh_search_logs", "ssh_send", "ssh_status", "ssh_stop",
+        "ssh_hosts",
+        "ssh_navigate",
+        "ssh_open",
+        "ssh_read",
+        "ssh_run",
+        "ssh_search_logs",
+        "ssh_send",
+        "ssh_status",
+        "ssh_stop",
     ];
     assert_eq!(names, wanted);
     for tool in &tools {

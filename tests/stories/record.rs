@@ -18,11 +18,18 @@ fn everything_is_on_record_before_it_is_answered() {
     let ran = client.succeed("ssh_run", json!({ "command": "echo on-record" }));
     let lines = scene.transcript(session_id);
     let end = lines.last().unwrap();
-    assert_eq!((&end["kind"], &end["command_id"].to_string()), (&json!("command_end"), &ran["command_id"].to_string()), "{end}");
+    assert_eq!(
+        (&end["kind"], &end["command_id"].to_string()),
+        (&json!("command_end"), &ran["command_id"].to_string()),
+        "{end}"
+    );
     client.fail("ssh_run", json!({ "command": "rm -rf /" }));
     let lines = scene.transcript(session_id);
     let refusal = lines.last().unwrap();
-    assert_eq!((&refusal["kind"], &refusal["verdict"], &refusal["text"]), (&json!("verdict"), &json!("deny"), &json!("rm -rf /")));
+    assert_eq!(
+        (&refusal["kind"], &refusal["verdict"], &refusal["text"]),
+        (&json!("verdict"), &json!("deny"), &json!("rm -rf /"))
+    );
 
     for (number, line) in lines.iter().enumerate() {
         assert_eq!(line["number"], number as u64);

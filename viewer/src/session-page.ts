@@ -52,9 +52,11 @@ export class SessionPage {
 
   constructor(root: HTMLElement, sessionId: string, private readonly events: PageEvents) {
     const tools = this.#tools();
+    const name = element("span", { class: "session-id" }, sessionId);
+    const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
       element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#status),
-      element("main", { class: "session" }, this.#frame, element("footer", { class: "bar" }, this.#command, this.#note, this.#size, tools)),
+      element("main", { class: "session" }, this.#frame, footer),
     );
     setText(this.#label, sessionId);
     document.title = `${sessionId} · Portcullis`;
@@ -119,7 +121,8 @@ export class SessionPage {
         if (event.key !== "F6" || !event.ctrlKey) return;
         event.preventDefault();
         event.stopPropagation();
-        tools.querySelector("button")?.focus();
+        // Which groups of buttons are shown depends on the pointer.
+        [...tools.querySelectorAll("button")].find((it) => it.checkVisibility())?.focus();
       },
       { capture: true },
     );
@@ -214,6 +217,7 @@ export class SessionPage {
     setText(this.#badge, stateText(session));
     this.#badge.dataset["mood"] = mood(session);
     setText(this.#command, session.running_command ?? "");
+    this.#command.title = session.running_command ?? "";
     if (session.closed_reason !== null) this.#close(session.closed_reason);
   }
 

@@ -113,7 +113,8 @@ class Card {
       element("div", { class: "card-head" }, element("h3", {}, this.#label), this.#state),
       this.#places,
       this.#command,
-      element("p", { class: "card-foot" }, this.#host, this.#opened),
+      // Two sessions of one profile differ by nothing else that a person could name to the agent.
+      element("p", { class: "card-foot" }, element("span", { class: "session-id" }, id), this.#host, this.#opened),
     );
   }
 
@@ -126,6 +127,7 @@ class Card {
     this.#places.hidden = session.breadcrumb.length === 0;
     const line = session.closed_reason ?? session.running_command;
     setText(this.#command, line ?? "");
+    this.#command.title = line ?? "";
     this.#command.hidden = line === null;
     this.#command.dataset["kind"] = session.closed_reason === null ? "running" : "reason";
     this.#openedAt = session.opened_unix_ms;

@@ -6,13 +6,22 @@ import type { SessionSummary } from "./protocol";
 /** What the colour of a badge stands for. */
 export type Mood = "idle" | "busy" | "over";
 
+/** Where the host's own word says little to somebody who only watches. */
+const STATE_WORDS: ReadonlyMap<string, string> = new Map([
+  ["arming", "preparing the shell"],
+  ["awaiting_input", "waiting for input"],
+  ["fullscreen", "full-screen program"],
+  ["menu", "in a menu"],
+]);
+
 export function mood(session: SessionSummary): Mood {
   if (session.closed_reason !== null) return "over";
   return session.running_command === null ? "idle" : "busy";
 }
 
 export function stateText(session: SessionSummary): string {
-  return session.closed_reason === null ? session.state.replaceAll("_", " ") : "closed";
+  if (session.closed_reason !== null) return "closed";
+  return STATE_WORDS.get(session.state) ?? session.state.replaceAll("_", " ");
 }
 
 export function connectionText(state: ConnectionState): string {

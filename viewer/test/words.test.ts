@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { pasteNeedsConsent, safePaste } from "../src/paste";
-import { ago } from "../src/summary";
+import type { SessionSummary } from "../src/protocol";
+import { ago, mood, stateText } from "../src/summary";
 
 describe("paste", () => {
   it("loses control characters and keeps text, tabs and line ends", () => {
@@ -23,5 +24,27 @@ describe("age", () => {
     [3_569, "59 minutes ago"], [3_570, "1 hour ago"], [7_200, "2 hours ago"], [84_599, "23 hours ago"], [84_600, "1 day ago"], [864_000, "10 days ago"],
   ])("%i seconds: %s", (seconds, words) => {
     expect(ago(1_000_000, 1_000_000 + seconds * 1000)).toBe(words);
+  });
+});
+
+describe("state", () => {
+  const session: SessionSummary = {
+    session_id: "s-1", profile: "p", label: "", host: "h", breadcrumb: [], state: "at_prompt", running_command: null,
+    opened_unix_ms: 0, closed_reason: null, columns: 80, rows: 24,
+  };
+
+  it.each([
+    ["at_prompt", "at prompt"], ["running", "running"], ["arming", "preparing the shell"], ["awaiting_input", "waiting for input"],
+    ["something_new", "something new"],
+  ])("%s is shown as %s", (state, words) => {
+    expect(stateText({ ...session, state })).toBe(words);
+  });
+
+  it("is closed as soon as there is a reason, whatever the host said last", () => {
+    const closed: SessionSummary = { ...session, state: "running", running_command: "sleep 1", closed_reason: "the server went away" };
+    expect(stateText(closed)).toBe("closed");
+    expect(mood(closed)).toBe("over");
+    expect(mood(session)).toBe("idle");
+    expect(mood({ ...session, running_command: "sleep 1" })).toBe("busy");
   });
 });

@@ -16,11 +16,11 @@ fn verdict(criterion: &mut Criterion) {
     request.plan = Some(plan);
 
     let policies = [
-        ("trivial policy", support::guest("policy-misbehaving").to_vec()),
-        ("standard policy", support::product("policy-standard")),
+        ("trivial policy", support::guest("misbehaving").to_vec(), r#"{"behaviour":"count"}"#),
+        ("standard policy", support::product("policy-standard"), "{}"),
     ];
-    for (name, bytes) in policies {
-        let policy = runtime.block_on(lab.sandbox.load_policy("p", &bytes, "{}", Limits::policy())).unwrap();
+    for (name, bytes, settings) in policies {
+        let policy = runtime.block_on(lab.sandbox.load_policy("p", &bytes, settings, Limits::policy())).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| runtime.block_on(policy.evaluate(&request)).unwrap());
         });

@@ -169,9 +169,7 @@ impl<'a> Answer<'a> {
     pub(crate) fn exact(&self, what: &str, text: &str) -> Result<(), CallError> {
         self.length(what, text)?;
         match text.chars().find(|character| is_unshowable(*character)) {
-            Some(character) => {
-                Self::refuse(format!("{what} contains the character U+{:04X}", u32::from(character)))
-            }
+            Some(character) => Self::refuse(format!("{what} contains the character U+{:04X}", u32::from(character))),
             None => Ok(()),
         }
     }
@@ -235,8 +233,7 @@ mod tests {
 
     #[test]
     fn a_question_is_bounded_per_string_per_list_and_in_all() {
-        let limits =
-            Limits { max_string_bytes: 4, max_list_items: 2, max_request_bytes: 6, ..Limits::policy() };
+        let limits = Limits { max_string_bytes: 4, max_list_items: 2, max_request_bytes: 6, ..Limits::policy() };
         let mut question = Question::new(&limits);
         question.text("a", "1234").unwrap();
         assert!(matches!(question.text("b", "12345"), Err(CallError::Request { .. })));

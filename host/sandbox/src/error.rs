@@ -83,7 +83,9 @@ pub enum LoadError {
          build it against the contract of this host, or take a host that has that version"
     )]
     WrongVersion { plugin: String, found: String, supported: &'static str },
-    #[error("plugin `{plugin}` needs {needs}, the limit is {limit}: raise its `memory_bytes`, or build it as one module with one small memory")]
+    #[error(
+        "plugin `{plugin}` needs {needs}, the limit is {limit}: raise its `memory_bytes`, or build it as one module with one small memory"
+    )]
     Resources { plugin: String, needs: String, limit: String },
     #[error("plugin `{plugin}` does not compile: {reason}")]
     Compile { plugin: String, reason: String },
@@ -149,6 +151,8 @@ pub enum CallError {
     Deadline { deadline: Duration },
     #[error("it asked for {asked_bytes} bytes of memory, the limit is {limit_bytes}")]
     MemoryLimit { asked_bytes: usize, limit_bytes: usize },
+    #[error("it wrote more than {limit_lines} lines to the log in one call")]
+    LogFlood { limit_lines: u32 },
     #[error("it crashed: {message}")]
     Trap { message: String },
     /// It answered, but not what the contract allows.

@@ -126,11 +126,7 @@ fn split_version(name: &str) -> (&str, &str) {
 fn wrong_version(plugin: &str, interface: &str) -> LoadError {
     let (name, version) = split_version(interface);
     let package = name.split_once('/').map_or(name, |(package, _)| package);
-    LoadError::WrongVersion {
-        plugin: plugin.to_owned(),
-        found: format!("{package}@{version}"),
-        supported: SUPPORTED,
-    }
+    LoadError::WrongVersion { plugin: plugin.to_owned(), found: format!("{package}@{version}"), supported: SUPPORTED }
 }
 
 fn forbidden_import(plugin: &str, imports: &[&str]) -> LoadError {

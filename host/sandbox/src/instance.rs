@@ -17,7 +17,7 @@ use crate::check;
 use crate::error::CallError;
 use crate::info::{PluginInfo, PluginKind};
 use crate::limits::Limits;
-use crate::state::{MemoryLimitReached, PluginState};
+use crate::state::{LogLimitReached, MemoryLimitReached, PluginState};
 
 /// Resource handles an instance may hold; a well-behaved one holds one.
 const MAX_HANDLES: usize = 1_024;
@@ -127,16 +127,13 @@ impl<W: World> Live<W> {
     /// Waits for a place and makes an instance. Its shape was found right when it was loaded.
     pub(crate) async fn start(plugin: &Arc<Loaded<W>>) -> Result<Self, CallError> {
         let permit = plugin.permit().await?;
-        Self::with_permit(plugin, permit).await.map_err(|error| {
-            if error.is_shape { CallError::Host { reason: error.reason } } else { error.classified }
-        })
+        Self::with_permit(plugin, permit)
+            .await
+            .map_err(|error| if error.is_shape { CallError::Host { reason: error.reason } } else { error.classified })
     }
 
     /// As [`start`](Self::start), with a place already taken; tells a wrong shape from a failure.
-    pub(crate) async fn with_permit(
-        plugin: &Arc<Loaded<W>>,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Self, StartError> {
+    pub(crate) async fn with_permit(plugin: &Arc<Loaded<W>>, permit: OwnedSemaphorePermit) -> Result<Self, StartError> {
         let mut store = new_store(plugin);
         match W::instantiate(&plugin.pre, &mut store).await {
             Ok(world) => Ok(Self { store, world, plugin: Arc::clone(plugin), _permit: permit }),
@@ -197,6 +194,7 @@ fn fill(store: &mut Store<PluginState>, limits: &Limits) {
 fn is_failure(error: &wasmtime::Error) -> bool {
     error.downcast_ref::<Trap>().is_some()
         || error.downcast_ref::<MemoryLimitReached>().is_some()
+        || error.downcast_ref::<LogLimitReached>().is_some()
         || error.downcast_ref::<PoolConcurrencyLimitError>().is_some()
         || is_of_the_machine(error)
 }
@@ -209,6 +207,9 @@ fn is_of_the_machine(error: &wasmtime::Error) -> bool {
 fn classify(error: wasmtime::Error, store: &mut Store<PluginState>, limits: &Limits) -> CallError {
     if let Some(reached) = error.downcast_ref::<MemoryLimitReached>() {
         return CallError::MemoryLimit { asked_bytes: reached.asked_bytes, limit_bytes: reached.limit_bytes };
+    }
+    if let Some(reached) = error.downcast_ref::<LogLimitReached>() {
+        return CallError::LogFlood { limit_lines: reached.limit_lines };
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return CallError::Busy { waited: std::time::Duration::ZERO };

@@ -26,6 +26,9 @@ pub struct Limits {
     pub max_component_bytes: usize,
     /// Log lines that are kept; further ones are counted and dropped.
     pub log_lines: u32,
+    /// Log lines, kept or dropped, after which the call ends. A dropped line still costs the host
+    /// its copy, which no fuel pays for.
+    pub max_log_lines: u32,
     /// The longest log line; the rest is cut.
     pub log_line_bytes: usize,
 }
@@ -47,6 +50,9 @@ impl Limits {
             max_answer_bytes: MIB,
             max_component_bytes: 32 * MIB,
             log_lines: 32,
+            // Far more than a talkative plugin writes about one question; at the longest lines a
+            // tenth of a second of copying.
+            max_log_lines: 10_000,
             log_line_bytes: 2 * KIB,
         }
     }

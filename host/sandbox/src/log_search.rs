@@ -45,7 +45,8 @@ impl Sandbox {
         settings: &str,
         limits: Limits,
     ) -> Result<LogSearchPlugin, LoadError> {
-        let (plugin, mut live) = self.load::<world::LogSearchPlugin>(name, bytes, settings, limits, Lane::Others).await?;
+        let (plugin, mut live) =
+            self.load::<world::LogSearchPlugin>(name, bytes, settings, limits, Lane::Others).await?;
         let guest = live.world.portcullis_log_search_log_search();
         let findings = guest.call_validate_config(&mut live.store, settings).await;
         let findings = live.settle(findings);

@@ -41,7 +41,8 @@ impl Sandbox {
         settings: &str,
         limits: Limits,
     ) -> Result<NavigatorPlugin, LoadError> {
-        let (plugin, mut live) = self.load::<world::NavigatorPlugin>(name, bytes, settings, limits, Lane::Others).await?;
+        let (plugin, mut live) =
+            self.load::<world::NavigatorPlugin>(name, bytes, settings, limits, Lane::Others).await?;
         let guest = live.world.portcullis_navigator_menu_navigator();
         let findings = guest.call_validate_config(&mut live.store, settings).await;
         let findings = live.settle(findings);
@@ -131,10 +132,9 @@ fn measure_screen(screen: &Screen, question: &mut Question<'_>) -> Result<(), Ca
 
 fn measure_event(event: &Event, question: &mut Question<'_>) -> Result<(), CallError> {
     match event {
-        Event::Start(screen)
-        | Event::ScreenChanged(screen)
-        | Event::TimedOut(screen)
-        | Event::LevelEntered(screen) => measure_screen(screen, question),
+        Event::Start(screen) | Event::ScreenChanged(screen) | Event::TimedOut(screen) | Event::LevelEntered(screen) => {
+            measure_screen(screen, question)
+        }
         Event::CommandFinished(result) => question.text("the command's output", &result.output),
         Event::Answer(text) => question.text("the answer", text),
         Event::Refused(reason) => question.text("the reason", reason),

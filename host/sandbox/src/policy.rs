@@ -37,7 +37,8 @@ impl Sandbox {
         settings: &str,
         limits: Limits,
     ) -> Result<PolicyPlugin, LoadError> {
-        let (plugin, mut live) = self.load::<world::PolicyPlugin>(name, bytes, settings, limits, Lane::Decisions).await?;
+        let (plugin, mut live) =
+            self.load::<world::PolicyPlugin>(name, bytes, settings, limits, Lane::Decisions).await?;
         let guest = live.world.portcullis_policy_command_policy();
         let findings = guest.call_validate_config(&mut live.store, settings).await;
         let findings = live.settle(findings);

@@ -19,7 +19,11 @@ pub(crate) struct PluginState {
     memory_limit_bytes: usize,
     /// When the present call is ended from outside.
     pub(crate) deadline: Instant,
-    log_lines_left: u32,
+    /// In the present call.
+    log_lines_written: u32,
+    log_lines_kept: u32,
+    max_log_lines: u32,
+    /// Since the instance was made.
     log_lines_dropped: u64,
     log_line_bytes: usize,
     /// The last line of level error: a panic's message, if it then traps.
@@ -33,7 +37,9 @@ impl PluginState {
             memory_used_bytes: 0,
             memory_limit_bytes: limits.memory_bytes,
             deadline: Instant::now() + limits.deadline,
-            log_lines_left: limits.log_lines,
+            log_lines_written: 0,
+            log_lines_kept: limits.log_lines,
+            max_log_lines: limits.max_log_lines,
             log_lines_dropped: 0,
             log_line_bytes: limits.log_line_bytes,
             last_error: None,
@@ -43,7 +49,7 @@ impl PluginState {
     /// Gives the next call its whole time and log again.
     pub(crate) fn begin_call(&mut self, limits: &Limits) {
         self.deadline = Instant::now() + limits.deadline;
-        self.log_lines_left = limits.log_lines;
+        self.log_lines_written = 0;
         self.last_error = None;
     }
 
@@ -75,6 +81,20 @@ impl fmt::Display for MemoryLimitReached {
 
 impl std::error::Error for MemoryLimitReached {}
 
+/// The log's own error, for the same reason.
+#[derive(Debug)]
+pub(crate) struct LogLimitReached {
+    pub(crate) limit_lines: u32,
+}
+
+impl fmt::Display for LogLimitReached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "more than {} log lines in one call", self.limit_lines)
+    }
+}
+
+impl std::error::Error for LogLimitReached {}
+
 /// wasmtime's own limiter counts per memory; this one counts all memories of the instance together.
 impl ResourceLimiter for PluginState {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -96,28 +116,39 @@ impl types::Host for PluginState {}
 
 impl log::Host for PluginState {
     fn enabled(&mut self, level: log::Level) -> wasmtime::Result<bool> {
-        Ok(self.log_lines_left > 0 && is_recorded(level))
+        Ok(self.log_lines_written < self.log_lines_kept && is_recorded(level))
     }
 
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        let line = check::shown_line(&message, self.log_line_bytes);
-        if self.log_lines_left == 0 {
+        if self.log_lines_written >= self.max_log_lines {
+            return Err(LogLimitReached { limit_lines: self.max_log_lines }.into());
+        }
+        self.log_lines_written += 1;
+        let is_kept = self.log_lines_written <= self.log_lines_kept;
+        let is_error = matches!(level, log::Level::Error);
+        if !is_kept {
             self.log_lines_dropped += 1;
-        } else {
-            self.log_lines_left -= 1;
-            let plugin = &*self.plugin;
-            match level {
-                log::Level::Trace => tracing::trace!(target: TARGET, plugin, "{line}"),
-                log::Level::Debug => tracing::debug!(target: TARGET, plugin, "{line}"),
-                log::Level::Info => tracing::info!(target: TARGET, plugin, "{line}"),
-                log::Level::Warn => tracing::warn!(target: TARGET, plugin, "{line}"),
-                log::Level::Error => tracing::error!(target: TARGET, plugin, "{line}"),
+        }
+        if is_kept || is_error {
+            let line = check::shown_line(&message, self.log_line_bytes);
+            if is_kept {
+                record(&self.plugin, level, &line);
+            }
+            if is_error {
+                self.last_error = Some(line);
             }
         }
-        if matches!(level, log::Level::Error) {
-            self.last_error = Some(line);
-        }
         Ok(())
+    }
+}
+
+fn record(plugin: &str, level: log::Level, line: &str) {
+    match level {
+        log::Level::Trace => tracing::trace!(target: TARGET, plugin, "{line}"),
+        log::Level::Debug => tracing::debug!(target: TARGET, plugin, "{line}"),
+        log::Level::Info => tracing::info!(target: TARGET, plugin, "{line}"),
+        log::Level::Warn => tracing::warn!(target: TARGET, plugin, "{line}"),
+        log::Level::Error => tracing::error!(target: TARGET, plugin, "{line}"),
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use portcullis_sandbox::policy::{Decision, Delivery, Verdict};
 use portcullis_sandbox::{CallError, Limits, LoadError, PluginErrorKind, PolicyPlugin};
 
-use crate::support::{guest, lab, product, request};
+use crate::support::{AS_TOLD, guest, lab, product, request};
 
+/// Behaves as the line says.
 async fn policy(limits: Limits) -> PolicyPlugin {
-    lab(8).sandbox.load_policy("p", guest("policy-misbehaving"), "{}", limits).await.unwrap()
+    lab(8).sandbox.load_policy("p", guest("misbehaving"), AS_TOLD, limits).await.unwrap()
 }
 
 async fn ask(line: &str) -> Result<Vec<Decision>, CallError> {
@@ -26,7 +27,7 @@ fn answer_error(result: Result<Vec<Decision>, CallError>) -> String {
 async fn a_loop_ends_with_its_fuel() {
     let policy = policy(Limits::policy()).await;
     let fuel = Limits::policy().fuel;
-    assert_eq!(policy.evaluate(&request("loop")).await, Err(CallError::OutOfFuel { fuel }));
+    assert_eq!(policy.evaluate(&request("misbehave loop")).await, Err(CallError::OutOfFuel { fuel }));
     // The next decision is not affected.
     assert!(policy.evaluate(&request("id")).await.is_ok());
     let info = policy.info();
@@ -48,7 +49,7 @@ async fn a_loop_with_fuel_left_ends_at_its_deadline_and_lets_others_run() {
             tokio::task::yield_now().await;
         }
     });
-    let result = policy.evaluate(&request("loop")).await;
+    let result = policy.evaluate(&request("misbehave loop")).await;
     let ended = Instant::now();
     assert_eq!(result, Err(CallError::Deadline { deadline }));
     assert!(other.is_finished(), "the other task never ran");
@@ -57,9 +58,9 @@ async fn a_loop_with_fuel_left_ends_at_its_deadline_and_lets_others_run() {
 
 #[tokio::test]
 async fn a_panic_is_told_with_its_message_and_place() {
-    match ask("trap").await {
+    match ask("misbehave trap").await {
         Err(CallError::Trap { message }) => {
-            assert!(message.contains("bad luck") && message.contains("lib.rs"), "{message}");
+            assert!(message.contains("a trap was asked for") && message.contains("behaviour.rs"), "{message}");
         }
         other => panic!("{other:?}"),
     }
@@ -68,14 +69,14 @@ async fn a_panic_is_told_with_its_message_and_place() {
 #[tokio::test]
 async fn deep_recursion_is_a_trap() {
     // Which stack ends first, the guest's own or the machine's, is the compiler's choice.
-    let result = ask("overflow the stack").await;
+    let result = ask("misbehave deep_recursion").await;
     assert!(matches!(&result, Err(CallError::Trap { .. })), "{result:?}");
 }
 
 #[tokio::test]
 async fn memory_is_bounded() {
     let limit_bytes = Limits::policy().memory_bytes;
-    match ask("allocate").await {
+    match ask("misbehave allocate").await {
         Err(CallError::MemoryLimit { asked_bytes, limit_bytes: told }) => {
             assert!(asked_bytes > limit_bytes);
             assert_eq!(told, limit_bytes);
@@ -85,27 +86,51 @@ async fn memory_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_flooded_log_harms_no_answer() {
-    let decisions = ask("flood the log").await.unwrap();
-    assert_eq!(decisions[0].reason, "as asked");
+async fn log_lines_over_the_limit_harm_no_answer() {
+    let decisions = ask("misbehave chatter").await.unwrap();
+    assert_eq!(decisions[0].reason, "17 bytes, evaluation 1");
+}
+
+#[tokio::test]
+async fn a_flooded_log_ends_the_call_long_before_its_deadline() {
+    let limits = Limits { deadline: Duration::from_secs(600), ..Limits::policy() };
+    let limit_lines = limits.max_log_lines;
+    let policy = policy(limits).await;
+    let begun = Instant::now();
+    assert_eq!(policy.evaluate(&request("misbehave flood_log")).await, Err(CallError::LogFlood { limit_lines }));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // Each call has its lines anew.
+    assert!(policy.evaluate(&request("misbehave chatter")).await.is_ok());
 }
 
 #[tokio::test]
 async fn answers_beyond_the_contract_are_refused() {
-    assert_eq!(answer_error(ask("many decisions").await), "the list of decisions has 65 items, the limit is 64");
-    assert_eq!(answer_error(ask("long reason").await), "a reason is 70000 bytes long, the limit is 65536");
-    assert!(answer_error(ask("huge answer").await).contains("too much data"));
-    assert_eq!(answer_error(ask("no rule").await), "a rule's id is empty");
-    assert_eq!(answer_error(ask("typed escape").await), "a rewritten line contains the character U+000D");
-    assert_eq!(answer_error(ask("wrong evidence").await), "evidence 3..900 is no part of a line of 14 bytes");
-    assert!(answer_error(ask("split character ä").await).contains("0..17"));
+    let wrong = async |behaviour: &str| answer_error(ask(&format!("misbehave {behaviour}")).await);
+    assert_eq!(wrong("many_decisions").await, "the list of decisions has 65 items, the limit is 64");
+    assert_eq!(wrong("long_reason").await, "a reason is 70000 bytes long, the limit is 65536");
+    assert!(wrong("flood_output").await.contains("too much data"));
+    assert_eq!(wrong("nameless_rule").await, "a rule's id is empty");
+    assert_eq!(wrong("escaped_rewrite").await, "a rewritten line contains the character U+000D");
+    assert_eq!(wrong("outside_evidence").await, "evidence 3..1026 is no part of a line of 26 bytes");
+    assert!(wrong("garbage_rule").await.starts_with("a rule's id contains the character U+001B"));
+}
+
+#[tokio::test]
+async fn evidence_that_ends_inside_a_character_is_refused() {
+    let policy = lab(8)
+        .sandbox
+        .load_policy("p", guest("misbehaving"), r#"{"behaviour":"split_evidence"}"#, Limits::policy())
+        .await
+        .unwrap();
+    assert_eq!(policy.evaluate(&request("split a")).await.unwrap().len(), 1);
+    assert!(answer_error(policy.evaluate(&request("split ä")).await).contains("0..7"));
 }
 
 #[tokio::test]
 async fn text_for_people_is_cleaned() {
-    assert_eq!(ask("escape").await.unwrap()[0].reason, "]0;titlesafe line");
+    assert_eq!(ask("misbehave escaped_reason").await.unwrap()[0].reason, "]0;titlesafe line");
     let message = "cannot say".to_owned();
-    assert_eq!(ask("error").await, Err(CallError::Plugin { kind: PluginErrorKind::Unsupported, message }));
+    assert_eq!(ask("misbehave error").await, Err(CallError::Plugin { kind: PluginErrorKind::Unsupported, message }));
 }
 
 #[tokio::test]
@@ -134,7 +159,7 @@ async fn many_decisions_at_once_wait_for_their_turn_and_all_are_right() {
         .map(|number| {
             let policy = policy.clone();
             tokio::spawn(async move {
-                let line = if number % 20 == 7 { "trap".to_owned() } else { "x".repeat(number) };
+                let line = if number % 20 == 7 { "misbehave trap".to_owned() } else { "x".repeat(number) };
                 (number, policy.evaluate(&request(&line)).await)
             })
         })
@@ -153,12 +178,12 @@ async fn many_decisions_at_once_wait_for_their_turn_and_all_are_right() {
 async fn when_all_instances_are_taken_the_answer_is_busy() {
     // Two instances, one of them for policies: a loop holds it.
     let lab = lab(2);
-    let bytes = guest("policy-misbehaving");
+    let bytes = guest("misbehaving");
     let endless = Limits { fuel: u64::MAX, deadline: Duration::from_secs(60), ..Limits::policy() };
     let hurried = Limits { deadline: Duration::from_millis(50), ..Limits::policy() };
-    let holder = lab.sandbox.load_policy("holder", bytes, "{}", endless).await.unwrap();
-    let waiting = lab.sandbox.load_policy("waiting", bytes, "{}", hurried).await.unwrap();
-    let held = tokio::spawn(async move { holder.evaluate(&request("loop")).await });
+    let holder = lab.sandbox.load_policy("holder", bytes, AS_TOLD, endless).await.unwrap();
+    let waiting = lab.sandbox.load_policy("waiting", bytes, AS_TOLD, hurried).await.unwrap();
+    let held = tokio::spawn(async move { holder.evaluate(&request("misbehave loop")).await });
     while !held.is_finished() {
         match waiting.evaluate(&request("id")).await {
             Err(CallError::Busy { .. }) => {
@@ -177,11 +202,11 @@ async fn when_all_instances_are_taken_the_answer_is_busy() {
 
 #[tokio::test]
 async fn wherever_a_plugin_misbehaves_there_is_an_error_in_bounded_time() {
-    let bytes = product("misbehaving");
+    let bytes = guest("misbehaving");
     let lab = lab(4);
     let load = async |behaviour: &str, place: &str| {
         let settings = format!(r#"{{"behaviour":"{behaviour}","where":"{place}"}}"#);
-        lab.sandbox.load_policy("misbehaving", &bytes, &settings, Limits::policy()).await
+        lab.sandbox.load_policy("misbehaving", bytes, &settings, Limits::policy()).await
     };
     let bound = Limits::policy().deadline + Duration::from_secs(2);
     for behaviour in ["loop", "trap", "allocate", "flood_log", "deep_recursion"] {

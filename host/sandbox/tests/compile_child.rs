@@ -42,7 +42,7 @@ async fn a_component_compiled_in_a_child_runs_here() {
     let home = tempfile::tempdir().unwrap();
     let sandbox = support::sandbox_at(home.path(), child(&[CHILD]), 4);
     let policy =
-        sandbox.load_policy("p", support::guest("policy-misbehaving"), "{}", Limits::policy()).await.unwrap();
+        sandbox.load_policy("p", support::guest("misbehaving"), support::AS_TOLD, Limits::policy()).await.unwrap();
     assert_eq!(policy.evaluate(&support::request("id")).await.unwrap().len(), 1);
     // Nothing but the compiled code stays behind, and nobody else can read it.
     let files: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap()).collect();
@@ -54,7 +54,7 @@ async fn a_component_compiled_in_a_child_runs_here() {
 async fn a_failing_child_is_told_with_its_words() {
     let home = tempfile::tempdir().unwrap();
     let sandbox = support::sandbox_at(home.path(), child(&["say", "out of\u{1b} paper"]), 4);
-    let result = sandbox.load_policy("p", support::guest("policy-misbehaving"), "{}", Limits::policy()).await;
+    let result = sandbox.load_policy("p", support::guest("misbehaving"), support::AS_TOLD, Limits::policy()).await;
     match result {
         Err(LoadError::Compile { reason, .. }) => assert!(reason.ends_with("out of paper"), "{reason}"),
         Err(other) => panic!("{other}"),

@@ -2,7 +2,7 @@
 
 use portcullis_sandbox::{CallError, Compiler, Limits, LoadError, PluginKind};
 
-use crate::support::{core_module, guest, lab, renamed, request, sandbox_at};
+use crate::support::{AS_TOLD, core_module, guest, lab, renamed, request, sandbox_at};
 
 const INTERFACE: &str = "portcullis:policy/command-policy@0.1.0";
 
@@ -19,13 +19,13 @@ async fn refusal_with(bytes: &[u8], settings: &str, limits: Limits) -> LoadError
 
 #[tokio::test]
 async fn a_good_policy_is_loaded_and_described() {
-    let bytes = guest("policy-misbehaving");
-    let policy = lab(4).sandbox.load_policy("p", bytes, "{}", Limits::policy()).await.unwrap();
+    let bytes = guest("misbehaving");
+    let policy = lab(4).sandbox.load_policy("p", bytes, AS_TOLD, Limits::policy()).await.unwrap();
     let info = policy.info();
     assert_eq!((info.kind, info.contract_version.as_str()), (PluginKind::Policy, "0.1.0"));
     assert_eq!((info.size_bytes, info.calls, info.failures), (bytes.len(), 0, 0));
     assert_eq!(info.digest_sha256.len(), 64);
-    assert_eq!(policy.rules()[0].rule_id, "test/line");
+    assert_eq!(policy.rules()[0].rule_id, "lab/misbehaving");
     // The sandbox is gone, the plugin works.
     assert_eq!(policy.evaluate(&request("id")).await.unwrap().len(), 1);
 }
@@ -36,13 +36,13 @@ async fn what_is_no_component_is_named_for_what_it_is() {
     assert!(matches!(error, LoadError::NotWebAssembly { .. }), "{error}");
     let error = refusal(b"").await;
     assert!(matches!(error, LoadError::NotWebAssembly { .. }), "{error}");
-    let error = refusal(&core_module("policy-misbehaving")).await;
+    let error = refusal(&core_module("misbehaving")).await;
     assert!(error.to_string().contains("a core module, not a component: build it with"), "{error}");
 }
 
 #[tokio::test]
 async fn a_damaged_component_is_refused_wherever_it_is_cut() {
-    let bytes = guest("policy-misbehaving");
+    let bytes = guest("misbehaving");
     for end in [9, 100, 1_000, bytes.len() / 2, bytes.len() - 1] {
         let error = refusal(&bytes[..end]).await;
         assert!(matches!(error, LoadError::Invalid { .. } | LoadError::NoKind { .. }), "cut at {end}: {error}");
@@ -51,20 +51,15 @@ async fn a_damaged_component_is_refused_wherever_it_is_cut() {
 
 #[tokio::test]
 async fn an_import_of_wasi_is_refused_by_name() {
-    let bytes = renamed(guest("policy-misbehaving"), "portcullis:host/log@0.1.0", "wasi:clocks/clocks0@0.2.0");
-    let error = refusal(&bytes).await;
+    let error = refusal(guest("misbehaving-imports")).await;
     assert!(matches!(&error, LoadError::ForbiddenImport { imports, .. } if imports.contains("wasi:clocks")), "{error}");
     assert!(error.to_string().contains("which no plugin gets"), "{error}");
 }
 
 #[tokio::test]
 async fn another_kind_says_which_it_is() {
-    let error = lab(4)
-        .sandbox
-        .load_navigator("n", guest("policy-misbehaving"), "{}", Limits::navigator())
-        .await
-        .err()
-        .unwrap();
+    let error =
+        lab(4).sandbox.load_navigator("n", guest("misbehaving"), "{}", Limits::navigator()).await.err().unwrap();
     assert_eq!(
         error.to_string(),
         "plugin `n` is a policy plugin, but is set up as a navigator plugin: move it to that section"
@@ -73,33 +68,33 @@ async fn another_kind_says_which_it_is() {
 
 #[tokio::test]
 async fn another_version_says_which_it_is() {
-    let bytes = renamed(guest("policy-misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.3.0");
+    let bytes = renamed(guest("misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.3.0");
     let error = refusal(&bytes).await;
     assert!(error.to_string().contains("was built for portcullis:policy@0.3.0, this host has 0.1"), "{error}");
 }
 
 #[tokio::test]
 async fn a_patch_version_of_the_contract_is_taken() {
-    let bytes = renamed(guest("policy-misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.1.7");
-    let policy = lab(4).sandbox.load_policy("p", &bytes, "{}", Limits::policy()).await.unwrap();
+    let bytes = renamed(guest("misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.1.7");
+    let policy = lab(4).sandbox.load_policy("p", &bytes, AS_TOLD, Limits::policy()).await.unwrap();
     assert_eq!(policy.info().contract_version, "0.1.7");
 }
 
 #[tokio::test]
 async fn another_shape_is_found_before_the_first_decision() {
     // A record's field has another name; everything else is the contract.
-    let bytes = renamed(guest("policy-misbehaving"), "suggestion", "suggestiom");
+    let bytes = renamed(guest("misbehaving"), "suggestion", "suggestiom");
     let error = refusal(&bytes).await;
     assert!(matches!(&error, LoadError::Shape { difference, .. } if difference.contains("suggestio")), "{error}");
     // A function is missing under its name.
-    let bytes = renamed(guest("policy-misbehaving"), "validate-config", "validate-confix");
+    let bytes = renamed(guest("misbehaving"), "validate-config", "validate-confix");
     let error = refusal(&bytes).await;
     assert!(matches!(&error, LoadError::Shape { difference, .. } if difference.contains("validate-config")), "{error}");
 }
 
 #[tokio::test]
 async fn a_component_that_traps_at_its_start_is_refused() {
-    let error = refusal(guest("policy-refusing")).await;
+    let error = refusal(guest("misbehaving-refuses")).await;
     assert!(
         matches!(&error, LoadError::Trial { stage: "being started", source: CallError::Trap { .. }, .. }),
         "{error:?}"
@@ -108,7 +103,7 @@ async fn a_component_that_traps_at_its_start_is_refused() {
 
 #[tokio::test]
 async fn sizes_names_and_settings_are_checked() {
-    let bytes = guest("policy-misbehaving");
+    let bytes = guest("misbehaving");
     let small = Limits { max_component_bytes: 1_000, ..Limits::policy() };
     assert!(matches!(refusal_with(bytes, "{}", small).await, LoadError::TooLarge { limit_bytes: 1_000, .. }));
     let no_memory = Limits { memory_bytes: 65_536, ..Limits::policy() };
@@ -117,9 +112,9 @@ async fn sizes_names_and_settings_are_checked() {
         let error = refusal_with(bytes, settings, Limits::policy()).await;
         assert!(matches!(error, LoadError::SettingsNotJson { .. }), "{settings}: {error}");
     }
-    let error = refusal_with(bytes, r#"{"fail":true}"#, Limits::policy()).await;
-    assert_eq!(error.to_string(), "plugin `p` does not take its settings: fail: must[31m not be true");
-    let error = refusal_with(bytes, r#"{"loop":true}"#, Limits::policy()).await;
+    let error = refusal_with(bytes, "{\"complaint\":\"must\\u001b[31m not be\"}", Limits::policy()).await;
+    assert_eq!(error.to_string(), "plugin `p` does not take its settings: complaint: must[31m not be");
+    let error = refusal_with(bytes, r#"{"behaviour":"loop","where":"validate"}"#, Limits::policy()).await;
     assert!(matches!(error, LoadError::Trial { source: CallError::OutOfFuel { .. }, .. }), "{error}");
     for name in ["", "a b", "../p", "a\u{1b}", &"x".repeat(65)] {
         let error = lab(4).sandbox.load_policy(name, bytes, "{}", Limits::policy()).await.err().unwrap();
@@ -130,8 +125,8 @@ async fn sizes_names_and_settings_are_checked() {
 #[tokio::test]
 async fn a_second_load_takes_the_compiled_code_and_a_damaged_one_is_made_again() {
     let lab = lab(4);
-    let bytes = guest("policy-misbehaving");
-    lab.sandbox.load_policy("p", bytes, "{}", Limits::policy()).await.unwrap();
+    let bytes = guest("misbehaving");
+    lab.sandbox.load_policy("p", bytes, AS_TOLD, Limits::policy()).await.unwrap();
     let cached = || {
         let mut files: Vec<_> =
             std::fs::read_dir(lab.home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -145,7 +140,7 @@ async fn a_second_load_takes_the_compiled_code_and_a_damaged_one_is_made_again()
     // Unchanged: another sandbox leaves the file as it is.
     let before = inode(&file);
     let second = sandbox_at(lab.home.path(), Compiler::InProcess, 4);
-    second.load_policy("p", bytes, "{}", Limits::policy()).await.unwrap();
+    second.load_policy("p", bytes, AS_TOLD, Limits::policy()).await.unwrap();
     assert_eq!(inode(&cached()), before);
 
     // Damaged in its middle: compiled again, and the plugin works.
@@ -153,7 +148,7 @@ async fn a_second_load_takes_the_compiled_code_and_a_damaged_one_is_made_again()
     let middle = damaged.len() / 2;
     damaged[middle] ^= 0xff;
     std::fs::write(&file, &damaged).unwrap();
-    let policy = second.load_policy("p", bytes, "{}", Limits::policy()).await.unwrap();
+    let policy = second.load_policy("p", bytes, AS_TOLD, Limits::policy()).await.unwrap();
     assert_eq!(policy.evaluate(&request("id")).await.unwrap().len(), 1);
     assert_eq!(std::fs::read(cached()).unwrap().len(), code.len());
     assert_ne!(std::fs::read(cached()).unwrap(), damaged);

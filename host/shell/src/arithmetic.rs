@@ -6,6 +6,10 @@ const MAX_DEPTH: u32 = 32;
 
 /// The value of `text`, or none when it holds anything but constants and plain operators.
 pub(crate) fn evaluate(text: &str, environment: &Environment) -> Option<i64> {
+    // An empty expression counts as 0.
+    if text.trim().is_empty() {
+        return Some(0);
+    }
     let mut reader = Reader { text: text.trim(), environment, depth: 0 };
     let value = reader.sum()?;
     reader.text.trim().is_empty().then_some(value)

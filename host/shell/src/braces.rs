@@ -15,7 +15,8 @@ enum Unit {
 
 /// The words `parts` expand to, or none when they are too many to follow.
 pub(crate) fn expand(parts: &Parts) -> Option<Vec<Parts>> {
-    let has_brace = parts.iter().any(|part| matches!(part, Part::Literal { text, quoted: false } if text.contains('{')));
+    let has_brace =
+        parts.iter().any(|part| matches!(part, Part::Literal { text, quoted: false } if text.contains('{')));
     if !has_brace {
         return Some(vec![parts.clone()]);
     }
@@ -146,7 +147,9 @@ fn sequence(units: &[Unit]) -> Option<Choices> {
     if count >= MAX_WORDS as u64 {
         return Some(Choices::TooMany);
     }
-    let padded = [first, last].iter().any(|bound| bound.trim_start_matches('-').len() > 1 && bound.trim_start_matches('-').starts_with('0'));
+    let padded = [first, last]
+        .iter()
+        .any(|bound| bound.trim_start_matches('-').len() > 1 && bound.trim_start_matches('-').starts_with('0'));
     let width = if padded { first.len().max(last.len()) } else { 0 };
     let step = i64::try_from(step).ok()?;
     let words = (0..=i64::try_from(count).ok()?)

@@ -10,8 +10,26 @@ use crate::syntax::RawAssignment;
 use crate::words::{Parser, is_name};
 
 /// Builtins that evaluate subscripts in their arguments, quoted or not.
-const EVALUATES_SUBSCRIPTS: &[&str] =
-    &["test", "[", "let", "printf", "read", "declare", "typeset", "local", "export", "readonly", "unset", "mapfile", "readarray", "wait", "getopts"];
+const EVALUATES_SUBSCRIPTS: &[&str] = &[
+    "test",
+    "[",
+    "let",
+    "printf",
+    "read",
+    "declare",
+    "typeset",
+    "local",
+    "export",
+    "readonly",
+    "unset",
+    "mapfile",
+    "readarray",
+    "wait",
+    "getopts",
+];
+
+/// Elements of one array that are followed.
+const MAX_ELEMENTS: usize = 256;
 
 impl Lowering {
     pub(crate) fn assigned_value(&mut self, assignment: &RawAssignment, frame: &Frame) -> Value {
@@ -27,19 +45,43 @@ impl Lowering {
         let text = self.plain_text(&assignment.value, frame);
         if assignment.element {
             self.check_subscript(text.as_deref().unwrap_or(""), frame);
-            return Value::Scalar(None);
         }
         Value::Scalar(text)
     }
 
     pub(crate) fn assign(&mut self, assignment: &RawAssignment, value: Value) {
+        if assignment.element {
+            let value = self.with_element(&assignment.name, &value);
+            self.environment.set(&assignment.name, value);
+            return;
+        }
         let value = match (assignment.append, self.environment.get(&assignment.name), value) {
             (false, _, value) => value,
-            (true, Some(Value::Array(old)), Value::Array(new)) => Value::Array(old.iter().cloned().chain(new).collect()),
-            (true, Some(Value::Scalar(Some(old))), Value::Scalar(Some(new))) => Value::Scalar(Some(format!("{old}{new}"))),
+            (true, Some(Value::Array(old)), Value::Array(new)) => {
+                Value::Array(old.iter().cloned().chain(new).collect())
+            }
+            (true, Some(Value::Scalar(Some(old))), Value::Scalar(Some(new))) => {
+                Value::Scalar(Some(format!("{old}{new}")))
+            }
             (true, None, Value::Array(_)) | (true, ..) => Value::Scalar(None),
         };
         self.environment.set(&assignment.name, value);
+    }
+
+    /// The array `name` after `name[index]=value`, given as the text `[index]=value`.
+    fn with_element(&self, name: &str, assigned: &Value) -> Value {
+        let mut elements = match self.environment.get(name) {
+            Some(Value::Array(elements)) => elements.clone(),
+            Some(Value::Scalar(first)) => vec![first.clone()],
+            None => Vec::new(),
+        };
+        let Value::Scalar(Some(text)) = assigned else { return Value::Scalar(None) };
+        let Some((index, value)) = indexed(text) else { return Value::Scalar(None) };
+        if elements.len() <= index {
+            elements.resize(index + 1, None);
+        }
+        elements[index] = Some(value);
+        Value::Array(elements)
     }
 
     /// Prompts and hooks hold shell text that runs at the next prompt.
@@ -121,13 +163,18 @@ impl Lowering {
             _ => return None,
         }
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let prints = matches!(name, "trap" | "set" | "export" | "declare" | "typeset" | "readonly") && call.fields.len() < 3;
+        let prints =
+            matches!(name, "trap" | "set" | "export" | "declare" | "typeset" | "readonly") && call.fields.len() < 3;
         Some((!prints).then(String::new))
     }
 
     fn eval(&mut self, call: &Call, frame: &Frame) -> Known {
         let operands = &call.fields[1..];
-        let operands = if operands.first().is_some_and(|field| field.value.as_deref() == Some("--")) { &operands[1..] } else { operands };
+        let operands = if operands.first().is_some_and(|field| field.value.as_deref() == Some("--")) {
+            &operands[1..]
+        } else {
+            operands
+        };
         self.around_nested(call, frame);
         match joined_text(operands) {
             Some(text) => self.nested_text(&text, frame.span, &frame.within("eval")),
@@ -150,7 +197,10 @@ impl Lowering {
     }
 
     fn trap(&mut self, call: &Call, frame: &Frame) {
-        let operands: Vec<&Field> = call.fields[1..].iter().skip_while(|field| field.value.as_deref().is_some_and(|value| value == "--")).collect();
+        let operands: Vec<&Field> = call.fields[1..]
+            .iter()
+            .skip_while(|field| field.value.as_deref().is_some_and(|value| value == "--"))
+            .collect();
         let [action, _, ..] = operands.as_slice() else { return };
         match action.value.as_deref() {
             Some(text) if text.starts_with('-') => {}
@@ -165,10 +215,12 @@ impl Lowering {
     fn source(&mut self, call: &Call, frame: &Frame) -> Known {
         let text = match call.fields.get(1) {
             Some(Field { process: Some(text), .. }) => Some(text.clone()),
-            Some(Field { value: Some(path), .. }) if path == "/dev/stdin" || path == "/proc/self/fd/0" => match &frame.input {
-                Input::Pipe(text) | Input::Text(text) => Some(text.clone()),
-                _ => None,
-            },
+            Some(Field { value: Some(path), .. }) if path == "/dev/stdin" || path == "/proc/self/fd/0" => {
+                match &frame.input {
+                    Input::Pipe(text) | Input::Text(text) => Some(text.clone()),
+                    _ => None,
+                }
+            }
             _ => None,
         };
         if let Some(Some(text)) = text {
@@ -242,7 +294,10 @@ impl Lowering {
     }
 
     fn change_directory(&mut self, call: &Call) {
-        let target = call.fields[1..].iter().map(|field| field.value.clone()).rfind(|value| !matches!(value.as_deref(), Some("-L" | "-P" | "--")));
+        let target = call.fields[1..]
+            .iter()
+            .map(|field| field.value.clone())
+            .rfind(|value| !matches!(value.as_deref(), Some("-L" | "-P" | "--")));
         let present = self.environment.scalar("PWD");
         let next = match target {
             None => Some("~".to_owned()),
@@ -256,13 +311,15 @@ impl Lowering {
     }
 }
 
+/// Index and value of `[3]=x`, for indices worth following.
+fn indexed(text: &str) -> Option<(usize, String)> {
+    let (index, value) = text.strip_prefix('[')?.split_once("]=")?;
+    Some((index.parse::<usize>().ok().filter(|index| *index < MAX_ELEMENTS)?, value.to_owned()))
+}
+
 /// `[3]=x` sets the fourth element, anything else the next.
 fn place_element(values: &mut Vec<Known>, field: Field) {
-    let indexed = field.value.as_deref().and_then(|value| {
-        let (index, value) = value.strip_prefix('[')?.split_once("]=")?;
-        Some((index.parse::<usize>().ok().filter(|index| *index < 256)?, value.to_owned()))
-    });
-    match indexed {
+    match field.value.as_deref().and_then(indexed) {
         Some((index, value)) => {
             if values.len() <= index {
                 values.resize(index + 1, Some(String::new()));

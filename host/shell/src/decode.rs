@@ -12,32 +12,50 @@ pub(crate) fn output(program: &str, fields: &[Field], input: Option<&str>) -> Kn
     match program {
         "echo" => echo(operands),
         "printf" => printf(operands),
-        "true" | ":" | "false" | "sleep" | "mkdir" | "touch" | "chmod" | "rm" | "cp" | "mv" | "ln" | "test" | "[" | "wait" | "alias" => {
-            Some(String::new())
-        }
+        "true" | ":" | "false" | "sleep" | "mkdir" | "touch" | "chmod" | "rm" | "cp" | "mv" | "ln" | "test" | "["
+        | "wait" | "alias" => Some(String::new()),
         "cat" | "tee" => {
-            let passes = program == "tee" || operands.iter().all(|field| matches!(field.value.as_deref(), Some("-" | "-u")));
+            let passes =
+                program == "tee" || operands.iter().all(|field| matches!(field.value.as_deref(), Some("-" | "-u")));
             passes.then(|| input.map(str::to_owned)).flatten()
         }
         "base64" => {
-            let decodes = flags(operands, &["-d", "-D", "--decode", "-di", "-id", "--dec", "--deco", "--decod", "-i", "--ignore-garbage"])?;
+            let decodes = flags(
+                operands,
+                &["-d", "-D", "--decode", "-di", "-id", "--dec", "--deco", "--decod", "-i", "--ignore-garbage"],
+            )?;
             decodes.then(|| base64(input?)).flatten()
         }
         "base32" => flags(operands, &["-d", "--decode", "-di", "-i"])?.then(|| base32(input?)).flatten(),
         "xxd" => {
-            let mut letters: Vec<char> = operands.iter().filter_map(|field| field.value.as_deref()).flat_map(|value| value.chars()).filter(|letter| *letter != '-').collect();
+            let mut letters: Vec<char> = operands
+                .iter()
+                .filter_map(|field| field.value.as_deref())
+                .flat_map(|value| value.chars())
+                .filter(|letter| *letter != '-')
+                .collect();
             letters.sort_unstable();
             letters.dedup();
             let plain = operands.iter().all(|field| field.value.as_deref().is_some_and(|value| value.starts_with('-')));
             (plain && (letters == ['p', 'r'] || letters == ['p', 'r', 's'])).then(|| hex(input?)).flatten()
         }
-        "rev" => operands.is_empty().then(|| Some(input?.split('\n').map(|line| line.chars().rev().collect::<String>()).collect::<Vec<_>>().join("\n"))).flatten(),
+        "rev" => operands
+            .is_empty()
+            .then(|| {
+                Some(
+                    input?
+                        .split('\n')
+                        .map(|line| line.chars().rev().collect::<String>())
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                )
+            })
+            .flatten(),
         "tac" => operands.is_empty().then(|| tac(input)).flatten(),
         "tr" => translate(operands, input?),
         _ => None,
     }
 }
-
 
 /// Whether all operands are among `known` and one of them asks for decoding; none for others.
 fn flags(operands: &[Field], known: &[&str]) -> Option<bool> {
@@ -61,7 +79,8 @@ fn echo(operands: &[Field]) -> Known {
     let mut first = 0;
     for field in operands {
         let value = field.value.as_deref()?;
-        let is_option = value.len() > 1 && value.starts_with('-') && value[1..].chars().all(|letter| "neE".contains(letter));
+        let is_option =
+            value.len() > 1 && value.starts_with('-') && value[1..].chars().all(|letter| "neE".contains(letter));
         if !is_option {
             break;
         }
@@ -69,7 +88,10 @@ fn echo(operands: &[Field]) -> Known {
         escapes = value.contains('e') || (escapes && !value.contains('E'));
         first += 1;
     }
-    let words: Vec<&str> = operands[first..].iter().map(|field| if field.glob { None } else { field.value.as_deref() }).collect::<Option<_>>()?;
+    let words: Vec<&str> = operands[first..]
+        .iter()
+        .map(|field| if field.glob { None } else { field.value.as_deref() })
+        .collect::<Option<_>>()?;
     let text = words.join(" ");
     let mut text = if escapes { escape::decode(&text, Dialect::Echo)? } else { text };
     if newline {
@@ -165,7 +187,11 @@ fn bits(text: &str, width: u32, value: impl Fn(u8) -> Option<u32>) -> Known {
 }
 
 fn hex(text: &str) -> Known {
-    let digits: Vec<u32> = text.chars().filter(|character| !character.is_whitespace()).map(|character| character.to_digit(16)).collect::<Option<_>>()?;
+    let digits: Vec<u32> = text
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .map(|character| character.to_digit(16))
+        .collect::<Option<_>>()?;
     text_of(digits.chunks(2).map(|pair| pair.iter().fold(0, |value, digit| value * 16 + digit) as u8).collect())
 }
 
@@ -191,7 +217,11 @@ fn translate(operands: &[Field], input: &str) -> Known {
         [from, to] if !from.starts_with('-') => {
             let (from, to) = (character_set(from)?, character_set(to)?);
             let last = *to.last()?;
-            let change = |character: char| from.iter().rposition(|candidate| *candidate == character).map_or(character, |index| to.get(index).copied().unwrap_or(last));
+            let change = |character: char| {
+                from.iter()
+                    .rposition(|candidate| *candidate == character)
+                    .map_or(character, |index| to.get(index).copied().unwrap_or(last))
+            };
             Some(input.chars().map(change).collect())
         }
         _ => None,

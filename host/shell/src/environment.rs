@@ -74,6 +74,7 @@ impl Environment {
 impl Environment {
     /// Whether any variable or positional parameter is not the same.
     pub(crate) fn differs(&self, other: &Self) -> bool {
-        self.positional != other.positional || (!Rc::ptr_eq(&self.variables, &other.variables) && self.variables != other.variables)
+        self.positional != other.positional
+            || (!Rc::ptr_eq(&self.variables, &other.variables) && self.variables != other.variables)
     }
 }

@@ -14,9 +14,14 @@ const MAX_VALUE_BYTES: usize = 32 * 1024;
 /// A step of an expanded word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
-    Char { character: char, quoted: bool },
+    Char {
+        character: char,
+        quoted: bool,
+    },
     /// Text only the run can tell; `guess` if there is one likely value.
-    Unknown { guess: Option<String> },
+    Unknown {
+        guess: Option<String>,
+    },
     /// A new word starts here.
     Break,
     /// Quotes stood here, so the word exists even when empty.
@@ -64,7 +69,12 @@ impl Lowering {
         let mut fields = Vec::new();
         for parts in words {
             let pieces = self.pieces(&parts, true, frame);
-            fields.extend(pieces.split(|piece| *piece == Piece::Break).filter(|pieces| !pieces.is_empty()).map(|pieces| field(pieces, word)));
+            fields.extend(
+                pieces
+                    .split(|piece| *piece == Piece::Break)
+                    .filter(|pieces| !pieces.is_empty())
+                    .map(|pieces| field(pieces, word)),
+            );
         }
         fields
     }
@@ -146,7 +156,8 @@ impl Lowering {
     }
 
     fn push_text(&mut self, pieces: &mut Vec<Piece>, value: Known, quoted: bool, split: bool) {
-        let Some(value) = value.filter(|value| value.len() <= MAX_VALUE_BYTES && pieces.len() <= MAX_VALUE_BYTES) else {
+        let Some(value) = value.filter(|value| value.len() <= MAX_VALUE_BYTES && pieces.len() <= MAX_VALUE_BYTES)
+        else {
             pieces.push(Piece::Unknown { guess: None });
             return;
         };
@@ -160,7 +171,11 @@ impl Lowering {
             return;
         };
         for character in value.chars() {
-            pieces.push(if separators.contains(character) { Piece::Break } else { Piece::Char { character, quoted: false } });
+            pieces.push(if separators.contains(character) {
+                Piece::Break
+            } else {
+                Piece::Char { character, quoted: false }
+            });
         }
     }
 }
@@ -180,7 +195,8 @@ fn text_of(pieces: &[Piece]) -> Known {
 
 fn field(pieces: &[Piece], word: &RawWord) -> Field {
     let value = text_of(pieces);
-    let guessable = value.is_none() && !pieces.iter().any(|piece| matches!(piece, Piece::Unknown { guess: None } | Piece::Process(_)));
+    let guessable = value.is_none()
+        && !pieces.iter().any(|piece| matches!(piece, Piece::Unknown { guess: None } | Piece::Process(_)));
     let guess = guessable.then(|| guess_text(pieces));
     let process = pieces.iter().find_map(|piece| match piece {
         Piece::Process(text) => Some(text.clone()),

@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::syntax::{Command, CommandKind, Connector, Item, Part, Parts, Pipeline, RawAssignment, RawRedirection, RawWord, Script};
+use crate::syntax::{
+    Command, CommandKind, Connector, Item, Part, Parts, Pipeline, RawAssignment, RawRedirection, RawWord, Script,
+};
 use crate::words::{Parser, Pending, Read, WordEnd, arithmetic_length, is_name};
 
 /// What ends a list of commands.
@@ -16,8 +18,8 @@ enum End {
 }
 
 const RESERVED: &[&str] = &[
-    "!", "[[", "]]", "{", "}", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in", "select", "then",
-    "time", "until", "while",
+    "!", "[[", "]]", "{", "}", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if",
+    "in", "select", "then", "time", "until", "while",
 ];
 
 pub(crate) fn is_reserved(word: &str) -> bool {
@@ -77,7 +79,9 @@ impl Parser<'_> {
             End::Input => return Ok(self.peek().is_none()),
             End::Parenthesis => self.peek() == Some(b')'),
             End::Words(words) => self.reserved().is_some_and(|word| words.contains(&word)),
-            End::CaseArm => self.rest().starts_with(";;") || self.rest().starts_with(";&") || self.reserved() == Some("esac"),
+            End::CaseArm => {
+                self.rest().starts_with(";;") || self.rest().starts_with(";&") || self.reserved() == Some("esac")
+            }
         };
         if !here && self.peek().is_none() {
             return self.malformed("the command is not finished");
@@ -175,7 +179,11 @@ impl Parser<'_> {
                     self.position += 4;
                     self.blanks();
                     for option in ["-p", "--"] {
-                        if self.rest().strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', ';'])) {
+                        if self
+                            .rest()
+                            .strip_prefix(option)
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', ';']))
+                        {
                             self.position += 2;
                             self.blanks();
                         }
@@ -465,10 +473,12 @@ impl Parser<'_> {
         let mut assignments = Vec::new();
         let mut words: Vec<RawWord> = Vec::new();
         let mut redirections = Vec::new();
+        let mut span = self.span(start);
         loop {
             self.blanks();
             if let Some(redirection) = self.redirection()? {
                 redirections.push(redirection);
+                span = self.span(start);
                 continue;
             }
             if self.peek() == Some(b'#') {
@@ -488,11 +498,12 @@ impl Parser<'_> {
                 Some(assignment) => assignments.push(assignment),
                 None => words.push(word),
             }
+            span = self.span(start);
         }
         if assignments.is_empty() && words.is_empty() && redirections.is_empty() {
             return self.malformed("a command is missing");
         }
-        Ok(Command { kind: CommandKind::Simple { assignments, words }, redirections, span: self.span(start) })
+        Ok(Command { kind: CommandKind::Simple { assignments, words }, redirections, span })
     }
 
     fn redirection(&mut self) -> Read<Option<RawRedirection>> {
@@ -506,7 +517,9 @@ impl Parser<'_> {
             prefix = end + 2;
         }
         let after = &self.rest()[prefix..];
-        let Some(operator) = OPERATORS.iter().copied().find(|operator| after.starts_with(operator)) else { return Ok(None) };
+        let Some(operator) = OPERATORS.iter().copied().find(|operator| after.starts_with(operator)) else {
+            return Ok(None);
+        };
         let is_process = matches!(operator, "<" | ">") && after[1..].starts_with('(');
         if is_process || (prefix > 0 && operator.starts_with('&')) {
             return Ok(None);
@@ -514,7 +527,9 @@ impl Parser<'_> {
         let descriptor = self.rest()[..digits].parse().ok();
         self.position += prefix + operator.len();
         self.blanks();
-        let word = if self.peek() == Some(b'#') { None } else { self.word(WordEnd::Command)? };
+        let digits_after = self.rest().bytes().take_while(u8::is_ascii_digit).count();
+        let is_descriptor = digits_after > 0 && matches!(self.peek_at(digits_after), Some(b'<' | b'>'));
+        let word = if self.peek() == Some(b'#') || is_descriptor { None } else { self.word(WordEnd::Command)? };
         let Some(target) = word else { return self.malformed("a redirection needs a target") };
         let body = operator.starts_with("<<").then(|| self.here_redirection(operator, &target)).flatten();
         Ok(Some(RawRedirection { descriptor, operator, target, body, span: self.span(start) }))
@@ -585,7 +600,8 @@ impl Parser<'_> {
             }
             _ => {
                 let operator = self.test_word(WordEnd::Command)?;
-                let known = matches!(operator.text.as_str(), "=" | "==" | "!=" | "=~") || operator.text.starts_with('-');
+                let known =
+                    matches!(operator.text.as_str(), "=" | "==" | "!=" | "=~") || operator.text.starts_with('-');
                 if !known {
                     return self.malformed("a test has an unknown operator");
                 }
@@ -601,7 +617,11 @@ impl Parser<'_> {
 
     fn test_ends(&self) -> bool {
         let rest = self.rest();
-        rest.is_empty() || rest.starts_with(')') || rest.starts_with("&&") || rest.starts_with("||") || self.reserved() == Some("]]")
+        rest.is_empty()
+            || rest.starts_with(')')
+            || rest.starts_with("&&")
+            || rest.starts_with("||")
+            || self.reserved() == Some("]]")
     }
 
     fn test_word(&mut self, end: WordEnd) -> Read<RawWord> {
@@ -654,7 +674,14 @@ pub(crate) fn split_assignment(word: &RawWord) -> Option<RawAssignment> {
     };
     let mut parts = word.parts.clone();
     parts[0] = Part::Literal { text: value.to_owned(), quoted: false };
-    Some(RawAssignment { name: name.to_owned(), append, element, value: parts, array: word.array.clone(), span: word.span })
+    Some(RawAssignment {
+        name: name.to_owned(),
+        append,
+        element,
+        value: parts,
+        array: word.array.clone(),
+        span: word.span,
+    })
 }
 
 fn element_assignment(subscript: &str) -> bool {

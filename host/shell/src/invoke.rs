@@ -1,6 +1,7 @@
 //! From an expanded command to the program that really runs: functions, builtins, wrappers,
 //! nested shells, and the commands hidden in the words of `find`, `xargs`, `ssh` and containers.
 
+use crate::WHAT_UNICODE;
 use crate::builtins::joined_text;
 use crate::decode;
 use crate::environment::Known;
@@ -10,7 +11,6 @@ use crate::plan::{Assignment, InvocationKind, Span, UnknownKind};
 use crate::shells;
 use crate::words::is_name;
 use crate::wrappers::{self, Options, Rest, Wrapper};
-use crate::WHAT_UNICODE;
 
 /// Words `xargs` appends one by one; more count as unknown.
 const MAX_APPENDED: usize = 64;
@@ -22,7 +22,7 @@ impl Lowering {
     }
 
     fn invoke_inner(&mut self, call: Call, frame: &Frame) -> Known {
-        let Some(first) = call.fields.first() else { return None };
+        let first = call.fields.first()?;
         let path = match &first.value {
             Some(path) if !first.glob => path.clone(),
             _ => {
@@ -76,7 +76,7 @@ impl Lowering {
 
     fn function_call(&mut self, name: &str, call: &Call, frame: &Frame) -> Known {
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let Some(body) = self.functions.get(name).cloned() else { return None };
+        let body = self.functions.get(name).cloned()?;
         if self.calls.iter().any(|active| active == name) {
             return None;
         }
@@ -99,7 +99,9 @@ impl Lowering {
             "su" => self.switch_user(call, frame),
             "parallel" => self.parallel(call, frame),
             "kubectl" | "oc" | "k3s" | "microk8s" => return self.cluster(name, call, frame),
-            "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "lxc" | "crictl" | "ctr" => return self.container(name, call, frame),
+            "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "lxc" | "crictl" | "ctr" => {
+                return self.container(name, call, frame);
+            }
             "sem" => self.parallel(call, frame),
             _ => {
                 let subcommand = call.fields.get(1).and_then(|field| field.value.as_deref()).unwrap_or("");
@@ -126,7 +128,7 @@ impl Lowering {
         }
         let mut rest = options.rest;
         if wrapper.assignments {
-            rest += take_assignments(&mut call, rest);
+            rest = after_assignments(wrapper, &mut call, rest);
         }
         rest += wrapper.positionals;
         if wrapper.positionals > 0 && rest < call.fields.len() {
@@ -170,7 +172,8 @@ impl Lowering {
         match joined_text(fields) {
             Some(text) => self.nested_text(&text, span, frame),
             None => {
-                let name = call.fields.first().and_then(|field| field.value.as_deref()).map(|path| base_name(path).to_owned());
+                let name =
+                    call.fields.first().and_then(|field| field.value.as_deref()).map(|path| base_name(path).to_owned());
                 self.emit(InvocationKind::Command, name, call, frame);
                 self.unresolved("the text given to a shell is not known", frame);
                 None
@@ -186,7 +189,11 @@ impl Lowering {
         };
         match name {
             "command" if options.has(&["v", "V"]) => alone(self, call),
-            "sudo" if options.has(&["e", "--edit", "l", "--list", "v", "--validate", "V", "K", "--remove-timestamp"]) => alone(self, call),
+            "sudo"
+                if options.has(&["e", "--edit", "l", "--list", "v", "--validate", "V", "K", "--remove-timestamp"]) =>
+            {
+                alone(self, call)
+            }
             "sudo" | "doas" if options.has(&["i", "s", "--login", "--shell"]) => {
                 let rest = options.rest;
                 if rest >= call.fields.len() {
@@ -197,12 +204,19 @@ impl Lowering {
                 Some(self.text_operands(&fields, call, &frame.within(name)))
             }
             "env" if options.has(&["S", "--split-string"]) => Some(self.split_string(options, call, frame)),
-            "ionice" | "chrt" | "taskset" | "prlimit" | "cpulimit" if options.has(&["p", "P", "--pid", "--pgid"]) => alone(self, call),
+            "ionice" | "chrt" | "taskset" | "prlimit" | "cpulimit" if options.has(&["p", "P", "--pid", "--pgid"]) => {
+                alone(self, call)
+            }
             "flock" | "runuser" | "script" if options.has(&["c", "--command"]) => {
                 let text = options.value(&["c", "--command"]).cloned();
                 Some(self.option_text(name, text, call, frame))
             }
-            "flock" if call.fields.get(options.rest + 1).is_some_and(|field| matches!(field.value.as_deref(), Some("-c" | "--command"))) => {
+            "flock"
+                if call
+                    .fields
+                    .get(options.rest + 1)
+                    .is_some_and(|field| matches!(field.value.as_deref(), Some("-c" | "--command"))) =>
+            {
                 let text = call.fields.get(options.rest + 2).cloned();
                 Some(self.option_text(name, text, call, frame))
             }
@@ -246,7 +260,10 @@ impl Lowering {
             _ => None,
         };
         let replaced = options.has(&["I", "i", "--replace"]);
-        let marker = options.value(&["I", "i", "--replace"]).and_then(|field| field.value.clone()).unwrap_or_else(|| "{}".to_owned());
+        let marker = options
+            .value(&["I", "i", "--replace"])
+            .and_then(|field| field.value.clone())
+            .unwrap_or_else(|| "{}".to_owned());
         let words = input.map(|text| input_words(&text, options, replaced)).filter(|words| words.len() <= MAX_APPENDED);
         let span = frame.span;
         let inner_frame = Frame { input: Input::File, ..frame.clone() };
@@ -256,7 +273,8 @@ impl Lowering {
                 None => vec![Field::unknown(&marker, span)],
             };
             for value in values {
-                let call = Call { fields: substitute(&inner.fields, &marker, std::slice::from_ref(&value)), ..inner.clone() };
+                let call =
+                    Call { fields: substitute(&inner.fields, &marker, std::slice::from_ref(&value)), ..inner.clone() };
                 self.invoke(call, &inner_frame);
             }
             return None;
@@ -280,15 +298,29 @@ impl Lowering {
             }
             let start = index;
             while let Some(field) = call.fields.get(index) {
-                let plus = field.value.as_deref() == Some("+") && index > start && call.fields[index - 1].value.as_deref() == Some("{}");
+                let plus = field.value.as_deref() == Some("+")
+                    && index > start
+                    && call.fields[index - 1].value.as_deref() == Some("{}");
                 if plus || field.value.as_deref() == Some(";") {
                     break;
                 }
                 index += 1;
             }
-            let inner = Call { fields: substitute(&call.fields[start..index], "{}", &roots), assignments: Vec::new(), redirections: Vec::new() };
-            if inner.fields.is_empty() {
-                self.unresolved("`find -exec` without a program", frame);
+            let inner = Call {
+                fields: substitute(&call.fields[start..index], "{}", &roots),
+                assignments: Vec::new(),
+                redirections: Vec::new(),
+            };
+            let runs_shell = inner
+                .fields
+                .first()
+                .and_then(|field| field.value.as_deref())
+                .is_some_and(|path| shells::is_shell(base_name(path)));
+            let names_in_text = call.fields[start..index]
+                .iter()
+                .any(|field| field.text.contains("{}") && field.value.as_deref() != Some("{}"));
+            if inner.fields.is_empty() || (runs_shell && names_in_text) {
+                self.unresolved("`find -exec` runs names as shell text, or nothing at all", frame);
             }
             self.invoke(inner, &frame.within(name));
         }
@@ -296,7 +328,10 @@ impl Lowering {
 
     fn fd(&mut self, name: &str, call: &Call, frame: &Frame) {
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let position = call.fields.iter().position(|field| matches!(field.value.as_deref(), Some("-x" | "-X" | "--exec" | "--exec-batch")));
+        let position = call
+            .fields
+            .iter()
+            .position(|field| matches!(field.value.as_deref(), Some("-x" | "-X" | "--exec" | "--exec-batch")));
         if let Some(start) = position {
             let unknown = [Field::unknown("{}", frame.span)];
             let mut fields = substitute(&call.fields[start + 1..], "{}", &unknown);
@@ -312,7 +347,9 @@ impl Lowering {
         self.emit(InvocationKind::Command, Some("su".to_owned()), call, frame);
         let mut words = call.fields.iter().skip(1);
         while let Some(field) = words.next() {
-            let attached = field.value.as_deref().and_then(|value| value.strip_prefix("--command=").or_else(|| value.strip_prefix("--session-command=")));
+            let attached = field.value.as_deref().and_then(|value| {
+                value.strip_prefix("--command=").or_else(|| value.strip_prefix("--session-command="))
+            });
             let text = match (field.value.as_deref(), attached) {
                 (_, Some(text)) => Some(Field { value: Some(text.to_owned()), ..field.clone() }),
                 (Some("-c" | "--command" | "--session-command" | "-lc"), _) => words.next().cloned(),
@@ -327,15 +364,21 @@ impl Lowering {
 
     fn parallel(&mut self, call: &Call, frame: &Frame) {
         self.emit(InvocationKind::Command, Some("parallel".to_owned()), call, frame);
-        let separator = call.fields.iter().position(|field| matches!(field.value.as_deref(), Some(":::" | "::::" | ":::+"))).unwrap_or(call.fields.len());
+        let separator = call
+            .fields
+            .iter()
+            .position(|field| matches!(field.value.as_deref(), Some(":::" | "::::" | ":::+")))
+            .unwrap_or(call.fields.len());
         let mut start = 1;
         while start < separator && call.fields[start].value.as_deref().is_some_and(|value| value.starts_with('-')) {
-            let valued = matches!(call.fields[start].value.as_deref(), Some("-j" | "-P" | "-n" | "-N" | "-L" | "-I" | "--jobs" | "-a" | "--delay" | "--timeout" | "-S"));
+            let valued = matches!(
+                call.fields[start].value.as_deref(),
+                Some("-j" | "-P" | "-n" | "-N" | "-L" | "-I" | "--jobs" | "-a" | "--delay" | "--timeout" | "-S")
+            );
             start += 1 + usize::from(valued);
         }
         if start >= separator {
-            self.unresolved("`parallel` runs lines that are not known", frame);
-            return;
+            return self.parallel_lines(&call.fields[separator..], call, frame);
         }
         let mut arguments = call.fields[separator..].to_vec();
         arguments.retain(|field| !matches!(field.value.as_deref(), Some(":::" | ":::+")));
@@ -352,8 +395,23 @@ impl Lowering {
             if one_text {
                 self.text_operands(&fields, call, &frame.within("parallel"));
             } else {
-                self.invoke(Call { fields, assignments: Vec::new(), redirections: Vec::new() }, &frame.within("parallel"));
+                self.invoke(
+                    Call { fields, assignments: Vec::new(), redirections: Vec::new() },
+                    &frame.within("parallel"),
+                );
             }
+        }
+    }
+
+    /// `parallel ::: 'line' 'line'`: without a template the operands are the commands.
+    fn parallel_lines(&mut self, operands: &[Field], call: &Call, frame: &Frame) {
+        let lines: Vec<&Field> =
+            operands.iter().filter(|field| field.value.as_deref() != Some(":::")).take(MAX_APPENDED).collect();
+        if lines.is_empty() {
+            self.unresolved("`parallel` runs lines that are not known", frame);
+        }
+        for line in lines {
+            self.text_operands(std::slice::from_ref(line), call, &frame.within("parallel"));
         }
     }
 
@@ -389,7 +447,12 @@ impl Lowering {
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
         let mut index = verb + 1;
         let mut entrypoint = None;
-        while let Some(value) = call.fields.get(index).and_then(|field| field.value.as_deref()).filter(|value| value.starts_with('-') && *value != "-") {
+        while let Some(value) = call
+            .fields
+            .get(index)
+            .and_then(|field| field.value.as_deref())
+            .filter(|value| value.starts_with('-') && *value != "-")
+        {
             index += 1;
             if let Some(program) = value.strip_prefix("--entrypoint=") {
                 entrypoint = Some(Field { value: Some(program.to_owned()), ..call.fields[index - 1].clone() });
@@ -447,15 +510,66 @@ impl Lowering {
 }
 
 const CLUSTER_VALUED: &[&str] = &[
-    "-n", "--namespace", "--context", "--cluster", "--kubeconfig", "-s", "--server", "--user", "--token", "--as", "--as-group", "--request-timeout", "-c",
-    "--container", "-f", "--filename", "--pod-running-timeout", "-v",
+    "-n",
+    "--namespace",
+    "--context",
+    "--cluster",
+    "--kubeconfig",
+    "-s",
+    "--server",
+    "--user",
+    "--token",
+    "--as",
+    "--as-group",
+    "--request-timeout",
+    "-c",
+    "--container",
+    "-f",
+    "--filename",
+    "--pod-running-timeout",
+    "-v",
 ];
-const CONTAINER_GLOBAL_VALUED: &[&str] =
-    &["-H", "--host", "-c", "--context", "--config", "-l", "--log-level", "-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory", "-n", "--namespace"];
+const CONTAINER_GLOBAL_VALUED: &[&str] = &[
+    "-H",
+    "--host",
+    "-c",
+    "--context",
+    "--config",
+    "-l",
+    "--log-level",
+    "-f",
+    "--file",
+    "-p",
+    "--project-name",
+    "--profile",
+    "--env-file",
+    "--project-directory",
+    "-n",
+    "--namespace",
+];
 /// Options of `run` and `exec` without a value; every other long option has one.
 const CONTAINER_FLAGS: &[&str] = &[
-    "--rm", "--detach", "--interactive", "--tty", "--init", "--privileged", "--read-only", "--no-healthcheck", "--publish-all", "--sig-proxy",
-    "--oom-kill-disable", "--quiet", "--no-deps", "--no-TTY", "--no-tty", "--service-ports", "--build", "--use-aliases", "--quiet-pull", "--remove-orphans", "--replace",
+    "--rm",
+    "--detach",
+    "--interactive",
+    "--tty",
+    "--init",
+    "--privileged",
+    "--read-only",
+    "--no-healthcheck",
+    "--publish-all",
+    "--sig-proxy",
+    "--oom-kill-disable",
+    "--quiet",
+    "--no-deps",
+    "--no-TTY",
+    "--no-tty",
+    "--service-ports",
+    "--build",
+    "--use-aliases",
+    "--quiet-pull",
+    "--remove-orphans",
+    "--replace",
 ];
 
 fn container_option_takes_value(option: &str) -> bool {
@@ -463,7 +577,8 @@ fn container_option_takes_value(option: &str) -> bool {
         return !option.contains('=') && !CONTAINER_FLAGS.contains(&option);
     }
     // A cluster takes the next word when its last letter has a value.
-    option.chars().last().is_some_and(|letter| !"ditPqT".contains(letter)) && option.chars().skip(1).take(option.len() - 2).all(|letter| "ditPqT".contains(letter))
+    option.chars().last().is_some_and(|letter| !"ditPqT".contains(letter))
+        && option.chars().skip(1).take(option.len() - 2).all(|letter| "ditPqT".contains(letter))
 }
 
 /// Index of the first word from `start` that is not an option or an option's value.
@@ -479,7 +594,29 @@ fn subcommand(fields: &[Field], start: usize, valued: &[&str]) -> Option<usize> 
 }
 
 fn rest_of(call: &Call, start: usize) -> Call {
-    Call { fields: call.fields[start..].to_vec(), assignments: call.assignments.clone(), redirections: call.redirections.clone() }
+    Call {
+        fields: call.fields[start..].to_vec(),
+        assignments: call.assignments.clone(),
+        redirections: call.redirections.clone(),
+    }
+}
+
+/// Past assignments and, since `sudo` takes options after them too, past those.
+fn after_assignments(wrapper: &Wrapper, call: &mut Call, start: usize) -> usize {
+    let mut rest = start;
+    loop {
+        let taken = take_assignments(call, rest);
+        rest += taken;
+        let more = taken > 0
+            && call
+                .fields
+                .get(rest)
+                .is_some_and(|field| field.value.as_deref().is_some_and(|value| value.starts_with('-')));
+        match more.then(|| wrappers::options(wrapper, &call.fields[rest - 1..])).flatten() {
+            Some(again) => rest += again.rest - 1,
+            None => return rest,
+        }
+    }
 }
 
 /// Moves `NAME=value` words from `start` to the assignments; gives their number.
@@ -505,7 +642,7 @@ fn substitute(fields: &[Field], marker: &str, values: &[Field]) -> Vec<Field> {
         match field.value.as_deref() {
             Some(value) if value == marker => result.extend(values.iter().cloned()),
             Some(value) if value.contains(marker) => match values {
-                [Field { value: Some(text), glob: false, .. }] => {
+                [Field { value: Some(text), .. }] => {
                     result.push(Field { value: Some(value.replace(marker, text)), ..field.clone() });
                 }
                 _ => result.push(Field { value: None, glob: false, ..field.clone() }),
@@ -534,7 +671,9 @@ fn find_roots(fields: &[Field]) -> Vec<Field> {
 
 fn input_words(text: &str, options: &Options, lines: bool) -> Vec<String> {
     let delimiter = options.value(&["d", "--delimiter"]).and_then(|field| field.value.clone());
-    let delimiter = delimiter.and_then(|text| crate::escape::decode(&text, crate::escape::Dialect::Format)).and_then(|text| text.chars().next());
+    let delimiter = delimiter
+        .and_then(|text| crate::escape::decode(&text, crate::escape::Dialect::Format))
+        .and_then(|text| text.chars().next());
     let split: Vec<String> = match delimiter {
         Some(delimiter) => text.trim_end_matches('\n').split(delimiter).map(str::to_owned).collect(),
         None if lines => text.lines().map(|line| line.trim_start().to_owned()).collect(),
@@ -549,4 +688,3 @@ pub(crate) fn base_name(path: &str) -> &str {
         _ => path,
     }
 }
-

@@ -10,7 +10,9 @@ use std::rc::Rc;
 
 use crate::environment::{Environment, Known, Value};
 use crate::expand::Field;
-use crate::plan::{Assignment, Invocation, InvocationKind, Plan, Redirection, Span, StandardInput, Unknown, UnknownKind};
+use crate::plan::{
+    Assignment, Invocation, InvocationKind, Plan, Redirection, Span, StandardInput, Unknown, UnknownKind,
+};
 use crate::syntax::{Command, CommandKind, Connector, Item, Pipeline, RawAssignment, RawRedirection, RawWord, Script};
 use crate::words::Parser;
 use crate::{MAX_INVOCATIONS, WHAT_LIMIT};
@@ -185,17 +187,18 @@ impl Lowering {
         let mut if_skipped: Option<Environment> = None;
         for (index, (connector, pipeline)) in chain.iter().enumerate() {
             if index > 0 {
-                if *connector == Connector::Or {
-                    if let Some(before) = if_skipped.take() {
-                        self.environment.merge(&before);
-                    }
+                if *connector == Connector::Or
+                    && let Some(before) = if_skipped.take()
+                {
+                    self.environment.merge(&before);
                 }
                 if_skipped.get_or_insert_with(|| self.environment.clone());
             }
             let next = self.pipeline(pipeline, frame);
             // Which side of `||` speaks is not known, unless one of them is silent.
             let either_silent = output.as_deref() == Some("") || next.as_deref() == Some("");
-            output = if index > 0 && *connector == Connector::Or && !either_silent { None } else { joined(output, next) };
+            output =
+                if index > 0 && *connector == Connector::Or && !either_silent { None } else { joined(output, next) };
         }
         if let Some(before) = if_skipped {
             self.environment.merge(&before);
@@ -223,7 +226,9 @@ impl Lowering {
     pub(crate) fn command(&mut self, command: &Command, frame: &Frame) -> Known {
         let frame = Frame { span: command.span, ..frame.clone() };
         self.bounded(&frame.clone(), |lowering| match &command.kind {
-            CommandKind::Simple { assignments, words } => lowering.simple(assignments, words, &command.redirections, &frame),
+            CommandKind::Simple { assignments, words } => {
+                lowering.simple(assignments, words, &command.redirections, &frame)
+            }
             _ => lowering.compound(command, frame),
         })
     }
@@ -253,7 +258,11 @@ impl Lowering {
             CommandKind::Loop { until, condition, body } => self.loop_command(*until, condition, body, frame),
             CommandKind::For { name, words, body, asks } => {
                 if *asks {
-                    let call = Call { fields: vec![Field::constant("select", frame.span)], assignments: Vec::new(), redirections: Vec::new() };
+                    let call = Call {
+                        fields: vec![Field::constant("select", frame.span)],
+                        assignments: Vec::new(),
+                        redirections: Vec::new(),
+                    };
                     self.emit(InvocationKind::Command, Some("select".to_owned()), &call, frame);
                 }
                 self.for_command(name, words.as_deref(), body, frame)
@@ -402,7 +411,13 @@ impl Lowering {
         Some(String::new())
     }
 
-    fn simple(&mut self, assignments: &[RawAssignment], words: &[RawWord], redirections: &[RawRedirection], frame: &Frame) -> Known {
+    fn simple(
+        &mut self,
+        assignments: &[RawAssignment],
+        words: &[RawWord],
+        redirections: &[RawRedirection],
+        frame: &Frame,
+    ) -> Known {
         let mut frame = frame.clone();
         let mut values = Vec::new();
         for assignment in assignments {
@@ -414,13 +429,16 @@ impl Lowering {
             }
         }
         let fields: Vec<Field> = words.iter().flat_map(|word| self.fields(word, &frame)).collect();
-        let arrays: Vec<(RawAssignment, Value)> = words.iter().filter_map(|word| self.array_operand(word, &frame)).collect();
+        let arrays: Vec<(RawAssignment, Value)> =
+            words.iter().filter_map(|word| self.array_operand(word, &frame)).collect();
         let redirections = self.redirections(redirections, &mut frame);
         let silenced = writes_elsewhere(&redirections);
-        let plain: Vec<Assignment> = assignments.iter().zip(&values).map(|(assignment, value)| plan_assignment(assignment, value)).collect();
+        let plain: Vec<Assignment> =
+            assignments.iter().zip(&values).map(|(assignment, value)| plan_assignment(assignment, value)).collect();
         let call = Call { fields, assignments: plain, redirections };
         let output = if call.fields.is_empty() {
-            let kind = if call.assignments.is_empty() { InvocationKind::Redirection } else { InvocationKind::Assignment };
+            let kind =
+                if call.assignments.is_empty() { InvocationKind::Redirection } else { InvocationKind::Assignment };
             if !words.is_empty() {
                 self.unresolved("the command may expand to nothing or to anything", &frame);
             }
@@ -505,7 +523,9 @@ impl Lowering {
         let before = self.environment.clone();
         let output = self.bounded(frame, |lowering| lowering.script(script, &inner));
         self.environment = before;
-        let reads_file = script.iter().any(|item| item.chain.iter().any(|(_, pipeline)| pipeline.commands.iter().any(only_redirects)));
+        let reads_file = script
+            .iter()
+            .any(|item| item.chain.iter().any(|(_, pipeline)| pipeline.commands.iter().any(only_redirects)));
         let output = if reads_file { None } else { output };
         output.map(|text| text.trim_end_matches('\n').to_owned())
     }
@@ -595,7 +615,9 @@ fn never_ends(until: bool, condition: &Script) -> bool {
             _ => false,
         },
         CommandKind::Arithmetic(parts) => match parts.as_slice() {
-            [crate::syntax::Part::Literal { text, .. }] => text.trim().parse::<i64>().is_ok_and(|value| (value != 0) != until),
+            [crate::syntax::Part::Literal { text, .. }] => {
+                text.trim().parse::<i64>().is_ok_and(|value| (value != 0) != until)
+            }
             _ => false,
         },
         _ => false,
@@ -608,7 +630,9 @@ fn only_redirects(command: &Command) -> bool {
 
 fn writes_elsewhere(redirections: &[Redirection]) -> bool {
     redirections.iter().any(|redirection| {
-        redirection.operator.contains('>') && redirection.operator != "<>" && redirection.descriptor.is_none_or(|descriptor| descriptor == 1)
+        redirection.operator.contains('>')
+            && redirection.operator != "<>"
+            && redirection.descriptor.is_none_or(|descriptor| descriptor == 1)
     })
 }
 
@@ -622,7 +646,7 @@ fn guessed_field(field: &Field) -> Option<Field> {
 
 fn plan_assignment(assignment: &RawAssignment, value: &Value) -> Assignment {
     let value = match value {
-        Value::Scalar(value) if !assignment.append => value.clone(),
+        Value::Scalar(value) if !assignment.append && !assignment.element => value.clone(),
         _ => None,
     };
     Assignment { name: assignment.name.clone(), value, span: assignment.span }

@@ -45,10 +45,17 @@ impl Lowering {
             return Expansion::Text(self.environment.scalar(&target));
         }
         match parameter.name.as_str() {
-            "@" => return positional(&self.environment, 1).map_or_else(|| Expansion::Guess(String::new()), Expansion::Words),
-            "*" => return positional(&self.environment, 1).map_or_else(|| Expansion::Guess(String::new()), Expansion::Joined),
+            "@" => {
+                return positional(&self.environment, 1)
+                    .map_or_else(|| Expansion::Guess(String::new()), Expansion::Words);
+            }
+            "*" => {
+                return positional(&self.environment, 1)
+                    .map_or_else(|| Expansion::Guess(String::new()), Expansion::Joined);
+            }
             "#" => {
-                let count = self.environment.positional.as_ref().map(|values| values.len().saturating_sub(1).to_string());
+                let count =
+                    self.environment.positional.as_ref().map(|values| values.len().saturating_sub(1).to_string());
                 return Expansion::Text(count);
             }
             _ => {}
@@ -62,10 +69,18 @@ impl Lowering {
             (Some(Value::Array(elements)), Some(Some(all))) if all == "*" => Expansion::Joined(elements.clone()),
             (Some(Value::Array(elements)), Some(Some(index))) => {
                 let index = crate::arithmetic::evaluate(&index, &self.environment);
-                let index = index.and_then(|index| if index < 0 { usize::try_from(index + elements.len() as i64).ok() } else { usize::try_from(index).ok() });
+                let index = index.and_then(|index| {
+                    if index < 0 {
+                        usize::try_from(index + elements.len() as i64).ok()
+                    } else {
+                        usize::try_from(index).ok()
+                    }
+                });
                 Expansion::Text(index.and_then(|index| elements.get(index).cloned().unwrap_or(Some(String::new()))))
             }
-            (Some(Value::Array(elements)), None) => Expansion::Text(elements.first().cloned().unwrap_or(Some(String::new()))),
+            (Some(Value::Array(elements)), None) => {
+                Expansion::Text(elements.first().cloned().unwrap_or(Some(String::new())))
+            }
             (Some(_), Some(None)) => Expansion::Text(None),
             (Some(Value::Scalar(value)), _) => Expansion::Text(value.clone()),
         }
@@ -81,7 +96,8 @@ impl Lowering {
     }
 
     fn operate(&mut self, parameter: &Parameter, base: Expansion, quoted: bool, frame: &Frame) -> Expansion {
-        let is_set_in_line = self.environment.get(&parameter.name).is_some() || !matches!(base, Expansion::Text(None) | Expansion::Guess(_));
+        let is_set_in_line = self.environment.get(&parameter.name).is_some()
+            || !matches!(base, Expansion::Text(None) | Expansion::Guess(_));
         match &parameter.operator {
             Operator::None => base,
             Operator::Default { colon, kind, word } => {
@@ -98,9 +114,14 @@ impl Lowering {
                 map(base, |value| replace(value, elements.as_deref()?, replacement.as_deref()?, *all, *anchor))
             }
             Operator::Substring { offset, length } => {
-                let offset = self.plain_text(offset, frame).and_then(|text| crate::arithmetic::evaluate(&text, &self.environment));
+                let offset = self
+                    .plain_text(offset, frame)
+                    .and_then(|text| crate::arithmetic::evaluate(&text, &self.environment));
                 let length = match length {
-                    Some(parts) => match self.plain_text(parts, frame).and_then(|text| crate::arithmetic::evaluate(&text, &self.environment)) {
+                    Some(parts) => match self
+                        .plain_text(parts, frame)
+                        .and_then(|text| crate::arithmetic::evaluate(&text, &self.environment))
+                    {
                         Some(length) => Some(length),
                         None => return Expansion::Text(None),
                     },
@@ -121,7 +142,15 @@ impl Lowering {
         }
     }
 
-    fn default_value(&mut self, parameter: &Parameter, base: Expansion, is_set: bool, colon: bool, kind: char, alternative: Known) -> Expansion {
+    fn default_value(
+        &mut self,
+        parameter: &Parameter,
+        base: Expansion,
+        is_set: bool,
+        colon: bool,
+        kind: char,
+        alternative: Known,
+    ) -> Expansion {
         let known = match &base {
             Expansion::Text(Some(value)) => Some(!(colon && value.is_empty())),
             Expansion::Words(values) | Expansion::Joined(values) => Some(!values.is_empty()),
@@ -129,7 +158,8 @@ impl Lowering {
             _ => None,
         };
         if kind == '=' && known != Some(true) {
-            self.environment.set(&parameter.name, Value::Scalar(if known.is_some() { alternative.clone() } else { None }));
+            self.environment
+                .set(&parameter.name, Value::Scalar(if known.is_some() { alternative.clone() } else { None }));
         }
         match (kind, known) {
             ('+', Some(true)) | ('-' | '=', Some(false)) => Expansion::Text(alternative),
@@ -228,7 +258,11 @@ fn strip(value: &str, elements: &[Element], suffix: bool, longest: bool) -> Opti
         cuts.reverse();
     }
     for cut in cuts {
-        let (removed, kept) = if suffix { (&characters[count - cut..], &characters[..count - cut]) } else { (&characters[..cut], &characters[cut..]) };
+        let (removed, kept) = if suffix {
+            (&characters[count - cut..], &characters[..count - cut])
+        } else {
+            (&characters[..cut], &characters[cut..])
+        };
         if pattern::matches(elements, removed) {
             return Some(kept.iter().collect());
         }

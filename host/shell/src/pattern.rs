@@ -7,7 +7,10 @@ pub(crate) enum Element {
     Any,
     Many,
     /// Ranges and whether they are excluded.
-    Set { ranges: Vec<(char, char)>, negated: bool },
+    Set {
+        ranges: Vec<(char, char)>,
+        negated: bool,
+    },
 }
 
 /// Characters with whether each was quoted, as elements.

@@ -13,13 +13,13 @@ pub(crate) fn length_and_controls(line: &str) -> Option<Unknown> {
             span: Span::default(),
         });
     }
-    line.char_indices()
-        .find(|(_, character)| character.is_control() && !matches!(character, '\t' | '\n'))
-        .map(|(start, character)| Unknown {
+    line.char_indices().find(|(_, character)| character.is_control() && !matches!(character, '\t' | '\n')).map(
+        |(start, character)| Unknown {
             kind: UnknownKind::Refused,
             what: format!("{WHAT_CONTROL} U+{:04X}", u32::from(character)),
             span: Span { start, end: start + character.len_utf8() },
-        })
+        },
+    )
 }
 
 /// Characters that make a line look different from what it is, wherever they stand.
@@ -39,7 +39,7 @@ pub(crate) fn unknown_at(start: usize, character: char) -> Unknown {
 
 /// Direction controls and invisible characters. The zero-width joiner is left out: emoji in
 /// quoted text need it, and outside quotes [`is_misleading_unquoted`] catches it.
-fn is_misleading_anywhere(character: char) -> bool {
+pub(crate) fn is_misleading_anywhere(character: char) -> bool {
     matches!(character,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200C}' | '\u{200E}' | '\u{200F}'
         | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'

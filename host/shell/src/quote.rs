@@ -13,12 +13,17 @@ pub enum QuoteError {
     Empty,
     #[error("word {index} contains the control character U+{code:04X}, which a terminal would act upon; remove it")]
     Control { index: usize, code: u32 },
+    #[error(
+        "word {index} contains the invisible or direction-changing character U+{code:04X}, which hides what the line does; remove it"
+    )]
+    Misleading { index: usize, code: u32 },
 }
 
 /// Joins `argv` to one line that [`crate::parse`] and any POSIX shell read as these words.
 ///
 /// # Errors
-/// [`QuoteError`] when `argv` is empty or a word holds a control character (NUL and newline included).
+/// [`QuoteError`] when `argv` is empty or a word holds a control character (NUL and newline included)
+/// or an invisible one.
 pub fn quote(argv: &[&str]) -> Result<String, QuoteError> {
     if argv.is_empty() {
         return Err(QuoteError::Empty);
@@ -27,6 +32,9 @@ pub fn quote(argv: &[&str]) -> Result<String, QuoteError> {
     for (index, word) in argv.iter().enumerate() {
         if let Some(control) = word.chars().find(|character| character.is_control()) {
             return Err(QuoteError::Control { index, code: u32::from(control) });
+        }
+        if let Some(misleading) = word.chars().find(|character| crate::precheck::is_misleading_anywhere(*character)) {
+            return Err(QuoteError::Misleading { index, code: u32::from(misleading) });
         }
         if index > 0 {
             line.push(' ');
@@ -45,7 +53,9 @@ pub fn quote(argv: &[&str]) -> Result<String, QuoteError> {
 /// No shell gives these characters a meaning; `=` in the first word would be an assignment.
 fn is_inert(word: &str, first: bool) -> bool {
     let plain = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b',' | b'@' | b'+') || (byte == b'=' && !first)
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b',' | b'@' | b'+')
+            || (byte == b'=' && !first)
     };
     !word.is_empty() && !crate::grammar::is_reserved(word) && word.bytes().all(plain)
 }

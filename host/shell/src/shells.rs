@@ -8,7 +8,9 @@ use crate::lower::{Call, Frame, Input, Lowering};
 use crate::plan::InvocationKind;
 
 /// Shells whose language is close enough to be read as ours.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "ksh93", "mksh", "pdksh", "rbash", "rzsh", "fish", "csh", "tcsh", "yash"];
+const SHELLS: &[&str] = &[
+    "sh", "bash", "dash", "ash", "zsh", "ksh", "ksh93", "mksh", "pdksh", "rbash", "rzsh", "fish", "csh", "tcsh", "yash",
+];
 /// Programs that take shell text on standard input and run it later.
 const QUEUES: &[&str] = &["at", "batch"];
 /// Long options of these shells that take a value.
@@ -39,7 +41,11 @@ impl Lowering {
         match program(&call.fields) {
             Program::Text(text, parameters) => self.shell_text(name, text, parameters, call, frame),
             Program::Script(Field { process: Some(text), .. }) => self.shell_input(name, text.clone(), call, frame),
-            Program::Script(script) if matches!(script.value.as_deref(), Some("/dev/stdin" | "-" | "/proc/self/fd/0" | "/dev/fd/0")) => self.shell_standard_input(name, call, frame),
+            Program::Script(script)
+                if matches!(script.value.as_deref(), Some("/dev/stdin" | "-" | "/proc/self/fd/0" | "/dev/fd/0")) =>
+            {
+                self.shell_standard_input(name, call, frame)
+            }
             Program::Script(script) => {
                 let unknown = script.value.is_none();
                 self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
@@ -109,7 +115,13 @@ fn program(fields: &[Field]) -> Program<'_> {
     let mut takes_input = false;
     while let Some(field) = fields.get(index) {
         let Some(value) = field.value.as_deref() else {
-            return if takes_text { Program::Text(field, &fields[index + 1..]) } else if field.process.is_some() { Program::Script(field) } else { Program::Unclear };
+            return if takes_text {
+                Program::Text(field, &fields[index + 1..])
+            } else if field.process.is_some() {
+                Program::Script(field)
+            } else {
+                Program::Unclear
+            };
         };
         match value {
             "--help" | "--version" => return Program::Nothing,

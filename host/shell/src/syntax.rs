@@ -19,14 +19,29 @@ pub(crate) struct RawWord {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
-    Literal { text: String, quoted: bool },
-    Parameter { parameter: Box<Parameter>, quoted: bool },
+    Literal {
+        text: String,
+        quoted: bool,
+    },
+    Parameter {
+        parameter: Box<Parameter>,
+        quoted: bool,
+    },
     /// `$( )` and backticks.
-    Substitution { script: Script, quoted: bool },
+    Substitution {
+        script: Script,
+        quoted: bool,
+    },
     /// `<( )` and `>( )`.
-    Process { script: Script, writes: bool },
+    Process {
+        script: Script,
+        writes: bool,
+    },
     /// `$(( ))` and `$[ ]`.
-    Arithmetic { parts: Parts, quoted: bool },
+    Arithmetic {
+        parts: Parts,
+        quoted: bool,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -44,15 +59,35 @@ pub(crate) struct Parameter {
 pub(crate) enum Operator {
     None,
     /// `- = ? +`, with or without a colon.
-    Default { colon: bool, kind: char, word: Parts },
+    Default {
+        colon: bool,
+        kind: char,
+        word: Parts,
+    },
     /// `# ## % %%`
-    Strip { suffix: bool, longest: bool, pattern: Parts },
+    Strip {
+        suffix: bool,
+        longest: bool,
+        pattern: Parts,
+    },
     /// `/ // /# /%`
-    Replace { all: bool, anchor: Option<char>, pattern: Parts, replacement: Parts },
+    Replace {
+        all: bool,
+        anchor: Option<char>,
+        pattern: Parts,
+        replacement: Parts,
+    },
     /// `:offset:length`
-    Substring { offset: Parts, length: Option<Parts> },
+    Substring {
+        offset: Parts,
+        length: Option<Parts>,
+    },
     /// `^ ^^ , ,,`
-    Case { upper: bool, all: bool, pattern: Parts },
+    Case {
+        upper: bool,
+        all: bool,
+        pattern: Parts,
+    },
     /// `@U` and the like.
     Transform(char),
     /// Not understood; the operand is still walked.
@@ -89,18 +124,43 @@ pub(crate) struct Command {
 
 #[derive(Debug, Clone)]
 pub(crate) enum CommandKind {
-    Simple { assignments: Vec<RawAssignment>, words: Vec<RawWord> },
+    Simple {
+        assignments: Vec<RawAssignment>,
+        words: Vec<RawWord>,
+    },
     Group(Script),
     Subshell(Script),
     /// Conditions with their bodies, then `else`.
-    If { branches: Vec<(Script, Script)>, otherwise: Option<Script> },
+    If {
+        branches: Vec<(Script, Script)>,
+        otherwise: Option<Script>,
+    },
     /// `while` and `until`.
-    Loop { until: bool, condition: Script, body: Script },
+    Loop {
+        until: bool,
+        condition: Script,
+        body: Script,
+    },
     /// `for` and `select` (which asks for each word); no words means the positional parameters.
-    For { name: String, words: Option<Vec<RawWord>>, body: Script, asks: bool },
-    ArithmeticFor { parts: Parts, endless: bool, body: Script },
-    Case { word: RawWord, arms: Vec<(Vec<RawWord>, Script)> },
-    Function { name: String, body: Rc<Command> },
+    For {
+        name: String,
+        words: Option<Vec<RawWord>>,
+        body: Script,
+        asks: bool,
+    },
+    ArithmeticFor {
+        parts: Parts,
+        endless: bool,
+        body: Script,
+    },
+    Case {
+        word: RawWord,
+        arms: Vec<(Vec<RawWord>, Script)>,
+    },
+    Function {
+        name: String,
+        body: Rc<Command>,
+    },
     /// `[[ … ]]`
     Test(Vec<RawWord>),
     /// `(( … ))`

@@ -405,7 +405,9 @@ impl<'a> Parser<'a> {
                 None => return self.malformed("a backtick is not closed"),
                 Some('`') => break,
                 Some('\\') => match self.next_character() {
-                    Some(character) if matches!(character, '`' | '\\' | '$') || (quoted && character == '"') => content.push(character),
+                    Some(character) if matches!(character, '`' | '\\' | '$') || (quoted && character == '"') => {
+                        content.push(character)
+                    }
                     Some(character) => content.extend(['\\', character]),
                     None => return self.malformed("a backtick is not closed"),
                 },
@@ -435,9 +437,17 @@ impl<'a> Parser<'a> {
         if matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'|')) {
             return self.unresolved("`${ …; }` runs commands in a way that is not followed");
         }
-        let mut parameter = Parameter { name: String::new(), subscript: None, indirect: false, length: false, operator: Operator::None };
+        let mut parameter = Parameter {
+            name: String::new(),
+            subscript: None,
+            indirect: false,
+            length: false,
+            operator: Operator::None,
+        };
         let named = |byte: u8| byte.is_ascii_alphanumeric() || b"_@*#?$!-".contains(&byte);
-        if self.peek() == Some(b'!') && self.peek_at(1).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_@*#".contains(&byte)) {
+        if self.peek() == Some(b'!')
+            && self.peek_at(1).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_@*#".contains(&byte))
+        {
             parameter.indirect = true;
             self.position += 1;
         } else if self.peek() == Some(b'#') && self.peek_at(1).is_some_and(named) {

@@ -55,35 +55,177 @@ const WRAPPERS: &[Wrapper] = &[
         flags: "AbBEeHiKklNnPsSVv",
         valued: "CDghpRrTtUu",
         long: &[
-            "--askpass", "--background", "--bell", "--edit", "--set-home", "--login", "--remove-timestamp", "--reset-timestamp", "--list",
-            "--no-update", "--non-interactive", "--preserve-groups", "--shell", "--stdin", "--validate", "--preserve-env",
+            "--askpass",
+            "--background",
+            "--bell",
+            "--edit",
+            "--set-home",
+            "--login",
+            "--remove-timestamp",
+            "--reset-timestamp",
+            "--list",
+            "--no-update",
+            "--non-interactive",
+            "--preserve-groups",
+            "--shell",
+            "--stdin",
+            "--validate",
+            "--preserve-env",
         ],
-        long_valued: &["--close-from", "--chdir", "--group", "--host", "--prompt", "--chroot", "--role", "--command-timeout", "--type", "--other-user", "--user"],
+        long_valued: &[
+            "--close-from",
+            "--chdir",
+            "--group",
+            "--host",
+            "--prompt",
+            "--chroot",
+            "--role",
+            "--command-timeout",
+            "--type",
+            "--other-user",
+            "--user",
+        ],
         assignments: true,
         ..PLAIN
     },
     Wrapper { names: &["doas"], flags: "Lns", valued: "aCu", ..PLAIN },
-    Wrapper { names: &["pkexec"], long: &["--disable-internal-agent", "--keep-cwd"], long_valued: &["--user"], ..PLAIN },
-    Wrapper { names: &["runuser"], flags: "flmpP", valued: "cgGsuw", long: &["--login", "--pty"], long_valued: &["--user", "--group", "--command", "--shell"], listed: true, ..PLAIN },
-    Wrapper { names: &["setpriv"], long: &["--clear-groups", "--keep-groups", "--init-groups", "--no-new-privs", "--reset-env"], long_valued: &["--reuid", "--regid", "--groups", "--ruid", "--euid", "--rgid", "--egid", "--inh-caps", "--ambient-caps", "--bounding-set", "--securebits"], ..PLAIN },
+    Wrapper {
+        names: &["pkexec"],
+        long: &["--disable-internal-agent", "--keep-cwd"],
+        long_valued: &["--user"],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["runuser"],
+        flags: "flmpP",
+        valued: "cgGsuw",
+        long: &["--login", "--pty"],
+        long_valued: &["--user", "--group", "--command", "--shell"],
+        listed: true,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["setpriv"],
+        long: &["--clear-groups", "--keep-groups", "--init-groups", "--no-new-privs", "--reset-env"],
+        long_valued: &[
+            "--reuid",
+            "--regid",
+            "--groups",
+            "--ruid",
+            "--euid",
+            "--rgid",
+            "--egid",
+            "--inh-caps",
+            "--ambient-caps",
+            "--bounding-set",
+            "--securebits",
+        ],
+        ..PLAIN
+    },
     Wrapper {
         names: &["env"],
         flags: "i0v",
         valued: "uCS",
-        long: &["--ignore-environment", "--null", "--debug", "--list-signal-handling", "--default-signal", "--ignore-signal", "--block-signal"],
+        long: &[
+            "--ignore-environment",
+            "--null",
+            "--debug",
+            "--list-signal-handling",
+            "--default-signal",
+            "--ignore-signal",
+            "--block-signal",
+        ],
         long_valued: &["--unset", "--chdir", "--split-string"],
         assignments: true,
         ..PLAIN
     },
     Wrapper { names: &["nice"], flags: "0123456789", valued: "n", long_valued: &["--adjustment"], ..PLAIN },
-    Wrapper { names: &["ionice"], flags: "t", valued: "cnpPu", long: &["--ignore"], long_valued: &["--class", "--classdata", "--pid", "--pgid", "--uid"], ..PLAIN },
-    Wrapper { names: &["chrt"], flags: "abdfimorRvG", valued: "TPDp", long: &["--all-tasks", "--batch", "--deadline", "--fifo", "--idle", "--other", "--rr", "--reset-on-fork", "--verbose"], long_valued: &["--pid"], positionals: 1, ..PLAIN },
-    Wrapper { names: &["taskset"], flags: "ac", valued: "p", long: &["--all-tasks", "--cpu-list"], long_valued: &["--pid"], positionals: 1, ..PLAIN },
-    Wrapper { names: &["numactl"], flags: "alshH", valued: "CNmipP", long: &["--localalloc", "--hardware", "--show", "--all"], long_valued: &["--cpunodebind", "--membind", "--interleave", "--preferred", "--physcpubind"], ..PLAIN },
+    Wrapper {
+        names: &["ionice"],
+        flags: "t",
+        valued: "cnpPu",
+        long: &["--ignore"],
+        long_valued: &["--class", "--classdata", "--pid", "--pgid", "--uid"],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["chrt"],
+        flags: "abdfimorRvG",
+        valued: "TPDp",
+        long: &[
+            "--all-tasks",
+            "--batch",
+            "--deadline",
+            "--fifo",
+            "--idle",
+            "--other",
+            "--rr",
+            "--reset-on-fork",
+            "--verbose",
+        ],
+        long_valued: &["--pid"],
+        positionals: 1,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["taskset"],
+        flags: "ac",
+        valued: "p",
+        long: &["--all-tasks", "--cpu-list"],
+        long_valued: &["--pid"],
+        positionals: 1,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["numactl"],
+        flags: "alshH",
+        valued: "CNmipP",
+        long: &["--localalloc", "--hardware", "--show", "--all"],
+        long_valued: &["--cpunodebind", "--membind", "--interleave", "--preferred", "--physcpubind"],
+        ..PLAIN
+    },
     Wrapper { names: &["prlimit"], valued: "p", optional: "cdefilmnqrstuvxy", long_valued: &["--pid"], ..PLAIN },
-    Wrapper { names: &["timeout", "gtimeout"], flags: "fpv", valued: "ks", long: &["--preserve-status", "--foreground", "--verbose"], long_valued: &["--kill-after", "--signal"], positionals: 1, ..PLAIN },
-    Wrapper { names: &["time", "gtime"], flags: "apqv", valued: "fo", long: &["--append", "--portability", "--quiet", "--verbose"], long_valued: &["--format", "--output"], ..PLAIN },
-    Wrapper { names: &["nohup", "chronic", "eatmydata", "torsocks", "torify", "catchsegv", "dbus-run-session", "daemonize", "unbuffer", "setarch", "linux32", "linux64", "noglob", "nocorrect", "rlwrap", "vglrun", "proxychains", "proxychains4"], flags: "pqRr", ..PLAIN },
+    Wrapper {
+        names: &["timeout", "gtimeout"],
+        flags: "fpv",
+        valued: "ks",
+        long: &["--preserve-status", "--foreground", "--verbose"],
+        long_valued: &["--kill-after", "--signal"],
+        positionals: 1,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["time", "gtime"],
+        flags: "apqv",
+        valued: "fo",
+        long: &["--append", "--portability", "--quiet", "--verbose"],
+        long_valued: &["--format", "--output"],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &[
+            "nohup",
+            "chronic",
+            "eatmydata",
+            "torsocks",
+            "torify",
+            "catchsegv",
+            "dbus-run-session",
+            "daemonize",
+            "unbuffer",
+            "setarch",
+            "linux32",
+            "linux64",
+            "noglob",
+            "nocorrect",
+            "rlwrap",
+            "vglrun",
+            "proxychains",
+            "proxychains4",
+        ],
+        flags: "pqRr",
+        ..PLAIN
+    },
     Wrapper { names: &["fakeroot"], flags: "u", valued: "lsib", ..PLAIN },
     Wrapper { names: &["setsid"], flags: "cfw", long: &["--ctty", "--fork", "--wait"], ..PLAIN },
     Wrapper { names: &["stdbuf"], valued: "ioe", long_valued: &["--input", "--output", "--error"], ..PLAIN },
@@ -97,30 +239,244 @@ const WRAPPERS: &[Wrapper] = &[
         valued: "adEILnPs",
         optional: "eil",
         long: &["--null", "--open-tty", "--no-run-if-empty", "--interactive", "--verbose", "--exit", "--show-limits"],
-        long_valued: &["--arg-file", "--delimiter", "--max-lines", "--max-args", "--max-procs", "--max-chars", "--replace", "--eof", "--process-slot-var"],
+        long_valued: &[
+            "--arg-file",
+            "--delimiter",
+            "--max-lines",
+            "--max-args",
+            "--max-procs",
+            "--max-chars",
+            "--replace",
+            "--eof",
+            "--process-slot-var",
+        ],
+        listed: true,
         ..PLAIN
     },
-    Wrapper { names: &["flock"], flags: "esxnuoFv", valued: "cEw", long: &["--exclusive", "--shared", "--nonblock", "--nb", "--unlock", "--close", "--no-fork", "--verbose"], long_valued: &["--command", "--conflict-exit-code", "--timeout", "--wait"], positionals: 1, ..PLAIN },
-    Wrapper { names: &["script"], flags: "aefqV", valued: "cEIoOBmT", optional: "t", long: &["--append", "--return", "--flush", "--force", "--quiet"], long_valued: &["--command", "--echo", "--log-in", "--log-out", "--log-io", "--log-timing", "--logging-format", "--output-limit"], ..PLAIN },
-    Wrapper { names: &["watch"], flags: "bcegprtwx", optional: "d", valued: "nq", long: &["--beep", "--color", "--no-color", "--differences", "--errexit", "--chgexit", "--precise", "--no-title", "--no-wrap", "--exec", "--no-rerun"], long_valued: &["--interval", "--equexit"], rest: Rest::Text, ..PLAIN },
+    Wrapper {
+        names: &["flock"],
+        flags: "esxnuoFv",
+        valued: "cEw",
+        long: &["--exclusive", "--shared", "--nonblock", "--nb", "--unlock", "--close", "--no-fork", "--verbose"],
+        long_valued: &["--command", "--conflict-exit-code", "--timeout", "--wait"],
+        positionals: 1,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["script"],
+        flags: "aefqV",
+        valued: "cEIoOBmT",
+        optional: "t",
+        long: &["--append", "--return", "--flush", "--force", "--quiet"],
+        long_valued: &[
+            "--command",
+            "--echo",
+            "--log-in",
+            "--log-out",
+            "--log-io",
+            "--log-timing",
+            "--logging-format",
+            "--output-limit",
+        ],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["watch"],
+        flags: "bcegprtwx",
+        optional: "d",
+        valued: "nq",
+        long: &[
+            "--beep",
+            "--color",
+            "--no-color",
+            "--differences",
+            "--errexit",
+            "--chgexit",
+            "--precise",
+            "--no-title",
+            "--no-wrap",
+            "--exec",
+            "--no-rerun",
+        ],
+        long_valued: &["--interval", "--equexit"],
+        rest: Rest::Text,
+        ..PLAIN
+    },
     Wrapper { names: &["busybox", "toybox", "coreutils"], flags: "", ..PLAIN },
-    Wrapper { names: &["chroot"], long: &["--skip-chdir"], long_valued: &["--groups", "--userspec"], positionals: 1, ..PLAIN },
-    Wrapper { names: &["unshare"], flags: "cfr", optional: "imnpuCTU", valued: "GRSw", long: &["--fork", "--map-root-user", "--map-current-user", "--mount", "--uts", "--ipc", "--net", "--pid", "--user", "--cgroup", "--time", "--mount-proc", "--map-auto", "--keep-caps", "--kill-child"], long_valued: &["--root", "--wd", "--setuid", "--setgid", "--propagation", "--setgroups"], ..PLAIN },
-    Wrapper { names: &["nsenter"], flags: "aFZe", optional: "mniuCpUTrw", valued: "tSG", long: &["--all", "--mount", "--uts", "--ipc", "--net", "--pid", "--user", "--cgroup", "--time", "--root", "--wd", "--no-fork", "--preserve-credentials"], long_valued: &["--target", "--setuid", "--setgid"], ..PLAIN },
+    Wrapper {
+        names: &["chroot"],
+        long: &["--skip-chdir"],
+        long_valued: &["--groups", "--userspec"],
+        positionals: 1,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["unshare"],
+        flags: "cfr",
+        optional: "imnpuCTU",
+        valued: "GRSw",
+        long: &[
+            "--fork",
+            "--map-root-user",
+            "--map-current-user",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--user",
+            "--cgroup",
+            "--time",
+            "--mount-proc",
+            "--map-auto",
+            "--keep-caps",
+            "--kill-child",
+        ],
+        long_valued: &["--root", "--wd", "--setuid", "--setgid", "--propagation", "--setgroups"],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["nsenter"],
+        flags: "aFZe",
+        optional: "mniuCpUTrw",
+        valued: "tSG",
+        long: &[
+            "--all",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--user",
+            "--cgroup",
+            "--time",
+            "--root",
+            "--wd",
+            "--no-fork",
+            "--preserve-credentials",
+        ],
+        long_valued: &["--target", "--setuid", "--setgid"],
+        ..PLAIN
+    },
     Wrapper { names: &["firejail", "bwrap"], listed: true, ..PLAIN },
-    Wrapper { names: &["strace", "ltrace"], flags: "cCdDfFhiknqrtTvVwxyzZ", valued: "abeEIlnopPsSuUX", ..PLAIN },
+    Wrapper {
+        names: &["strace", "ltrace"],
+        listed: true,
+        flags: "cCdDfFhiknqrtTvVwxyzZ",
+        valued: "abeEIlnopPsSuUX",
+        ..PLAIN
+    },
     Wrapper { names: &["perf"], ..PLAIN },
-    Wrapper { names: &["systemd-run"], flags: "dPqrSGt", valued: "EHMpu", long: &["--scope", "--user", "--pty", "--pipe", "--wait", "--collect", "--quiet", "--no-block", "--no-ask-password", "--remain-after-exit", "--same-dir", "--shell", "--system", "--send-sighup"], long_valued: &["--unit", "--property", "--description", "--slice", "--setenv", "--uid", "--gid", "--nice", "--working-directory", "--on-active", "--on-boot", "--on-calendar", "--on-startup", "--on-unit-active", "--timer-property", "--host", "--machine", "--service-type"], listed: true, ..PLAIN },
-    Wrapper { names: &["systemd-inhibit"], long: &["--list", "--no-pager"], long_valued: &["--what", "--who", "--why", "--mode"], ..PLAIN },
-    Wrapper { names: &["systemd-cat"], valued: "tp", long_valued: &["--identifier", "--priority", "--stderr-priority", "--level-prefix"], ..PLAIN },
+    Wrapper {
+        names: &["systemd-run"],
+        flags: "dPqrSGt",
+        valued: "EHMpu",
+        long: &[
+            "--scope",
+            "--user",
+            "--pty",
+            "--pipe",
+            "--wait",
+            "--collect",
+            "--quiet",
+            "--no-block",
+            "--no-ask-password",
+            "--remain-after-exit",
+            "--same-dir",
+            "--shell",
+            "--system",
+            "--send-sighup",
+        ],
+        long_valued: &[
+            "--unit",
+            "--property",
+            "--description",
+            "--slice",
+            "--setenv",
+            "--uid",
+            "--gid",
+            "--nice",
+            "--working-directory",
+            "--on-active",
+            "--on-boot",
+            "--on-calendar",
+            "--on-startup",
+            "--on-unit-active",
+            "--timer-property",
+            "--host",
+            "--machine",
+            "--service-type",
+        ],
+        listed: true,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["systemd-inhibit"],
+        long: &["--list", "--no-pager"],
+        long_valued: &["--what", "--who", "--why", "--mode"],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["systemd-cat"],
+        valued: "tp",
+        long_valued: &["--identifier", "--priority", "--stderr-priority", "--level-prefix"],
+        ..PLAIN
+    },
     Wrapper { names: &["start-stop-daemon"], listed: true, ..PLAIN },
     Wrapper { names: &["sshpass"], flags: "ehvV", optional: "pfdP", ..PLAIN },
-    Wrapper { names: &["ssh", "autossh", "slogin"], flags: "46AaCfGgKkMNnqsTtVvXxYy", valued: "BbcDEeFIiJLlmOoPpQRSWw", positionals: 1, rest: Rest::Text, listed: true, ..PLAIN },
-    Wrapper { names: &["rsh", "remsh"], flags: "dKnx", valued: "l", positionals: 1, rest: Rest::Text, listed: true, ..PLAIN },
-    Wrapper { names: &["xvfb-run"], flags: "a", valued: "efnps", long: &["--auto-servernum"], long_valued: &["--server-args", "--server-num", "--error-file", "--auth-file"], ..PLAIN },
+    Wrapper {
+        names: &["ssh", "autossh", "slogin"],
+        flags: "46AaCfGgKkMNnqsTtVvXxYy",
+        valued: "BbcDEeFIiJLlmOoPpQRSWw",
+        positionals: 1,
+        rest: Rest::Text,
+        listed: true,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["rsh", "remsh"],
+        flags: "dKnx",
+        valued: "l",
+        positionals: 1,
+        rest: Rest::Text,
+        listed: true,
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["xvfb-run"],
+        flags: "a",
+        valued: "efnps",
+        long: &["--auto-servernum"],
+        long_valued: &["--server-args", "--server-num", "--error-file", "--auth-file"],
+        ..PLAIN
+    },
     Wrapper { names: &["choom"], valued: "n", long_valued: &["--adjust"], ..PLAIN },
-    Wrapper { names: &["cpulimit"], flags: "zfvm", valued: "lpPe", long: &["--lazy", "--foreground"], long_valued: &["--limit", "--pid", "--exe"], ..PLAIN },
-    Wrapper { names: &["hyperfine"], flags: "iN", valued: "wrmMspcLnu", long: &["--ignore-failure", "--show-output"], long_valued: &["--warmup", "--runs", "--prepare", "--setup", "--cleanup", "--shell", "--export-json", "--export-markdown"], rest: Rest::Text, ..PLAIN },
+    Wrapper {
+        names: &["cpulimit"],
+        flags: "zfvm",
+        valued: "lpPe",
+        long: &["--lazy", "--foreground"],
+        long_valued: &["--limit", "--pid", "--exe"],
+        ..PLAIN
+    },
+    Wrapper {
+        names: &["hyperfine"],
+        flags: "iN",
+        valued: "wrmMspcLnu",
+        long: &["--ignore-failure", "--show-output"],
+        long_valued: &[
+            "--warmup",
+            "--runs",
+            "--prepare",
+            "--setup",
+            "--cleanup",
+            "--shell",
+            "--export-json",
+            "--export-markdown",
+        ],
+        rest: Rest::Text,
+        ..PLAIN
+    },
     Wrapper { names: &["entr"], flags: "acdnprsxz", listed: true, ..PLAIN },
     Wrapper { names: &["ssh-agent", "gpg-agent"], listed: true, flags: "cDdks", valued: "aEtP", ..PLAIN },
     Wrapper { names: &["sg"], positionals: 1, listed: true, ..PLAIN },
@@ -135,7 +491,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Wrapper> {
 
 /// `poetry run CMD`: a first word that makes the rest a command.
 pub(crate) fn runs_rest(name: &str, subcommand: &str) -> bool {
-    matches!((name, subcommand), ("poetry" | "pipenv" | "uv" | "hatch" | "pdm" | "rye", "run") | ("bundle" | "mise" | "asdf" | "rbenv" | "pyenv", "exec"))
+    matches!(
+        (name, subcommand),
+        ("poetry" | "pipenv" | "uv" | "hatch" | "pdm" | "rye", "run")
+            | ("bundle" | "mise" | "asdf" | "rbenv" | "pyenv", "exec")
+    )
 }
 
 /// The options of one call.
@@ -189,7 +549,8 @@ fn long_option(wrapper: &Wrapper, fields: &[Field], word: &str, options: &mut Op
         Some((name, value)) => (name, Some(value)),
         None => (word, None),
     };
-    let mut candidates = wrapper.long.iter().chain(wrapper.long_valued).filter(|long| **long == name || long.starts_with(name));
+    let mut candidates =
+        wrapper.long.iter().chain(wrapper.long_valued).filter(|long| **long == name || long.starts_with(name));
     let exact = wrapper.long.iter().chain(wrapper.long_valued).find(|long| **long == name);
     let full = match exact {
         Some(exact) => exact,
@@ -208,7 +569,13 @@ fn long_option(wrapper: &Wrapper, fields: &[Field], word: &str, options: &mut Op
     Some(())
 }
 
-fn short_options(wrapper: &Wrapper, fields: &[Field], word: &Field, cluster: &str, options: &mut Options) -> Option<()> {
+fn short_options(
+    wrapper: &Wrapper,
+    fields: &[Field],
+    word: &Field,
+    cluster: &str,
+    options: &mut Options,
+) -> Option<()> {
     for (index, letter) in cluster.char_indices() {
         let attached = &cluster[index + letter.len_utf8()..];
         if wrapper.flags.contains(letter) {

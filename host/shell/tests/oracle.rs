@@ -10,7 +10,11 @@ use proptest::prelude::*;
 
 /// None when this machine has no bash to ask.
 fn bash_accepts(line: &str) -> Option<bool> {
-    let output = Command::new("bash").args(["--norc", "-n", "-O", "extglob", "-c", "--", line]).stdin(Stdio::null()).output().ok()?;
+    let output = Command::new("bash")
+        .args(["--norc", "-n", "-O", "extglob", "-c", "--", line])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     // An open here-document is only a warning without a terminal; at a prompt it waits.
     let complaint = String::from_utf8_lossy(&output.stderr);
     // A backslash at the end waits for another line; bash cannot see that here.
@@ -39,15 +43,118 @@ fn disagreement(line: &str) -> Option<String> {
 }
 
 const LINES: &[&str] = &[
-    "ls", "ls -la | head -n 3 && echo done || true", "for f in a b; do echo \"$f\"; done", "for ((i=0;i<3;i++)); do echo $i; done", "for ((;;)) do :; done", "for x do echo $x; done",
-    "while read -r a; do echo $a; done < f", "until false; do break; done", "if a; then b; elif c; then d; else e; fi", "case $x in a|b) echo 1;; (c) echo 2;& *) echo 3;;& esac", "case x in esac",
-    "f() { echo hi; }; f", "function g { echo; }", "function g() (echo)", "f() if true; then :; fi", "{ a; b; } > out 2>&1", "(cd /tmp; ls)", "[[ -f x && ! -d y || ( a == b* ) ]]", "[[ $a =~ ^(x|y)+$ ]]", "[[ a < b ]]",
-    "(( a = 1 + 2 ))", "echo $((1+2)) $(( (1) ))", "echo $(echo $(echo x))", "echo \"$(echo \"a b\")\"", "echo `echo x`", "diff <(a) <(b)", "a > >(b)", "cat <<E\nx\nE", "cat <<-'E'\n\tx\n\tE\necho y",
-    "cat <<A <<B\n1\nA\n2\nB", "cat <<< x", "a=(1 2 [5]=3); a+=(4)", "a[1]=x b=y cmd", "coproc X { a; }", "coproc ls", "time -p ls", "time", "! ls", "echo {a,b}{1..3}", "echo ${x:-a} ${x#b} ${x/a/b} ${#x} ${!x} ${x[@]} ${x:1:2} ${x^^}",
-    "echo $'a\\'b' $\"x\"", "a \\\n b", "a &", "a & b", "a;b", "echo a#b # c", "select x in a; do break; done", "echo 2>&1 >f <g >>h <>i >|j &>k &>>l", "{fd}>f echo", "exec 3<&0", "echo @(a|b)", "x=$(cat <<E\na\nE\n)",
-    "echo 'a", "echo \"a", "echo `a", "echo $(a", "echo ${a", "echo $((1", "(a", "a)", "{ a;", "{ a }", "if a; then", "if a; fi", "if; then a; fi", "while a; do", "for x in a; b", "case x in a)", "case x in a b) c;; esac", "a |", "a &&", "| a",
-    "&& a", ";", ";;", "a ;; b", "& a", "a & ; b", "done", "fi", "then", "}", "esac", "f() ls", "f()", "function", "a > ", "a <", "cat <<E", "cat <<E\nx", "[[ a", "[[ -f ]]", "[[ a b ]]", "(( a", "()", "{ }", "a (b)", "a=(b", "a \\",
-    "do a; done", "if a; then b; else; fi", "while; do a; done", "! ! ls", "echo a >& b", "a |& b", "x= y= z", "echo $", "echo $;", "echo \"$\"", "for x in; do a; done", "echo ((a))", "a b() { c; }",
+    "ls",
+    "ls -la | head -n 3 && echo done || true",
+    "for f in a b; do echo \"$f\"; done",
+    "for ((i=0;i<3;i++)); do echo $i; done",
+    "for ((;;)) do :; done",
+    "for x do echo $x; done",
+    "while read -r a; do echo $a; done < f",
+    "until false; do break; done",
+    "if a; then b; elif c; then d; else e; fi",
+    "case $x in a|b) echo 1;; (c) echo 2;& *) echo 3;;& esac",
+    "case x in esac",
+    "f() { echo hi; }; f",
+    "function g { echo; }",
+    "function g() (echo)",
+    "f() if true; then :; fi",
+    "{ a; b; } > out 2>&1",
+    "(cd /tmp; ls)",
+    "[[ -f x && ! -d y || ( a == b* ) ]]",
+    "[[ $a =~ ^(x|y)+$ ]]",
+    "[[ a < b ]]",
+    "(( a = 1 + 2 ))",
+    "echo $((1+2)) $(( (1) ))",
+    "echo $(echo $(echo x))",
+    "echo \"$(echo \"a b\")\"",
+    "echo `echo x`",
+    "diff <(a) <(b)",
+    "a > >(b)",
+    "cat <<E\nx\nE",
+    "cat <<-'E'\n\tx\n\tE\necho y",
+    "cat <<A <<B\n1\nA\n2\nB",
+    "cat <<< x",
+    "a=(1 2 [5]=3); a+=(4)",
+    "a[1]=x b=y cmd",
+    "coproc X { a; }",
+    "coproc ls",
+    "time -p ls",
+    "time",
+    "! ls",
+    "echo {a,b}{1..3}",
+    "echo ${x:-a} ${x#b} ${x/a/b} ${#x} ${!x} ${x[@]} ${x:1:2} ${x^^}",
+    "echo $'a\\'b' $\"x\"",
+    "a \\\n b",
+    "a &",
+    "a & b",
+    "a;b",
+    "echo a#b # c",
+    "select x in a; do break; done",
+    "echo 2>&1 >f <g >>h <>i >|j &>k &>>l",
+    "{fd}>f echo",
+    "exec 3<&0",
+    "echo @(a|b)",
+    "x=$(cat <<E\na\nE\n)",
+    "echo 'a",
+    "echo \"a",
+    "echo `a",
+    "echo $(a",
+    "echo ${a",
+    "echo $((1",
+    "(a",
+    "a)",
+    "{ a;",
+    "{ a }",
+    "if a; then",
+    "if a; fi",
+    "if; then a; fi",
+    "while a; do",
+    "for x in a; b",
+    "case x in a)",
+    "case x in a b) c;; esac",
+    "a |",
+    "a &&",
+    "| a",
+    "&& a",
+    ";",
+    ";;",
+    "a ;; b",
+    "& a",
+    "a & ; b",
+    "done",
+    "fi",
+    "then",
+    "}",
+    "esac",
+    "f() ls",
+    "f()",
+    "function",
+    "a > ",
+    "a <",
+    "cat <<E",
+    "cat <<E\nx",
+    "[[ a",
+    "[[ -f ]]",
+    "[[ a b ]]",
+    "(( a",
+    "()",
+    "{ }",
+    "a (b)",
+    "a=(b",
+    "a \\",
+    "do a; done",
+    "if a; then b; else; fi",
+    "while; do a; done",
+    "! ! ls",
+    "echo a >& b",
+    "a |& b",
+    "x= y= z",
+    "echo $",
+    "echo $;",
+    "echo \"$\"",
+    "for x in; do a; done",
+    "echo ((a))",
+    "a b() { c; }",
 ];
 
 #[test]
@@ -61,15 +168,23 @@ fn agrees_with_bash_on_a_list() {
 fn agrees_with_bash_on_a_corpus() {
     let Ok(path) = std::env::var("PORTCULLIS_POLICY_CORPUS") else { return };
     let text = std::fs::read_to_string(path).unwrap();
-    let commands = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).filter_map(|record| record["cmd"].as_str().map(str::to_owned));
-    let wrong: Vec<String> = commands.filter(|command| !command.contains('\0') && !command.contains('\r')).filter_map(|command| disagreement(&command)).collect();
+    let commands = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|record| record["cmd"].as_str().map(str::to_owned));
+    let wrong: Vec<String> = commands
+        .filter(|command| !command.contains('\0') && !command.contains('\r'))
+        .filter_map(|command| disagreement(&command))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn token() -> impl Strategy<Value = String> {
     let fixed = prop::sample::select(vec![
-        "ls", "echo", "a", "x=1", "-f", "'q r'", "\"s $t\"", "$v", "${w:-z}", "$(ls)", "$((1+1))", "<(ls)", "|", "||", "&&", ";", "&", "\n", "(", ")", "{", "}", "if", "then", "else", "fi", "for", "in", "do", "done", "while", "case", "esac", ";;",
-        ">", "<", ">>", "2>&1", "<<<", "[[", "]]", "==", "!", "#c", "f()", "function", "time", "*", "{a,b}", "\\x", "((1))", "a=(b c)",
+        "ls", "echo", "a", "x=1", "-f", "'q r'", "\"s $t\"", "$v", "${w:-z}", "$(ls)", "$((1+1))", "<(ls)", "|", "||",
+        "&&", ";", "&", "\n", "(", ")", "{", "}", "if", "then", "else", "fi", "for", "in", "do", "done", "while",
+        "case", "esac", ";;", ">", "<", ">>", "2>&1", "<<<", "[[", "]]", "==", "!", "#c", "f()", "function", "time",
+        "*", "{a,b}", "\\x", "((1))", "a=(b c)",
     ]);
     fixed.prop_map(str::to_owned)
 }

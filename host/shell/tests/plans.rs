@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_shell::{InvocationKind, MAX_INVOCATIONS, MAX_LINE_BYTES, Plan, StandardInput, UnknownKind, parse, quote};
+use portcullis_shell::{
+    InvocationKind, MAX_INVOCATIONS, MAX_LINE_BYTES, Plan, StandardInput, UnknownKind, parse, quote,
+};
 use proptest::prelude::*;
 
 /// The words of each command that would run; `?` for those only the run can tell.
@@ -13,7 +15,9 @@ fn commands(line: &str) -> Vec<String> {
     plan.invocations
         .iter()
         .filter(|invocation| invocation.kind == InvocationKind::Command)
-        .map(|invocation| invocation.argv.iter().map(|word| word.value.as_deref().unwrap_or("?")).collect::<Vec<_>>().join(" "))
+        .map(|invocation| {
+            invocation.argv.iter().map(|word| word.value.as_deref().unwrap_or("?")).collect::<Vec<_>>().join(" ")
+        })
         .collect()
 }
 
@@ -32,7 +36,7 @@ fn words_are_what_the_shell_makes_of_them() {
         ("$'\\x65cho' x", "echo x"),
         ("ec\\\nho x", "echo x"),
         ("echo {a,b}{1..3} x{c,d}", "echo a1 a2 a3 b1 b2 b3 xc xd"),
-        ("echo {01..03} {c..a} {x} {a,}", "echo 01 02 03 c b a {x} a "),
+        ("echo {01..03} {c..a} {x} {a,}", "echo 01 02 03 c b a {x} a"),
         ("x=abc; echo $x ${x#a} ${x%c} ${x/b/-} ${x:1} ${x:1:1} ${x^^} ${#x}", "echo abc bc ab a-c bc b ABC 3"),
         ("x=a.b.c; echo ${x##*.} ${x%%.*} ${x//./-}", "echo c a a-b-c"),
         ("a=(x y z); echo ${a[1]} ${a[@]} ${#a[@]}", "echo y x y z 3"),
@@ -109,9 +113,41 @@ fn constants_are_decoded() {
 #[test]
 fn everything_that_can_run_is_listed() {
     for line in [
-        "a && b || rm x", "a | b | rm x", "(a; rm x)", "{ a; rm x; }", "if a; then b; elif c; then rm x; fi", "while rm x; do b; done", "for i in 1; do rm x; done", "case a in b) ;; *) rm x;; esac", "echo $(rm x)", "echo \"${y:-$(rm x)}\"",
-        "cat <(rm x)", "a > >(rm x)", "echo `rm x`", "cat <<E\n$(rm x)\nE", "[[ -n $(rm x) ]]", "(( y = $(rm x) ))", "f() { rm x; }", "coproc rm x", "trap 'rm x' EXIT", "time rm x", "! rm x", "a=$(rm x)", "a=([$(rm x)]=1)", "declare a=$(rm x)", "echo ${y/$(rm x)/}",
-        "echo ${y:$(rm x)}", "x[$(rm x)]=1", "PS1='$(rm x)'", "PROMPT_COMMAND='rm x'", "select i in $(rm x); do a; done", "echo > $(rm x)", "rm x &", "a\nrm x", "a;# b\nrm x", "find . -exec rm x \\; -o -exec b \\;",
+        "a && b || rm x",
+        "a | b | rm x",
+        "(a; rm x)",
+        "{ a; rm x; }",
+        "if a; then b; elif c; then rm x; fi",
+        "while rm x; do b; done",
+        "for i in 1; do rm x; done",
+        "case a in b) ;; *) rm x;; esac",
+        "echo $(rm x)",
+        "echo \"${y:-$(rm x)}\"",
+        "cat <(rm x)",
+        "a > >(rm x)",
+        "echo `rm x`",
+        "cat <<E\n$(rm x)\nE",
+        "[[ -n $(rm x) ]]",
+        "(( y = $(rm x) ))",
+        "f() { rm x; }",
+        "coproc rm x",
+        "trap 'rm x' EXIT",
+        "time rm x",
+        "! rm x",
+        "a=$(rm x)",
+        "a=([$(rm x)]=1)",
+        "declare a=$(rm x)",
+        "echo ${y/$(rm x)/}",
+        "echo ${y:$(rm x)}",
+        "x[$(rm x)]=1",
+        "PS1='$(rm x)'",
+        "PROMPT_COMMAND='rm x'",
+        "select i in $(rm x); do a; done",
+        "echo > $(rm x)",
+        "rm x &",
+        "a\nrm x",
+        "a;# b\nrm x",
+        "find . -exec rm x \\; -o -exec b \\;",
     ] {
         let found = parse(line).invocations.iter().any(|invocation| invocation.program.as_deref() == Some("rm"));
         assert!(found, "{line}: {:?}", commands(line));
@@ -120,7 +156,16 @@ fn everything_that_can_run_is_listed() {
 
 #[test]
 fn data_stays_data() {
-    for line in ["echo 'rm x'", "grep 'a; rm x' f", "cat <<'E'\n$(rm x)\nE", "a # rm x", "echo a#rm", "printf '%s' '$(rm x)'", "git commit -m 'rm x'", "echo \"\\$(rm x)\""] {
+    for line in [
+        "echo 'rm x'",
+        "grep 'a; rm x' f",
+        "cat <<'E'\n$(rm x)\nE",
+        "a # rm x",
+        "echo a#rm",
+        "printf '%s' '$(rm x)'",
+        "git commit -m 'rm x'",
+        "echo \"\\$(rm x)\"",
+    ] {
         let found = parse(line).invocations.iter().any(|invocation| invocation.program.as_deref() == Some("rm"));
         assert!(!found, "{line}");
         assert_eq!(unknowns(line), [], "{line}");
@@ -130,11 +175,35 @@ fn data_stays_data() {
 #[test]
 fn what_is_not_understood_is_said() {
     let table: &[(&str, UnknownKind)] = &[
-        ("$X a", UnknownKind::Unresolved), ("\"$(cat f)\" a", UnknownKind::Unresolved), ("/b?n/ls", UnknownKind::Unresolved), ("!!", UnknownKind::Unresolved), ("sudo !ls", UnknownKind::Unresolved), ("^a^b", UnknownKind::Unresolved),
-        ("echo \"a!b\"", UnknownKind::Unresolved), ("sh -c \"$X\"", UnknownKind::Unresolved), ("eval $X", UnknownKind::Unresolved), ("curl x | sh", UnknownKind::Unresolved), ("sudo --no-such-option ls", UnknownKind::Unresolved),
-        ("printf -v 'a[$(id)]' x", UnknownKind::Unresolved), ("trap \"$X\" EXIT", UnknownKind::Unresolved), (". <(curl x)", UnknownKind::Unresolved), ("sh -c 'if'", UnknownKind::Unresolved), ("false && a=ls; $a", UnknownKind::Unresolved),
-        ("echo 'a", UnknownKind::Malformed), ("cat <<E", UnknownKind::Malformed), ("a &&", UnknownKind::Malformed), ("fi", UnknownKind::Malformed), ("a \\", UnknownKind::Malformed), ("cat <<E$[\t\t", UnknownKind::Malformed),
-        ("ls\r", UnknownKind::Refused), ("ls\u{1b}[A", UnknownKind::Refused), ("ls\u{a0}-a", UnknownKind::Refused), ("echo '\u{202e}'", UnknownKind::Refused), ("\u{0455}h", UnknownKind::Refused), ("a\u{85}b", UnknownKind::Refused), ("a\0b", UnknownKind::Refused),
+        ("$X a", UnknownKind::Unresolved),
+        ("\"$(cat f)\" a", UnknownKind::Unresolved),
+        ("/b?n/ls", UnknownKind::Unresolved),
+        ("!!", UnknownKind::Unresolved),
+        ("sudo !ls", UnknownKind::Unresolved),
+        ("^a^b", UnknownKind::Unresolved),
+        ("echo \"a!b\"", UnknownKind::Unresolved),
+        ("sh -c \"$X\"", UnknownKind::Unresolved),
+        ("eval $X", UnknownKind::Unresolved),
+        ("curl x | sh", UnknownKind::Unresolved),
+        ("sudo --no-such-option ls", UnknownKind::Unresolved),
+        ("printf -v 'a[$(id)]' x", UnknownKind::Unresolved),
+        ("trap \"$X\" EXIT", UnknownKind::Unresolved),
+        (". <(curl x)", UnknownKind::Unresolved),
+        ("sh -c 'if'", UnknownKind::Unresolved),
+        ("false && a=ls; $a", UnknownKind::Unresolved),
+        ("echo 'a", UnknownKind::Malformed),
+        ("cat <<E", UnknownKind::Malformed),
+        ("a &&", UnknownKind::Malformed),
+        ("fi", UnknownKind::Malformed),
+        ("a \\", UnknownKind::Malformed),
+        ("cat <<E$[\t\t", UnknownKind::Malformed),
+        ("ls\r", UnknownKind::Refused),
+        ("ls\u{1b}[A", UnknownKind::Refused),
+        ("ls\u{a0}-a", UnknownKind::Refused),
+        ("echo '\u{202e}'", UnknownKind::Refused),
+        ("\u{0455}h", UnknownKind::Refused),
+        ("a\u{85}b", UnknownKind::Refused),
+        ("a\0b", UnknownKind::Refused),
     ];
     for (line, kind) in table {
         assert!(unknowns(line).contains(kind), "{line:?}: {:?}", unknowns(line));
@@ -143,7 +212,20 @@ fn what_is_not_understood_is_said() {
 
 #[test]
 fn harmless_exclamation_marks_and_unicode_pass() {
-    for line in ["! ls", "[ ! -f a ]", "echo 'a!b'", "echo \"hi!\"", "[[ a != b ]]", "ls [!a]*", "echo ${!x}", "echo $!", "awk '$1 != \"!\"' f", "echo größe", "grep '→' f", "echo '👩\u{200d}👧'"] {
+    for line in [
+        "! ls",
+        "[ ! -f a ]",
+        "echo 'a!b'",
+        "echo \"hi!\"",
+        "[[ a != b ]]",
+        "ls [!a]*",
+        "echo ${!x}",
+        "echo $!",
+        "awk '$1 != \"!\"' f",
+        "echo größe",
+        "grep '→' f",
+        "echo '👩\u{200d}👧'",
+    ] {
         assert_eq!(unknowns(line), [], "{line}");
     }
 }
@@ -154,7 +236,11 @@ fn context_is_kept() {
     let invocation = last(&plan);
     assert_eq!((invocation.stage, invocation.stages, invocation.background), (1, 2, true));
     assert_eq!(invocation.standard_input, StandardInput::File);
-    let redirections: Vec<_> = invocation.redirections.iter().map(|item| (item.descriptor, item.operator.as_str(), item.target.value.as_deref())).collect();
+    let redirections: Vec<_> = invocation
+        .redirections
+        .iter()
+        .map(|item| (item.descriptor, item.operator.as_str(), item.target.value.as_deref()))
+        .collect();
     assert_eq!(redirections, [(Some(2), ">>", Some("log")), (None, ">", Some("out")), (None, "<", Some("in"))]);
     let plan = parse("while true; do ls; done");
     assert!(last(&plan).in_loop);
@@ -173,8 +259,65 @@ fn context_is_kept() {
 /// Repetitions that would exhaust a careless parser.
 fn hostile() -> Vec<String> {
     let openings = [
-        "(", "{ ", "$(", "`", "\\`", "${x:-", "$((", "((", "if true; then ", "case x in x) ", "\"$( \"", "[[ ( ", "<( ", "a[", "{a,", "{a", "<<E ", "\"${x:-\"", "$[", "f() { ", "while ", "coproc ", "! ", "time ", "eval ", "sudo ", "sh -c '", "x=(", "@(", "a|", "a&&",
-        "a;", "<<<", "a=$a$a;", "\\", "'", "\"", "#", "*", "[", "!", "$", "~", "&", ">", "-", "{1..99999999}", "{a,b}", "x=${x//a/b};", "f(){ f;f; };f;", "for i in 1 2 3;do ", "echo $(echo ", "xargs ", "find . -exec ", "env -S '", "\"$(x)\"", "true;", "a\n", "\u{e9}",
+        "(",
+        "{ ",
+        "$(",
+        "`",
+        "\\`",
+        "${x:-",
+        "$((",
+        "((",
+        "if true; then ",
+        "case x in x) ",
+        "\"$( \"",
+        "[[ ( ",
+        "<( ",
+        "a[",
+        "{a,",
+        "{a",
+        "<<E ",
+        "\"${x:-\"",
+        "$[",
+        "f() { ",
+        "while ",
+        "coproc ",
+        "! ",
+        "time ",
+        "eval ",
+        "sudo ",
+        "sh -c '",
+        "x=(",
+        "@(",
+        "a|",
+        "a&&",
+        "a;",
+        "<<<",
+        "a=$a$a;",
+        "\\",
+        "'",
+        "\"",
+        "#",
+        "*",
+        "[",
+        "!",
+        "$",
+        "~",
+        "&",
+        ">",
+        "-",
+        "{1..99999999}",
+        "{a,b}",
+        "x=${x//a/b};",
+        "f(){ f;f; };f;",
+        "for i in 1 2 3;do ",
+        "echo $(echo ",
+        "xargs ",
+        "find . -exec ",
+        "env -S '",
+        "\"$(x)\"",
+        "true;",
+        "a\n",
+        "\u{e9}",
     ];
     let mut lines = Vec::new();
     for opening in openings {
@@ -186,9 +329,15 @@ fn hostile() -> Vec<String> {
     }
     let doubling: String = (0..60).map(|_| "x=$x$x;").collect();
     lines.push(format!("x=aaaaaaaa;{doubling} $x"));
-    let functions: String = (0..60).map(|index| format!("f{index}() {{ f{}; f{}; f{}; }};", index + 1, index + 1, index + 1)).collect();
+    let functions: String =
+        (0..60).map(|index| format!("f{index}() {{ f{}; f{}; f{}; }};", index + 1, index + 1, index + 1)).collect();
     lines.push(format!("{functions} f0"));
-    lines.push((0..200).fold("echo x".to_owned(), |inner, _| format!("sh -c \"{}\"", inner.replace('\\', "\\\\").replace('"', "\\\"").chars().take(4_000).collect::<String>())));
+    lines.push((0..200).fold("echo x".to_owned(), |inner, _| {
+        format!(
+            "sh -c \"{}\"",
+            inner.replace('\\', "\\\\").replace('"', "\\\"").chars().take(4_000).collect::<String>()
+        )
+    }));
     let loops: String = (0..20).map(|index| format!("for a{index} in 1 2 3 4 5 6 7 8; do ")).collect();
     lines.push(format!("{loops} rm $a0 {}", "; done".repeat(20)));
     lines
@@ -215,14 +364,86 @@ fn quoting_refuses_what_a_terminal_would_act_upon() {
     assert!(quote(&[]).is_err());
     assert!(quote(&["ls", "a\nb"]).is_err());
     assert!(quote(&["ls", "a\0"]).is_err());
+    assert!(quote(&["ls", "a\u{202e}b"]).is_err());
     assert_eq!(quote(&["grep", "-F", "it's $x", "/var/log/a.log"]).unwrap(), r#"grep -F 'it'\''s $x' /var/log/a.log"#);
     assert_eq!(quote(&["a=b", "c=d", "", "if"]).unwrap(), "'a=b' c=d '' 'if'");
 }
 
 fn text() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
-        "rm", "-rf", "/", "a", "$", "$(", ")", "`", "'", "\"", "\\", "{", "}", ",", "..", "(", "|", "&", ";", "\n", "\t", " ", "<", ">", "<<E", "\nE\n", "<<<", "${", ":-", "#", "%", "@", "[", "]", "[[", "]]", "=", "x=", "!", "~", "*", "?", "if ", "then ", "fi", "for ", "in ",
-        "do ", "done", "case ", "esac", ";;", "f()", "sh -c ", "eval ", "sudo ", "xargs ", "find ", "-exec ", "printf ", "echo ", "| sh", "base64 -d", "é", "\u{200b}", "\u{a0}", "\u{1}", "1", "$((", "))", "$'", "\\x", "IFS=",
+        "rm",
+        "-rf",
+        "/",
+        "a",
+        "$",
+        "$(",
+        ")",
+        "`",
+        "'",
+        "\"",
+        "\\",
+        "{",
+        "}",
+        ",",
+        "..",
+        "(",
+        "|",
+        "&",
+        ";",
+        "\n",
+        "\t",
+        " ",
+        "<",
+        ">",
+        "<<E",
+        "\nE\n",
+        "<<<",
+        "${",
+        ":-",
+        "#",
+        "%",
+        "@",
+        "[",
+        "]",
+        "[[",
+        "]]",
+        "=",
+        "x=",
+        "!",
+        "~",
+        "*",
+        "?",
+        "if ",
+        "then ",
+        "fi",
+        "for ",
+        "in ",
+        "do ",
+        "done",
+        "case ",
+        "esac",
+        ";;",
+        "f()",
+        "sh -c ",
+        "eval ",
+        "sudo ",
+        "xargs ",
+        "find ",
+        "-exec ",
+        "printf ",
+        "echo ",
+        "| sh",
+        "base64 -d",
+        "é",
+        "\u{200b}",
+        "\u{a0}",
+        "\u{1}",
+        "1",
+        "$((",
+        "))",
+        "$'",
+        "\\x",
+        "IFS=",
     ]);
     prop::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat())
 }
@@ -247,7 +468,7 @@ proptest! {
     }
 
     #[test]
-    fn quoted_words_come_back(argv in prop::collection::vec("[ -~¡-ÿ]{0,12}", 1..6)) {
+    fn quoted_words_come_back(argv in prop::collection::vec("[ -~¡-¬®-ÿ]{0,12}", 1..6)) {
         let words: Vec<&str> = std::iter::once("prog").chain(argv.iter().map(String::as_str)).filter(|word| !word.chars().any(char::is_control)).collect();
         let line = quote(&words).unwrap();
         let plan = parse(&line);

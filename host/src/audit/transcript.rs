@@ -55,8 +55,16 @@ pub enum Entry<'a> {
         #[serde(flatten)]
         content: Bytes<'a>,
     },
+    /// Typed by the host itself: the lines that make a prompt recognisable, answers to queries.
+    HostInput {
+        #[serde(flatten)]
+        content: Bytes<'a>,
+    },
     /// Typed at a question for a secret: only the fact is kept.
-    SecretInput { actor: Typist, length: usize },
+    SecretInput {
+        actor: Typist,
+        length: usize,
+    },
     Verdict {
         actor: Typist,
         delivery: &'a str,
@@ -64,14 +72,27 @@ pub enum Entry<'a> {
         verdict: &'a str,
         decisions: &'a Value,
     },
-    CommandStart { command_id: String, actor: Typist, text: &'a str, offset: u64 },
+    CommandStart {
+        command_id: String,
+        actor: Typist,
+        text: &'a str,
+        offset: u64,
+    },
     CommandEnd {
         #[serde(flatten)]
         completion: &'a Completion,
     },
-    Level { breadcrumb: &'a [String] },
-    Resize { columns: u16, rows: u16 },
-    Closed { reason: &'a str, exit_code: Option<i32> },
+    Level {
+        breadcrumb: &'a [String],
+    },
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
+    Closed {
+        reason: &'a str,
+        exit_code: Option<i32>,
+    },
 }
 
 /// Text, or base64 where it is not UTF-8.

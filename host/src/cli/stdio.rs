@@ -59,11 +59,8 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
         return Ok(None);
     }
     let token = random::hex(24)?;
-    let options = WebOptions {
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        first_port: viewer.first_port,
-        token: token.clone(),
-    };
+    let options =
+        WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port: viewer.first_port, token: token.clone() };
     let server = web::serve(host.clone(), options, shutdown.child_token()).await?;
     let url = format!("http://{}/#token={token}", server.address);
     host.instance().write_server_file(Some(&url))?;

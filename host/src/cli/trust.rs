@@ -10,11 +10,7 @@ use crate::ssh;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(super) async fn run(
-    host: String,
-    fingerprint: Option<String>,
-    known_hosts: Option<PathBuf>,
-) -> anyhow::Result<()> {
+pub(super) async fn run(host: String, fingerprint: Option<String>, known_hosts: Option<PathBuf>) -> anyhow::Result<()> {
     let (name, port) = split(&host)?;
     let file = match known_hosts {
         Some(file) => file,
@@ -48,7 +44,9 @@ fn split(host: &str) -> anyhow::Result<(String, u16)> {
     let wrong = || format!("`{host}` is not HOST, HOST:PORT or [ADDRESS]:PORT");
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((name, rest)) => (name, rest.strip_prefix(':')),
-        None if host.matches(':').count() == 1 => host.split_once(':').map(|(name, port)| (name, Some(port))).with_context(wrong)?,
+        None if host.matches(':').count() == 1 => {
+            host.split_once(':').map(|(name, port)| (name, Some(port))).with_context(wrong)?
+        }
         None => (host, None),
     };
     let port = port.map_or(Ok(22), str::parse).with_context(wrong)?;
@@ -64,7 +62,12 @@ mod tests {
 
     #[test]
     fn hosts_are_split_as_errors_print_them() {
-        let cases = [("web1", ("web1", 22)), ("web1:2222", ("web1", 2222)), ("[::1]:2222", ("::1", 2222)), ("fe80::1", ("fe80::1", 22))];
+        let cases = [
+            ("web1", ("web1", 22)),
+            ("web1:2222", ("web1", 2222)),
+            ("[::1]:2222", ("::1", 2222)),
+            ("fe80::1", ("fe80::1", 22)),
+        ];
         for (text, (name, port)) in cases {
             assert_eq!(super::split(text).unwrap(), (name.to_owned(), port));
         }

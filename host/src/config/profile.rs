@@ -40,10 +40,7 @@ pub struct Profile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthMethod {
     Password(SecretSource),
-    KeyFile {
-        path: PathBuf,
-        passphrase: Option<SecretSource>,
-    },
+    KeyFile { path: PathBuf, passphrase: Option<SecretSource> },
 }
 
 /// Size of a terminal in character cells.
@@ -70,9 +67,7 @@ pub struct Secret(Zeroizing<String>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    #[error(
-        "environment variable {name} is not set; set it for the process that starts portcullis"
-    )]
+    #[error("environment variable {name} is not set; set it for the process that starts portcullis")]
     EnvironmentUnset { name: String },
     #[error("environment variable {name} is not valid UTF-8; set it to plain text")]
     EnvironmentNotText { name: String },
@@ -110,9 +105,7 @@ impl SecretSource {
         let value = text.strip_suffix('\n').unwrap_or(&text);
         let value = value.strip_suffix('\r').unwrap_or(value);
         if value.is_empty() {
-            return Err(SecretError::Empty {
-                source_name: self.to_string(),
-            });
+            return Err(SecretError::Empty { source_name: self.to_string() });
         }
         Ok(Secret(Zeroizing::new(value.to_owned())))
     }
@@ -144,42 +137,26 @@ impl fmt::Debug for Secret {
 fn read_environment(name: &str) -> Result<Zeroizing<String>, SecretError> {
     match std::env::var(name) {
         Ok(value) => Ok(Zeroizing::new(value)),
-        Err(std::env::VarError::NotPresent) => Err(SecretError::EnvironmentUnset {
-            name: name.to_owned(),
-        }),
-        Err(std::env::VarError::NotUnicode(_)) => Err(SecretError::EnvironmentNotText {
-            name: name.to_owned(),
-        }),
+        Err(std::env::VarError::NotPresent) => Err(SecretError::EnvironmentUnset { name: name.to_owned() }),
+        Err(std::env::VarError::NotUnicode(_)) => Err(SecretError::EnvironmentNotText { name: name.to_owned() }),
     }
 }
 
 fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretError> {
-    let unreadable = |source| SecretError::FileUnreadable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| SecretError::FileUnreadable { path: path.to_owned(), source };
     // Looked at before opening: opening a named pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(SecretError::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(SecretError::NotAFile { path: path.to_owned() });
     }
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     refuse_open_permissions(path, &metadata)?;
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(SECRET_FILE_LIMIT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(SECRET_FILE_LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > SECRET_FILE_LIMIT_BYTES {
-        return Err(SecretError::TooLarge {
-            path: path.to_owned(),
-            limit_bytes: SECRET_FILE_LIMIT_BYTES,
-        });
+        return Err(SecretError::TooLarge { path: path.to_owned(), limit_bytes: SECRET_FILE_LIMIT_BYTES });
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::FileNotText {
-        path: path.to_owned(),
-    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::FileNotText { path: path.to_owned() })?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -188,10 +165,7 @@ fn refuse_open_permissions(path: &Path, metadata: &std::fs::Metadata) -> Result<
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(SecretError::PermissionsTooOpen {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(SecretError::PermissionsTooOpen { path: path.to_owned(), mode });
     }
     Ok(())
 }
@@ -202,11 +176,7 @@ fn refuse_open_permissions(_path: &Path, _metadata: &std::fs::Metadata) -> Resul
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed step is a failed test"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 mod tests {
     use super::*;
 
@@ -221,12 +191,8 @@ mod tests {
 
     #[test]
     fn an_unset_variable_is_named() {
-        let error = SecretSource::Environment("PORTCULLIS_TEST_UNSET".into())
-            .read()
-            .unwrap_err();
-        assert!(
-            matches!(&error, SecretError::EnvironmentUnset { name } if name == "PORTCULLIS_TEST_UNSET")
-        );
+        let error = SecretSource::Environment("PORTCULLIS_TEST_UNSET".into()).read().unwrap_err();
+        assert!(matches!(&error, SecretError::EnvironmentUnset { name } if name == "PORTCULLIS_TEST_UNSET"));
     }
 
     #[cfg(unix)]
@@ -249,26 +215,15 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn missing_empty_huge_and_binary_files_are_told_apart() {
-        let missing = SecretSource::File("/nonexistent/secret".into())
-            .read()
-            .unwrap_err();
+        let missing = SecretSource::File("/nonexistent/secret".into()).read().unwrap_err();
         assert!(matches!(missing, SecretError::FileUnreadable { .. }));
         let directory = SecretSource::File(std::env::temp_dir()).read().unwrap_err();
         assert!(matches!(directory, SecretError::NotAFile { .. }));
         let empty = file_with(b"\n", 0o600);
-        assert!(matches!(
-            SecretSource::File(empty.path().into()).read(),
-            Err(SecretError::Empty { .. })
-        ));
+        assert!(matches!(SecretSource::File(empty.path().into()).read(), Err(SecretError::Empty { .. })));
         let huge = file_with(&vec![b'a'; 70_000], 0o600);
-        assert!(matches!(
-            SecretSource::File(huge.path().into()).read(),
-            Err(SecretError::TooLarge { .. })
-        ));
+        assert!(matches!(SecretSource::File(huge.path().into()).read(), Err(SecretError::TooLarge { .. })));
         let binary = file_with(&[0xff, 0xfe], 0o600);
-        assert!(matches!(
-            SecretSource::File(binary.path().into()).read(),
-            Err(SecretError::FileNotText { .. })
-        ));
+        assert!(matches!(SecretSource::File(binary.path().into()).read(), Err(SecretError::FileNotText { .. })));
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::file::{self, AuthFile, ConfigFile, LogSearchFile, NavigatorFile, PluginFile, ProfileFile};
 use super::{
-    AuthMethod, Config, ConfigError, Destination, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
-    SecretSource, TerminalSize, ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, LogSearchChoice, NavigatorChoice, PluginEntry, Profile, SecretSource,
+    TerminalSize, ViewerConfig,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -71,8 +71,11 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         if profile.known_hosts.is_none() {
             profile.known_hosts.clone_from(&written.defaults.known_hosts);
         }
-        let destination = destination(&name, profile, base)
-            .map_err(|problem| ConfigError::Profile { path: path.to_owned(), profile: name.clone(), problem })?;
+        let destination = destination(&name, profile, base).map_err(|problem| ConfigError::Profile {
+            path: path.to_owned(),
+            profile: name.clone(),
+            problem,
+        })?;
         destinations.insert(name, Arc::new(destination));
     }
     Ok(Config {
@@ -160,10 +163,7 @@ fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
 }
 
 fn navigator(written: NavigatorFile) -> NavigatorChoice {
-    NavigatorChoice {
-        plugin: written.plugin,
-        menu_label: written.menu_label.unwrap_or_else(|| "bastion".to_owned()),
-    }
+    NavigatorChoice { plugin: written.plugin, menu_label: written.menu_label.unwrap_or_else(|| "bastion".to_owned()) }
 }
 
 fn log_search(written: Option<LogSearchFile>) -> LogSearchChoice {

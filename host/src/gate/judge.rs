@@ -17,11 +17,11 @@ pub(super) fn request(
     text: &str,
     purpose: Option<String>,
 ) -> Request {
-    let read_by_shell = matches!(delivery, Delivery::ShellLine | Delivery::LogSearch | Delivery::Script);
     Request {
         request_id: format!("{}:{}", place.session_id, clock::unix_ms()),
         raw: text.to_owned(),
-        plan: read_by_shell.then(|| plan(shell::parse(text))),
+        // Also for a menu or a program: what reads the text may turn out to be a shell.
+        plan: Some(plan(shell::parse(text))),
         delivery,
         actor: match actor {
             Typist::Agent => common::Actor::Agent,
@@ -181,5 +181,8 @@ fn unknown(unknown: shell::Unknown) -> policy::Unknown {
 
 /// The parser refuses lines far below 4 GiB, so the offsets always fit.
 fn span(span: shell::Span) -> policy::Span {
-    policy::Span { start: u32::try_from(span.start).unwrap_or(u32::MAX), end: u32::try_from(span.end).unwrap_or(u32::MAX) }
+    policy::Span {
+        start: u32::try_from(span.start).unwrap_or(u32::MAX),
+        end: u32::try_from(span.end).unwrap_or(u32::MAX),
+    }
 }

@@ -23,8 +23,8 @@ use crate::audit::Entry;
 use crate::config::Destination;
 use crate::plugins::PolicyChain;
 
-pub(crate) use judge::{endpoint, level};
 pub use input::{HeldLine, InputLine, Key};
+pub(crate) use judge::{endpoint, level};
 
 /// Where something would be typed.
 #[derive(Debug, Clone)]
@@ -65,7 +65,20 @@ pub enum Action {
 pub struct Cleared {
     typist: Typist,
     payload: Payload,
+    reader: Reader,
     judged: Option<Judged>,
+}
+
+/// What has to read the terminal when this is typed: a verdict holds for the reader it was given
+/// for, and the terminal may have moved on since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A person's keys and interrupts go to whatever is there.
+    Anything,
+    Prompt,
+    Menu,
+    /// A program that is not a shell at its prompt.
+    Program,
 }
 
 /// The final form: a line for the prompt, or bytes as they are.
@@ -78,6 +91,10 @@ pub enum Payload {
 impl Cleared {
     pub(crate) fn typist(&self) -> Typist {
         self.typist
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        self.reader
     }
 
     pub(crate) fn into_payload(self) -> Payload {
@@ -183,30 +200,33 @@ impl Gate {
         match intent.action {
             Action::Human { bytes } => {
                 // The only caller is the viewer's adapter, which cannot set another actor.
-                Ok(Cleared { typist: Typist::Human, payload: Payload::Bytes(bytes), judged: None })
+                let payload = Payload::Bytes(bytes);
+                Ok(Cleared { typist: Typist::Human, payload, reader: Reader::Anything, judged: None })
             }
             Action::Press { key } => {
                 if let Some(reason) = input::objection(key, place) {
                     return Err(Self::refuse(typist, key.name(), "input/key", reason));
                 }
                 let judged = Judged::host(typist, "key", key.name(), Verdict::Allow, "input/key", "");
-                Ok(Cleared { typist, payload: Payload::Bytes(key.bytes().to_vec()), judged: Some(judged) })
+                let reader = if key.is_interrupt() { Reader::Anything } else { Reader::Program };
+                let payload = Payload::Bytes(key.bytes().to_vec());
+                Ok(Cleared { typist, payload, reader, judged: Some(judged) })
             }
             Action::Run { line, delivery, opens } => {
                 let request = judge::request(place, typist, delivery, &line, intent.purpose);
                 let judged = self.judge(place, judge::leading_to(request, opens)).await?;
-                Ok(Cleared { typist, payload: Payload::Line(line), judged: Some(judged) })
+                Ok(Cleared { typist, payload: Payload::Line(line), reader: Reader::Prompt, judged: Some(judged) })
             }
             Action::MenuLine { text } => {
                 let request = judge::request(place, typist, Delivery::MenuInput, &text, intent.purpose);
                 let judged = self.judge(place, request).await?;
-                Ok(Cleared { typist, payload: Payload::Line(text), judged: Some(judged) })
+                Ok(Cleared { typist, payload: Payload::Line(text), reader: Reader::Menu, judged: Some(judged) })
             }
             Action::Type { text, enter } => {
                 let request = judge::request(place, typist, Delivery::PtyInput, &text, intent.purpose);
                 let judged = self.judge(place, request).await?;
                 let payload = if enter { Payload::Line(text) } else { Payload::Bytes(text.into_bytes()) };
-                Ok(Cleared { typist, payload, judged: Some(judged) })
+                Ok(Cleared { typist, payload, reader: Reader::Program, judged: Some(judged) })
             }
         }
     }
@@ -231,7 +251,8 @@ impl Gate {
             Verdict::Allow | Verdict::Warn => Ok(judged),
             Verdict::Deny | Verdict::Ask => Err(Box::new(Refusal { judged })),
             Verdict::Abstain => {
-                judged.refuse("host/no-opinion", "no policy had an opinion on this text, and silence is not permission");
+                judged
+                    .refuse("host/no-opinion", "no policy had an opinion on this text, and silence is not permission");
                 Err(Box::new(Refusal { judged }))
             }
         }

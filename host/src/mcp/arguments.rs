@@ -10,13 +10,18 @@ use super::reply::Reply;
 pub(super) fn read<T: DeserializeOwned>(arguments: JsonObject, schema: fn() -> JsonObject) -> Result<T, Box<Reply>> {
     serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         let schema = schema();
-        let known: Vec<String> =
-            schema.get("properties").and_then(Value::as_object).map(|p| p.keys().cloned().collect()).unwrap_or_default();
+        let known: Vec<String> = schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .map(|p| p.keys().cloned().collect())
+            .unwrap_or_default();
         let problem = error.to_string();
         let unknown = problem.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
         let message = match unknown {
             Some(name) => match nearest(name, &known) {
-                Some(near) => format!("there is no argument `{name}`; did you mean `{near}`? Arguments: {}", known.join(", ")),
+                Some(near) => {
+                    format!("there is no argument `{name}`; did you mean `{near}`? Arguments: {}", known.join(", "))
+                }
                 None => format!("there is no argument `{name}`. Arguments: {}", known.join(", ")),
             },
             None => format!("the arguments do not fit: {problem}. Arguments: {}", known.join(", ")),
@@ -31,7 +36,9 @@ fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
         .iter()
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, candidate)| {
-            *distance * 3 <= candidate.len().max(name.len()) || candidate.contains(name) || name.contains(candidate.as_str())
+            *distance * 3 <= candidate.len().max(name.len())
+                || candidate.contains(name)
+                || name.contains(candidate.as_str())
         })
         .min()
         .map(|(_, candidate)| candidate.as_str())

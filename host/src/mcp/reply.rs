@@ -56,7 +56,10 @@ impl Reply {
 
     pub(super) fn stopping() -> Self {
         let summary = "the host is stopping; the command, if one runs, was not stopped by this".to_owned();
-        Self { failure_category: Some("runtime-state-abnormal"), ..Self::new(Status::Failure, summary, String::new(), &json!({})) }
+        Self {
+            failure_category: Some("runtime-state-abnormal"),
+            ..Self::new(Status::Failure, summary, String::new(), &json!({}))
+        }
     }
 
     pub(super) fn cancelled() -> Self {
@@ -139,7 +142,8 @@ impl From<OpError> for Reply {
             evidence.push(cause.to_string());
             source = cause.source();
         }
-        let causes: Vec<&String> = evidence.iter().filter(|cause| !error.to_string().contains(cause.as_str())).collect();
+        let causes: Vec<&String> =
+            evidence.iter().filter(|cause| !error.to_string().contains(cause.as_str())).collect();
         body.extend(causes.iter().map(|cause| format!("because: {cause}")));
         Self {
             status,

@@ -49,16 +49,12 @@ pub(super) struct Tool {
 
 impl Tool {
     pub(super) fn definition(&self) -> Definition {
+        // `failure_category` and `evidence` come with errors; they are left out here because the list
+        // of all tools has to stay short.
         let mut properties = json!({
             "result_status": { "type": "string", "enum": ["success", "partial_success", "blocked", "failure"] },
             "summary": { "type": "string" },
-            "next": {
-                "type": "object",
-                "properties": { "tool": { "type": "string" }, "arguments": { "type": "object" } },
-                "required": ["tool", "arguments"]
-            },
-            "failure_category": { "type": "string" },
-            "evidence": { "type": "array", "items": { "type": "string" } }
+            "next": { "type": "object", "required": ["tool", "arguments"] }
         });
         if let (Some(all), Value::Object(own)) = (properties.as_object_mut(), (self.output)()) {
             all.extend(own);

@@ -44,10 +44,8 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Lenient<T> {
                     tracing::debug!("dropped a message that came before the lifecycle began");
                     continue;
                 };
-                self.started = !matches!(
-                    request.request,
-                    ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_)
-                );
+                self.started =
+                    !matches!(request.request, ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_));
             }
             return Some(message);
         }

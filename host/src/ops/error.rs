@@ -29,7 +29,9 @@ pub enum OpError {
     UnknownProfile { profile: String, known: Vec<String> },
     #[error("profile `{profile}` has no route `{route}`; {}", known_list("its routes", .known))]
     UnknownRoute { profile: String, route: String, known: Vec<String> },
-    #[error("profile `{profile}` has no navigator, so no route can be followed on it; the operator adds one to its configuration")]
+    #[error(
+        "profile `{profile}` has no navigator, so no route can be followed on it; the operator adds one to its configuration"
+    )]
     NoNavigator { profile: String },
     #[error("there is no session `{session_id}`; {}", known_list("sessions", .known))]
     UnknownSession { session_id: String, known: Vec<String> },
@@ -59,7 +61,9 @@ pub enum OpError {
         #[source]
         source: CallError,
     },
-    #[error("navigation to `{route}` stopped: {message} [{code}]; the terminal is left where it was, its last rows are below")]
+    #[error(
+        "navigation to `{route}` stopped: {message} [{code}]; the terminal is left where it was, its last rows are below"
+    )]
     Navigation { route: String, code: String, message: String, rows: Vec<String>, session_id: String },
     #[error("{0}")]
     BadArgument(String),
@@ -116,9 +120,10 @@ impl OpError {
     /// What to call next.
     pub fn next(&self) -> NextStep {
         match self {
-            Self::UnknownProfile { .. } | Self::UnknownRoute { .. } | Self::NoNavigator { .. } | Self::NoSession { .. } => {
-                NextStep::new("ssh_hosts", json!({}))
-            }
+            Self::UnknownProfile { .. }
+            | Self::UnknownRoute { .. }
+            | Self::NoNavigator { .. }
+            | Self::NoSession { .. } => NextStep::new("ssh_hosts", json!({})),
             Self::Connect { .. } | Self::Record(_) | Self::Random(_) | Self::BadArgument(_) => {
                 NextStep::new("ssh_hosts", json!({}))
             }

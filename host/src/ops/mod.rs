@@ -71,12 +71,7 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, reading: &Read
         "menu" => TerminalState::Menu,
         _ => TerminalState::Unknown,
     };
-    Place {
-        session_id: summary.session_id,
-        destination: destination.clone(),
-        levels: reading.levels.clone(),
-        terminal,
-    }
+    Place { session_id: summary.session_id, destination: destination.clone(), levels: reading.levels.clone(), terminal }
 }
 
 /// Asks the gate, and puts a refusal on record before anyone hears of it.

@@ -166,7 +166,9 @@ impl Journey<'_> {
             Step::RunCommand(line) => self.run_command(line).await,
             Step::EnterLevel(level) => self.enter_level(&level).await,
             Step::OpenLevel((line, level)) => self.open_level(line, &level).await,
-            Step::SendSecret(name) => Ok(Event::Refused(format!("no secret named `{name}` is bound for this navigator"))),
+            Step::SendSecret(name) => {
+                Ok(Event::Refused(format!("no secret named `{name}` is bound for this navigator")))
+            }
             Step::AskPerson(_) => Ok(Event::Refused("nobody can be asked on this host".to_owned())),
             // Ended before; kept so that a new step forces a decision here.
             Step::Done(_) | Step::Fail(_) => Ok(Event::Refused("the navigation is over".to_owned())),
@@ -304,9 +306,9 @@ impl Journey<'_> {
             Err(SessionError::LevelFailed { reason, .. }) => return Ok(Event::Refused(reason)),
             Err(other) => return Err(other.into()),
         }
-        let mut summary = self.session.watch_summary();
-        let ready = summary.wait_for(|summary| summary.state == "at_prompt" || summary.closed_reason.is_some());
-        drop(tokio::time::timeout(LEVEL_PROMPT, ready).await);
+        if !self.session.until_prompt(LEVEL_PROMPT).await {
+            return Ok(Event::Refused("the shell is there, but its prompt does not come back".to_owned()));
+        }
         let reading = self.session.read().await?;
         Ok(Event::LevelEntered(screen(&reading)))
     }
@@ -319,7 +321,8 @@ fn expectation(level: &PluginLevel) -> Result<Expectation, OpError> {
         _ => LevelKind::Shell,
     };
     let nonce = random::hex(4).map_err(OpError::Random)?;
-    let attributes = level.attributes.iter().map(|attribute| (attribute.key.clone(), attribute.value.clone())).collect();
+    let attributes =
+        level.attributes.iter().map(|attribute| (attribute.key.clone(), attribute.value.clone())).collect();
     Ok(Expectation { kind, label: level.label.clone(), attributes, nonce, within: LEVEL_PROMPT })
 }
 

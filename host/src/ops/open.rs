@@ -52,8 +52,7 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
     if let Some(route) = &request.route {
         navigate::known_route(&destination, route)?;
     }
-    let existing =
-        host.sessions().open().into_iter().find(|session| session.summary().profile == request.profile);
+    let existing = host.sessions().open().into_iter().find(|session| session.summary().profile == request.profile);
     let (session, reused, notes) = match existing.filter(|_| !request.new) {
         Some(session) => (session, true, Vec::new()),
         None => {
@@ -112,9 +111,11 @@ async fn open_new(host: &Host, destination: &Arc<Destination>) -> Result<(Sessio
             within: FIRST_PROMPT,
         };
         match session.expect_level(expectation).await {
-            Ok(()) => {}
+            Ok(()) => drop(session.until_prompt(FIRST_PROMPT).await),
             Err(session::SessionError::LevelFailed { reason, .. }) => {
-                notes.push(format!("the shell's prompt could not be recognised ({reason}); ssh_send and ssh_read still work"));
+                notes.push(format!(
+                    "the shell's prompt could not be recognised ({reason}); ssh_send and ssh_read still work"
+                ));
             }
             Err(error) => return Err(OpError::from(error).in_session(session.id().as_str())),
         }

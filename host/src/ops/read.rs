@@ -68,11 +68,8 @@ pub async fn read(host: &Host, request: ReadRequest) -> Result<ReadReport, OpErr
 
 async fn read_screen(session: &SessionHandle, request: &ReadRequest) -> Result<ReadReport, OpError> {
     let before = session.read().await?;
-    let reading = if request.wait.is_zero() {
-        before
-    } else {
-        settle(session, before.generation, None, request.wait).await?.0
-    };
+    let reading =
+        if request.wait.is_zero() { before } else { settle(session, before.generation, None, request.wait).await?.0 };
     let screen = &reading.screen;
     Ok(ReadReport {
         session: session.summary(),

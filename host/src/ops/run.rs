@@ -111,9 +111,10 @@ pub(super) async fn wait_for(
             let settled = known.filter(|completion| !completion.outcome.is_open());
             match settled {
                 Some(completion) => Ok(completion),
-                None => session.interim().await?.ok_or_else(|| {
-                    crate::session::SessionError::UnknownCommand(command_id).into()
-                }),
+                None => session
+                    .interim()
+                    .await?
+                    .ok_or_else(|| crate::session::SessionError::UnknownCommand(command_id).into()),
             }
         }
     }
@@ -141,7 +142,9 @@ pub(super) fn exit_code(completion: &Completion) -> Option<i32> {
 fn notes(completion: &Completion, evicted_bytes: u64, full_screen_bytes: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if evicted_bytes > 0 {
-        notes.push(format!("the first {evicted_bytes} bytes of the output are no longer in memory; the transcript has them"));
+        notes.push(format!(
+            "the first {evicted_bytes} bytes of the output are no longer in memory; the transcript has them"
+        ));
     }
     if full_screen_bytes > 0 {
         notes.push(format!("{full_screen_bytes} bytes of a full-screen program were left out"));
@@ -174,7 +177,8 @@ fn nested_level(line: &str) -> Option<(LevelKind, String)> {
             let end = separator.unwrap_or(words.len());
             let mut skip = false;
             let pod = words[exec + 1..end].iter().find(|word| {
-                let is_value = std::mem::replace(&mut skip, matches!(**word, "-n" | "--namespace" | "-c" | "--container"));
+                let is_value =
+                    std::mem::replace(&mut skip, matches!(**word, "-n" | "--namespace" | "-c" | "--container"));
                 !is_value && !word.starts_with('-')
             })?;
             Some((LevelKind::PodShell, format!("{namespace}/{pod}")))
@@ -184,7 +188,10 @@ fn nested_level(line: &str) -> Option<(LevelKind, String)> {
             let container = words[exec + 1..].iter().find(|word| !word.starts_with('-'))?;
             Some((LevelKind::PodShell, (*container).to_owned()))
         }
-        "su" => Some((LevelKind::ElevatedShell, words.last().filter(|w| !w.starts_with('-') && **w != "su").unwrap_or(&"root").to_string())),
+        "su" => Some((
+            LevelKind::ElevatedShell,
+            words.last().filter(|w| !w.starts_with('-') && **w != "su").unwrap_or(&"root").to_string(),
+        )),
         "sudo" if has("-i") || has("-s") || has("su") => Some((LevelKind::ElevatedShell, "root".to_owned())),
         "ssh" => {
             let host = words[1..].iter().rfind(|word| !word.starts_with('-'))?;

@@ -99,7 +99,10 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
     let choice = &destination.log_search;
     let failed = |source| OpError::Plugin { plugin: choice.plugin.clone(), source };
     let plugin = host.catalog().log_search(&choice.plugin).ok_or_else(|| {
-        OpError::BadArgument(format!("the log search `{}` is not loaded; the operator corrects the profile", choice.plugin))
+        OpError::BadArgument(format!(
+            "the log search `{}` is not loaded; the operator corrects the profile",
+            choice.plugin
+        ))
     })?;
     let reading = session.read().await?;
     if reading.asks_for_secret {

@@ -3,15 +3,21 @@
 use std::time::{Duration, Instant};
 
 use portcullis_sandbox::policy::{Delivery, TerminalState};
-use portcullis_term::Typist;
+use portcullis_term::track::Expectation;
+use portcullis_term::{LevelKind, Typist};
 use serde::Serialize;
 
 use super::run::secret_asked;
 use super::{OpError, by_agent, clear, destination, find_session, place};
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
-use crate::session::{Reading, SessionHandle, SessionSummary};
+use crate::random;
+use crate::session::{Reading, SessionError, SessionHandle, SessionSummary};
 
+/// A menu's answer comes in one go; a shell behind it may take a moment longer.
+const MENU_SETTLES: Duration = Duration::from_secs(1);
+/// A prompt is on the screen already when its shell is entered.
+const SHELL_PROMPT: Duration = Duration::from_secs(10);
 /// Longest text of one call, in characters.
 const MAX_TEXT_CHARS: usize = 8192;
 /// The screen has settled when nothing arrived for this long.
@@ -74,14 +80,42 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     for key in keys {
         press(host, session, &place, *key).await?;
     }
-    let (reading, found) = settle(session, sent_at, request.wait_for.as_deref(), request.wait).await?;
-    Ok(SendReport {
-        session: session.summary(),
-        screen: reading.screen.text(),
-        found,
-        held_line,
-        notes: Vec::new(),
-    })
+    let (mut reading, found) = settle(session, sent_at, request.wait_for.as_deref(), request.wait).await?;
+    let mut notes = Vec::new();
+    if place.terminal == TerminalState::Menu {
+        // The text waited for may come before the prompt behind it.
+        reading = settle(session, sent_at, None, MENU_SETTLES).await?.0;
+        if reading.shows_shell_prompt {
+            notes.push(enter_shell(session, &reading).await?);
+            reading = session.read().await?;
+        }
+    }
+    Ok(SendReport { session: session.summary(), screen: reading.screen.text(), found, held_line, notes })
+}
+
+/// The menu has led to a shell: puts it on the path, so that lines for it are judged and run as such.
+async fn enter_shell(session: &SessionHandle, reading: &Reading) -> Result<String, OpError> {
+    let row = usize::from(reading.screen.cursor_row);
+    let prompt = reading.screen.rows.get(row).map(|row| row.text.as_str()).unwrap_or_default();
+    let host = prompt.split_once('@').map_or("shell", |(_, rest)| rest);
+    let name: String = host.chars().take_while(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c)).collect();
+    let expectation = Expectation {
+        kind: LevelKind::Shell,
+        label: if name.is_empty() { "shell".to_owned() } else { name.clone() },
+        attributes: Vec::new(),
+        nonce: random::hex(4).map_err(OpError::Random)?,
+        within: SHELL_PROMPT,
+    };
+    match session.expect_level(expectation).await {
+        Ok(()) => {
+            session.until_prompt(SHELL_PROMPT).await;
+            Ok(format!("the menu has led to the shell of `{name}`; ssh_run works here"))
+        }
+        Err(SessionError::LevelFailed { reason, .. }) => {
+            Ok(format!("what looks like a shell's prompt is none ({reason})"))
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn check(request: &SendRequest) -> Result<Vec<Key>, OpError> {
@@ -89,7 +123,9 @@ fn check(request: &SendRequest) -> Result<Vec<Key>, OpError> {
         return Err(OpError::BadArgument("give `text`, `keys` or `enter`".to_owned()));
     }
     if request.text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT_CHARS) {
-        return Err(OpError::BadArgument(format!("`text` has more than {MAX_TEXT_CHARS} characters; send it in parts")));
+        return Err(OpError::BadArgument(format!(
+            "`text` has more than {MAX_TEXT_CHARS} characters; send it in parts"
+        )));
     }
     request
         .keys
@@ -122,10 +158,7 @@ async fn type_text(
             session.type_in(cleared).await?;
             Ok(None)
         }
-        TerminalState::Running
-        | TerminalState::AwaitingInput
-        | TerminalState::Fullscreen
-        | TerminalState::Unknown => {
+        TerminalState::Running | TerminalState::AwaitingInput | TerminalState::Fullscreen | TerminalState::Unknown => {
             let action = Action::Type { text: text.to_owned(), enter };
             let cleared = clear(host, session, place, by_agent(action, None)).await?;
             session.type_in(cleared).await?;
@@ -223,12 +256,8 @@ pub(super) async fn settle(
 pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let destination = destination(host, &session)?;
-    let place = Place {
-        session_id: session_id.to_owned(),
-        destination,
-        levels: Vec::new(),
-        terminal: TerminalState::Unknown,
-    };
+    let place =
+        Place { session_id: session_id.to_owned(), destination, levels: Vec::new(), terminal: TerminalState::Unknown };
     let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
     session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))

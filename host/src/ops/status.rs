@@ -63,10 +63,7 @@ pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
                 || line.tags.iter().any(|tag| tag.to_lowercase().contains(&query))
         })
     };
-    HostsReport {
-        hosts: lines.filter(matches).collect(),
-        configuration: host.config().source.display().to_string(),
-    }
+    HostsReport { hosts: lines.filter(matches).collect(), configuration: host.config().source.display().to_string() }
 }
 
 #[derive(Debug, Serialize)]
@@ -139,14 +136,18 @@ pub async fn stop(host: &Host, request: StopRequest) -> Result<StopReport, OpErr
         let summary = session.summary();
         return Ok(StopReport { session: summary, stopped: format!("session {id}"), ended: true, outcome: None });
     };
-    let command_id = job
-        .parse()
-        .map_err(|_| OpError::BadArgument(format!("`job_id` is `{job}`; a job is named like `c7`")))?;
+    let command_id =
+        job.parse().map_err(|_| OpError::BadArgument(format!("`job_id` is `{job}`; a job is named like `c7`")))?;
     let reading = session.read().await?;
     if reading.running != Some(command_id) {
         let outcome = session.read_command(command_id).await.map_err(|error| OpError::from(error).in_session(&id))?;
         let known = outcome.record.completion.map(|completion| completion.outcome);
-        return Ok(StopReport { session: session.summary(), stopped: format!("job {job}"), ended: true, outcome: known });
+        return Ok(StopReport {
+            session: session.summary(),
+            stopped: format!("job {job}"),
+            ended: true,
+            outcome: known,
+        });
     }
     let destination = destination(host, &session)?;
     let place = place(&session, &destination, &reading);

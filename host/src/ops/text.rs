@@ -28,7 +28,11 @@ pub fn excerpt(text: &str, max_chars: usize) -> Excerpt {
     let tail = tail.find('\n').filter(|cut| cut * 4 < tail.len()).map_or(tail, |cut| &tail[cut + 1..]);
     let omitted_chars = total_chars - head.chars().count() - tail.chars().count();
     let joint = if head.ends_with('\n') || head.is_empty() { "" } else { "\n" };
-    Excerpt { text: format!("{head}{joint}[… {omitted_chars} characters left out …]\n{tail}"), total_chars, omitted_chars }
+    Excerpt {
+        text: format!("{head}{joint}[… {omitted_chars} characters left out …]\n{tail}"),
+        total_chars,
+        omitted_chars,
+    }
 }
 
 fn byte_at(text: &str, chars: usize) -> usize {
@@ -54,7 +58,8 @@ mod tests {
         assert!(cut.text.ends_with("line 999 ❤"));
         assert!(cut.text.chars().count() < 700);
         assert_eq!(cut.total_chars, text.chars().count());
-        let kept = cut.text.chars().count() - format!("[… {} characters left out …]\n", cut.omitted_chars).chars().count();
+        let kept =
+            cut.text.chars().count() - format!("[… {} characters left out …]\n", cut.omitted_chars).chars().count();
         assert_eq!(kept + cut.omitted_chars, cut.total_chars);
     }
 }

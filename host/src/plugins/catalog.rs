@@ -164,7 +164,8 @@ impl Loading {
                 self.policies.insert(key, plugin);
             }
             Some(PluginKind::Navigator) => {
-                let plugin = sandbox.load_navigator(name, bytes, settings, Limits::navigator()).await.map_err(failed)?;
+                let plugin =
+                    sandbox.load_navigator(name, bytes, settings, Limits::navigator()).await.map_err(failed)?;
                 self.navigators.insert(key, plugin);
             }
             Some(PluginKind::Parser) => {

@@ -35,12 +35,7 @@ impl PolicyChain {
     }
 }
 
-async fn ask(
-    name: &str,
-    plugin: Option<&PolicyPlugin>,
-    request: &Request,
-    decisions: &mut Vec<(String, Decision)>,
-) {
+async fn ask(name: &str, plugin: Option<&PolicyPlugin>, request: &Request, decisions: &mut Vec<(String, Decision)>) {
     let answer = match plugin {
         Some(plugin) => plugin.evaluate(request).await.map_err(|error| error.to_string()),
         None => Err("it is not loaded".to_owned()),

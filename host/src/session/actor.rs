@@ -15,7 +15,7 @@ use super::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionId
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
 use crate::config::{Profile, TerminalSize};
-use crate::gate::{Cleared, Payload, Refusal};
+use crate::gate::{Cleared, Payload, Reader, Refusal};
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
 /// Callers wait for their answers, so more than a few requests are never under way.
@@ -227,7 +227,7 @@ impl Actor {
             }
             self.tell(SessionEventKind::Output(fed.visible.into()));
         }
-        if !fed.write.is_empty() {
+        if !fed.write.is_empty() && self.recorded(&Entry::HostInput { content: fed.write.as_slice().into() }) {
             self.write(fed.write);
         }
         let state = self.terminal.state();
@@ -244,8 +244,12 @@ impl Actor {
     fn happened(&mut self, event: Event) {
         match event {
             Event::CommandStarted { command_id, typist, text, from } => {
-                let entry =
-                    Entry::CommandStart { command_id: command_id.to_string(), actor: typist, text: &text, offset: from.0 };
+                let entry = Entry::CommandStart {
+                    command_id: command_id.to_string(),
+                    actor: typist,
+                    text: &text,
+                    offset: from.0,
+                };
                 self.recorded(&entry);
                 self.remember(command_id, typist, text);
             }
@@ -352,6 +356,7 @@ impl Actor {
 
     fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
         self.must_be_open()?;
+        self.must_still_hold(&cleared)?;
         self.record_verdict(&cleared)?;
         let typist = cleared.typist();
         let bytes = match cleared.into_payload() {
@@ -372,6 +377,24 @@ impl Actor {
         }
         self.write(bytes);
         Ok(())
+    }
+
+    /// The verdict was given for what read the terminal then; this is what reads it now.
+    fn must_still_hold(&self, cleared: &Cleared) -> Result<(), SessionError> {
+        if cleared.reader() == Reader::Anything {
+            return Ok(());
+        }
+        if self.asks_for_secret() {
+            return Err(SessionError::SecretAsked);
+        }
+        let state = self.terminal.state();
+        let holds = match cleared.reader() {
+            Reader::Anything => true,
+            Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
+            Reader::Menu => state == State::Menu,
+            Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
+        };
+        if holds { Ok(()) } else { Err(SessionError::MovedOn) }
     }
 
     fn asks_for_secret(&self) -> bool {
@@ -455,6 +478,7 @@ impl Actor {
             running: self.terminal.running(),
             asks_for_secret: self.asks_for_secret(),
             levels: self.terminal.levels().to_vec(),
+            shows_shell_prompt: self.terminal.shows_shell_prompt(),
         }
     }
 
@@ -464,10 +488,8 @@ impl Actor {
         let record = kept.record_now();
         let settled = record.completion.clone().filter(|completion| !completion.outcome.is_open());
         let interim = || self.terminal.interim().filter(|interim| interim.command_id == command_id);
-        let (text, evicted_bytes) = settled
-            .or_else(interim)
-            .map(|completion| self.terminal.command_text(&completion))
-            .unwrap_or_default();
+        let (text, evicted_bytes) =
+            settled.or_else(interim).map(|completion| self.terminal.command_text(&completion)).unwrap_or_default();
         Ok(CommandOutput { record, text, evicted_bytes })
     }
 

@@ -17,6 +17,10 @@ pub enum SessionError {
     NotReady(#[from] NotReady),
     #[error("the text has characters that this place's encoding lacks")]
     NotEncodable,
+    #[error("the terminal has moved on since this was judged; nothing was typed, read the screen and send again")]
+    MovedOn,
+    #[error("the terminal asks for a secret now; nothing was typed, only a person may type it, in the viewer")]
+    SecretAsked,
     #[error("there is no command {0} in this session")]
     UnknownCommand(CommandId),
     #[error("level `{label}` was not reached: {reason}")]
@@ -49,6 +53,8 @@ pub struct Reading {
     /// The terminal asks for something only a person may type.
     pub asks_for_secret: bool,
     pub levels: Vec<Level>,
+    /// The cursor stands behind a shell's prompt, whatever the path says.
+    pub shows_shell_prompt: bool,
 }
 
 /// A command's output as text.
@@ -157,6 +163,14 @@ impl SessionHandle {
     pub async fn expect_level(&self, expectation: Expectation) -> Result<(), SessionError> {
         let wait = self.ask(|reply| Request::ExpectLevel { expectation, reply }).await?;
         wait.await.map_err(|_| SessionError::Gone)?
+    }
+
+    /// Waits until a line can be run, at most `within`; whether that is so.
+    pub async fn until_prompt(&self, within: std::time::Duration) -> bool {
+        let mut summary = self.watch_summary();
+        let settled = summary.wait_for(|summary| summary.state == "at_prompt" || summary.closed_reason.is_some());
+        drop(tokio::time::timeout(within, settled).await);
+        self.summary().state == "at_prompt"
     }
 
     /// The next report about the command: its end, or that it asks for something.

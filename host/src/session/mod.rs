@@ -27,8 +27,7 @@ pub struct SessionId(String);
 impl SessionId {
     /// Only letters, digits and `-` of the profile's name are kept: the id names a file.
     pub fn new(profile: &str, number: u64) -> Self {
-        let safe: String =
-            profile.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+        let safe: String = profile.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
         Self(format!("s-{safe}-{number}"))
     }
 

@@ -39,61 +39,37 @@ pub(super) enum Credential {
 
 /// Reads all keys and secrets of a profile. Reads files and may compute for a moment (passphrases are
 /// slow on purpose): call it where blocking is allowed.
-pub(super) fn prepare(
-    target: &Target,
-    methods: &[AuthMethod],
-) -> Result<Vec<Credential>, ConnectError> {
-    methods
-        .iter()
-        .map(|method| prepare_one(target, method))
-        .collect()
+pub(super) fn prepare(target: &Target, methods: &[AuthMethod]) -> Result<Vec<Credential>, ConnectError> {
+    methods.iter().map(|method| prepare_one(target, method)).collect()
 }
 
 fn prepare_one(target: &Target, method: &AuthMethod) -> Result<Credential, ConnectError> {
     let secret_error = |purpose: String| {
         let target = target.clone();
-        move |source| ConnectError::Secret {
-            target,
-            purpose,
-            source,
-        }
+        move |source| ConnectError::Secret { target, purpose, source }
     };
     match method {
-        AuthMethod::Password(source) => Ok(Credential::Password(
-            source.read().map_err(secret_error("password".to_owned()))?,
-        )),
+        AuthMethod::Password(source) => {
+            Ok(Credential::Password(source.read().map_err(secret_error("password".to_owned()))?))
+        }
         AuthMethod::KeyFile { path, passphrase } => {
             let purpose = || format!("passphrase of key file {}", path.display());
-            let passphrase = passphrase
-                .as_ref()
-                .map(|source| source.read().map_err(secret_error(purpose())))
-                .transpose()?;
-            let key =
-                load_key(path, passphrase.as_ref()).map_err(|source| ConnectError::KeyFile {
-                    target: target.clone(),
-                    path: path.clone(),
-                    source,
-                })?;
+            let passphrase =
+                passphrase.as_ref().map(|source| source.read().map_err(secret_error(purpose()))).transpose()?;
+            let key = load_key(path, passphrase.as_ref()).map_err(|source| ConnectError::KeyFile {
+                target: target.clone(),
+                path: path.clone(),
+                source,
+            })?;
             let label = key_label(&key, path);
-            Ok(Credential::Key {
-                key: Arc::new(key),
-                label,
-            })
+            Ok(Credential::Key { key: Arc::new(key), label })
         }
     }
 }
 
 fn key_label(key: &PrivateKey, path: &Path) -> String {
-    let fingerprint = key
-        .public_key()
-        .to_bytes()
-        .map(|wire| known_hosts::fingerprint(&wire))
-        .unwrap_or_default();
-    format!(
-        "publickey ({} {fingerprint} from {})",
-        key.algorithm().as_str(),
-        path.display()
-    )
+    let fingerprint = key.public_key().to_bytes().map(|wire| known_hosts::fingerprint(&wire)).unwrap_or_default();
+    format!("publickey ({} {fingerprint} from {})", key.algorithm().as_str(), path.display())
 }
 
 fn load_key(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyFileError> {
@@ -102,12 +78,10 @@ fn load_key(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyF
         return Err(KeyFileError::PublicKey);
     }
     // Decoders of foreign formats have panicked on files made to that end; that is one more bad file.
-    let decoding =
-        std::panic::catch_unwind(|| decode_secret_key(&text, passphrase.map(Secret::expose)));
+    let decoding = std::panic::catch_unwind(|| decode_secret_key(&text, passphrase.map(Secret::expose)));
     let decoded = decoding.map_err(|_| KeyFileError::NotUnderstood(None))?;
     decoded.map_err(|error| {
-        let encrypted =
-            matches!(error, russh::keys::Error::KeyIsEncrypted) || looks_encrypted(&text);
+        let encrypted = matches!(error, russh::keys::Error::KeyIsEncrypted) || looks_encrypted(&text);
         match (encrypted, passphrase) {
             (true, None) => KeyFileError::PassphraseMissing,
             (true, Some(_)) => KeyFileError::PassphraseWrong,
@@ -125,22 +99,15 @@ fn looks_encrypted(text: &str) -> bool {
 
 fn read_key_file(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
     // Looked at before opening: opening a named pipe would wait for its writer.
-    if !std::fs::metadata(path)
-        .map_err(KeyFileError::Unreadable)?
-        .is_file()
-    {
+    if !std::fs::metadata(path).map_err(KeyFileError::Unreadable)?.is_file() {
         return Err(KeyFileError::NotAFile);
     }
     let file = File::open(path).map_err(KeyFileError::Unreadable)?;
     refuse_open_permissions(&file)?;
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(KEY_FILE_LIMIT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(KeyFileError::Unreadable)?;
+    file.take(KEY_FILE_LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(KeyFileError::Unreadable)?;
     if bytes.len() as u64 > KEY_FILE_LIMIT_BYTES {
-        return Err(KeyFileError::TooLarge {
-            limit_bytes: KEY_FILE_LIMIT_BYTES,
-        });
+        return Err(KeyFileError::TooLarge { limit_bytes: KEY_FILE_LIMIT_BYTES });
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| KeyFileError::NotUnderstood(None))?;
     Ok(Zeroizing::new(text.to_owned()))
@@ -149,12 +116,7 @@ fn read_key_file(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
 #[cfg(unix)]
 fn refuse_open_permissions(file: &File) -> Result<(), KeyFileError> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = file
-        .metadata()
-        .map_err(KeyFileError::Unreadable)?
-        .permissions()
-        .mode()
-        & 0o7777;
+    let mode = file.metadata().map_err(KeyFileError::Unreadable)?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(KeyFileError::PermissionsTooOpen { mode });
     }
@@ -175,12 +137,7 @@ pub(super) async fn authenticate(
     let limit = connection.step_limit;
     let step = ConnectStep::Authentication;
     let target = connection.target.clone();
-    let mut login = Login {
-        connection,
-        user,
-        tried: Vec::new(),
-        offered: MethodSet::empty(),
-    };
+    let mut login = Login { connection, user, tried: Vec::new(), offered: MethodSet::empty() };
     match timeout(limit, login.run(credentials)).await {
         Ok(Ok(Some(method))) => Ok(method),
         Ok(Ok(None)) => Err(login.failure()),
@@ -192,11 +149,7 @@ pub(super) async fn authenticate(
             Err(login.failure())
         }
         Ok(Err(error)) => Err(protocol(&target, step, error)),
-        Err(_elapsed) => Err(ConnectError::Timeout {
-            target,
-            step,
-            after: limit,
-        }),
+        Err(_elapsed) => Err(ConnectError::Timeout { target, step, after: limit }),
     }
 }
 
@@ -218,10 +171,7 @@ impl Login<'_> {
         // Always the first that the server takes at this moment: after one factor it may ask for another
         // that stands earlier in the profile.
         let mut untried: Vec<&Credential> = credentials.iter().collect();
-        while let Some(index) = untried
-            .iter()
-            .position(|credential| self.is_usable(credential))
-        {
+        while let Some(index) = untried.iter().position(|credential| self.is_usable(credential)) {
             let (label, accepted) = match untried.remove(index) {
                 Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
                 Credential::Password(secret) => self.try_password(secret).await?,
@@ -230,15 +180,12 @@ impl Login<'_> {
                 return Ok(Some(label));
             }
         }
-        self.tried
-            .extend(untried.into_iter().map(|credential| match credential {
-                Credential::Key { label, .. } => {
-                    format!("{label}: not sent, the server does not take keys")
-                }
-                Credential::Password(_) => {
-                    "password: not sent, the server does not take passwords".to_owned()
-                }
-            }));
+        self.tried.extend(untried.into_iter().map(|credential| match credential {
+            Credential::Key { label, .. } => {
+                format!("{label}: not sent, the server does not take keys")
+            }
+            Credential::Password(_) => "password: not sent, the server does not take passwords".to_owned(),
+        }));
         Ok(None)
     }
 
@@ -246,8 +193,7 @@ impl Login<'_> {
         match credential {
             Credential::Key { .. } => self.is_offered(MethodKind::PublicKey),
             Credential::Password(_) => {
-                self.is_offered(MethodKind::Password)
-                    || self.is_offered(MethodKind::KeyboardInteractive)
+                self.is_offered(MethodKind::Password) || self.is_offered(MethodKind::KeyboardInteractive)
             }
         }
     }
@@ -257,9 +203,7 @@ impl Login<'_> {
             match self.connection.handle.best_supported_rsa_hash().await? {
                 Some(Some(hash)) => Some(hash),
                 Some(None) => {
-                    self.tried.push(format!(
-                        "{label}: not sent, the server takes RSA only with SHA-1"
-                    ));
+                    self.tried.push(format!("{label}: not sent, the server takes RSA only with SHA-1"));
                     return Ok(false);
                 }
                 // A server that does not say: every one since 2016 takes this.
@@ -269,22 +213,14 @@ impl Login<'_> {
             None
         };
         let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
-        let answer = self
-            .connection
-            .handle
-            .authenticate_publickey(self.user, key)
-            .await?;
+        let answer = self.connection.handle.authenticate_publickey(self.user, key).await?;
         Ok(self.note(answer, label.to_owned()))
     }
 
     async fn try_password(&mut self, secret: &Secret) -> Result<(String, bool), russh::Error> {
         if self.is_offered(MethodKind::Password) {
             let label = "password".to_owned();
-            let answer = self
-                .connection
-                .handle
-                .authenticate_password(self.user, secret.expose())
-                .await?;
+            let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
             return Ok((label.clone(), self.note(answer, label)));
         }
         let label = "keyboard-interactive (with the password)".to_owned();
@@ -297,21 +233,13 @@ impl Login<'_> {
     async fn answer_questions(&mut self, secret: &Secret) -> Result<AuthResult, russh::Error> {
         use KeyboardInteractiveAuthResponse::{Failure, InfoRequest, Success};
         let handle = &mut self.connection.handle;
-        let mut response = handle
-            .authenticate_keyboard_interactive_start(self.user, None)
-            .await?;
+        let mut response = handle.authenticate_keyboard_interactive_start(self.user, None).await?;
         let mut password_sent = false;
         for _ in 0..QUESTION_ROUNDS {
             let answers = match response {
                 Success => return Ok(AuthResult::Success),
-                Failure {
-                    remaining_methods,
-                    partial_success,
-                } => {
-                    return Ok(AuthResult::Failure {
-                        remaining_methods,
-                        partial_success,
-                    });
+                Failure { remaining_methods, partial_success } => {
+                    return Ok(AuthResult::Failure { remaining_methods, partial_success });
                 }
                 InfoRequest { prompts, .. } => match prompts.as_slice() {
                     [] => Vec::new(),
@@ -322,15 +250,10 @@ impl Login<'_> {
                     _ => break,
                 },
             };
-            response = handle
-                .authenticate_keyboard_interactive_respond(answers)
-                .await?;
+            response = handle.authenticate_keyboard_interactive_respond(answers).await?;
         }
         // russh waits for answers now and hears nothing else, so this connection is of no further use.
-        self.tried.push(
-            "keyboard-interactive: the server asks more than the profile's password answers"
-                .to_owned(),
-        );
+        self.tried.push("keyboard-interactive: the server asks more than the profile's password answers".to_owned());
         Err(russh::Error::NoAuthMethod)
     }
 
@@ -340,20 +263,12 @@ impl Login<'_> {
 
     /// Takes down an answer; true when it lets us in. An empty label means an attempt not worth telling.
     fn note(&mut self, answer: AuthResult, label: String) -> bool {
-        let AuthResult::Failure {
-            remaining_methods,
-            partial_success,
-        } = answer
-        else {
+        let AuthResult::Failure { remaining_methods, partial_success } = answer else {
             return true;
         };
         self.offered = remaining_methods;
         if !label.is_empty() {
-            let outcome = if partial_success {
-                "accepted, but the server wants more"
-            } else {
-                "refused"
-            };
+            let outcome = if partial_success { "accepted, but the server wants more" } else { "refused" };
             self.tried.push(format!("{label}: {outcome}"));
         }
         false
@@ -365,10 +280,7 @@ impl Login<'_> {
             target: self.connection.target.clone(),
             tried: std::mem::take(&mut self.tried),
             offered: self.offered.iter().map(String::from).collect(),
-            server_message: observed
-                .ended
-                .get()
-                .and_then(|ended| ended.server_message.clone()),
+            server_message: observed.ended.get().and_then(|ended| ended.server_message.clone()),
         }
     }
 }

@@ -40,12 +40,7 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::CHACHA20_POLY1305,
 ];
 /// SHA-2 only.
-const MACS: &[mac::Name] = &[
-    mac::HMAC_SHA512_ETM,
-    mac::HMAC_SHA256_ETM,
-    mac::HMAC_SHA512,
-    mac::HMAC_SHA256,
-];
+const MACS: &[mac::Name] = &[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256];
 /// Never compressed: a terminal gains little, and a decompressor is one more thing to attack.
 const COMPRESSION: &[compression::Name] = &[compression::NONE];
 
@@ -87,11 +82,7 @@ pub(super) struct DialOptions {
 /// Refuses names that could not be host or user names, before they are resolved, sent or recorded.
 pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     let invalid = |field, value: &str, why| {
-        Err(ConnectError::InvalidTarget {
-            field,
-            value: printable(value, NAME_LIMIT_BYTES),
-            why,
-        })
+        Err(ConnectError::InvalidTarget { field, value: printable(value, NAME_LIMIT_BYTES), why })
     };
     let host = &target.host;
     if host.is_empty() || host.len() > NAME_LIMIT_BYTES {
@@ -103,11 +94,7 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     // Also the zone of a link-local address: fe80::1%eth0.
     let fits = |character: char| character.is_ascii_alphanumeric() || "-._:%".contains(character);
     if !host.chars().all(fits) {
-        return invalid(
-            "host",
-            host,
-            "a host name has only letters, digits, dots, dashes, colons and underscores",
-        );
+        return invalid("host", host, "a host name has only letters, digits, dots, dashes, colons and underscores");
     }
     if target.port == 0 {
         return invalid("port", "0", "ports begin at 1");
@@ -115,28 +102,18 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     if let Some(user) = &target.user
         && (user.is_empty() || user.len() > NAME_LIMIT_BYTES || user.chars().any(char::is_control))
     {
-        return invalid(
-            "user",
-            user,
-            "a user name has 1 to 255 characters and no control characters",
-        );
+        return invalid("user", user, "a user name has 1 to 255 characters and no control characters");
     }
     Ok(())
 }
 
 /// Connects, exchanges keys and lets `known` judge the server's key.
-pub(super) async fn dial(
-    target: &Target,
-    known: KnownHosts,
-    options: DialOptions,
-) -> Result<Connection, ConnectError> {
+pub(super) async fn dial(target: &Target, known: KnownHosts, options: DialOptions) -> Result<Connection, ConnectError> {
     let mut config = client_config(&options);
     config.preferred.key = host_key::algorithms_to_ask(&known, target);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
     let (dialling, stream) = Dialling::start(target, options.step_limit).await?;
-    dialling
-        .exchange_keys(config, KeyPolicy::Recorded(known), stream)
-        .await
+    dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await
 }
 
 /// Connects, looks at the server's key and hangs up.
@@ -144,24 +121,14 @@ pub(super) async fn look_at_host_key(
     target: &Target,
     step_limit: Duration,
 ) -> Result<host_key::PresentedKey, ConnectError> {
-    let config = client_config(&DialOptions {
-        step_limit,
-        keepalive: None,
-    });
+    let config = client_config(&DialOptions { step_limit, keepalive: None });
     let (dialling, stream) = Dialling::start(target, step_limit).await?;
     let observed = Arc::clone(&dialling.observed);
-    let refusal = dialling
-        .exchange_keys(config, KeyPolicy::OnlyLook, stream)
-        .await
-        .err();
+    let refusal = dialling.exchange_keys(config, KeyPolicy::OnlyLook, stream).await.err();
     match (observed.host_key.get(), refusal) {
         (Some(key), _) => Ok(key.clone()),
         (None, Some(refusal)) => Err(refusal),
-        (None, None) => Err(protocol(
-            target,
-            ConnectStep::KeyExchange,
-            russh::Error::Inconsistent,
-        )),
+        (None, None) => Err(protocol(target, ConnectStep::KeyExchange, russh::Error::Inconsistent)),
     }
 }
 
@@ -174,27 +141,13 @@ struct Dialling {
 }
 
 impl Dialling {
-    async fn start(
-        target: &Target,
-        step_limit: Duration,
-    ) -> Result<(Self, TcpStream), ConnectError> {
+    async fn start(target: &Target, step_limit: Duration) -> Result<(Self, TcpStream), ConnectError> {
         let stream = open_tcp(target, step_limit).await?;
-        let unreachable = |source| ConnectError::Unreachable {
-            target: target.clone(),
-            source,
-        };
+        let unreachable = |source| ConnectError::Unreachable { target: target.clone(), source };
         let address = stream.peer_addr().map_err(unreachable)?;
         // Keystrokes are small and must not wait for each other.
         stream.set_nodelay(true).map_err(unreachable)?;
-        Ok((
-            Self {
-                target: target.clone(),
-                observed: Arc::default(),
-                address,
-                step_limit,
-            },
-            stream,
-        ))
+        Ok((Self { target: target.clone(), observed: Arc::default(), address, step_limit }, stream))
     }
 
     async fn exchange_keys(
@@ -205,8 +158,7 @@ impl Dialling {
     ) -> Result<Connection, ConnectError> {
         let cut = CancellationToken::new();
         let identified = Arc::new(AtomicBool::new(false));
-        let stream =
-            super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified));
+        let stream = super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified));
         // From here on every way out cuts the socket, and with it russh's task.
         let cut_on_drop = cut.drop_guard();
         let handler = ClientHandler::new(self.target.clone(), policy, Arc::clone(&self.observed));
@@ -226,11 +178,7 @@ impl Dialling {
                 _cut: cut_on_drop,
             }),
             Ok(Err(error)) => Err(self.exchange_error(step, error)),
-            Err(_elapsed) => Err(ConnectError::Timeout {
-                target: self.target,
-                step,
-                after: self.step_limit,
-            }),
+            Err(_elapsed) => Err(ConnectError::Timeout { target: self.target, step, after: self.step_limit }),
         }
     }
 
@@ -239,17 +187,11 @@ impl Dialling {
         match error {
             HandlerError::Refused(refusal) => *refusal,
             HandlerError::Looked => protocol(target, step, russh::Error::UnknownKey),
-            HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
-                ConnectError::NoCommonAlgorithm {
-                    target: target.clone(),
-                    kind: format!("{kind:?}").to_lowercase(),
-                    server_offers: theirs
-                        .iter()
-                        .take(OFFERS_KEPT)
-                        .map(|name| printable(name, 64))
-                        .collect(),
-                }
-            }
+            HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => ConnectError::NoCommonAlgorithm {
+                target: target.clone(),
+                kind: format!("{kind:?}").to_lowercase(),
+                server_offers: theirs.iter().take(OFFERS_KEPT).map(|name| printable(name, 64)).collect(),
+            },
             HandlerError::Ssh(error) if is_hang_up(&error) => {
                 super::handler::connection_gone(target, step, &self.observed)
             }
@@ -263,35 +205,22 @@ pub(super) fn is_hang_up(error: &russh::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error {
         russh::Error::IO(source) => {
-            matches!(
-                source.kind(),
-                BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
-            )
+            matches!(source.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
         }
         other => matches!(
             other,
-            russh::Error::Disconnect
-                | russh::Error::HUP
-                | russh::Error::SendError
-                | russh::Error::RecvError
+            russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError | russh::Error::RecvError
         ),
     }
 }
 
 pub(super) fn protocol(target: &Target, step: ConnectStep, source: russh::Error) -> ConnectError {
-    ConnectError::Protocol {
-        target: target.clone(),
-        step,
-        source,
-    }
+    ConnectError::Protocol { target: target.clone(), step, source }
 }
 
 fn client_config(options: &DialOptions) -> client::Config {
     client::Config {
-        client_id: SshId::Standard(Cow::Borrowed(concat!(
-            "SSH-2.0-portcullis_",
-            env!("CARGO_PKG_VERSION")
-        ))),
+        client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-portcullis_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW_BYTES,
         channel_buffer_size: CHANNEL_QUEUE_MESSAGES,
         preferred: Preferred {
@@ -311,15 +240,8 @@ fn client_config(options: &DialOptions) -> client::Config {
 /// Tries the addresses of a name in order, all within one deadline.
 async fn open_tcp(target: &Target, limit: Duration) -> Result<TcpStream, ConnectError> {
     let deadline = Instant::now() + limit;
-    let unreachable = |source| ConnectError::Unreachable {
-        target: target.clone(),
-        source,
-    };
-    let too_slow = || ConnectError::Timeout {
-        target: target.clone(),
-        step: ConnectStep::Tcp,
-        after: limit,
-    };
+    let unreachable = |source| ConnectError::Unreachable { target: target.clone(), source };
+    let too_slow = || ConnectError::Timeout { target: target.clone(), step: ConnectStep::Tcp, after: limit };
     let lookup = tokio::net::lookup_host((&*target.host, target.port));
     let addresses: Vec<SocketAddr> = match timeout_at(deadline, lookup).await {
         Ok(found) => found.map_err(unreachable)?.take(ADDRESSES_TRIED).collect(),
@@ -353,19 +275,7 @@ mod tests {
 
     #[test]
     fn names_that_are_no_names_are_refused() {
-        for host in [
-            "",
-            "-oProxyCommand=x",
-            "a b",
-            "x$(id)",
-            "h\n",
-            "a,*",
-            "*",
-            "!a",
-            "u@h",
-            "#",
-            &"a".repeat(300),
-        ] {
+        for host in ["", "-oProxyCommand=x", "a b", "x$(id)", "h\n", "a,*", "*", "!a", "u@h", "#", &"a".repeat(300)] {
             let error = check_target(&target(host, "me")).unwrap_err();
             assert_eq!(error.category(), "configuration", "{host:?}");
             assert!(!error.to_string().contains('\n'));
@@ -377,18 +287,8 @@ mod tests {
 
     #[test]
     fn ordinary_names_pass() {
-        for host in [
-            "host",
-            "my-host.example.com",
-            "10.0.0.1",
-            "::1",
-            "fe80::1%eth0",
-            "under_score",
-        ] {
-            assert!(
-                check_target(&target(host, "DOMAIN\\some user")).is_ok(),
-                "{host:?}"
-            );
+        for host in ["host", "my-host.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "under_score"] {
+            assert!(check_target(&target(host, "DOMAIN\\some user")).is_ok(), "{host:?}");
         }
     }
 }

@@ -18,11 +18,7 @@ pub struct Target {
 
 impl Target {
     pub(super) fn new(user: Option<&str>, host: &str, port: u16) -> Self {
-        Self {
-            user: user.map(Into::into),
-            host: host.into(),
-            port,
-        }
+        Self { user: user.map(Into::into), host: host.into(), port }
     }
 
     /// The command with which a person looks at this host's key and records it.
@@ -54,15 +50,9 @@ pub enum ConnectStep {
 #[non_exhaustive]
 pub enum ConnectError {
     #[error("{field} {value:?} cannot be used: {why}; correct it in the profile")]
-    InvalidTarget {
-        field: &'static str,
-        value: String,
-        why: &'static str,
-    },
+    InvalidTarget { field: &'static str, value: String, why: &'static str },
 
-    #[error(
-        "{target} cannot be reached; check host name and port, and that a server listens there"
-    )]
+    #[error("{target} cannot be reached; check host name and port, and that a server listens there")]
     Unreachable {
         target: Target,
         #[source]
@@ -70,11 +60,7 @@ pub enum ConnectError {
     },
 
     #[error("{target}: {step} took longer than {} s; {}", .after.as_secs_f32(), .step.advice())]
-    Timeout {
-        target: Target,
-        step: ConnectStep,
-        after: Duration,
-    },
+    Timeout { target: Target, step: ConnectStep, after: Duration },
 
     #[error("{target}: the server closed the connection during {step}; its log says why")]
     Disconnected {
@@ -110,22 +96,13 @@ pub enum ConnectError {
          attack. Presented: {key_type} {fingerprint}. Recorded: {}. Nothing was sent. If the change is known \
          to be right, remove the recorded lines, then run `{}`", Listed(.known), .target.trust_command()
     )]
-    HostKeyChanged {
-        target: Target,
-        key_type: Box<str>,
-        fingerprint: String,
-        known: Vec<RecordedKey>,
-    },
+    HostKeyChanged { target: Target, key_type: Box<str>, fingerprint: String, known: Vec<RecordedKey> },
 
     #[error(
         "{target} presents the host key {fingerprint}, which {location} marks as revoked. Nothing was sent; \
          ask the people who run the server"
     )]
-    HostKeyRevoked {
-        target: Target,
-        fingerprint: String,
-        location: Location,
-    },
+    HostKeyRevoked { target: Target, fingerprint: String, location: Location },
 
     #[error(
         "{target} presents a host certificate that cannot be accepted: {why}. Nothing was sent; ask the people who issue it"
@@ -165,14 +142,9 @@ pub enum ConnectError {
     #[error(
         "{target} refused a session ({reason}); the account may be limited to other services, or its session limit reached"
     )]
-    ChannelRefused {
-        target: Target,
-        reason: &'static str,
-    },
+    ChannelRefused { target: Target, reason: &'static str },
 
-    #[error(
-        "{target} refused a terminal; check PermitTTY and the options of the key on the server"
-    )]
+    #[error("{target} refused a terminal; check PermitTTY and the options of the key on the server")]
     TerminalRefused { target: Target },
 
     #[error("{target} gave a terminal but refused a shell; check the account's login shell")]
@@ -195,9 +167,7 @@ pub enum ConnectError {
     )]
     UnsafeTransport { target: Target, algorithm: String },
 
-    #[error(
-        "{target}: {step} failed; the server does not follow the SSH protocol, or the connection was damaged"
-    )]
+    #[error("{target}: {step} failed; the server does not follow the SSH protocol, or the connection was damaged")]
     Protocol {
         target: Target,
         step: ConnectStep,
@@ -249,9 +219,7 @@ impl ConnectError {
             | Self::HostKeyRevoked { .. }
             | Self::HostCertificate { .. } => "host-key",
             Self::AuthenticationFailed { .. } => "authentication",
-            Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } => {
-                "configuration"
-            }
+            Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } => "configuration",
         }
     }
 }
@@ -260,15 +228,11 @@ impl ConnectStep {
     fn advice(self) -> &'static str {
         match self {
             Self::Tcp => "check the address, and firewalls in between",
-            Self::Identification => {
-                "something listens there, but it does not speak like an SSH server"
-            }
+            Self::Identification => "something listens there, but it does not speak like an SSH server",
             Self::KeyExchange | Self::Channel | Self::Terminal | Self::Shell => {
                 "the server may be overloaded; try again, or raise the profile's connect timeout"
             }
-            Self::Authentication => {
-                "the server may wait for a further step this profile does not offer"
-            }
+            Self::Authentication => "the server may wait for a further step this profile does not offer",
         }
     }
 }
@@ -298,11 +262,7 @@ impl fmt::Display for Target {
 
 /// `host:port`, with the brackets an IPv6 address needs.
 pub(super) fn host_and_port(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 struct Listed<'a, T>(&'a [T]);

@@ -72,12 +72,7 @@ impl From<russh::Error> for HandlerError {
 
 impl ClientHandler {
     pub(super) fn new(target: Target, policy: KeyPolicy, observed: Arc<Observed>) -> Self {
-        Self {
-            target,
-            policy,
-            observed,
-            refused_channels: 0,
-        }
+        Self { target, policy, observed, refused_channels: 0 }
     }
 
     fn refuse_channel(&mut self, reply: ChannelOpenHandle) -> Result<(), HandlerError> {
@@ -93,10 +88,7 @@ impl ClientHandler {
 impl Handler for ClientHandler {
     type Error = HandlerError;
 
-    async fn check_server_key(
-        &mut self,
-        presented: &PublicKeyOrCertificate,
-    ) -> Result<bool, HandlerError> {
+    async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
         match &self.policy {
             KeyPolicy::Recorded(known) => {
                 let key = host_key::verify(known, &self.target, presented)
@@ -123,38 +115,23 @@ impl Handler for ClientHandler {
         session: &mut Session,
     ) -> Result<(), HandlerError> {
         let identification = String::from_utf8_lossy(session.remote_sshid()).into_owned();
-        let _ = self
-            .observed
-            .server_version
-            .set(printable(identification.trim_end(), SERVER_TEXT_LIMIT));
+        let _ = self.observed.server_version.set(printable(identification.trim_end(), SERVER_TEXT_LIMIT));
         if names.strict_kex() {
             return Ok(());
         }
         let etm = [mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM];
-        let counter_mode = [
-            cipher::AES_128_CTR,
-            cipher::AES_192_CTR,
-            cipher::AES_256_CTR,
-        ]
-        .contains(&names.cipher);
+        let counter_mode = [cipher::AES_128_CTR, cipher::AES_192_CTR, cipher::AES_256_CTR].contains(&names.cipher);
         let cut_off_unseen = names.cipher == cipher::CHACHA20_POLY1305
-            || (counter_mode
-                && (etm.contains(&names.client_mac) || etm.contains(&names.server_mac)));
+            || (counter_mode && (etm.contains(&names.client_mac) || etm.contains(&names.server_mac)));
         if cut_off_unseen {
             let algorithm = names.cipher.as_ref().to_owned();
-            let refusal = ConnectError::UnsafeTransport {
-                target: self.target.clone(),
-                algorithm,
-            };
+            let refusal = ConnectError::UnsafeTransport { target: self.target.clone(), algorithm };
             return Err(HandlerError::Refused(Box::new(refusal)));
         }
         Ok(())
     }
 
-    async fn disconnected(
-        &mut self,
-        reason: DisconnectReason<HandlerError>,
-    ) -> Result<(), HandlerError> {
+    async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
         let _ = self.observed.ended.set(describe_end(&reason));
         match reason {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
@@ -248,19 +225,14 @@ impl Handler for ClientHandler {
 }
 
 fn describe_end(reason: &DisconnectReason<HandlerError>) -> Ended {
-    let plain = |reason| Ended {
-        reason,
-        server_message: None,
-    };
+    let plain = |reason| Ended { reason, server_message: None };
     match reason {
         DisconnectReason::ReceivedDisconnect(farewell) => Ended {
             reason: "the server disconnected",
             server_message: Some(printable(&farewell.message, SERVER_TEXT_LIMIT)),
         },
         DisconnectReason::Error(HandlerError::Ssh(error)) => plain(describe_ssh_error(error)),
-        DisconnectReason::Error(HandlerError::Refused(_) | HandlerError::Looked) => {
-            plain("closed by this program")
-        }
+        DisconnectReason::Error(HandlerError::Refused(_) | HandlerError::Looked) => plain("closed by this program"),
     }
 }
 
@@ -281,18 +253,7 @@ fn describe_ssh_error(error: &russh::Error) -> &'static str {
 }
 
 /// The error a failed step reports when the connection went away under it.
-pub(super) fn connection_gone(
-    target: &Target,
-    step: ConnectStep,
-    observed: &Observed,
-) -> ConnectError {
-    let server_message = observed
-        .ended
-        .get()
-        .and_then(|ended| ended.server_message.clone());
-    ConnectError::Disconnected {
-        target: target.clone(),
-        step,
-        server_message,
-    }
+pub(super) fn connection_gone(target: &Target, step: ConnectStep, observed: &Observed) -> ConnectError {
+    let server_message = observed.ended.get().and_then(|ended| ended.server_message.clone());
+    ConnectError::Disconnected { target: target.clone(), step, server_message }
 }

@@ -21,21 +21,11 @@ use super::{
 /// Host key types accepted, best first. RSA only with SHA-2; DSA not at all.
 const KEY_ALGORITHMS: [Algorithm; 6] = [
     Algorithm::Ed25519,
-    Algorithm::Ecdsa {
-        curve: EcdsaCurve::NistP256,
-    },
-    Algorithm::Ecdsa {
-        curve: EcdsaCurve::NistP384,
-    },
-    Algorithm::Ecdsa {
-        curve: EcdsaCurve::NistP521,
-    },
-    Algorithm::Rsa {
-        hash: Some(HashAlg::Sha512),
-    },
-    Algorithm::Rsa {
-        hash: Some(HashAlg::Sha256),
-    },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
 ];
 
 /// A server key in the forms that messages and files need.
@@ -69,10 +59,7 @@ pub(super) fn algorithms_to_ask(known: &KnownHosts, target: &Target) -> Cow<'sta
     let recorded = known.recorded_key_types(&target.host, target.port);
     let rank = |algorithm: &Algorithm| {
         let key_type = plain_type(algorithm);
-        recorded
-            .iter()
-            .position(|recorded_type| *recorded_type == key_type)
-            .unwrap_or(usize::MAX)
+        recorded.iter().position(|recorded_type| *recorded_type == key_type).unwrap_or(usize::MAX)
     };
     let mut algorithms = KEY_ALGORITHMS.to_vec();
     algorithms.sort_by_key(rank);
@@ -80,10 +67,7 @@ pub(super) fn algorithms_to_ask(known: &KnownHosts, target: &Target) -> Cow<'sta
 }
 
 /// Certificate algorithms to ask for: none, unless an authority is recorded that could have signed one.
-pub(super) fn certificates_to_ask(
-    known: &KnownHosts,
-    target: &Target,
-) -> Cow<'static, [Algorithm]> {
+pub(super) fn certificates_to_ask(known: &KnownHosts, target: &Target) -> Cow<'static, [Algorithm]> {
     if known.authorities(&target.host, target.port).is_empty() {
         return Cow::Borrowed(&[]);
     }
@@ -103,10 +87,8 @@ pub(super) fn verify(
     target: &Target,
     presented: &PublicKeyOrCertificate,
 ) -> Result<PresentedKey, ConnectError> {
-    let key = PresentedKey::new(&presented.public_key()).ok_or(ConnectError::HostCertificate {
-        target: target.clone(),
-        why: "its key cannot be read",
-    })?;
+    let key = PresentedKey::new(&presented.public_key())
+        .ok_or(ConnectError::HostCertificate { target: target.clone(), why: "its key cannot be read" })?;
     if let Some(certificate) = presented.certificate()
         && signed_by_recorded_authority(known, target, certificate)?
     {
@@ -136,11 +118,7 @@ pub(super) fn verify(
 }
 
 fn revoked(target: &Target, key: &PresentedKey, location: known_hosts::Location) -> ConnectError {
-    ConnectError::HostKeyRevoked {
-        target: target.clone(),
-        fingerprint: key.fingerprint.clone(),
-        location,
-    }
+    ConnectError::HostKeyRevoked { target: target.clone(), fingerprint: key.fingerprint.clone(), location }
 }
 
 /// Whether a recorded authority vouches for this host with the certificate. A certificate of such an
@@ -150,23 +128,14 @@ fn signed_by_recorded_authority(
     target: &Target,
     certificate: &Certificate,
 ) -> Result<bool, ConnectError> {
-    let refuse = |why| {
-        Err(ConnectError::HostCertificate {
-            target: target.clone(),
-            why,
-        })
-    };
-    let Some(authority) = PresentedKey::new(&PublicKey::from(certificate.signature_key().clone()))
-    else {
+    let refuse = |why| Err(ConnectError::HostCertificate { target: target.clone(), why });
+    let Some(authority) = PresentedKey::new(&PublicKey::from(certificate.signature_key().clone())) else {
         return refuse("the key of its authority cannot be read");
     };
     if let Some(location) = known.revocation(&target.host, target.port, &authority.wire) {
         return Err(revoked(target, &authority, location));
     }
-    if !known
-        .authorities(&target.host, target.port)
-        .contains(&authority.wire.as_slice())
-    {
+    if !known.authorities(&target.host, target.port).contains(&authority.wire.as_slice()) {
         return Ok(false);
     }
     if certificate.cert_type() != CertType::Host {
@@ -177,8 +146,7 @@ fn signed_by_recorded_authority(
     }
     // An empty list would be good for every host there is, which nobody should sign or accept.
     let host = target.host.to_ascii_lowercase();
-    let names_host =
-        |name: &String| wildcard_match(name.to_ascii_lowercase().as_bytes(), host.as_bytes());
+    let names_host = |name: &String| wildcard_match(name.to_ascii_lowercase().as_bytes(), host.as_bytes());
     if !certificate.valid_principals().iter().any(names_host) {
         return refuse("it is not issued for this host name");
     }

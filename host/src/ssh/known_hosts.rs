@@ -153,28 +153,16 @@ impl KnownHosts {
     /// Adds the lines of one file's content.
     pub fn add(&mut self, path: &Path, content: &[u8]) {
         for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
-            let location = || Location {
-                file: path.to_owned(),
-                line: index + 1,
-            };
+            let location = || Location { file: path.to_owned(), line: index + 1 };
             // Replacement characters can neither equal a host name nor be base64, so a broken line
             // cannot start to match; a comment in another encoding stays harmless.
             match parse_line(&String::from_utf8_lossy(line)) {
                 Ok(Some((marker, names, key_type, key))) => {
-                    self.entries.push(Entry {
-                        marker,
-                        names,
-                        key_type,
-                        key,
-                        location: location(),
-                    });
+                    self.entries.push(Entry { marker, names, key_type, key, location: location() });
                 }
                 Ok(None) => {}
                 Err(reason) if self.skipped.len() < SKIPPED_LINES_KEPT => {
-                    self.skipped.push(SkippedLine {
-                        location: location(),
-                        reason,
-                    });
+                    self.skipped.push(SkippedLine { location: location(), reason });
                 }
                 Err(_) => {}
             }
@@ -186,31 +174,19 @@ impl KnownHosts {
     pub fn check(&self, host: &str, port: u16, key: &[u8]) -> HostKeyVerdict {
         let names = LookupNames::new(host, port);
         if let Some(entry) = self.revoked(&names, key) {
-            return HostKeyVerdict::Revoked {
-                location: entry.location.clone(),
-            };
+            return HostKeyVerdict::Revoked { location: entry.location.clone() };
         }
         let recorded = self.with_marker(Marker::None, &names.exact);
         if let Some(entry) = recorded.iter().find(|entry| entry.key == key) {
-            return HostKeyVerdict::Known {
-                location: entry.location.clone(),
-            };
+            return HostKeyVerdict::Known { location: entry.location.clone() };
         }
         if !recorded.is_empty() {
-            return HostKeyVerdict::Changed {
-                known: recorded.into_iter().map(RecordedKey::from).collect(),
-            };
+            return HostKeyVerdict::Changed { known: recorded.into_iter().map(RecordedKey::from).collect() };
         }
         // As OpenSSH does: the very key recorded for the host's usual port vouches for another port of
         // the same host. A different key there says nothing about this port.
-        match self
-            .with_marker(Marker::None, &names.bare)
-            .into_iter()
-            .find(|entry| entry.key == key)
-        {
-            Some(entry) => HostKeyVerdict::Known {
-                location: entry.location.clone(),
-            },
+        match self.with_marker(Marker::None, &names.bare).into_iter().find(|entry| entry.key == key) {
+            Some(entry) => HostKeyVerdict::Known { location: entry.location.clone() },
             None => HostKeyVerdict::Unknown,
         }
     }
@@ -218,8 +194,7 @@ impl KnownHosts {
     /// Where a key is marked as revoked for this host, whether it serves as host key or as authority.
     #[must_use]
     pub fn revocation(&self, host: &str, port: u16, key: &[u8]) -> Option<Location> {
-        self.revoked(&LookupNames::new(host, port), key)
-            .map(|entry| entry.location.clone())
+        self.revoked(&LookupNames::new(host, port), key).map(|entry| entry.location.clone())
     }
 
     /// Types of the keys recorded for this host, first recorded first, each once. Asking the server for
@@ -242,9 +217,7 @@ impl KnownHosts {
     #[must_use]
     pub fn authorities(&self, host: &str, port: u16) -> Vec<&[u8]> {
         let names = LookupNames::new(host, port);
-        let entries = self
-            .with_marker(Marker::CertAuthority, &names.exact)
-            .into_iter();
+        let entries = self.with_marker(Marker::CertAuthority, &names.exact).into_iter();
         entries.map(|entry| entry.key.as_slice()).collect()
     }
 
@@ -264,10 +237,7 @@ impl KnownHosts {
     }
 
     fn with_marker(&self, marker: Marker, name: &str) -> Vec<&Entry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.marker == marker && entry.names.matches(name))
-            .collect()
+        self.entries.iter().filter(|entry| entry.marker == marker && entry.names.matches(name)).collect()
     }
 }
 
@@ -281,29 +251,19 @@ struct LookupNames {
 impl LookupNames {
     fn new(host: &str, port: u16) -> Self {
         let bare = host.to_ascii_lowercase();
-        Self {
-            exact: with_port(&bare, port),
-            bare,
-        }
+        Self { exact: with_port(&bare, port), bare }
     }
 }
 
 fn with_port(host: &str, port: u16) -> String {
-    if port == DEFAULT_PORT {
-        host.to_owned()
-    } else {
-        format!("[{host}]:{port}")
-    }
+    if port == DEFAULT_PORT { host.to_owned() } else { format!("[{host}]:{port}") }
 }
 
 impl Names {
     fn matches(&self, name: &str) -> bool {
         match self {
-            Self::Hashed { salt, digest } => Hmac::<Sha1>::new_from_slice(salt).is_ok_and(|mac| {
-                mac.chain_update(name.as_bytes())
-                    .verify_slice(digest)
-                    .is_ok()
-            }),
+            Self::Hashed { salt, digest } => Hmac::<Sha1>::new_from_slice(salt)
+                .is_ok_and(|mac| mac.chain_update(name.as_bytes()).verify_slice(digest).is_ok()),
             Self::Patterns(patterns) => {
                 let mut matched = false;
                 for pattern in patterns {
@@ -365,57 +325,30 @@ fn parse_line(line: &str) -> Result<Option<ParsedLine>, &'static str> {
             "@cert-authority" => Marker::CertAuthority,
             _ => return Err("the marker is not one of @revoked and @cert-authority"),
         };
-        names = fields
-            .next()
-            .ok_or("no host name stands behind the marker")?;
+        names = fields.next().ok_or("no host name stands behind the marker")?;
     }
-    let key_type = fields
-        .next()
-        .ok_or("no key type stands behind the host names")?;
+    let key_type = fields.next().ok_or("no key type stands behind the host names")?;
     let key_text = fields.next().ok_or("no key stands behind the key type")?;
-    let key = BASE64
-        .decode(key_text)
-        .map_err(|_| "the key is not valid base64")?;
+    let key = BASE64.decode(key_text).map_err(|_| "the key is not valid base64")?;
     if wire_key_type(&key) != Some(key_type.as_bytes()) {
         return Err("the key is not of the type the line names");
     }
-    Ok(Some((
-        marker,
-        parse_names(names)?,
-        key_type.to_owned(),
-        key,
-    )))
+    Ok(Some((marker, parse_names(names)?, key_type.to_owned(), key)))
 }
 
 fn parse_names(field: &str) -> Result<Names, &'static str> {
     if let Some(rest) = field.strip_prefix('|') {
-        let rest = rest
-            .strip_prefix("1|")
-            .ok_or("the hashed name is of an unknown kind")?;
-        let (salt, digest) = rest
-            .split_once('|')
-            .ok_or("the hashed name has no digest")?;
+        let rest = rest.strip_prefix("1|").ok_or("the hashed name is of an unknown kind")?;
+        let (salt, digest) = rest.split_once('|').ok_or("the hashed name has no digest")?;
         return Ok(Names::Hashed {
-            salt: BASE64
-                .decode(salt)
-                .map_err(|_| "the salt of the hashed name is not valid base64")?,
-            digest: BASE64
-                .decode(digest)
-                .map_err(|_| "the hashed name is not valid base64")?,
+            salt: BASE64.decode(salt).map_err(|_| "the salt of the hashed name is not valid base64")?,
+            digest: BASE64.decode(digest).map_err(|_| "the hashed name is not valid base64")?,
         });
     }
-    let patterns = field
-        .split(',')
-        .filter(|text| !text.is_empty())
-        .map(|text| {
-            let (negated, text) = text
-                .strip_prefix('!')
-                .map_or((false, text), |rest| (true, rest));
-            Pattern {
-                negated,
-                text: text.to_ascii_lowercase(),
-            }
-        });
+    let patterns = field.split(',').filter(|text| !text.is_empty()).map(|text| {
+        let (negated, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
+        Pattern { negated, text: text.to_ascii_lowercase() }
+    });
     Ok(Names::Patterns(patterns.collect()))
 }
 
@@ -428,20 +361,13 @@ fn wire_key_type(key: &[u8]) -> Option<&[u8]> {
 /// `SHA256:` and the unpadded base64 digest of a key in wire format.
 #[must_use]
 pub fn fingerprint(key: &[u8]) -> String {
-    format!(
-        "SHA256:{}",
-        base64::engine::general_purpose::STANDARD_NO_PAD.encode(Sha256::digest(key))
-    )
+    format!("SHA256:{}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(Sha256::digest(key)))
 }
 
 /// The line that records a key for a host.
 #[must_use]
 pub fn line_for(host: &str, port: u16, key_type: &str, key: &[u8]) -> String {
-    format!(
-        "{} {key_type} {}",
-        with_port(&host.to_ascii_lowercase(), port),
-        BASE64.encode(key)
-    )
+    format!("{} {key_type} {}", with_port(&host.to_ascii_lowercase(), port), BASE64.encode(key))
 }
 
 /// Appends a line made by [`line_for`] to a file, creating it (and its directory) for the owner only.
@@ -452,25 +378,14 @@ pub fn line_for(host: &str, port: u16, key_type: &str, key: &[u8]) -> String {
 pub fn remember(path: &Path, line: &str) -> Result<(), KnownHostsError> {
     use std::io::Write;
     let existing = read_file(path)?.unwrap_or_default();
-    if existing
-        .split(|byte| *byte == b'\n')
-        .any(|present| present == line.as_bytes())
-    {
+    if existing.split(|byte| *byte == b'\n').any(|present| present == line.as_bytes()) {
         return Ok(());
     }
-    let unwritable = |source| KnownHostsError::Unwritable {
-        path: path.to_owned(),
-        source,
-    };
+    let unwritable = |source| KnownHostsError::Unwritable { path: path.to_owned(), source };
     let mut file = open_for_appending(path).map_err(unwritable)?;
-    let separator = if existing.is_empty() || existing.ends_with(b"\n") {
-        ""
-    } else {
-        "\n"
-    };
+    let separator = if existing.is_empty() || existing.ends_with(b"\n") { "" } else { "\n" };
     // One write in append mode: two connections that record at once cannot interleave.
-    file.write_all(format!("{separator}{line}\n").as_bytes())
-        .map_err(unwritable)?;
+    file.write_all(format!("{separator}{line}\n").as_bytes()).map_err(unwritable)?;
     file.sync_all().map_err(unwritable)
 }
 
@@ -483,10 +398,7 @@ fn open_for_appending(path: &Path) -> std::io::Result<File> {
         directory.mode(0o700);
         file.mode(0o600);
     }
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         directory.recursive(true).create(parent)?;
     }
     file.append(true).create(true).open(path)
@@ -494,10 +406,7 @@ fn open_for_appending(path: &Path) -> std::io::Result<File> {
 
 /// The content of a file, or `None` when there is no such file.
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, KnownHostsError> {
-    let unreadable = |source| KnownHostsError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| KnownHostsError::Unreadable { path: path.to_owned(), source };
     // Looked at before opening: opening a named pipe would wait for its writer.
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -505,20 +414,13 @@ fn read_file(path: &Path) -> Result<Option<Vec<u8>>, KnownHostsError> {
         Err(error) => return Err(unreadable(error)),
     };
     if !metadata.is_file() {
-        return Err(KnownHostsError::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(KnownHostsError::NotAFile { path: path.to_owned() });
     }
     let mut content = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_LIMIT_BYTES + 1)
-        .read_to_end(&mut content)
-        .map_err(unreadable)?;
+    file.take(FILE_LIMIT_BYTES + 1).read_to_end(&mut content).map_err(unreadable)?;
     if content.len() as u64 > FILE_LIMIT_BYTES {
-        return Err(KnownHostsError::TooLarge {
-            path: path.to_owned(),
-            limit_bytes: FILE_LIMIT_BYTES,
-        });
+        return Err(KnownHostsError::TooLarge { path: path.to_owned(), limit_bytes: FILE_LIMIT_BYTES });
     }
     Ok(Some(content))
 }
@@ -541,11 +443,7 @@ impl fmt::Display for Location {
 
 impl fmt::Display for RecordedKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{} {} ({})",
-            self.key_type, self.fingerprint, self.location
-        )
+        write!(formatter, "{} {} ({})", self.key_type, self.fingerprint, self.location)
     }
 }
 

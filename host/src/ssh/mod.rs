@@ -96,14 +96,10 @@ pub struct HostKeyInfo {
 ///
 /// # Errors
 /// One for each way this can fail; nothing is left open then.
-pub async fn open_shell(
-    profile: &Profile,
-    environment: &[(String, String)],
-) -> Result<ShellLink, ConnectError> {
+pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> Result<ShellLink, ConnectError> {
     let target = Target::new(Some(&profile.user), &profile.host, profile.port);
     dial::check_target(&target)?;
-    let (known, credentials) =
-        read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
+    let (known, credentials) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
     let options = dial::DialOptions {
         step_limit: profile.connect_timeout,
         keepalive: Some(profile.keepalive).filter(|interval| !interval.is_zero()),
@@ -116,11 +112,7 @@ pub async fn open_shell(
     let (event_sender, events) = mpsc::channel(shell::EVENT_QUEUE);
     let (commands, command_receiver) = mpsc::channel(shell::COMMAND_QUEUE);
     shell::spawn_pump(shell, event_sender, command_receiver);
-    Ok(ShellLink {
-        events,
-        commands,
-        peer,
-    })
+    Ok(ShellLink { events, commands, peer })
 }
 
 /// Asks a server for its key and hangs up: no user name and no secret is sent. The key is what the
@@ -128,11 +120,7 @@ pub async fn open_shell(
 ///
 /// # Errors
 /// As [`open_shell`], as far as it goes.
-pub async fn fetch_host_key(
-    host: &str,
-    port: u16,
-    timeout: Duration,
-) -> Result<HostKeyInfo, ConnectError> {
+pub async fn fetch_host_key(host: &str, port: u16, timeout: Duration) -> Result<HostKeyInfo, ConnectError> {
     let target = Target::new(None, host, port);
     dial::check_target(&target)?;
     let key = dial::look_at_host_key(&target, timeout).await?;
@@ -151,19 +139,13 @@ async fn read_files(
     let for_reader = target.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let target = for_reader;
-        let known = KnownHosts::load(&known_hosts).map_err(|source| ConnectError::KnownHosts {
-            target: target.clone(),
-            source,
-        })?;
+        let known = KnownHosts::load(&known_hosts)
+            .map_err(|source| ConnectError::KnownHosts { target: target.clone(), source })?;
         Ok((known, auth::prepare(&target, &auth)?))
     });
     // Readers do not panic, so this is a runtime that is shutting down.
     reading.await.unwrap_or_else(|_| {
-        Err(ConnectError::Protocol {
-            target: target.clone(),
-            step: ConnectStep::Tcp,
-            source: russh::Error::Disconnect,
-        })
+        Err(ConnectError::Protocol { target: target.clone(), step: ConnectStep::Tcp, source: russh::Error::Disconnect })
     })
 }
 

@@ -8,10 +8,7 @@
 use std::{pin::pin, time::Duration};
 
 use futures::{FutureExt, future::Fuse};
-use russh::{
-    ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig,
-    client::Msg,
-};
+use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig, client::Msg};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
@@ -93,75 +90,44 @@ pub(super) async fn open(
     environment: &[(String, String)],
 ) -> Result<OpenShell, ConnectError> {
     let (mut reader, writer) = open_channel(&connection).await?.split();
-    let steps = Steps {
-        connection: &connection,
-    };
+    let steps = Steps { connection: &connection };
     let (columns, rows) = (u32::from(size.columns), u32::from(size.rows));
     let step = ConnectStep::Terminal;
-    steps.sent(
-        step,
-        writer
-            .request_pty(true, TERMINAL_TYPE, columns, rows, 0, 0, TERMINAL_MODES)
-            .await,
-    )?;
+    steps.sent(step, writer.request_pty(true, TERMINAL_TYPE, columns, rows, 0, 0, TERMINAL_MODES).await)?;
     match steps.answer(step, &mut reader).await? {
         ChannelMsg::Success => {}
         _ => {
-            return Err(ConnectError::TerminalRefused {
-                target: connection.target.clone(),
-            });
+            return Err(ConnectError::TerminalRefused { target: connection.target.clone() });
         }
     }
     let step = ConnectStep::Shell;
     for (name, value) in environment {
         // Without an answer: servers allow few variables, and a shell without them is a shell.
-        steps.sent(
-            step,
-            writer.set_env(false, name.as_str(), value.as_str()).await,
-        )?;
+        steps.sent(step, writer.set_env(false, name.as_str(), value.as_str()).await)?;
     }
     steps.sent(step, writer.request_shell(true).await)?;
     let early = match steps.answer(step, &mut reader).await? {
         ChannelMsg::Success => None,
         ChannelMsg::Failure => {
-            return Err(ConnectError::ShellRefused {
-                target: connection.target.clone(),
-            });
+            return Err(ConnectError::ShellRefused { target: connection.target.clone() });
         }
         // Some servers let the shell speak before they confirm it.
         output => Some(output),
     };
-    Ok(OpenShell {
-        connection,
-        reader,
-        writer,
-        early,
-    })
+    Ok(OpenShell { connection, reader, writer, early })
 }
 
 async fn open_channel(connection: &Connection) -> Result<russh::Channel<Msg>, ConnectError> {
     let target = || connection.target.clone();
     let step = ConnectStep::Channel;
-    match timeout(
-        connection.step_limit,
-        connection.handle.channel_open_session(),
-    )
-    .await
-    {
+    match timeout(connection.step_limit, connection.handle.channel_open_session()).await {
         Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Err(ConnectError::ChannelRefused {
-            target: target(),
-            reason: refusal_text(&reason),
-        }),
-        Ok(Err(error)) if is_hang_up(&error) => {
-            Err(connection_gone(&target(), step, &connection.observed))
+        Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
+            Err(ConnectError::ChannelRefused { target: target(), reason: refusal_text(&reason) })
         }
+        Ok(Err(error)) if is_hang_up(&error) => Err(connection_gone(&target(), step, &connection.observed)),
         Ok(Err(error)) => Err(protocol(&target(), step, error)),
-        Err(_elapsed) => Err(ConnectError::Timeout {
-            target: target(),
-            step,
-            after: connection.step_limit,
-        }),
+        Err(_elapsed) => Err(ConnectError::Timeout { target: target(), step, after: connection.step_limit }),
     }
 }
 
@@ -181,21 +147,12 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn sent(
-        &self,
-        step: ConnectStep,
-        outcome: Result<(), russh::Error>,
-    ) -> Result<(), ConnectError> {
-        outcome
-            .map_err(|_| connection_gone(&self.connection.target, step, &self.connection.observed))
+    fn sent(&self, step: ConnectStep, outcome: Result<(), russh::Error>) -> Result<(), ConnectError> {
+        outcome.map_err(|_| connection_gone(&self.connection.target, step, &self.connection.observed))
     }
 
     /// The next message that is an answer or output.
-    async fn answer(
-        &self,
-        step: ConnectStep,
-        reader: &mut ChannelReadHalf,
-    ) -> Result<ChannelMsg, ConnectError> {
+    async fn answer(&self, step: ConnectStep, reader: &mut ChannelReadHalf) -> Result<ChannelMsg, ConnectError> {
         let limit = self.connection.step_limit;
         let target = || self.connection.target.clone();
         let deadline = Instant::now() + limit;
@@ -213,11 +170,7 @@ impl Steps<'_> {
                 // Window changes and the like answer nothing.
                 Ok(Some(_)) => {}
                 Err(_elapsed) => {
-                    return Err(ConnectError::Timeout {
-                        target: target(),
-                        step,
-                        after: limit,
-                    });
+                    return Err(ConnectError::Timeout { target: target(), step, after: limit });
                 }
             }
         }
@@ -225,11 +178,7 @@ impl Steps<'_> {
 }
 
 /// Starts the task that owns the shell until either side ends it.
-pub(super) fn spawn_pump(
-    shell: OpenShell,
-    events: mpsc::Sender<ShellEvent>,
-    commands: mpsc::Receiver<ShellCommand>,
-) {
+pub(super) fn spawn_pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, commands: mpsc::Receiver<ShellCommand>) {
     tokio::spawn(pump(shell, events, commands));
 }
 
@@ -240,17 +189,8 @@ enum Stop {
     ConnectionLost,
 }
 
-async fn pump(
-    shell: OpenShell,
-    events: mpsc::Sender<ShellEvent>,
-    mut commands: mpsc::Receiver<ShellCommand>,
-) {
-    let OpenShell {
-        mut connection,
-        mut reader,
-        writer,
-        early,
-    } = shell;
+async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: mpsc::Receiver<ShellCommand>) {
+    let OpenShell { mut connection, mut reader, writer, early } = shell;
     let stop = tokio::select! {
         stop = forward_output(&mut reader, early, &events) => stop,
         stop = forward_input(&writer, &mut commands) => stop,
@@ -263,20 +203,14 @@ async fn pump(
         Stop::ClosedByServer => "the server ended the session",
         Stop::ConnectionLost => lost_reason(&connection),
     };
-    let closed = events.send(ShellEvent::Closed {
-        reason: reason.to_owned(),
-    });
+    let closed = events.send(ShellEvent::Closed { reason: reason.to_owned() });
     // An error means that nobody listens any more.
     let (_, ()) = tokio::join!(closed, say_farewell(&mut connection));
 }
 
 /// russh notes the reason before it lets go of the channel, so it is there when the channel has ended.
 fn lost_reason(connection: &Connection) -> &'static str {
-    connection
-        .observed
-        .ended
-        .get()
-        .map_or("the connection was lost", |ended| ended.reason)
+    connection.observed.ended.get().map_or("the connection was lost", |ended| ended.reason)
 }
 
 /// Tells the server, and waits until russh's task has sent that and ended; whatever is left then is cut.

@@ -37,11 +37,7 @@ pub(super) struct GuardedStream {
 impl GuardedStream {
     /// Throwing `cut` ends all reading and writing. `identified` becomes true when the server has named
     /// its version: russh answers a valid identification with its second write, and only then.
-    pub(super) fn new(
-        stream: TcpStream,
-        cut: CancellationToken,
-        identified: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(stream: TcpStream, cut: CancellationToken, identified: Arc<AtomicBool>) -> Self {
         Self {
             stream,
             cut: Box::pin(cut.cancelled_owned()),
@@ -62,23 +58,14 @@ impl GuardedStream {
     fn check_stall(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if !self.stalled {
             self.stalled = true;
-            self.stall
-                .as_mut()
-                .reset(Instant::now() + WRITE_STALL_LIMIT);
+            self.stall.as_mut().reset(Instant::now() + WRITE_STALL_LIMIT);
         }
-        self.stall
-            .as_mut()
-            .poll(context)
-            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.stall.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
 impl AsyncRead for GuardedStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.check_cut(context)?;
         Pin::new(&mut this.stream).poll_read(context, buffer)
@@ -86,11 +73,7 @@ impl AsyncRead for GuardedStream {
 }
 
 impl AsyncWrite for GuardedStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.check_cut(context)?;
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
@@ -112,8 +95,6 @@ impl AsyncWrite for GuardedStream {
 
     /// Never fails: the peer may be gone already, and russh would let that error hide why it ended.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream)
-            .poll_shutdown(context)
-            .map(|_| Ok(()))
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context).map(|_| Ok(()))
     }
 }

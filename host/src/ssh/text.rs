@@ -2,16 +2,7 @@
 
 /// Printable ASCII of `text`, at most `limit` characters; anything else becomes `?`.
 pub(super) fn printable(text: &str, limit: usize) -> String {
-    text.chars()
-        .take(limit)
-        .map(|character| {
-            if matches!(character, ' '..='~') {
-                character
-            } else {
-                '?'
-            }
-        })
-        .collect()
+    text.chars().take(limit).map(|character| if matches!(character, ' '..='~') { character } else { '?' }).collect()
 }
 
 #[cfg(test)]

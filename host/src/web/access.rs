@@ -19,9 +19,7 @@ const LOGIN_LIMIT: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     /// Somebody else's name leads here (DNS rebinding), or the name is missing.
-    #[error(
-        "this server answers only to its own loopback address; open the address that Portcullis printed"
-    )]
+    #[error("this server answers only to its own loopback address; open the address that Portcullis printed")]
     Host,
     /// A page of another origin asks.
     #[error("requests from other origins are refused")]
@@ -41,11 +39,7 @@ impl Access {
     pub(super) fn new(token: String, port: u16) -> Self {
         Self {
             token,
-            hosts: [
-                format!("127.0.0.1:{port}"),
-                format!("localhost:{port}"),
-                format!("[::1]:{port}"),
-            ],
+            hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")],
             // Browsers do not keep cookies of different ports apart, so the name has to.
             cookie_name: format!("portcullis_{port}"),
             logins: Mutex::new(VecDeque::new()),
@@ -54,20 +48,12 @@ impl Access {
 
     /// Checks where the request was addressed to and, when it says so, which page sent it.
     /// `origin_needed` is for everything that changes something or opens a socket.
-    pub(super) fn check_source(
-        &self,
-        uri: &Uri,
-        headers: &HeaderMap,
-        origin_needed: bool,
-    ) -> Result<(), Refusal> {
+    pub(super) fn check_source(&self, uri: &Uri, headers: &HeaderMap, origin_needed: bool) -> Result<(), Refusal> {
         let host = only_value(headers, &HOST).ok_or(Refusal::Host)?;
         if !self.hosts.iter().any(|known| known == host) {
             return Err(Refusal::Host);
         }
-        if uri
-            .authority()
-            .is_some_and(|authority| authority.as_str() != host)
-        {
+        if uri.authority().is_some_and(|authority| authority.as_str() != host) {
             return Err(Refusal::Host);
         }
         if headers.contains_key(ORIGIN) {
@@ -86,17 +72,9 @@ impl Access {
     fn check_fetch_site(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
         const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-        let foreign = headers
-            .get(FETCH_SITE)
-            .is_some_and(|site| site != "same-origin" && site != "none");
-        let navigation = headers
-            .get(FETCH_MODE)
-            .is_some_and(|mode| mode == "navigate");
-        if foreign && !navigation {
-            Err(Refusal::Origin)
-        } else {
-            Ok(())
-        }
+        let foreign = headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
+        let navigation = headers.get(FETCH_MODE).is_some_and(|mode| mode == "navigate");
+        if foreign && !navigation { Err(Refusal::Origin) } else { Ok(()) }
     }
 
     /// Whether `candidate` is this launch's token. Takes the same time for every wrong one.
@@ -116,10 +94,7 @@ impl Access {
     /// of its own, so that it is of no use after this launch and does not give the token away.
     pub(super) fn log_in(&self) -> Result<String, getrandom::Error> {
         let value = random_hex::<32>()?;
-        let cookie = format!(
-            "{}={value}; HttpOnly; SameSite=Strict; Path=/",
-            self.cookie_name
-        );
+        let cookie = format!("{}={value}; HttpOnly; SameSite=Strict; Path=/", self.cookie_name);
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.len() == LOGIN_LIMIT {
             logins.pop_front();
@@ -139,9 +114,9 @@ impl Access {
             .filter(|(name, _)| *name == self.cookie_name)
             .any(|(_, value)| {
                 // Every login is compared, so the time tells nothing about which one was close.
-                let found = logins.iter().fold(Choice::from(0), |found, login| {
-                    found | value.as_bytes().ct_eq(login.as_bytes())
-                });
+                let found = logins
+                    .iter()
+                    .fold(Choice::from(0), |found, login| found | value.as_bytes().ct_eq(login.as_bytes()));
                 bool::from(found)
             })
     }
@@ -179,21 +154,14 @@ mod tests {
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in pairs {
-            map.append(
-                HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            );
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         map
     }
 
     fn check(pairs: &[(&'static str, &str)], origin_needed: bool) -> Result<(), Refusal> {
         let access = Access::new(TOKEN.to_owned(), 8765);
-        access.check_source(
-            &Uri::from_static("/api/v1/sessions"),
-            &headers(pairs),
-            origin_needed,
-        )
+        access.check_source(&Uri::from_static("/api/v1/sessions"), &headers(pairs), origin_needed)
     }
 
     #[test]
@@ -214,43 +182,24 @@ mod tests {
             "user@127.0.0.1:8765",
             "",
         ] {
-            assert_eq!(
-                check(&[("host", host)], false),
-                Err(Refusal::Host),
-                "{host}"
-            );
+            assert_eq!(check(&[("host", host)], false), Err(Refusal::Host), "{host}");
         }
         assert_eq!(check(&[], false), Err(Refusal::Host));
-        assert_eq!(
-            check(
-                &[("host", "127.0.0.1:8765"), ("host", "127.0.0.1:8765")],
-                false
-            ),
-            Err(Refusal::Host)
-        );
+        assert_eq!(check(&[("host", "127.0.0.1:8765"), ("host", "127.0.0.1:8765")], false), Err(Refusal::Host));
     }
 
     #[test]
     fn a_full_address_must_name_the_same_host() {
         let access = Access::new(TOKEN.to_owned(), 8765);
         let known = headers(&[("host", "127.0.0.1:8765")]);
-        assert_eq!(
-            access.check_source(&Uri::from_static("http://127.0.0.1:8765/"), &known, false),
-            Ok(())
-        );
-        assert_eq!(
-            access.check_source(&Uri::from_static("http://evil.test/"), &known, false),
-            Err(Refusal::Host)
-        );
+        assert_eq!(access.check_source(&Uri::from_static("http://127.0.0.1:8765/"), &known, false), Ok(()));
+        assert_eq!(access.check_source(&Uri::from_static("http://evil.test/"), &known, false), Err(Refusal::Host));
     }
 
     #[test]
     fn only_the_own_origin_passes() {
         let host = ("host", "127.0.0.1:8765");
-        assert_eq!(
-            check(&[host, ("origin", "http://127.0.0.1:8765")], true),
-            Ok(())
-        );
+        assert_eq!(check(&[host, ("origin", "http://127.0.0.1:8765")], true), Ok(()));
         assert_eq!(check(&[host], false), Ok(()));
         assert_eq!(check(&[host], true), Err(Refusal::Origin));
         for origin in [
@@ -266,11 +215,7 @@ mod tests {
             "http://127.0.0.1:8765/",
             "http://user@127.0.0.1:8765",
         ] {
-            assert_eq!(
-                check(&[host, ("origin", origin)], false),
-                Err(Refusal::Origin),
-                "{origin}"
-            );
+            assert_eq!(check(&[host, ("origin", origin)], false), Err(Refusal::Origin), "{origin}");
         }
         let own = ("origin", "http://127.0.0.1:8765");
         assert_eq!(check(&[host, own, own], true), Err(Refusal::Origin));
@@ -280,17 +225,9 @@ mod tests {
     fn another_page_may_link_here_but_not_read() {
         let host = ("host", "127.0.0.1:8765");
         for site in ["cross-site", "same-site"] {
-            let read = [
-                host,
-                ("sec-fetch-site", site),
-                ("sec-fetch-mode", "no-cors"),
-            ];
+            let read = [host, ("sec-fetch-site", site), ("sec-fetch-mode", "no-cors")];
             assert_eq!(check(&read, false), Err(Refusal::Origin), "{site}");
-            let follow = [
-                host,
-                ("sec-fetch-site", site),
-                ("sec-fetch-mode", "navigate"),
-            ];
+            let follow = [host, ("sec-fetch-site", site), ("sec-fetch-mode", "navigate")];
             assert_eq!(check(&follow, false), Ok(()), "{site}");
         }
     }
@@ -300,10 +237,7 @@ mod tests {
         let access = Access::new(TOKEN.to_owned(), 8765);
         assert!(access.is_known(&headers(&[("authorization", &format!("Bearer {TOKEN}"))])));
         for wrong in ["", "Bearer ", "Bearer 0123456789abcdef", TOKEN, "bearer x"] {
-            assert!(
-                !access.is_known(&headers(&[("authorization", wrong)])),
-                "{wrong}"
-            );
+            assert!(!access.is_known(&headers(&[("authorization", wrong)])), "{wrong}");
         }
         let set_cookie = access.log_in().unwrap();
         let pair = set_cookie.split(';').next().unwrap();

@@ -18,10 +18,7 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 pub(super) fn index() -> Response {
     match find("index.html") {
         Some(bytes) => page(StatusCode::OK, Bytes::from_static(bytes)),
-        None => page(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Bytes::from_static(NOT_BUILT.as_bytes()),
-        ),
+        None => page(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(NOT_BUILT.as_bytes())),
     }
 }
 
@@ -30,26 +27,17 @@ pub(super) fn file(path: &str) -> Response {
     let Some(bytes) = find(path).filter(|_| path != "index.html") else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
-    let headers = [
-        (CONTENT_TYPE, content_type(path)),
-        (CACHE_CONTROL, cache_control(path)),
-    ];
+    let headers = [(CONTENT_TYPE, content_type(path)), (CACHE_CONTROL, cache_control(path))];
     (headers, Bytes::from_static(bytes)).into_response()
 }
 
 fn page(status: StatusCode, bytes: Bytes) -> Response {
-    let headers = [
-        (CONTENT_TYPE, content_type("index.html")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
+    let headers = [(CONTENT_TYPE, content_type("index.html")), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (status, headers, bytes).into_response()
 }
 
 fn find(path: &str) -> Option<&'static [u8]> {
-    VIEWER_ASSETS
-        .iter()
-        .find(|(name, _)| *name == path)
-        .map(|(_, bytes)| *bytes)
+    VIEWER_ASSETS.iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
 }
 
 /// Names below `assets/` carry a digest of their content, so they may be kept for ever.

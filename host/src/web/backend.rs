@@ -23,17 +23,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// A snapshot of the screen and the events after it, taken in one step so that nothing is
     /// missed or seen twice.
-    fn attach(
-        &self,
-        session_id: &str,
-    ) -> impl Future<Output = Result<Attached<Self::Live>, AttachError>> + Send;
+    fn attach(&self, session_id: &str) -> impl Future<Output = Result<Attached<Self::Live>, AttachError>> + Send;
 
     /// Types a person's bytes into the session, through the gate, with the actor `human`.
-    fn send_human_keys(
-        &self,
-        session_id: &str,
-        bytes: Vec<u8>,
-    ) -> impl Future<Output = Result<(), KeysError>> + Send;
+    fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> impl Future<Output = Result<(), KeysError>> + Send;
 }
 
 /// What [`Backend::attach`] answers.

@@ -10,9 +10,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 use super::backend::Backend;
 use super::protocol::ServerMessage;
-use super::socket::{
-    Ending, Inbox, PING_INTERVAL, Sender, SocketContext, close, send, send_message,
-};
+use super::socket::{Ending, Inbox, PING_INTERVAL, Sender, SocketContext, close, send, send_message};
 
 /// Least time between two lists, so that a busy host does not keep a browser busy.
 const LIST_PAUSE: Duration = Duration::from_millis(100);
@@ -71,8 +69,5 @@ fn ticks(period: Duration) -> Interval {
 
 /// The list as `GET /api/v1/sessions` answers it too.
 pub(super) fn list<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
-    ServerMessage::Sessions {
-        instance_id: instance_id.to_owned(),
-        sessions: backend.sessions(),
-    }
+    ServerMessage::Sessions { instance_id: instance_id.to_owned(), sessions: backend.sessions() }
 }

@@ -31,12 +31,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until `shutdown`; each connection is a task of its own in `tasks`.
-pub(super) async fn accept(
-    listener: TcpListener,
-    router: Router,
-    tasks: TaskTracker,
-    shutdown: CancellationToken,
-) {
+pub(super) async fn accept(listener: TcpListener, router: Router, tasks: TaskTracker, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
     loop {
         let accepted = tokio::select! {

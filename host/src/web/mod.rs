@@ -57,9 +57,7 @@ pub enum WebError {
     #[error("the viewer listens on loopback addresses only, and {0} is none; use 127.0.0.1 or ::1")]
     NotLoopback(IpAddr),
     /// A short token could be guessed.
-    #[error(
-        "the viewer's token is shorter than {SHORTEST_TOKEN} characters; give it 128 random bits or more"
-    )]
+    #[error("the viewer's token is shorter than {SHORTEST_TOKEN} characters; give it 128 random bits or more")]
     WeakToken,
     /// All candidates are taken.
     #[error("ports {first} to {last} are all in use; choose another first port for the viewer")]
@@ -128,38 +126,20 @@ pub async fn serve<B: Backend>(
     });
     let acceptor = tokio::spawn(listen::accept(listener, router, tasks.clone(), shutdown));
     tracing::info!(%address, "viewer listens");
-    Ok(WebServer {
-        address,
-        instance_id,
-        acceptor,
-        tasks,
-    })
+    Ok(WebServer { address, instance_id, acceptor, tasks })
 }
 
 async fn bind(ip: IpAddr, first_port: u16) -> Result<(TcpListener, SocketAddr), WebError> {
-    let last = if first_port == 0 {
-        0
-    } else {
-        first_port.saturating_add(PORT_CANDIDATES - 1)
-    };
+    let last = if first_port == 0 { 0 } else { first_port.saturating_add(PORT_CANDIDATES - 1) };
     for port in first_port..=last {
         let wanted = SocketAddr::new(ip, port);
-        match TcpListener::bind(wanted)
-            .await
-            .and_then(|it| Ok((it.local_addr()?, it)))
-        {
+        match TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) {
             Ok((address, listener)) => return Ok((listener, address)),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(source) => {
-                return Err(WebError::Bind {
-                    address: wanted,
-                    source,
-                });
+                return Err(WebError::Bind { address: wanted, source });
             }
         }
     }
-    Err(WebError::NoFreePort {
-        first: first_port,
-        last,
-    })
+    Err(WebError::NoFreePort { first: first_port, last })
 }

@@ -167,11 +167,7 @@ pub fn output_frame(offset: u64, bytes: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::panic,
-        reason = "a failed fixture should stop the test"
-    )]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed fixture should stop the test")]
 
     use std::collections::BTreeSet;
     use std::fs;
@@ -184,25 +180,17 @@ mod tests {
 
     fn fixtures() -> PathBuf {
         // The package's own place, or the one a build outside the repository names.
-        option_env!("VIEWER_PROTOCOL_FIXTURES").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../viewer/protocol"),
-            PathBuf::from,
-        )
+        option_env!("VIEWER_PROTOCOL_FIXTURES")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../viewer/protocol"), PathBuf::from)
     }
 
     /// Reads a fixture and demands that it survives the way there and back unchanged.
     fn round_trip<T: DeserializeOwned + Serialize>(name: &str) -> T {
         let path = fixtures().join(name);
-        let text =
-            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let message: T =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let message: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let written: Value = serde_json::to_value(&message).unwrap();
-        assert_eq!(
-            written,
-            serde_json::from_str::<Value>(&text).unwrap(),
-            "{name}"
-        );
+        assert_eq!(written, serde_json::from_str::<Value>(&text).unwrap(), "{name}");
         message
     }
 
@@ -242,11 +230,7 @@ mod tests {
             assert_eq!(kind, name);
             seen.insert(name);
         }
-        assert_eq!(
-            seen.len(),
-            9,
-            "a message without a fixture, or a fixture without a message: {seen:?}"
-        );
+        assert_eq!(seen.len(), 9, "a message without a fixture, or a fixture without a message: {seen:?}");
     }
 
     #[test]
@@ -259,19 +243,12 @@ mod tests {
         }
         let text = fs::read_to_string(fixtures().join("output_frame.json")).unwrap();
         let fixture: Fixture = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            output_frame(fixture.offset, &fixture.payload).as_ref(),
-            fixture.frame
-        );
+        assert_eq!(output_frame(fixture.offset, &fixture.payload).as_ref(), fixture.frame);
     }
 
     #[test]
     fn what_is_not_in_the_protocol_is_refused() {
-        let too_deep = format!(
-            "{{\"type\":\"ping\",\"id\":{}1{}}}",
-            "[".repeat(10_000),
-            "]".repeat(10_000)
-        );
+        let too_deep = format!("{{\"type\":\"ping\",\"id\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
         for text in [
             "",
             "[]",
@@ -285,10 +262,7 @@ mod tests {
             r#"{"type":"ack","offset":NaN}"#,
             too_deep.as_str(),
         ] {
-            assert!(
-                serde_json::from_str::<ClientMessage>(text).is_err(),
-                "{text:.60}"
-            );
+            assert!(serde_json::from_str::<ClientMessage>(text).is_err(), "{text:.60}");
         }
     }
 }

@@ -42,10 +42,7 @@ const SECURITY_HEADERS: [(&str, &str); 7] = [
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
-    (
-        "permissions-policy",
-        "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
-    ),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=(), usb=(), serial=()"),
 ];
 
 /// What the handlers work with.
@@ -67,14 +64,8 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route(LOGIN, post(log_in::<B>))
         .route("/api/v1/sessions", get(sessions::<B>))
         .route("/api/v1/events", get(events_socket::<B>))
-        .route(
-            "/api/v1/sessions/{session_id}/terminal",
-            get(terminal_socket::<B>),
-        )
-        .route(
-            "/{*path}",
-            get(|Path(path): Path<String>| async move { assets::file(&path) }),
-        )
+        .route("/api/v1/sessions/{session_id}/terminal", get(terminal_socket::<B>))
+        .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(&shared), guard::<B>))
         .with_state(shared)
@@ -88,10 +79,7 @@ async fn guard<B: Backend>(State(shared): Site<B>, request: Request, next: Next)
     };
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if is_api || !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -99,10 +87,7 @@ async fn guard<B: Backend>(State(shared): Site<B>, request: Request, next: Next)
     response
 }
 
-#[allow(
-    clippy::result_large_err,
-    reason = "the refusal is the answer and is made once per request"
-)]
+#[allow(clippy::result_large_err, reason = "the refusal is the answer and is made once per request")]
 fn admit(access: &Access, request: &Request) -> Result<(), Response> {
     let headers = request.headers();
     let reads_only = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -130,10 +115,7 @@ struct LoggedIn<'a> {
     instance_id: &'a str,
 }
 
-async fn log_in<B: Backend>(
-    State(shared): Site<B>,
-    body: Result<Json<Login>, JsonRejection>,
-) -> Response {
+async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, JsonRejection>) -> Response {
     let Ok(Json(login)) = body else {
         let message = "send a JSON object with the token, as application/json";
         return problem(StatusCode::BAD_REQUEST, "bad_request", message);
@@ -150,19 +132,9 @@ async fn log_in<B: Backend>(
         }
     };
     let Some(cookie) = cookie else {
-        return problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "no_login",
-            "the login could not be made; try again",
-        );
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, "no_login", "the login could not be made; try again");
     };
-    (
-        [(SET_COOKIE, cookie)],
-        Json(LoggedIn {
-            instance_id: &shared.context.instance_id,
-        }),
-    )
-        .into_response()
+    ([(SET_COOKIE, cookie)], Json(LoggedIn { instance_id: &shared.context.instance_id })).into_response()
 }
 
 async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
@@ -171,9 +143,7 @@ async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
 
 async fn events_socket<B: Backend>(State(shared): Site<B>, upgrade: WebSocketUpgrade) -> Response {
     let backend = shared.backend.clone();
-    shared.context.open(upgrade, |socket, context| {
-        events::serve(socket, backend, context)
-    })
+    shared.context.open(upgrade, |socket, context| events::serve(socket, backend, context))
 }
 
 async fn terminal_socket<B: Backend>(
@@ -182,16 +152,10 @@ async fn terminal_socket<B: Backend>(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if session_id.len() > SESSION_ID_LIMIT {
-        return problem(
-            StatusCode::NOT_FOUND,
-            "unknown_session",
-            "there is no such session",
-        );
+        return problem(StatusCode::NOT_FOUND, "unknown_session", "there is no such session");
     }
     let backend = shared.backend.clone();
-    shared.context.open(upgrade, |socket, context| {
-        terminal::serve(socket, backend, session_id, context)
-    })
+    shared.context.open(upgrade, |socket, context| terminal::serve(socket, backend, session_id, context))
 }
 
 #[derive(Serialize)]
@@ -208,12 +172,5 @@ struct ProblemBody<'a> {
 fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (
-        status,
-        headers,
-        Json(Problem {
-            error: ProblemBody { code, message },
-        }),
-    )
-        .into_response()
+    (status, headers, Json(Problem { error: ProblemBody { code, message } })).into_response()
 }

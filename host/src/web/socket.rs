@@ -47,17 +47,8 @@ pub(super) struct SocketContext {
 }
 
 impl SocketContext {
-    pub(super) fn new(
-        instance_id: String,
-        shutdown: CancellationToken,
-        tasks: TaskTracker,
-    ) -> Self {
-        Self {
-            instance_id: instance_id.into(),
-            shutdown,
-            tasks,
-            places: Arc::new(Semaphore::new(SOCKET_LIMIT)),
-        }
+    pub(super) fn new(instance_id: String, shutdown: CancellationToken, tasks: TaskTracker) -> Self {
+        Self { instance_id: instance_id.into(), shutdown, tasks, places: Arc::new(Semaphore::new(SOCKET_LIMIT)) }
     }
 
     /// Opens the socket and runs `talk` on it, unless too many are open already.
@@ -70,21 +61,15 @@ impl SocketContext {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many viewers are connected; close one and try again\n",
-            )
+            return (StatusCode::SERVICE_UNAVAILABLE, "too many viewers are connected; close one and try again\n")
                 .into_response();
         };
         let context = self.clone();
         let running = self.tasks.token();
-        upgrade
-            .max_message_size(LARGEST_MESSAGE)
-            .max_frame_size(LARGEST_MESSAGE)
-            .on_upgrade(|socket| async move {
-                talk(socket, context).await;
-                drop((place, running));
-            })
+        upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE).on_upgrade(|socket| async move {
+            talk(socket, context).await;
+            drop((place, running));
+        })
     }
 }
 
@@ -116,10 +101,7 @@ impl Ending {
             Self::UnknownSession => (4404, "no such session"),
             Self::Gone => return None,
         };
-        Some(CloseFrame {
-            code,
-            reason: reason.into(),
-        })
+        Some(CloseFrame { code, reason: reason.into() })
     }
 }
 
@@ -132,10 +114,7 @@ pub(super) async fn send(sender: &mut Sender, message: Message) -> Result<(), En
 }
 
 /// Sends one message of the protocol.
-pub(super) async fn send_message(
-    sender: &mut Sender,
-    message: &ServerMessage,
-) -> Result<(), Ending> {
+pub(super) async fn send_message(sender: &mut Sender, message: &ServerMessage) -> Result<(), Ending> {
     match serde_json::to_string(message) {
         Ok(text) => send(sender, Message::text(text)).await,
         Err(error) => {
@@ -161,18 +140,13 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn new(receiver: Receiver) -> Self {
-        Self {
-            receiver,
-            allowance: Allowance::new(Instant::now()),
-        }
+        Self { receiver, allowance: Allowance::new(Instant::now()) }
     }
 
     /// The next text or binary message. Signs of life are taken note of and passed over.
     pub(super) async fn next(&mut self) -> Result<Message, Ending> {
         loop {
-            let read = timeout(SILENCE_LIMIT, self.receiver.next())
-                .await
-                .map_err(|_| Ending::Gone)?;
+            let read = timeout(SILENCE_LIMIT, self.receiver.next()).await.map_err(|_| Ending::Gone)?;
             if let Some(until) = self.allowance.take(Instant::now()) {
                 sleep_until(until).await;
             }

@@ -15,12 +15,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, 
 
 use super::backend::{AttachError, Attached, Backend, LiveEvent, LiveEvents, LiveItem};
 use super::protocol::{
-    AttachCause, ClientMessage, ErrorCode, PROTOCOL_VERSION, ServerMessage, SessionSummary,
-    UNACKNOWLEDGED_LIMIT, output_frame,
+    AttachCause, ClientMessage, ErrorCode, PROTOCOL_VERSION, ServerMessage, SessionSummary, UNACKNOWLEDGED_LIMIT,
+    output_frame,
 };
-use super::socket::{
-    Ending, Inbox, PING_INTERVAL, Sender, SocketContext, close, send, send_message,
-};
+use super::socket::{Ending, Inbox, PING_INTERVAL, Sender, SocketContext, close, send, send_message};
 
 /// Least time between two snapshots for one page; taking one costs the session a little.
 const SNAPSHOT_PAUSE: Duration = Duration::from_millis(250);
@@ -34,12 +32,7 @@ const BAD_MESSAGE_LIMIT: u32 = 8;
 const ERROR_TEXT_LIMIT: usize = 1_000;
 
 /// Talks to one page until it leaves, the session ends or the host ends.
-pub(super) async fn serve<B: Backend>(
-    socket: WebSocket,
-    backend: B,
-    session_id: String,
-    context: SocketContext,
-) {
+pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, session_id: String, context: SocketContext) {
     let (mut sender, receiver) = socket.split();
     let (reply_sender, replies) = mpsc::channel(REPLY_QUEUE);
     let (drawn_sender, drawn) = watch::channel(0);
@@ -108,14 +101,7 @@ impl<B: Backend> Writer<'_, B> {
             Ok(attached) => attached,
             Err(error) => return Err(self.explain(error).await),
         };
-        let Attached {
-            summary,
-            snapshot,
-            offset,
-            columns,
-            rows,
-            live,
-        } = attached;
+        let Attached { summary, snapshot, offset, columns, rows, live } = attached;
         let announcement = ServerMessage::Attached {
             protocol: PROTOCOL_VERSION,
             instance_id: self.instance_id.clone(),
@@ -126,11 +112,7 @@ impl<B: Backend> Writer<'_, B> {
             rows,
         };
         send_message(self.sender, &announcement).await?;
-        send(
-            self.sender,
-            Message::Binary(output_frame(offset, &snapshot)),
-        )
-        .await?;
+        send(self.sender, Message::Binary(output_frame(offset, &snapshot))).await?;
         self.sent = offset;
         Ok(live)
     }
@@ -139,21 +121,13 @@ impl<B: Backend> Writer<'_, B> {
     async fn explain(&mut self, error: AttachError) -> Ending {
         let message = limited(&error.to_string());
         let (message, ending) = match error {
-            AttachError::UnknownSession => (
-                ServerMessage::Error {
-                    code: ErrorCode::UnknownSession,
-                    message,
-                },
-                Ending::UnknownSession,
-            ),
+            AttachError::UnknownSession => {
+                (ServerMessage::Error { code: ErrorCode::UnknownSession, message }, Ending::UnknownSession)
+            }
             AttachError::Closed(reason) => (ServerMessage::Closed { reason }, Ending::Done),
-            AttachError::Failed(_) => (
-                ServerMessage::Error {
-                    code: ErrorCode::AttachFailed,
-                    message,
-                },
-                Ending::TryLater,
-            ),
+            AttachError::Failed(_) => {
+                (ServerMessage::Error { code: ErrorCode::AttachFailed, message }, Ending::TryLater)
+            }
         };
         match send_message(self.sender, &message).await {
             Ok(()) => ending,
@@ -182,10 +156,7 @@ impl<B: Backend> Writer<'_, B> {
 
     async fn send_event(&mut self, event: LiveEvent) -> Result<(), Ending> {
         match event {
-            LiveEvent::Output {
-                offset_after,
-                bytes,
-            } => {
+            LiveEvent::Output { offset_after, bytes } => {
                 let offset = offset_after.saturating_sub(bytes.len() as u64);
                 self.sent = offset_after;
                 send(self.sender, Message::Binary(output_frame(offset, &bytes))).await
@@ -202,17 +173,9 @@ impl<B: Backend> Writer<'_, B> {
 
     /// Ends the conversation because the session ended; without a reason the list may know it.
     async fn send_closed(&mut self, reason: Option<String>) -> Ending {
-        let last = self
-            .backend
-            .sessions()
-            .into_iter()
-            .find(|it| it.session_id == self.session_id);
-        let known = last
-            .as_ref()
-            .and_then(|it: &SessionSummary| it.closed_reason.clone());
-        let reason = reason
-            .or(known)
-            .unwrap_or_else(|| "the session is no longer open".to_owned());
+        let last = self.backend.sessions().into_iter().find(|it| it.session_id == self.session_id);
+        let known = last.as_ref().and_then(|it: &SessionSummary| it.closed_reason.clone());
+        let reason = reason.or(known).unwrap_or_else(|| "the session is no longer open".to_owned());
         match send_message(self.sender, &ServerMessage::Closed { reason }).await {
             Ok(()) => Ending::Done,
             Err(gone) => gone,
@@ -251,24 +214,12 @@ impl<B: Backend> Reader<B> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let message = match timeout(
-            KEYS_TIME,
-            self.backend.send_human_keys(&self.session_id, bytes),
-        )
-        .await
-        {
+        let message = match timeout(KEYS_TIME, self.backend.send_human_keys(&self.session_id, bytes)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => limited(&error.to_string()),
-            Err(_) => {
-                "the session took no input for ten seconds; what was typed may not have arrived"
-                    .to_owned()
-            }
+            Err(_) => "the session took no input for ten seconds; what was typed may not have arrived".to_owned(),
         };
-        self.reply(ServerMessage::Error {
-            code: ErrorCode::KeysRefused,
-            message,
-        })
-        .await
+        self.reply(ServerMessage::Error { code: ErrorCode::KeysRefused, message }).await
     }
 
     async fn obey(&mut self, text: &str) -> Result<(), Ending> {
@@ -291,13 +242,8 @@ impl<B: Backend> Reader<B> {
         if self.bad_messages >= BAD_MESSAGE_LIMIT {
             return Err(Ending::Misbehaved);
         }
-        let message =
-            "the message is not part of the viewer's protocol; reload the page".to_owned();
-        self.reply(ServerMessage::Error {
-            code: ErrorCode::BadMessage,
-            message,
-        })
-        .await
+        let message = "the message is not part of the viewer's protocol; reload the page".to_owned();
+        self.reply(ServerMessage::Error { code: ErrorCode::BadMessage, message }).await
     }
 
     async fn reply(&mut self, message: ServerMessage) -> Result<(), Ending> {

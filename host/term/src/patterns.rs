@@ -23,10 +23,17 @@ const SHAPES: &[(AwaitingKind, Shape)] = &[
     (AwaitingKind::PressKey, is_press_key),
     (AwaitingKind::Hostkey, |text| text.contains("yes/no/[fingerprint]")),
     (AwaitingKind::Confirm, is_confirm),
-    (AwaitingKind::Otp, |text| asks_for(text, &["verification code", "one-time", "otp", "mfa", "code]", "动态码", "动态口令", "验证码", "短信码"])),
+    (AwaitingKind::Otp, |text| {
+        asks_for(
+            text,
+            &["verification code", "one-time", "otp", "mfa", "code]", "动态码", "动态口令", "验证码", "短信码"],
+        )
+    }),
     (AwaitingKind::Passphrase, |text| asks_for(text, &["passphrase"])),
     (AwaitingKind::Password, |text| asks_for(text, &["password", "passcode", "密码", "口令"])),
-    (AwaitingKind::Menu, |text| asks_for(text, &["selection", "choice", "number", "target ip", "选择", "编号", "序号"])),
+    (AwaitingKind::Menu, |text| {
+        asks_for(text, &["selection", "choice", "number", "target ip", "选择", "编号", "序号"])
+    }),
     (AwaitingKind::Text, |text| asks_for(text, &["login", "username", "用户名"])),
 ];
 
@@ -43,7 +50,10 @@ fn is_confirm(text: &str) -> bool {
 }
 
 fn is_pager(text: &str) -> bool {
-    text.ends_with("(end)") || text.contains("--more--") || text.contains("-- more --") || text.ends_with("press h for help or q to quit)")
+    text.ends_with("(end)")
+        || text.contains("--more--")
+        || text.contains("-- more --")
+        || text.ends_with("press h for help or q to quit)")
 }
 
 fn is_press_key(text: &str) -> bool {

@@ -34,7 +34,11 @@ pub enum MarkKind {
     /// `None` when the mark carries no readable code.
     CommandEnd(Option<i32>),
     /// Answer to the probe: the versions the shell printed for bash, zsh and fish or tcsh.
-    Probe { bash: bool, zsh: bool, fish: bool },
+    Probe {
+        bash: bool,
+        zsh: bool,
+        fish: bool,
+    },
 }
 
 /// A change the tracker cares about.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::clean::{CleanText, clean};
 use crate::decode::{Encoding, StreamDecoder, encode};
 use crate::level::{Integration, Level, ShellKind};
-use crate::outcome::{CommandId, Completion};
+use crate::outcome::{CommandId, Completion, Outcome};
+use crate::patterns;
 use crate::ring::{Offset, OutputRing, Slice, Span};
 use crate::screen::{Screen, ScreenView};
 use crate::tap::Tap;
@@ -198,6 +199,14 @@ impl Terminal {
         self.screen.line_before_cursor()
     }
 
+    /// What stands at the cursor is a shell's prompt beyond reasonable doubt: a line editor is
+    /// waiting, or the usual `user@host` shape. A bastion's own prompt is neither.
+    pub fn shows_shell_prompt(&self) -> bool {
+        let line = self.screen.line_before_cursor();
+        let shape = patterns::looks_like_prompt(&line) && !line.trim_end().ends_with('>');
+        shape && !self.screen.alternate_screen() && (self.screen.bracketed_paste() || line.contains('@'))
+    }
+
     pub fn screen(&self) -> ScreenView {
         self.screen.view()
     }
@@ -224,6 +233,12 @@ impl Terminal {
     pub fn command_text(&self, completion: &Completion) -> (CleanText, u64) {
         let slice = self.ring.read(completion.span);
         let mut cleaned = clean(&slice.bytes, self.columns);
+        if completion.outcome == Outcome::PromptNoStatus {
+            // Without an end mark the prompt stands behind the output.
+            let prompt = self.tracker.prompt_text.trim_end();
+            let output = cleaned.text.trim_end().strip_suffix(prompt).map_or(cleaned.text.len(), str::len);
+            cleaned.text.truncate(output);
+        }
         let fish = self.tracker.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
         if fish && cleaned.text.ends_with(FISH_MISSING_NEWLINE) {
             cleaned.text.truncate(cleaned.text.len() - FISH_MISSING_NEWLINE.len());
@@ -288,9 +303,11 @@ impl Terminal {
     /// as many line feeds as lines were typed.
     fn without_echo(&self, event: Event) -> Event {
         let Event::Report(mut completion) = event else { return event };
-        let echoes = self.tracker.levels.last().is_some_and(|level| {
-            level.shell == ShellKind::Posix && level.integration == Integration::Marks
-        });
+        let echoes = self
+            .tracker
+            .levels
+            .last()
+            .is_some_and(|level| level.shell == ShellKind::Posix && level.integration == Integration::Marks);
         if echoes {
             let slice = self.ring.read(completion.span);
             let echo = slice.bytes.iter().position(|byte| *byte == b'\n').map_or(0, |index| index + 1);

@@ -66,8 +66,12 @@ pub struct Expectation {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
-    AtPrompt { dirty: bool },
-    Running { command_id: CommandId },
+    AtPrompt {
+        dirty: bool,
+    },
+    Running {
+        command_id: CommandId,
+    },
     /// A level's prompt is being made recognisable.
     Arming,
     Menu,
@@ -95,12 +99,24 @@ pub enum NotReady {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    CommandStarted { command_id: CommandId, typist: Typist, text: String, from: Offset },
+    CommandStarted {
+        command_id: CommandId,
+        typist: Typist,
+        text: String,
+        from: Offset,
+    },
     /// The command's fate, final unless `outcome.is_open()`.
     Report(Completion),
-    LevelEntered { breadcrumb: Vec<String> },
-    LevelsLeft { breadcrumb: Vec<String> },
-    LevelFailed { label: String, reason: String },
+    LevelEntered {
+        breadcrumb: Vec<String>,
+    },
+    LevelsLeft {
+        breadcrumb: Vec<String>,
+    },
+    LevelFailed {
+        label: String,
+        reason: String,
+    },
 }
 
 /// What the terminal must do after an observation.
@@ -139,6 +155,9 @@ struct Current {
     /// The shell's `D` mark: code and where the output ended.
     ended: Option<(Option<i32>, Offset)>,
     sentinel: Option<u64>,
+    /// Where an input mark came without an end mark: a line editor that draws its line again, or a
+    /// prompt that has lost its end mark. Only quiet right behind it tells.
+    drawn_at: Option<Offset>,
     human_input: bool,
     /// Open outcome already reported, so that it is told once.
     reported: Option<Outcome>,
@@ -167,7 +186,8 @@ pub(crate) struct Tracker {
     current: Option<Current>,
     expected: Option<(Expectation, Duration)>,
     arming: Option<Arming>,
-    prompt_text: String,
+    /// The prompt's own text, as last drawn.
+    pub(crate) prompt_text: String,
     last_command: u64,
     last_byte_at: Duration,
     next_check: Option<Duration>,
@@ -300,6 +320,7 @@ impl Tracker {
             output_from: None,
             ended: None,
             sentinel,
+            drawn_at: None,
             human_input: false,
             reported: None,
             popped: false,
@@ -374,7 +395,10 @@ impl Tracker {
                     current.ended = Some((code, offset));
                 }
             }
-            MarkKind::InputStart => self.prompt_ready(offset, glance, &mut actions),
+            MarkKind::InputStart => match &mut self.current {
+                Some(current) if current.ended.is_none() => current.drawn_at = Some(offset),
+                _ => self.prompt_ready(offset, glance, &mut actions),
+            },
             MarkKind::PromptStart | MarkKind::Probe { .. } => {}
         }
         actions
@@ -516,11 +540,19 @@ impl Tracker {
             self.prompt_ready(offset, glance, &mut actions);
         } else if self.expected.is_some() && self.prompt_waits(quiet, glance) {
             self.arm(at, &mut actions);
+        } else if quiet >= QUIET && self.lost_its_end_mark(offset) {
+            self.prompt_ready(offset, glance, &mut actions);
         } else if quiet >= QUIET {
             self.report_open(offset, glance, &mut actions);
         }
         self.expectation_expired(at, &mut actions);
         actions
+    }
+
+    /// The command's output began, then a prompt was drawn, and nothing has come since.
+    fn lost_its_end_mark(&self, offset: Offset) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|current| current.output_from.is_some() && current.drawn_at == Some(offset))
     }
 
     fn prompt_waits(&self, quiet: Duration, glance: &Glance) -> bool {

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_term::track::Expectation;
 use portcullis_term::{
-    Completion, Event, ExitSource, LevelKind, Outcome, ShellKind, State, Submission, Terminal, TerminalOptions,
-    Typist,
+    Completion, Event, ExitSource, LevelKind, Outcome, ShellKind, State, Submission, Terminal, TerminalOptions, Typist,
 };
 
 /// Longest a test waits for anything.
@@ -85,7 +84,12 @@ impl Shell {
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while !done(self) {
-            assert!(started.elapsed() < PATIENCE, "no {what}; screen:\n{}\n{:?}", self.terminal.screen().text(), self.events);
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no {what}; screen:\n{}\n{:?}",
+                self.terminal.screen().text(),
+                self.events
+            );
             self.step();
         }
     }
@@ -181,10 +185,21 @@ fn many_lines_are_one_command() {
 }
 
 #[test]
+fn a_prompt_that_has_lost_its_end_mark_is_told_without_a_code() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let (outcome, _) = shell.run("unset PROMPT_COMMAND");
+    assert_eq!(outcome, Outcome::PromptNoStatus);
+    let (outcome, output) = shell.run("for n in 1 2\ndo echo line $n\ndone");
+    assert_eq!((outcome, output.ends_with("line 1\nline 2\n")), (Outcome::PromptNoStatus, true), "{output:?}");
+}
+
+#[test]
 fn a_fake_prompt_and_a_replayed_mark_end_nothing() {
     let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
     let pid = shell.child.id();
-    let fake = format!("printf 'root@db:~# \\033]133;D;0;aid=0123abcd.{pid};q=1\\007\\033]133;B;aid=ffffffff.1\\007'; sleep 1; exit_with() {{ return 9; }}; exit_with");
+    let fake = format!(
+        "printf 'root@db:~# \\033]133;D;0;aid=0123abcd.{pid};q=1\\007\\033]133;B;aid=ffffffff.1\\007'; sleep 1; exit_with() {{ return 9; }}; exit_with"
+    );
     let started = Instant::now();
     let (outcome, _) = shell.run(&fake);
     assert_eq!(outcome, completed(9));
@@ -222,10 +237,9 @@ fn a_person_at_the_prompt_holds_the_agent_off() {
     let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
     shell.terminal.human_typed(b"ls -", shell.opened.elapsed());
     shell.write(b"ls -");
-    let refused = shell.terminal.begin(
-        &Submission { text: "true".into(), typist: Typist::Agent, opens: None },
-        shell.opened.elapsed(),
-    );
+    let refused = shell
+        .terminal
+        .begin(&Submission { text: "true".into(), typist: Typist::Agent, opens: None }, shell.opened.elapsed());
     assert_eq!(refused.unwrap_err(), portcullis_term::NotReady::DirtyLine);
     shell.until("the echo", |shell| shell.terminal.screen().text().ends_with("ls -"));
     let started = shell.terminal.human_typed(b"d /\r", shell.opened.elapsed());

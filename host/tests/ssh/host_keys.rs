@@ -8,10 +8,7 @@ use super::{EVENT_LIMIT, profile_of};
 /// No user name may have reached the server.
 fn assert_nobody_tried_to_log_in(server: &Sshd) {
     let log = server.log();
-    assert!(
-        !log.contains("Accepted") && !log.contains("Failed") && !log.contains("user root"),
-        "{log}"
-    );
+    assert!(!log.contains("Accepted") && !log.contains("Failed") && !log.contains("user root"), "{log}");
 }
 
 #[tokio::test]
@@ -23,51 +20,25 @@ async fn an_unknown_key_is_refused_and_can_be_trusted_by_the_line_in_the_error()
     let error = open_shell(&profile, &[]).await.unwrap_err();
     assert_eq!(error.category(), "host-key");
     let text = error.to_string();
-    let ConnectError::HostKeyUnknown {
-        known_hosts_line,
-        fingerprint,
-        ..
-    } = error
-    else {
-        panic!("{text}")
-    };
+    let ConnectError::HostKeyUnknown { known_hosts_line, fingerprint, .. } = error else { panic!("{text}") };
     assert_eq!(known_hosts_line, server.known_hosts_line("ed25519"));
-    assert!(
-        text.contains(&fingerprint) && text.contains(&known_hosts_line),
-        "{text}"
-    );
-    assert!(
-        text.contains(&format!("portcullis trust 127.0.0.1:{}", server.port())),
-        "{text}"
-    );
+    assert!(text.contains(&fingerprint) && text.contains(&known_hosts_line), "{text}");
+    assert!(text.contains(&format!("portcullis trust 127.0.0.1:{}", server.port())), "{text}");
     assert_nobody_tried_to_log_in(&server);
 
     known_hosts::remember(&empty, &known_hosts_line).unwrap();
     let link = open_shell(&profile, &[]).await.unwrap();
     assert_eq!(link.peer.host_key, format!("ssh-ed25519 {fingerprint}"));
-    assert!(
-        link.peer.server_version.starts_with("SSH-2.0-OpenSSH"),
-        "{}",
-        link.peer.server_version
-    );
+    assert!(link.peer.server_version.starts_with("SSH-2.0-OpenSSH"), "{}", link.peer.server_version);
     assert_eq!(link.peer.address, format!("127.0.0.1:{}", server.port()));
 }
 
 #[tokio::test]
 async fn a_fingerprint_is_the_one_ssh_keygen_shows() {
-    let server = Sshd::start(SshdOptions {
-        host_key_types: vec!["ed25519", "rsa"],
-        ..SshdOptions::default()
-    });
-    let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT)
-        .await
-        .unwrap();
+    let server = Sshd::start(SshdOptions { host_key_types: vec!["ed25519", "rsa"], ..SshdOptions::default() });
+    let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT).await.unwrap();
     let public = server.write_file("seen.pub", &server.host_public_key("ed25519"));
-    let shown = std::process::Command::new("ssh-keygen")
-        .arg("-lf")
-        .arg(public)
-        .output()
-        .unwrap();
+    let shown = std::process::Command::new("ssh-keygen").arg("-lf").arg(public).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     let fingerprint = shown.split_whitespace().nth(1).unwrap();
     assert_eq!(info.fingerprint, format!("ssh-ed25519 {fingerprint}"));
@@ -82,26 +53,15 @@ async fn a_changed_key_is_refused_with_both_fingerprints() {
         let server = Sshd::start(SshdOptions::default());
         let mut profile = profile_of(&server);
         let (_, recorded) = server.foreign_key(recorded_type);
-        let line = format!(
-            "# recorded long ago\n[127.0.0.1]:{} {recorded}\n",
-            server.port()
-        );
+        let line = format!("# recorded long ago\n[127.0.0.1]:{} {recorded}\n", server.port());
         profile.known_hosts = vec![server.write_file("old", &line)];
         let error = open_shell(&profile, &[]).await.unwrap_err();
         assert_eq!(error.category(), "host-key");
         let text = error.to_string();
-        let ConnectError::HostKeyChanged {
-            known, fingerprint, ..
-        } = error
-        else {
-            panic!("{text}")
-        };
+        let ConnectError::HostKeyChanged { known, fingerprint, .. } = error else { panic!("{text}") };
         assert_eq!(known.len(), 1);
         assert_ne!(known[0].fingerprint, fingerprint);
-        assert!(
-            text.contains(&fingerprint) && text.contains(&known[0].fingerprint),
-            "{text}"
-        );
+        assert!(text.contains(&fingerprint) && text.contains(&known[0].fingerprint), "{text}");
         assert!(text.contains("old:2"), "{text}");
         assert_nobody_tried_to_log_in(&server);
     }
@@ -111,20 +71,11 @@ async fn a_changed_key_is_refused_with_both_fingerprints() {
 async fn a_server_with_several_keys_is_asked_for_the_recorded_one() {
     for recorded in ["rsa", "ecdsa", "ed25519"] {
         let host_key_types = vec!["ed25519", "ecdsa", "rsa"];
-        let server = Sshd::start(SshdOptions {
-            host_key_types,
-            ..SshdOptions::default()
-        });
+        let server = Sshd::start(SshdOptions { host_key_types, ..SshdOptions::default() });
         let mut profile = profile_of(&server);
         profile.known_hosts = vec![server.write_file("one", &server.known_hosts_line(recorded))];
-        let link = open_shell(&profile, &[])
-            .await
-            .unwrap_or_else(|error| panic!("{recorded}: {error}"));
-        assert!(
-            link.peer.host_key.contains(recorded),
-            "{}",
-            link.peer.host_key
-        );
+        let link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{recorded}: {error}"));
+        assert!(link.peer.host_key.contains(recorded), "{}", link.peer.host_key);
     }
 }
 
@@ -133,14 +84,9 @@ async fn a_revoked_key_is_refused_although_it_is_recorded() {
     let server = Sshd::start(SshdOptions::default());
     let mut profile = profile_of(&server);
     let revoked = format!("@revoked * {}\n", server.host_public_key("ed25519"));
-    profile
-        .known_hosts
-        .push(server.write_file("revoked", &revoked));
+    profile.known_hosts.push(server.write_file("revoked", &revoked));
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        matches!(error, ConnectError::HostKeyRevoked { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::HostKeyRevoked { .. }), "{error:?}");
     assert!(error.to_string().contains("revoked:1"), "{error}");
     assert_nobody_tried_to_log_in(&server);
 }
@@ -151,26 +97,13 @@ async fn known_hosts_that_cannot_be_read_stop_the_connection() {
     let mut profile = profile_of(&server);
     profile.known_hosts.push(std::env::temp_dir());
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        matches!(error, ConnectError::KnownHosts { .. }),
-        "{error:?}"
-    );
-    assert!(
-        !server.log().contains("Connection from"),
-        "{}",
-        server.log()
-    );
+    assert!(matches!(error, ConnectError::KnownHosts { .. }), "{error:?}");
+    assert!(!server.log().contains("Connection from"), "{}", server.log());
 }
 
 fn certified(host_names: &str, validity: &str) -> Sshd {
-    let certificate = HostCertificate {
-        host_names: host_names.to_owned(),
-        validity: validity.to_owned(),
-    };
-    Sshd::start(SshdOptions {
-        host_certificate: Some(certificate),
-        ..SshdOptions::default()
-    })
+    let certificate = HostCertificate { host_names: host_names.to_owned(), validity: validity.to_owned() };
+    Sshd::start(SshdOptions { host_certificate: Some(certificate), ..SshdOptions::default() })
 }
 
 #[tokio::test]
@@ -210,32 +143,18 @@ async fn a_revoked_authority_vouches_for_nothing() {
     let lines = format!("@cert-authority * {authority}\n@revoked * {authority}\n");
     profile.known_hosts = vec![server.write_file("authority", &lines)];
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        matches!(error, ConnectError::HostKeyRevoked { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::HostKeyRevoked { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn dropbear_exchanges_keys_and_refuses_us_in_words() {
     for host_key_type in ["ed25519", "ecdsa", "rsa"] {
-        let options = SshdOptions {
-            server: Server::Dropbear,
-            host_key_types: vec![host_key_type],
-            ..SshdOptions::default()
-        };
+        let options =
+            SshdOptions { server: Server::Dropbear, host_key_types: vec![host_key_type], ..SshdOptions::default() };
         let server = Sshd::start(options);
-        let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT)
-            .await
-            .unwrap();
-        assert_eq!(
-            info.known_hosts_line,
-            server.known_hosts_line(host_key_type)
-        );
+        let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT).await.unwrap();
+        assert_eq!(info.known_hosts_line, server.known_hosts_line(host_key_type));
         let error = open_shell(&profile_of(&server), &[]).await.unwrap_err();
-        assert!(
-            matches!(error, ConnectError::AuthenticationFailed { .. }),
-            "{host_key_type}: {error:?}"
-        );
+        assert!(matches!(error, ConnectError::AuthenticationFailed { .. }), "{host_key_type}: {error:?}");
     }
 }

@@ -39,16 +39,9 @@ async fn error_against(greeting: &'static [u8]) -> ConnectError {
     profile.connect_timeout = STEP_LIMIT;
     let started = Instant::now();
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        started.elapsed() < STEP_LIMIT * 10,
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < STEP_LIMIT * 10, "{:?}", started.elapsed());
     // Whatever went wrong, the socket does not stay behind.
-    tokio::time::timeout(EVENT_LIMIT, ended.recv())
-        .await
-        .expect("the connection is closed")
-        .unwrap();
+    tokio::time::timeout(EVENT_LIMIT, ended.recv()).await.expect("the connection is closed").unwrap();
     error
 }
 
@@ -57,64 +50,24 @@ async fn a_closed_port_is_unreachable() {
     let profile = profile_for("127.0.0.1", free_port(), "me");
     let error = open_shell(&profile, &[]).await.unwrap_err();
     assert_eq!(error.category(), "connection");
-    assert!(
-        matches!(error, ConnectError::Unreachable { .. }),
-        "{error:?}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("me@127.0.0.1:{}", profile.port)),
-        "{error}"
-    );
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains(&format!("me@127.0.0.1:{}", profile.port)), "{error}");
 }
 
 #[tokio::test]
 async fn a_name_nobody_has_is_unreachable() {
-    let error = open_shell(&profile_for("host.invalid", 22, "me"), &[])
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, ConnectError::Unreachable { .. }),
-        "{error:?}"
-    );
+    let error = open_shell(&profile_for("host.invalid", 22, "me"), &[]).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_listener_that_never_speaks_runs_into_the_deadline_of_its_step() {
     let error = error_against(b"").await;
-    assert!(
-        matches!(
-            error,
-            ConnectError::Timeout {
-                step: ConnectStep::Identification,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::Timeout { step: ConnectStep::Identification, .. }), "{error:?}");
     let error = error_against(b"Welcome to this machine\r\n").await;
-    assert!(
-        matches!(
-            error,
-            ConnectError::Timeout {
-                step: ConnectStep::Identification,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::Timeout { step: ConnectStep::Identification, .. }), "{error:?}");
     let error = error_against(b"SSH-2.0-Silent\r\n").await;
-    assert!(
-        matches!(
-            error,
-            ConnectError::Timeout {
-                step: ConnectStep::KeyExchange,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::Timeout { step: ConnectStep::KeyExchange, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -129,9 +82,7 @@ async fn a_listener_that_speaks_something_else_is_told() {
         let error = error_against(greeting).await;
         let told = matches!(
             error,
-            ConnectError::Protocol { .. }
-                | ConnectError::Timeout { .. }
-                | ConnectError::Disconnected { .. }
+            ConnectError::Protocol { .. } | ConnectError::Timeout { .. } | ConnectError::Disconnected { .. }
         );
         assert!(told, "{error:?}");
         assert_eq!(error.category(), "connection");
@@ -141,14 +92,9 @@ async fn a_listener_that_speaks_something_else_is_told() {
 #[tokio::test]
 async fn looking_at_a_key_has_the_same_deadline() {
     let (port, mut ended) = listener(b"").await;
-    let error = fetch_host_key("127.0.0.1", port, STEP_LIMIT)
-        .await
-        .unwrap_err();
+    let error = fetch_host_key("127.0.0.1", port, STEP_LIMIT).await.unwrap_err();
     assert!(matches!(error, ConnectError::Timeout { .. }), "{error:?}");
-    tokio::time::timeout(EVENT_LIMIT, ended.recv())
-        .await
-        .expect("the connection is closed")
-        .unwrap();
+    tokio::time::timeout(EVENT_LIMIT, ended.recv()).await.expect("the connection is closed").unwrap();
 }
 
 #[tokio::test]
@@ -158,10 +104,7 @@ async fn an_abandoned_attempt_leaves_no_socket_behind() {
         let profile = profile_for("127.0.0.1", port, "me");
         let attempt = tokio::time::timeout(STEP_LIMIT, open_shell(&profile, &[])).await;
         assert!(attempt.is_err());
-        tokio::time::timeout(EVENT_LIMIT, ended.recv())
-            .await
-            .expect("the connection is closed")
-            .unwrap();
+        tokio::time::timeout(EVENT_LIMIT, ended.recv()).await.expect("the connection is closed").unwrap();
     }
 }
 
@@ -222,10 +165,5 @@ async fn a_connection_that_dies_in_silence_is_noticed_by_keepalives() {
 #[tokio::test]
 async fn a_reset_connection_is_told() {
     let events = end_by(Relay::Reset).await;
-    assert_eq!(
-        events,
-        [ShellEvent::Closed {
-            reason: "the connection was reset".to_owned()
-        }]
-    );
+    assert_eq!(events, [ShellEvent::Closed { reason: "the connection was reset".to_owned() }]);
 }

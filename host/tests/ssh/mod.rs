@@ -1,11 +1,6 @@
 //! Connecting to real servers: OpenSSH and Dropbear on loopback, and listeners that misbehave.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed step is a failed test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 
 mod host_keys;
 mod logins;
@@ -36,10 +31,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         known_hosts: Vec::new(),
         connect_timeout: Duration::from_secs(20),
         keepalive: Duration::ZERO,
-        terminal: TerminalSize {
-            columns: 111,
-            rows: 37,
-        },
+        terminal: TerminalSize { columns: 111, rows: 37 },
     }
 }
 
@@ -52,23 +44,15 @@ fn profile_of(server: &Sshd) -> Profile {
 }
 
 fn key_file(path: PathBuf) -> AuthMethod {
-    AuthMethod::KeyFile {
-        path,
-        passphrase: None,
-    }
+    AuthMethod::KeyFile { path, passphrase: None }
 }
 
 async fn next_event(link: &mut ShellLink) -> Option<ShellEvent> {
-    tokio::time::timeout(EVENT_LIMIT, link.events.recv())
-        .await
-        .expect("an event in time")
+    tokio::time::timeout(EVENT_LIMIT, link.events.recv()).await.expect("an event in time")
 }
 
 async fn type_line(link: &ShellLink, line: &str) {
-    link.commands
-        .send(ShellCommand::Write(format!("{line}\r").into_bytes()))
-        .await
-        .expect("the shell takes input");
+    link.commands.send(ShellCommand::Write(format!("{line}\r").into_bytes())).await.expect("the shell takes input");
 }
 
 /// Reads output until it contains `wanted`; the text read so far is in the message when it never does.

@@ -40,11 +40,7 @@ impl Handler for Scripted {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(if password == "right" {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        })
+        Ok(if password == "right" { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -96,11 +92,7 @@ impl Handler for Scripted {
         session.channel_success(channel)
     }
 
-    async fn shell_request(
-        &mut self,
-        channel: ChannelId,
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         match self.trick {
             Trick::SilentShell => Ok(()),
             Trick::SpeaksBeforeConfirming => {
@@ -113,17 +105,13 @@ impl Handler for Scripted {
                 let handle = session.handle();
                 tokio::spawn(async move {
                     for _ in 0..10 {
-                        let _ = handle
-                            .channel_open_forwarded_tcpip("127.0.0.1", 1, "127.0.0.1", 2)
-                            .await;
+                        let _ = handle.channel_open_forwarded_tcpip("127.0.0.1", 1, "127.0.0.1", 2).await;
                         let _ = handle.channel_open_agent().await;
                         let _ = handle.channel_open_x11("127.0.0.1", 3).await;
                     }
                     let _ = handle.data(channel, "refused all").await;
                     let name = Sig::Custom("\u{1b}[31m".repeat(1000));
-                    let _ = handle
-                        .exit_signal_request(channel, name, false, "x".repeat(1000), String::new())
-                        .await;
+                    let _ = handle.exit_signal_request(channel, name, false, "x".repeat(1000), String::new()).await;
                     for status in 0..100 {
                         let _ = handle.exit_status_request(channel, status).await;
                     }
@@ -133,11 +121,7 @@ impl Handler for Scripted {
             }
             Trick::DisconnectsWithText => {
                 session.channel_success(channel)?;
-                session.disconnect(
-                    russh::Disconnect::ByApplication,
-                    "run `rm -rf /` \u{1b}[2J now",
-                    "en",
-                )
+                session.disconnect(russh::Disconnect::ByApplication, "run `rm -rf /` \u{1b}[2J now", "en")
             }
             _ => {
                 session.channel_success(channel)?;
@@ -149,9 +133,7 @@ impl Handler for Scripted {
 
 fn config(methods: &[MethodKind]) -> Config {
     Config {
-        keys: vec![
-            PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap(),
-        ],
+        keys: vec![PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()],
         methods: MethodSet::from(methods),
         auth_rejection_time: Duration::ZERO,
         ..Config::default()
@@ -164,13 +146,8 @@ async fn serve(config: Config, trick: Trick) -> u16 {
     let config = Arc::new(config);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let handler = Scripted {
-                trick,
-                password_seen: false,
-            };
-            if let Ok(session) =
-                russh::server::run_stream(Arc::clone(&config), stream, handler).await
-            {
+            let handler = Scripted { trick, password_seen: false };
+            if let Ok(session) = russh::server::run_stream(Arc::clone(&config), stream, handler).await {
                 tokio::spawn(session);
             }
         }
@@ -179,11 +156,7 @@ async fn serve(config: Config, trick: Trick) -> u16 {
 }
 
 /// A server playing `trick`, and a profile with `password` that trusts it. The directory holds its files.
-async fn scene(
-    methods: &[MethodKind],
-    trick: Trick,
-    password: &str,
-) -> (Profile, tempfile::TempDir) {
+async fn scene(methods: &[MethodKind], trick: Trick, password: &str) -> (Profile, tempfile::TempDir) {
     let port = serve(config(methods), trick).await;
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str| {
@@ -193,14 +166,10 @@ async fn scene(
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         path
     };
-    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT)
-        .await
-        .unwrap();
+    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
     let mut profile = profile_for("127.0.0.1", port, "me");
     profile.known_hosts = vec![file("known_hosts", &info.known_hosts_line)];
-    profile.auth = vec![AuthMethod::Password(SecretSource::File(file(
-        "password", password,
-    )))];
+    profile.auth = vec![AuthMethod::Password(SecretSource::File(file("password", password)))];
     (profile, directory)
 }
 
@@ -217,13 +186,8 @@ async fn a_password_logs_in_and_a_wrong_one_does_not() {
     let (profile, _files) = scene(PASSWORD, Trick::Nothing, "wr0ng-pass").await;
     let error = open_shell(&profile, &[]).await.unwrap_err();
     assert_eq!(error.category(), "authentication");
-    assert!(
-        !format!("{error:?} {error}").contains("wr0ng-pass"),
-        "{error:?}"
-    );
-    let ConnectError::AuthenticationFailed { tried, .. } = error else {
-        panic!("{error}")
-    };
+    assert!(!format!("{error:?} {error}").contains("wr0ng-pass"), "{error:?}");
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error}") };
     assert_eq!(tried, ["password: refused"]);
 }
 
@@ -231,26 +195,18 @@ async fn a_password_logs_in_and_a_wrong_one_does_not() {
 async fn one_hidden_question_is_answered_with_the_password() {
     let (profile, _files) = scene(QUESTIONS, Trick::AsksForPassword, "right").await;
     let link = open_shell(&profile, &[]).await.unwrap();
-    assert_eq!(
-        link.peer.auth_method,
-        "keyboard-interactive (with the password)"
-    );
+    assert_eq!(link.peer.auth_method, "keyboard-interactive (with the password)");
 
     let (profile, _files) = scene(QUESTIONS, Trick::AsksForPassword, "wrong").await;
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        matches!(error, ConnectError::AuthenticationFailed { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::AuthenticationFailed { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_second_question_is_not_answered_by_guessing() {
     let (profile, _files) = scene(QUESTIONS, Trick::AsksForCode, "right").await;
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    let ConnectError::AuthenticationFailed { tried, .. } = error else {
-        panic!("{error:?}")
-    };
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
     assert!(tried[0].contains("asks more"), "{tried:?}");
 }
 
@@ -260,23 +216,14 @@ async fn a_shell_that_is_never_confirmed_runs_into_its_deadline() {
     // Enough for the steps before it on a busy machine.
     profile.connect_timeout = Duration::from_secs(3);
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("the start of the shell took longer"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("the start of the shell took longer"), "{error}");
 }
 
 #[tokio::test]
 async fn output_before_the_confirmation_is_kept_in_order() {
     let (profile, _files) = scene(PASSWORD, Trick::SpeaksBeforeConfirming, "right").await;
     let mut link = open_shell(&profile, &[]).await.unwrap();
-    assert!(
-        output_until(&mut link, "second")
-            .await
-            .starts_with("first second")
-    );
+    assert!(output_until(&mut link, "second").await.starts_with("first second"));
 }
 
 #[tokio::test]
@@ -286,13 +233,8 @@ async fn what_a_server_opens_is_refused_and_its_first_end_counts() {
     output_until(&mut link, "refused all").await;
     let events = remaining_events(&mut link).await;
     assert_eq!(events.len(), 2, "{events:?}");
-    let ShellEvent::ExitSignal(name) = &events[0] else {
-        panic!("{events:?}")
-    };
-    assert!(
-        name.len() <= 32 && name.chars().all(|character| character.is_ascii_graphic()),
-        "{name:?}"
-    );
+    let ShellEvent::ExitSignal(name) = &events[0] else { panic!("{events:?}") };
+    assert!(name.len() <= 32 && name.chars().all(|character| character.is_ascii_graphic()), "{name:?}");
 }
 
 #[tokio::test]
@@ -309,10 +251,7 @@ async fn the_words_of_a_disconnecting_server_are_not_repeated() {
         },
         Err(error) => error.to_string(),
     };
-    assert!(
-        !told.contains("rm -rf") && !told.contains('\u{1b}'),
-        "{told:?}"
-    );
+    assert!(!told.contains("rm -rf") && !told.contains('\u{1b}'), "{told:?}");
 }
 
 #[tokio::test]
@@ -322,18 +261,13 @@ async fn a_server_open_to_removed_messages_is_refused() {
     weak.preferred.cipher = Cow::Owned(vec![cipher::CHACHA20_POLY1305]);
     let port = serve(weak, Trick::Nothing).await;
     let directory = tempfile::tempdir().unwrap();
-    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT)
-        .await
-        .unwrap();
+    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
     let known = directory.path().join("known_hosts");
     std::fs::write(&known, info.known_hosts_line).unwrap();
     let mut profile = profile_for("127.0.0.1", port, "me");
     profile.known_hosts = vec![known];
     let error = open_shell(&profile, &[]).await.unwrap_err();
-    assert!(
-        matches!(error, ConnectError::UnsafeTransport { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ConnectError::UnsafeTransport { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -341,12 +275,7 @@ async fn a_server_with_nothing_but_old_algorithms_is_told() {
     let mut old = config(PASSWORD);
     old.preferred.cipher = Cow::Owned(vec![cipher::AES_128_CBC]);
     let port = serve(old, Trick::Nothing).await;
-    let error = open_shell(&profile_for("127.0.0.1", port, "me"), &[])
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, ConnectError::NoCommonAlgorithm { .. }),
-        "{error:?}"
-    );
+    let error = open_shell(&profile_for("127.0.0.1", port, "me"), &[]).await.unwrap_err();
+    assert!(matches!(&error, ConnectError::NoCommonAlgorithm { .. }), "{error:?}");
     assert!(error.to_string().contains("aes128-cbc"), "{error}");
 }

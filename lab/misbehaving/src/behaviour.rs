@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use portcullis_plugin::log;
+use serde::Deserialize;
 
 /// Pieces that are allocated and kept. Bytes.
 const PIECE_BYTES: usize = 1 << 20;
@@ -11,7 +12,8 @@ const PIECE_BYTES: usize = 1 << 20;
 const LOG_LINE_BYTES: usize = 64 * 1024;
 
 /// A behaviour that does not end by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Endless {
     Loop,
     Trap,

@@ -48,11 +48,7 @@ enum Work {
 pub(super) async fn run(channel: Channel<Msg>, shared: Arc<Shared>, connection: u64) {
     let (mut input, writer) = channel.split();
     let mut output = Output::new(writer, Arc::clone(&shared), connection);
-    let mut requests = Requests {
-        terminal: None,
-        environment: Vec::new(),
-        marker: shared.session_marker(),
-    };
+    let mut requests = Requests { terminal: None, environment: Vec::new(), marker: shared.session_marker() };
     let Some(work) = requests.collect(&mut input).await else {
         return;
     };
@@ -76,27 +72,11 @@ impl Requests {
     async fn collect(&mut self, input: &mut ChannelReadHalf) -> Option<Work> {
         loop {
             match input.wait().await? {
-                ChannelMsg::RequestPty {
-                    term,
-                    col_width,
-                    row_height,
-                    ..
-                } => {
-                    self.terminal = Some(Terminal {
-                        kind: term,
-                        size: size(col_width, row_height),
-                    });
+                ChannelMsg::RequestPty { term, col_width, row_height, .. } => {
+                    self.terminal = Some(Terminal { kind: term, size: size(col_width, row_height) });
                 }
-                ChannelMsg::WindowChange {
-                    col_width,
-                    row_height,
-                    ..
-                } => self.resize(size(col_width, row_height)),
-                ChannelMsg::SetEnv {
-                    variable_name,
-                    variable_value,
-                    ..
-                } => self.set(&variable_name, &variable_value),
+                ChannelMsg::WindowChange { col_width, row_height, .. } => self.resize(size(col_width, row_height)),
+                ChannelMsg::SetEnv { variable_name, variable_value, .. } => self.set(&variable_name, &variable_value),
                 ChannelMsg::RequestShell { .. } => return Some(Work::Shell),
                 ChannelMsg::Exec { command, .. } => return Some(Work::Command(command)),
                 ChannelMsg::Close => return None,
@@ -114,12 +94,9 @@ impl Requests {
     /// Takes a variable the client asks for, within bounds. What the lab sets itself comes later
     /// and wins.
     fn set(&mut self, name: &str, value: &str) {
-        let plain_name = !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let fits = name.len() + value.len() <= ENVIRONMENT_MAX_BYTES
-            && self.environment.len() < ENVIRONMENT_MAX_ENTRIES;
+        let plain_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let fits =
+            name.len() + value.len() <= ENVIRONMENT_MAX_BYTES && self.environment.len() < ENVIRONMENT_MAX_ENTRIES;
         if plain_name && fits && !value.contains('\0') {
             self.environment.push((name.into(), value.into()));
         }
@@ -137,15 +114,9 @@ impl Requests {
 
     /// What a login brings along.
     fn base(&self) -> Vec<(OsString, OsString)> {
-        let kind = self
-            .terminal
-            .as_ref()
-            .map_or("dumb", |terminal| &terminal.kind);
+        let kind = self.terminal.as_ref().map_or("dumb", |terminal| &terminal.kind);
         let kind: String = kind.chars().filter(|symbol| !symbol.is_control()).collect();
-        let mut base = vec![
-            (OsString::from("LANG"), OsString::from("C.UTF-8")),
-            ("TERM".into(), kind.into()),
-        ];
+        let mut base = vec![(OsString::from("LANG"), OsString::from("C.UTF-8")), ("TERM".into(), kind.into())];
         base.extend(self.environment.iter().cloned());
         base
     }
@@ -196,11 +167,7 @@ async fn menu(
 ) -> Result<(Outcome, Vec<u8>), Gone> {
     let silent = shared.options.faults.silent_menu;
     let mut menu = Menu::new(requests.terminal.is_some());
-    let greeting = if silent {
-        Menu::banner()
-    } else {
-        Menu::start()
-    };
+    let greeting = if silent { Menu::banner() } else { Menu::start() };
     output.say(&greeting).await?;
     while let Some(message) = input.wait().await {
         match message {
@@ -211,11 +178,7 @@ async fn menu(
                     return Ok((outcome, step.rest));
                 }
             }
-            ChannelMsg::WindowChange {
-                col_width,
-                row_height,
-                ..
-            } => requests.resize(size(col_width, row_height)),
+            ChannelMsg::WindowChange { col_width, row_height, .. } => requests.resize(size(col_width, row_height)),
             ChannelMsg::Eof if !silent => return Ok((Outcome::Leave, Vec::new())),
             ChannelMsg::Close => return Err(Gone),
             _ => {}
@@ -227,12 +190,6 @@ async fn menu(
 /// A user name for a path and a prompt.
 fn plain_name(user: &str) -> String {
     user.chars()
-        .map(|symbol| {
-            if symbol.is_ascii_alphanumeric() || symbol == '-' || symbol == '_' {
-                symbol
-            } else {
-                '-'
-            }
-        })
+        .map(|symbol| if symbol.is_ascii_alphanumeric() || symbol == '-' || symbol == '_' { symbol } else { '-' })
         .collect()
 }

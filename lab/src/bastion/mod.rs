@@ -132,17 +132,14 @@ enum Shells {
 /// public key that is none, or a scratch directory that cannot be written.
 pub async fn start(options: BastionOptions) -> Result<Bastion, LabError> {
     if !options.listen.ip().is_loopback() {
-        return Err(LabError::NotLoopback {
-            address: options.listen,
-        });
+        return Err(LabError::NotLoopback { address: options.listen });
     }
     if options.password.is_none() && options.authorized_keys.is_empty() {
         return Err(LabError::NoWayIn);
     }
     let authorized_keys = parse_keys(&options.authorized_keys)?;
     std::fs::create_dir_all(&options.home).map_err(LabError::file("create", &options.home))?;
-    let home =
-        std::fs::canonicalize(&options.home).map_err(LabError::file("read", &options.home))?;
+    let home = std::fs::canonicalize(&options.home).map_err(LabError::file("read", &options.home))?;
     if !options.kubectl_command.is_empty() {
         install::write_kubectl(&home, &options.kubectl_command)?;
     }
@@ -150,14 +147,8 @@ pub async fn start(options: BastionOptions) -> Result<Bastion, LabError> {
     let (host_key, settings) = server::settings(seed, &options)?;
     let listener = TcpListener::bind(options.listen)
         .await
-        .map_err(|source| LabError::Listen {
-            address: options.listen,
-            source,
-        })?;
-    let address = listener.local_addr().map_err(|source| LabError::Listen {
-        address: options.listen,
-        source,
-    })?;
+        .map_err(|source| LabError::Listen { address: options.listen, source })?;
+    let address = listener.local_addr().map_err(|source| LabError::Listen { address: options.listen, source })?;
     let shared = Arc::new(Shared {
         options: BastionOptions { home, ..options },
         authorized_keys,
@@ -168,24 +159,14 @@ pub async fn start(options: BastionOptions) -> Result<Bastion, LabError> {
         shells: Mutex::new(Shells::Open(Vec::new())),
     });
     let accepting = tokio::spawn(server::accept(listener, Arc::clone(&shared)));
-    Ok(Bastion {
-        address,
-        host_key,
-        shared,
-        accepting,
-    })
+    Ok(Bastion { address, host_key, shared, accepting })
 }
 
 impl Bastion {
     /// The line a known_hosts file needs for this bastion, with its line end.
     #[must_use]
     pub fn known_hosts_line(&self) -> String {
-        format!(
-            "[{}]:{} {}\n",
-            self.address.ip(),
-            self.address.port(),
-            self.host_key
-        )
+        format!("[{}]:{} {}\n", self.address.ip(), self.address.port(), self.host_key)
     }
 
     /// Gives connections to come another, random host key. Connections that are up keep theirs.
@@ -215,9 +196,7 @@ impl Drop for Bastion {
     fn drop(&mut self) {
         self.accepting.abort();
         self.shared.connections.close();
-        if let Shells::Open(leaders) =
-            std::mem::replace(&mut *lock(&self.shared.shells), Shells::Closed)
-        {
+        if let Shells::Open(leaders) = std::mem::replace(&mut *lock(&self.shared.shells), Shells::Closed) {
             leaders.into_iter().for_each(processes::end_group);
         }
         processes::end_all(&format!("{}.", self.shared.marker));
@@ -286,10 +265,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn parse_keys(lines: &[String]) -> Result<Vec<PublicKey>, LabError> {
     let parse = |(index, line): (usize, &String)| {
-        PublicKey::from_openssh(line.trim()).map_err(|source| LabError::AuthorizedKey {
-            number: index + 1,
-            source,
-        })
+        PublicKey::from_openssh(line.trim()).map_err(|source| LabError::AuthorizedKey { number: index + 1, source })
     };
     lines.iter().enumerate().map(parse).collect()
 }
@@ -302,11 +278,7 @@ fn random_seed() -> Result<[u8; 32], LabError> {
 
 fn marker() -> Result<String, LabError> {
     let seed = random_seed()?;
-    Ok(seed
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(seed.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn host_key(seed: [u8; 32]) -> PrivateKey {
@@ -317,10 +289,6 @@ impl Shared {
     /// A marker for the processes of one channel.
     fn session_marker(&self) -> String {
         // The dot at the end keeps session 1 from being a beginning of session 10.
-        format!(
-            "{}.{}.",
-            self.marker,
-            self.next_session.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{}.{}.", self.marker, self.next_session.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -24,26 +24,12 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(
-        channel: ChannelWriteHalf<Msg>,
-        shared: Arc<Shared>,
-        connection: u64,
-    ) -> Self {
-        Self {
-            channel,
-            shared,
-            connection,
-            sent_bytes: 0,
-        }
+    pub(super) fn new(channel: ChannelWriteHalf<Msg>, shared: Arc<Shared>, connection: u64) -> Self {
+        Self { channel, shared, connection, sent_bytes: 0 }
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        let piece_bytes = self
-            .shared
-            .options
-            .faults
-            .chunk_bytes
-            .map_or(bytes.len(), |limit| limit.max(1));
+        let piece_bytes = self.shared.options.faults.chunk_bytes.map_or(bytes.len(), |limit| limit.max(1));
         for piece in bytes.chunks(piece_bytes.max(1)) {
             self.send_piece(piece).await?;
         }
@@ -55,23 +41,12 @@ impl Output {
         if !faults.latency.is_zero() {
             tokio::time::sleep(faults.latency).await;
         }
-        let allowed = faults
-            .drop_after_bytes
-            .map(|limit| limit.saturating_sub(self.sent_bytes));
-        let keep = allowed
-            .and_then(|left| usize::try_from(left).ok())
-            .unwrap_or(piece.len())
-            .min(piece.len());
+        let allowed = faults.drop_after_bytes.map(|limit| limit.saturating_sub(self.sent_bytes));
+        let keep = allowed.and_then(|left| usize::try_from(left).ok()).unwrap_or(piece.len()).min(piece.len());
         let kept = piece.get(..keep).unwrap_or_default().to_vec();
         self.sent_bytes += kept.len() as u64;
-        self.channel
-            .data_bytes(kept)
-            .await
-            .map_err(|_closed| Gone)?;
-        if faults
-            .drop_after_bytes
-            .is_some_and(|limit| self.sent_bytes >= limit)
-        {
+        self.channel.data_bytes(kept).await.map_err(|_closed| Gone)?;
+        if faults.drop_after_bytes.is_some_and(|limit| self.sent_bytes >= limit) {
             tokio::time::sleep(CUT_DELAY).await;
             self.shared.connections.cut(self.connection);
             return Err(Gone);
@@ -87,10 +62,7 @@ impl Output {
     /// Error output of an exec channel.
     pub(super) async fn send_error(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         const STDERR: u32 = 1;
-        self.channel
-            .extended_data_bytes(STDERR, bytes.to_vec())
-            .await
-            .map_err(|_closed| Gone)
+        self.channel.extended_data_bytes(STDERR, bytes.to_vec()).await.map_err(|_closed| Gone)
     }
 
     /// Ends the channel with the status of what ran in it.

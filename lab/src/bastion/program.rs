@@ -48,9 +48,7 @@ impl Program {
         output: &mut Output,
     ) -> Result<u32, Gone> {
         let marker = self.marker.clone().into();
-        self.plan
-            .environment
-            .push((SESSION_VARIABLE.into(), marker));
+        self.plan.environment.push((SESSION_VARIABLE.into(), marker));
         let ended = match self.terminal {
             Some(size) => on_pty(shared, &self, size, input, output).await,
             None => on_pipes(shared, &self, input, output).await,
@@ -59,9 +57,7 @@ impl Program {
             Ok(status) => status.map(exit_code),
             Err(error) => {
                 let program = self.plan.program.display();
-                output
-                    .say(&format!("{program} could not be started: {error}\r\n"))
-                    .await?;
+                output.say(&format!("{program} could not be started: {error}\r\n")).await?;
                 Ok(NOT_STARTED_STATUS)
             }
         }
@@ -117,8 +113,7 @@ async fn carry(
             },
         }
     };
-    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(DRAIN_QUIET, from.read(&mut buffer)).await
-    {
+    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(DRAIN_QUIET, from.read(&mut buffer)).await {
         output.send(buffer.get(..count).unwrap_or_default()).await?;
     }
     status.map_err(|_error| Gone)
@@ -133,11 +128,7 @@ async fn type_into(mut to: OwnedWritePty, typed_ahead: &[u8], input: &mut Channe
             ChannelMsg::Data { data } => {
                 let _ended = to.write_all(&data).await;
             }
-            ChannelMsg::WindowChange {
-                col_width,
-                row_height,
-                ..
-            } => {
+            ChannelMsg::WindowChange { col_width, row_height, .. } => {
                 let _ended = to.resize(size(col_width, row_height));
             }
             ChannelMsg::Close => return,
@@ -165,8 +156,7 @@ async fn on_pipes(
         .kill_on_drop(true)
         .spawn()?;
     let _listed = Listed::add(shared, &child)?;
-    let (Some(stdin), Some(stdout), Some(stderr)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(io::Error::other("its standard streams are missing"));
     };
@@ -247,11 +237,8 @@ impl Drop for Listed<'_> {
 
 /// A death by signal counts as shells count it: 128 and the signal's number.
 fn exit_code(status: ExitStatus) -> u32 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u32::try_from(code).ok())
-        .unwrap_or(255)
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u32::try_from(code).ok()).unwrap_or(255)
 }
 
 /// Sizes beyond what a terminal can have become the largest it can.

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::PublicKey;
-use russh::server::{
-    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey, run_stream,
-};
+use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey, run_stream};
 use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty};
 use tokio::net::{TcpListener, TcpStream};
 use tracing::debug;
@@ -26,15 +24,9 @@ const CHANNEL_BACKLOG: usize = 1024;
 const AUTH_ATTEMPTS_MAX: usize = 6;
 
 /// The host key as text, and russh's settings with it.
-pub(super) fn settings(
-    seed: [u8; 32],
-    options: &BastionOptions,
-) -> Result<(String, russh::server::Config), LabError> {
+pub(super) fn settings(seed: [u8; 32], options: &BastionOptions) -> Result<(String, russh::server::Config), LabError> {
     let key = host_key(seed);
-    let text = key
-        .public_key()
-        .to_openssh()
-        .map_err(|source| LabError::HostKey { source })?;
+    let text = key.public_key().to_openssh().map_err(|source| LabError::HostKey { source })?;
     let mut methods = MethodSet::empty();
     if !options.authorized_keys.is_empty() {
         methods.push(MethodKind::PublicKey);
@@ -82,16 +74,10 @@ fn serve(stream: TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
     let Some(number) = shared.connections.add(stream.try_clone()?) else {
         return Ok(());
     };
-    let connection = Registered {
-        shared: Arc::clone(shared),
-        number,
-    };
+    let connection = Registered { shared: Arc::clone(shared), number };
     let stream = TcpStream::from_std(stream)?;
     let settings = Arc::clone(&lock(&shared.server_settings));
-    let handler = Connection {
-        shared: Arc::clone(shared),
-        number,
-    };
+    let handler = Connection { shared: Arc::clone(shared), number };
     tokio::spawn(async move {
         let _connection = connection;
         let ended = match run_stream(settings, stream, handler).await {
@@ -126,21 +112,12 @@ struct Connection {
 impl Connection {
     fn knows(&self, user: &str, key: &PublicKey) -> bool {
         let options = &self.shared.options;
-        user == options.user
-            && self
-                .shared
-                .authorized_keys
-                .iter()
-                .any(|known| known.key_data() == key.key_data())
+        user == options.user && self.shared.authorized_keys.iter().any(|known| known.key_data() == key.key_data())
     }
 }
 
 fn verdict(accepted: bool) -> Auth {
-    if accepted {
-        Auth::Accept
-    } else {
-        Auth::reject()
-    }
+    if accepted { Auth::Accept } else { Auth::reject() }
 }
 
 impl Handler for Connection {
@@ -148,24 +125,14 @@ impl Handler for Connection {
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
         let options = &self.shared.options;
-        Ok(verdict(
-            user == options.user && options.password.as_deref() == Some(password),
-        ))
+        Ok(verdict(user == options.user && options.password.as_deref() == Some(password)))
     }
 
-    async fn auth_publickey_offered(
-        &mut self,
-        user: &str,
-        offer: PublicKeyOffer<'_>,
-    ) -> Result<Auth, Self::Error> {
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
         Ok(verdict(self.knows(user, offer.public_key)))
     }
 
-    async fn auth_publickey(
-        &mut self,
-        user: &str,
-        key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Self::Error> {
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         Ok(verdict(self.knows(user, key.public_key)))
     }
 
@@ -204,11 +171,7 @@ impl Handler for Connection {
         session.channel_success(channel)
     }
 
-    async fn shell_request(
-        &mut self,
-        channel: ChannelId,
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         session.channel_success(channel)
     }
 
@@ -242,11 +205,7 @@ impl Handler for Connection {
         session.channel_failure(channel)
     }
 
-    async fn agent_request(
-        &mut self,
-        channel: ChannelId,
-        session: &mut Session,
-    ) -> Result<bool, Self::Error> {
+    async fn agent_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<bool, Self::Error> {
         session.channel_failure(channel)?;
         Ok(false)
     }

@@ -47,11 +47,7 @@ impl LineEditor {
     /// An empty line. `echo` is off where input is no terminal and nobody sees the typing.
     #[must_use]
     pub fn new(echo: bool) -> Self {
-        Self {
-            line: Vec::new(),
-            state: KeyState::Plain,
-            echo,
-        }
+        Self { line: Vec::new(), state: KeyState::Plain, echo }
     }
 
     /// Takes one byte; what the terminal must show is added to `screen`.
@@ -133,10 +129,7 @@ mod tests {
     fn type_all(keys: &[u8]) -> (Vec<Edit>, Vec<u8>) {
         let mut editor = LineEditor::new(true);
         let mut screen = Vec::new();
-        let edits = keys
-            .iter()
-            .filter_map(|byte| editor.feed(*byte, &mut screen))
-            .collect();
+        let edits = keys.iter().filter_map(|byte| editor.feed(*byte, &mut screen)).collect();
         (edits, screen)
     }
 

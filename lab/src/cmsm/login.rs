@@ -38,11 +38,7 @@ pub enum LoginError {
 /// The known targets, one row each.
 #[must_use]
 pub fn list_targets() -> String {
-    known_targets()
-        .iter()
-        .enumerate()
-        .map(|(position, target)| target.row(position + 1) + "\n")
-        .collect()
+    known_targets().iter().enumerate().map(|(position, target)| target.row(position + 1) + "\n").collect()
 }
 
 /// Shows the menu on standard input and output and becomes the master shell. Returns only when
@@ -57,10 +53,7 @@ pub fn run(home: &Path) -> Result<(), LoginError> {
     let mut output = io::stdout();
     // The terminal is back in its own mode and turns a plain line feed into both.
     let welcome = login.welcome().replace('\r', "");
-    output
-        .write_all(welcome.as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(LoginError::Terminal)?;
+    output.write_all(welcome.as_bytes()).and_then(|()| output.flush()).map_err(LoginError::Terminal)?;
     let base: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let plan = ShellPlan::master(home, &login, &base).map_err(LoginError::Home)?;
     let source = Command::new(&plan.program)
@@ -69,20 +62,13 @@ pub fn run(home: &Path) -> Result<(), LoginError> {
         .env_clear()
         .envs(plan.environment)
         .exec();
-    Err(LoginError::Shell {
-        program: plan.program.display().to_string(),
-        source,
-    })
+    Err(LoginError::Shell { program: plan.program.display().to_string(), source })
 }
 
 fn choose() -> io::Result<Option<Login>> {
     let input = io::stdin();
     let on_terminal = is_terminal(input.as_fd());
-    let _raw = if on_terminal {
-        Some(RawMode::enter(input.as_fd())?)
-    } else {
-        None
-    };
+    let _raw = if on_terminal { Some(RawMode::enter(input.as_fd())?) } else { None };
     let mut menu = Menu::new(on_terminal);
     let mut output = io::stdout();
     output.write_all(Menu::start().as_bytes())?;

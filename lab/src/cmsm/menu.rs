@@ -77,10 +77,7 @@ impl Menu {
     /// A fresh dialogue; `echo` as in [`LineEditor::new`].
     #[must_use]
     pub fn new(echo: bool) -> Self {
-        Self {
-            stage: Stage::Target,
-            editor: LineEditor::new(echo),
-        }
+        Self { stage: Stage::Target, editor: LineEditor::new(echo) }
     }
 
     /// The banner alone, without the prompt behind it.
@@ -146,16 +143,10 @@ impl Menu {
             }
             Stage::User(target) => {
                 if let Some(user) = find_user(text) {
-                    let login = Login {
-                        target: target.clone(),
-                        user: user.to_owned(),
-                    };
+                    let login = Login { target: target.clone(), user: user.to_owned() };
                     return Some(Outcome::Login(login));
                 }
-                let complaint = format!(
-                    "Invalid user: {text:?}. Enter a number from 1 to {} or a name.",
-                    USERS.len()
-                );
+                let complaint = format!("Invalid user: {text:?}. Enter a number from 1 to {} or a name.", USERS.len());
                 say(screen, &[&complaint]);
                 screen.extend_from_slice(USER_PROMPT.as_bytes());
                 None
@@ -165,13 +156,7 @@ impl Menu {
 }
 
 fn ask_user(target: &Target, screen: &mut Vec<u8>) {
-    say(
-        screen,
-        &[
-            &format!("Host: {} ({})", target.name, target.address),
-            USER_TITLE,
-        ],
-    );
+    say(screen, &[&format!("Host: {} ({})", target.name, target.address), USER_TITLE]);
     for (position, user) in USERS.iter().enumerate() {
         say(screen, &[&format!("  {}) {user}", position + 1)]);
     }
@@ -205,11 +190,7 @@ mod tests {
         let screen = String::from_utf8_lossy(&step.screen).into_owned();
         match (expected, step.outcome) {
             (End::Login(host, user), Some(Outcome::Login(login))) => {
-                assert_eq!(
-                    (login.target.name.as_str(), login.user.as_str()),
-                    (*host, *user),
-                    "{keys:?}"
-                );
+                assert_eq!((login.target.name.as_str(), login.user.as_str()), (*host, *user), "{keys:?}");
             }
             (End::Leave, Some(Outcome::Leave)) => assert!(screen.ends_with("Bye.\r\n"), "{screen}"),
             (End::Waits(tail), None) => assert!(screen.ends_with(tail), "{keys:?}: {screen:?}"),

@@ -47,13 +47,7 @@ impl Target {
     fn custom(text: &str) -> Self {
         let suffix: String = text
             .chars()
-            .map(|symbol| {
-                if symbol.is_ascii_alphanumeric() || symbol == '_' {
-                    symbol
-                } else {
-                    '-'
-                }
-            })
+            .map(|symbol| if symbol.is_ascii_alphanumeric() || symbol == '_' { symbol } else { '-' })
             .take(HOST_NAME_MAX_CHARS - "master-".len())
             .collect();
         Self::new(text, &format!("master-{suffix}"), CUSTOM_CLUSTER)
@@ -62,20 +56,14 @@ impl Target {
     /// One row of a list: `index ip name cluster status`.
     #[must_use]
     pub fn row(&self, index: usize) -> String {
-        format!(
-            "  {index:<3} {:<15} {:<12} {:<14} {}",
-            self.address, self.name, self.cluster, self.status
-        )
+        format!("  {index:<3} {:<15} {:<12} {:<14} {}", self.address, self.name, self.cluster, self.status)
     }
 }
 
 /// The targets the menu knows, in list order.
 #[must_use]
 pub fn known_targets() -> Vec<Target> {
-    vec![
-        Target::new("10.66.12.21", "master-a", "orders-prod"),
-        Target::new("10.66.12.22", "master-b", "payments-prod"),
-    ]
+    vec![Target::new("10.66.12.21", "master-a", "orders-prod"), Target::new("10.66.12.22", "master-b", "payments-prod")]
 }
 
 /// Finds the target a typed text means and its row number: an address, a name or a list index;
@@ -93,10 +81,7 @@ fn find_target(text: &str) -> (usize, Target) {
 
 /// Finds the user a typed text means: a number of the list or a name.
 fn find_user(text: &str) -> Option<&'static str> {
-    let by_number = text
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_sub(1));
+    let by_number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     match by_number {
         Some(index) => USERS.get(index).copied(),
         None => USERS.iter().copied().find(|user| *user == text),
@@ -136,10 +121,7 @@ mod tests {
             assert_eq!(target.address, text);
             assert_eq!(target.cluster, "custom-lab");
         }
-        assert_eq!(
-            find_target(&"a".repeat(300)).1.name.len(),
-            HOST_NAME_MAX_CHARS
-        );
+        assert_eq!(find_target(&"a".repeat(300)).1.name.len(), HOST_NAME_MAX_CHARS);
     }
 
     #[test]

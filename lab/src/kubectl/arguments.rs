@@ -62,10 +62,7 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Call, String> {
         [] | ["help", ..] => Ok(Call::Help),
         ["get"] => Err("get what? namespaces or pods".to_owned()),
         ["get", kind] => get(kind, &words),
-        ["logs", pod] => Ok(Call::Logs {
-            pod: pod_name(&words, pod)?,
-            tail: tail(words.tail.as_deref())?,
-        }),
+        ["logs", pod] => Ok(Call::Logs { pod: pod_name(&words, pod)?, tail: tail(words.tail.as_deref())? }),
         ["logs", ..] => Err("logs needs exactly one POD".to_owned()),
         ["exec", pod] if !words.command.is_empty() => Ok(Call::Exec(ExecRequest {
             pod: pod_name(&words, pod)?,
@@ -82,33 +79,25 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Call, String> {
 fn get(kind: &str, words: &Words) -> Result<Call, String> {
     let resource = match kind {
         "ns" | "namespace" | "namespaces" => Resource::Namespaces,
-        "po" | "pod" | "pods" => Resource::Pods {
-            namespace: namespace(words).to_owned(),
-        },
+        "po" | "pod" | "pods" => Resource::Pods { namespace: namespace(words).to_owned() },
         other => return Err(format!("the server doesn't have a resource type {other:?}")),
     };
-    Ok(Call::Get {
-        resource,
-        headers: !words.no_headers,
-    })
+    Ok(Call::Get { resource, headers: !words.no_headers })
 }
 
 fn collect(arguments: &[OsString]) -> Result<Words, String> {
     let mut words = Words::default();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let text = argument
-            .to_str()
-            .ok_or_else(|| format!("argument {argument:?} is not UTF-8"))?;
+        let text = argument.to_str().ok_or_else(|| format!("argument {argument:?} is not UTF-8"))?;
         let (flag, value) = match text.split_once('=') {
             Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
             _ => (text, None),
         };
-        let mut wants_value =
-            || match value.or_else(|| rest.next().and_then(|next| OsStr::to_str(next))) {
-                Some(value) => Ok(value.to_owned()),
-                None => Err(format!("flag needs an argument: {flag}")),
-            };
+        let mut wants_value = || match value.or_else(|| rest.next().and_then(|next| OsStr::to_str(next))) {
+            Some(value) => Ok(value.to_owned()),
+            None => Err(format!("flag needs an argument: {flag}")),
+        };
         match flag {
             "--" => {
                 words.command = rest.cloned().collect();
@@ -134,10 +123,7 @@ fn namespace(words: &Words) -> &str {
 
 fn pod_name(words: &Words, typed: &str) -> Result<PodName, String> {
     // `pod/NAME` is what other kubectl commands print.
-    let name = typed
-        .strip_prefix("pod/")
-        .or_else(|| typed.strip_prefix("pods/"))
-        .unwrap_or(typed);
+    let name = typed.strip_prefix("pod/").or_else(|| typed.strip_prefix("pods/")).unwrap_or(typed);
     let namespace = namespace(words);
     PodName::new(namespace, name)
         .ok_or_else(|| format!("{namespace:?} and {name:?} are not a namespace and a POD name"))
@@ -150,8 +136,6 @@ fn tail(value: Option<&str>) -> Result<Option<usize>, String> {
     match value.parse::<i64>() {
         Ok(-1) => Ok(None),
         Ok(lines) if lines >= 0 => Ok(usize::try_from(lines).ok()),
-        _ => Err(format!(
-            "--tail needs a number of lines, or -1 for all, not {value:?}"
-        )),
+        _ => Err(format!("--tail needs a number of lines, or -1 for all, not {value:?}")),
     }
 }

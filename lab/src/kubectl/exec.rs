@@ -47,29 +47,19 @@ pub(super) fn run(home: &Path, request: &ExecRequest, err: &mut impl Write) -> i
     let directory = match request.pod.directory(home) {
         Ok(directory) => directory,
         Err(error) => {
-            writeln!(
-                err,
-                "error: pod {} has no directory: {:#}",
-                request.pod.name(),
-                anyhow::Error::from(error)
-            )?;
+            writeln!(err, "error: pod {} has no directory: {:#}", request.pod.name(), anyhow::Error::from(error))?;
             return Ok(FAILURE_STATUS);
         }
     };
-    let base: Vec<(OsString, OsString)> = PASSED_ON
-        .iter()
-        .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
-        .collect();
+    let base: Vec<(OsString, OsString)> =
+        PASSED_ON.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect();
     let (namespace, pod) = (request.pod.namespace(), request.pod.name());
     let Some(plan) = ShellPlan::pod(&directory, namespace, pod, &request.command, &base) else {
         return Ok(FAILURE_STATUS);
     };
     let on_terminal = request.terminal && is_terminal(io::stdin());
     if request.terminal && !on_terminal {
-        writeln!(
-            err,
-            "Unable to use a TTY - input is not a terminal or the right kind of file"
-        )?;
+        writeln!(err, "Unable to use a TTY - input is not a terminal or the right kind of file")?;
     }
     if on_terminal && is_bare_shell(&request.command) {
         writeln!(
@@ -77,11 +67,7 @@ pub(super) fn run(home: &Path, request: &ExecRequest, err: &mut impl Write) -> i
             "Connected to pod {namespace}/{pod}.\nTry: grep -n timeout var/log/app/app.log (exit goes back)"
         )?;
     }
-    let ended = if on_terminal {
-        in_runtime(on_own_terminal(&plan))
-    } else {
-        plainly(&plan, request.stdin)
-    };
+    let ended = if on_terminal { in_runtime(on_own_terminal(&plan)) } else { plainly(&plan, request.stdin) };
     report(ended, &request.command, err)
 }
 
@@ -92,11 +78,7 @@ fn report(ended: io::Result<End>, command: &[OsString], err: &mut impl Write) ->
         Ok(End::CutOff) => return Ok(FAILURE_STATUS),
         Err(error) => {
             let program = command.first().map(|program| program.to_string_lossy());
-            writeln!(
-                err,
-                "error: cannot run {:?} in the pod: {error}",
-                program.unwrap_or_default()
-            )?;
+            writeln!(err, "error: cannot run {:?} in the pod: {error}", program.unwrap_or_default())?;
             NOT_STARTED_STATUS
         }
     };
@@ -108,11 +90,8 @@ fn report(ended: io::Result<End>, command: &[OsString], err: &mut impl Write) ->
 
 /// A death by signal counts as shells count it: 128 and the signal's number.
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(u8::MAX)
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 /// A shell without arguments, which will prompt.
@@ -128,26 +107,15 @@ fn plainly(plan: &ShellPlan, stdin: bool) -> io::Result<End> {
         .current_dir(&plan.directory)
         .env_clear()
         .envs(plan.environment.clone())
-        .stdin(if stdin {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        })
+        .stdin(if stdin { Stdio::inherit() } else { Stdio::null() })
         .status()?;
     Ok(End::Exited(status))
 }
 
 fn in_runtime(work: impl Future<Output = io::Result<End>> + Send) -> io::Result<End> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?
-                .block_on(work)
-        });
-        thread
-            .join()
-            .unwrap_or_else(|_panic| Err(io::Error::other("the relay of the terminal failed")))
+        let thread = scope.spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work));
+        thread.join().unwrap_or_else(|_panic| Err(io::Error::other("the relay of the terminal failed")))
     })
 }
 
@@ -196,11 +164,8 @@ async fn carry_output(
             },
         }
     };
-    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(DRAIN_QUIET, from.read(&mut buffer)).await
-    {
-        screen
-            .write_all(buffer.get(..count).unwrap_or_default())
-            .await?;
+    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(DRAIN_QUIET, from.read(&mut buffer)).await {
+        screen.write_all(buffer.get(..count).unwrap_or_default()).await?;
     }
     Ok(status)
 }
@@ -222,10 +187,7 @@ async fn carry_input(outer: TerminalInput<'_>, mut to: OwnedWritePty) -> io::Res
     }
 }
 
-fn resize(
-    outer: &TerminalInput<'_>,
-    set: impl FnOnce(Size) -> pty_process::Result<()>,
-) -> io::Result<()> {
+fn resize(outer: &TerminalInput<'_>, set: impl FnOnce(Size) -> pty_process::Result<()>) -> io::Result<()> {
     let (columns, rows) = outer.size();
     set(Size::new(rows, columns)).map_err(io::Error::other)
 }

@@ -39,45 +39,24 @@ Usage:
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let home = std::env::var_os(HOME_VARIABLE).map(PathBuf::from);
-    let status = run(
-        &arguments,
-        home.as_deref(),
-        &mut io::stdout().lock(),
-        &mut io::stderr(),
-    );
+    let status = run(&arguments, home.as_deref(), &mut io::stdout().lock(), &mut io::stderr());
     // A reader that went away, such as `head`, is no reason to complain.
     ExitCode::from(status.unwrap_or(FAILURE_STATUS))
 }
 
-fn run(
-    arguments: &[OsString],
-    home: Option<&Path>,
-    out: &mut impl Write,
-    err: &mut impl Write,
-) -> io::Result<u8> {
+fn run(arguments: &[OsString], home: Option<&Path>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let call = match arguments::parse(arguments) {
         Ok(call) => call,
         Err(complaint) => {
-            writeln!(
-                err,
-                "error: {complaint}\nSee 'kubectl help' for what this kubectl knows."
-            )?;
+            writeln!(err, "error: {complaint}\nSee 'kubectl help' for what this kubectl knows.")?;
             return Ok(USAGE_STATUS);
         }
     };
     match call {
         Call::Help => out.write_all(HELP.as_bytes()).map(|()| 0),
-        Call::Get {
-            resource: Resource::Namespaces,
-            headers,
-        } => namespaces().write(headers, out).map(|()| 0),
-        Call::Get {
-            resource: Resource::Pods { namespace },
-            headers,
-        } => get_pods(&namespace, headers, out, err),
-        Call::Logs { pod, tail } => {
-            with_home(home, err, |home, err| logs(home, &pod, tail, out, err))
-        }
+        Call::Get { resource: Resource::Namespaces, headers } => namespaces().write(headers, out).map(|()| 0),
+        Call::Get { resource: Resource::Pods { namespace }, headers } => get_pods(&namespace, headers, out, err),
+        Call::Logs { pod, tail } => with_home(home, err, |home, err| logs(home, &pod, tail, out, err)),
         Call::Exec(request) => with_home(home, err, |home, err| exec::run(home, &request, err)),
     }
 }
@@ -90,46 +69,22 @@ fn with_home<E: Write>(
     match home {
         Some(home) => call(home, err),
         None => {
-            writeln!(
-                err,
-                "error: {HOME_VARIABLE} is not set; run kubectl in a master shell of the lab"
-            )?;
+            writeln!(err, "error: {HOME_VARIABLE} is not set; run kubectl in a master shell of the lab")?;
             Ok(FAILURE_STATUS)
         }
     }
 }
 
 fn namespaces() -> Table {
-    let rows = NAMESPACES.map(|name| {
-        vec![
-            name.to_owned(),
-            "Active".to_owned(),
-            NAMESPACE_AGE.to_owned(),
-        ]
-    });
+    let rows = NAMESPACES.map(|name| vec![name.to_owned(), "Active".to_owned(), NAMESPACE_AGE.to_owned()]);
     Table::new(&["NAME", "STATUS", "AGE"], rows.into())
 }
 
-fn get_pods(
-    namespace: &str,
-    headers: bool,
-    out: &mut impl Write,
-    err: &mut impl Write,
-) -> io::Result<u8> {
+fn get_pods(namespace: &str, headers: bool, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let rows: Vec<Vec<String>> = PODS
         .iter()
         .filter(|pod| pod.namespace == namespace)
-        .map(|pod| {
-            [
-                pod.name,
-                pod.ready,
-                pod.status,
-                &pod.restarts.to_string(),
-                pod.age,
-            ]
-            .map(str::to_owned)
-            .to_vec()
-        })
+        .map(|pod| [pod.name, pod.ready, pod.status, &pod.restarts.to_string(), pod.age].map(str::to_owned).to_vec())
         .collect();
     if rows.is_empty() {
         writeln!(err, "No resources found in {namespace} namespace.")?;
@@ -139,13 +94,7 @@ fn get_pods(
     Ok(0)
 }
 
-fn logs(
-    home: &Path,
-    pod: &PodName,
-    tail: Option<usize>,
-    out: &mut impl Write,
-    err: &mut impl Write,
-) -> io::Result<u8> {
+fn logs(home: &Path, pod: &PodName, tail: Option<usize>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let text = pod
         .directory(home)
         .map_err(anyhow::Error::from)
@@ -160,11 +109,7 @@ fn logs(
             Ok(0)
         }
         Err(error) => {
-            writeln!(
-                err,
-                "error: the log of pod {} cannot be read: {error:#}",
-                pod.name()
-            )?;
+            writeln!(err, "error: the log of pod {} cannot be read: {error:#}", pod.name())?;
             Ok(FAILURE_STATUS)
         }
     }
@@ -180,11 +125,7 @@ mod tests {
         let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let status = run(&arguments, home, &mut out, &mut err).unwrap();
-        (
-            status,
-            String::from_utf8(out).unwrap(),
-            String::from_utf8(err).unwrap(),
-        )
+        (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
     #[test]
@@ -209,12 +150,7 @@ mod tests {
             ("get pods", 0, "demo-shell-", ""),
             ("get po --no-headers -n orders", 0, "orders-worker-", ""),
             ("-n orders get pods", 0, "orders-worker-", ""),
-            (
-                "get pods -n nowhere",
-                0,
-                "",
-                "No resources found in nowhere namespace.",
-            ),
+            ("get pods -n nowhere", 0, "", "No resources found in nowhere namespace."),
             ("get nodes", 2, "", "nodes"),
             ("get", 2, "", "get what"),
             ("apply x", 2, "", "apply"),
@@ -229,10 +165,7 @@ mod tests {
             let (got, out, err) = call(None, line);
             assert_eq!(got, status, "{line}: {err}");
             assert!(out.contains(out_has), "{line}: {out}");
-            assert!(
-                err.contains(err_has) && err.is_empty() == err_has.is_empty(),
-                "{line}: {err}"
-            );
+            assert!(err.contains(err_has) && err.is_empty() == err_has.is_empty(), "{line}: {err}");
         }
         assert!(!call(None, "get ns --no-headers").1.contains("NAME"));
     }
@@ -242,18 +175,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let lines = |line: &str| call(Some(home.path()), line).1.lines().count();
         assert_eq!(lines("logs orders-api-7d9d65f8b4-2plxq -n orders"), 6);
-        assert_eq!(
-            lines("logs orders-api-7d9d65f8b4-2plxq -n orders --tail=2"),
-            2
-        );
-        assert_eq!(
-            lines("logs orders-api-7d9d65f8b4-2plxq -n orders --tail -1"),
-            6
-        );
-        assert_eq!(
-            lines("logs orders-api-7d9d65f8b4-2plxq -n orders --tail 0"),
-            0
-        );
+        assert_eq!(lines("logs orders-api-7d9d65f8b4-2plxq -n orders --tail=2"), 2);
+        assert_eq!(lines("logs orders-api-7d9d65f8b4-2plxq -n orders --tail -1"), 6);
+        assert_eq!(lines("logs orders-api-7d9d65f8b4-2plxq -n orders --tail 0"), 0);
         let last = call(Some(home.path()), "logs new-pod -n orders --tail 1").1;
         assert!(last.contains("NullPointerException"), "{last}");
     }

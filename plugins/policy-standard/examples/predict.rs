@@ -3,7 +3,13 @@
 //! `PORTCULLIS_POLICY_CORPUS` names a file of records `{"id": …, "cmd": …}`; each answer is
 //! `{"id": …, "safe": …, "full": …, "rules": […]}`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a native tool for developers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a native tool for developers"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

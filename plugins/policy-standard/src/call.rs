@@ -66,7 +66,9 @@ impl<'a> Call<'a> {
                 Some(value) if !only_operands && value.len() > 1 && value.starts_with('-') => {
                     let letters = &value[1..];
                     let position = letters.find(|letter| valued.contains(letter));
-                    if position.is_some_and(|position| letters[position..].chars().count() == 1) || valued_long.contains(&value) {
+                    if position.is_some_and(|position| letters[position..].chars().count() == 1)
+                        || valued_long.contains(&value)
+                    {
                         words.next();
                     }
                 }
@@ -94,7 +96,9 @@ impl<'a> Call<'a> {
             if !value.starts_with("--") && value.starts_with('-') && value.ends_with(letter) && value.len() > 1 {
                 return words.next();
             }
-            if !value.starts_with("--") && value.strip_prefix('-').is_some_and(|rest| rest.starts_with(letter) && rest.len() > 1) {
+            if !value.starts_with("--")
+                && value.strip_prefix('-').is_some_and(|rest| rest.starts_with(letter) && rest.len() > 1)
+            {
                 return Some(word);
             }
         }
@@ -109,7 +113,8 @@ impl<'a> Call<'a> {
         {
             return Some(rest.to_owned());
         }
-        let attached = value.strip_prefix('-').and_then(|rest| rest.strip_prefix(letter)).filter(|rest| !rest.is_empty());
+        let attached =
+            value.strip_prefix('-').and_then(|rest| rest.strip_prefix(letter)).filter(|rest| !rest.is_empty());
         Some(attached.unwrap_or(value).to_owned())
     }
 
@@ -121,7 +126,10 @@ impl<'a> Call<'a> {
     /// Only asks the program about itself.
     pub fn asks_about_itself(&self) -> bool {
         self.options().any(|option| matches!(option, "--help" | "--version" | "--usage"))
-            || matches!((self.words.len(), self.value(0)), (1, Some("-V" | "-h" | "-help" | "-version" | "-v" | "version" | "help")))
+            || matches!(
+                (self.words.len(), self.value(0)),
+                (1, Some("-V" | "-h" | "-help" | "-version" | "-v" | "version" | "help"))
+            )
     }
 
     /// A time limit stands outside.

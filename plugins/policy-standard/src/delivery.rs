@@ -5,7 +5,7 @@ use portcullis_plugin::policy::{Decision, Delivery, Mode, Request, Span, Termina
 
 use crate::mode;
 use crate::review::{Finding, Review};
-use crate::rule::{self, Rule};
+use crate::rule::{self, Class, Rule};
 use crate::settings::Settings;
 
 /// Longest answer to a menu. Bytes.
@@ -16,16 +16,25 @@ const MAX_ANSWER_BYTES: usize = 64;
 /// Everything the rules say to a request. Never empty, so that silence is not read as consent.
 pub fn judge(request: &Request, settings: &Settings) -> Vec<Decision> {
     let findings = match (request.delivery, &request.plan) {
-        (Delivery::MenuInput, _) => menu(request),
-        (Delivery::PtyInput, None) => typed(request),
+        (Delivery::MenuInput, _) => menu(request, settings),
+        (Delivery::PtyInput, _) => typed(request, settings),
         (_, Some(plan)) => Review::of(request, plan, settings),
         (_, None) => vec![Finding::whole(&rule::UNSUPPORTED)],
     };
-    let mut decisions: Vec<Decision> =
-        findings.iter().filter(|finding| !is_the_way_in(finding, request)).map(|finding| decision(finding, request)).collect();
+    let mut decisions: Vec<Decision> = findings
+        .iter()
+        .filter(|finding| !is_the_way_in(finding, request))
+        .map(|finding| decision(finding, request))
+        .collect();
     decisions.sort_by_key(|decision| std::cmp::Reverse(strictness(decision.verdict)));
     if decisions.is_empty() {
-        decisions.push(Decision::new(Verdict::Allow, "policy/no-objection", "none", portcullis_plugin::Severity::Info, "no rule objects"));
+        decisions.push(Decision::new(
+            Verdict::Allow,
+            "policy/no-objection",
+            "none",
+            portcullis_plugin::Severity::Info,
+            "no rule objects",
+        ));
     }
     decisions
 }
@@ -66,25 +75,42 @@ fn is_within(span: Span, raw: &str) -> bool {
     start < end && raw.get(start..end).is_some()
 }
 
-/// An answer to a bastion's menu: one short line of printable text.
-fn menu(request: &Request) -> Vec<Finding> {
+/// An answer to a bastion's menu: one short line of printable text, harmless also where the menu
+/// has ended unseen and a shell reads it.
+fn menu(request: &Request, settings: &Settings) -> Vec<Finding> {
     let printable = !request.raw.chars().any(is_unprintable);
-    if printable && request.raw.len() <= MAX_MENU_BYTES { Vec::new() } else { vec![Finding::whole(&rule::MENU_TEXT)] }
+    if !printable || request.raw.len() > MAX_MENU_BYTES {
+        return vec![Finding::whole(&rule::MENU_TEXT)];
+    }
+    if request.raw.trim().is_empty() {
+        return Vec::new();
+    }
+    as_shell_text(request, settings)
+}
+
+/// What the rules say if a shell should read the text after all.
+fn as_shell_text(request: &Request, settings: &Settings) -> Vec<Finding> {
+    request.plan.as_ref().map(|plan| Review::of(request, plan, settings)).unwrap_or_default()
 }
 
 fn is_unprintable(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    character.is_control()
+        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// Text for whatever reads the terminal now: only a plain answer to a program that asked.
-fn typed(request: &Request) -> Vec<Finding> {
+fn typed(request: &Request, settings: &Settings) -> Vec<Finding> {
     if request.raw.chars().any(is_unprintable) {
         return vec![Finding::whole(&rule::CONTROL)];
     }
     let asked = request.terminal == TerminalState::AwaitingInput;
-    let plain = request.raw.len() <= MAX_ANSWER_BYTES && request.raw.chars().all(|character| character.is_ascii_alphanumeric() || "_-.".contains(character));
+    let plain = request.raw.len() <= MAX_ANSWER_BYTES
+        && request.raw.chars().all(|character| character.is_ascii_alphanumeric() || "_-.".contains(character));
     if asked && plain && request.mode != Mode::Readonly {
         return Vec::new();
     }
-    vec![Finding::whole(&rule::NOT_A_SHELL)]
+    // The worst is denied in every mode, whatever reads it; the rest of what a shell would make of it
+    // says nothing about another program.
+    let worst = as_shell_text(request, settings).into_iter().filter(|finding| finding.rule.class == Class::Extreme);
+    worst.chain([Finding::whole(&rule::NOT_A_SHELL)]).collect()
 }

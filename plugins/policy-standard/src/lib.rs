@@ -38,7 +38,12 @@ impl Policy for Standard {
     fn rules(_config: &str) -> Vec<RuleInfo> {
         rule::ALL
             .iter()
-            .map(|rule| RuleInfo { rule_id: rule.id.to_owned(), title: rule.title.to_owned(), category: rule.category.to_owned(), severity: rule.severity })
+            .map(|rule| RuleInfo {
+                rule_id: rule.id.to_owned(),
+                title: rule.title.to_owned(),
+                category: rule.category.to_owned(),
+                severity: rule.severity,
+            })
             .collect()
     }
 

@@ -3,25 +3,77 @@
 use portcullis_plugin::policy::Word;
 
 /// Directories that no recursive command may have as its target.
-const TOP_LEVEL: &[&str] = &["bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "opt", "proc", "root", "run", "sbin", "srv", "sys", "usr", "var"];
+const TOP_LEVEL: &[&str] = &[
+    "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "opt", "proc", "root", "run", "sbin",
+    "srv", "sys", "usr", "var",
+];
 /// Where the above really live on a host with a merged /usr.
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 const CRITICAL: &[&str] = &["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/sudoers", "/etc/fstab"];
 const PROTECTED: &[&str] = &[
-    "/etc", "/boot", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/root", "/proc", "/sys", "/var/lib", "/var/spool", "/run/systemd",
+    "/etc",
+    "/boot",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/root",
+    "/proc",
+    "/sys",
+    "/var/lib",
+    "/var/spool",
+    "/run/systemd",
 ];
 const STARTUP: &[&str] = &[
-    ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout",
-    ".kshrc", ".mkshrc", ".cshrc", ".tcshrc", ".login", ".logout", ".inputrc", ".vimrc", ".xinitrc", ".xsession", ".xprofile", ".pam_environment",
-    ".forward", ".rhosts", ".shosts", "authorized_keys", "authorized_keys2",
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_aliases",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".zlogout",
+    ".kshrc",
+    ".mkshrc",
+    ".cshrc",
+    ".tcshrc",
+    ".login",
+    ".logout",
+    ".inputrc",
+    ".vimrc",
+    ".xinitrc",
+    ".xsession",
+    ".xprofile",
+    ".pam_environment",
+    ".forward",
+    ".rhosts",
+    ".shosts",
+    "authorized_keys",
+    "authorized_keys2",
 ];
-const STARTUP_DIRECTORIES: &[&str] = &["/.ssh", "/.gnupg", "/.config/systemd", "/.config/autostart", "/.config/fish", "/.git/hooks", "/.local/share/systemd"];
+const STARTUP_DIRECTORIES: &[&str] = &[
+    "/.ssh",
+    "/.gnupg",
+    "/.config/systemd",
+    "/.config/autostart",
+    "/.config/fish",
+    "/.git/hooks",
+    "/.local/share/systemd",
+];
 /// Names under /dev that swallow, produce or are the terminal.
-const HARMLESS_DEVICES: &[&str] = &["null", "zero", "full", "stdin", "stdout", "stderr", "tty", "random", "urandom", "ptmx"];
+const HARMLESS_DEVICES: &[&str] =
+    &["null", "zero", "full", "stdin", "stdout", "stderr", "tty", "random", "urandom", "ptmx"];
 /// Names under /dev that are neither harmless nor storage.
 const CHARACTER_DEVICES: &[&str] = &[
-    "ttyS", "ttyUSB", "ttyACM", "tty", "pts", "kmsg", "log", "console", "input", "snd", "mem", "kmem", "port", "watchdog", "kvm", "fuse", "net", "video",
-    "rtc", "hpet", "i2c", "gpio", "usb", "bus", "tcp", "udp", "shm", "mqueue", "fd", "vhost", "dri", "hidraw", "uinput", "vcs",
+    "ttyS", "ttyUSB", "ttyACM", "tty", "pts", "kmsg", "log", "console", "input", "snd", "mem", "kmem", "port",
+    "watchdog", "kvm", "fuse", "net", "video", "rtc", "hpet", "i2c", "gpio", "usb", "bus", "tcp", "udp", "shm",
+    "mqueue", "fd", "vhost", "dri", "hidraw", "uinput", "vcs",
 ];
 
 /// `path` without `.`, `..` and doubled slashes; a home directory keeps its `~`.
@@ -155,7 +207,8 @@ fn element(pattern: &[char], character: char) -> (usize, bool, bool) {
                 let inside = &pattern[1..offset + 2];
                 let negated = matches!(inside.first(), Some('!' | '^'));
                 let inside = if negated { &inside[1..] } else { inside };
-                let listed = inside.contains(&character) || inside.windows(3).any(|range| range[1] == '-' && (range[0]..=range[2]).contains(&character));
+                let listed = inside.contains(&character)
+                    || inside.windows(3).any(|range| range[1] == '-' && (range[0]..=range[2]).contains(&character));
                 (offset + 3, listed != negated, false)
             }
             None => (1, character == '[', false),
@@ -194,9 +247,16 @@ pub fn target(path: &str) -> Target {
     let name = path.rsplit('/').next().unwrap_or(path);
     let in_startup_directory = STARTUP_DIRECTORIES.iter().any(|directory| {
         let relative = directory.trim_start_matches('/');
-        path.ends_with(directory) || path.contains(&format!("{directory}/")) || path == relative || path.starts_with(&format!("{relative}/"))
+        path.ends_with(directory)
+            || path.contains(&format!("{directory}/"))
+            || path == relative
+            || path.starts_with(&format!("{relative}/"))
     });
-    if STARTUP.contains(&name) || in_startup_directory || PROTECTED.iter().any(|place| path == *place || is_below(path, place)) || path == "/" {
+    if STARTUP.contains(&name)
+        || in_startup_directory
+        || PROTECTED.iter().any(|place| path == *place || is_below(path, place))
+        || path == "/"
+    {
         return Target::Protected;
     }
     if is_scratch(path) { Target::Scratch } else { Target::Plain }

@@ -3,7 +3,9 @@
 //! What depends on more than one invocation lives here: the working directory, files made on the
 //! line, fork bombs, shells that talk to a peer. What one program does lives in `models`.
 
-use portcullis_plugin::policy::{Invocation, InvocationKind, Mode, Plan, Redirection, Request, Span, StandardInput, Unknown, UnknownKind, Word};
+use portcullis_plugin::policy::{
+    Invocation, InvocationKind, Mode, Plan, Redirection, Request, Span, StandardInput, Unknown, UnknownKind, Word,
+};
 
 use crate::call::Call;
 use crate::models;
@@ -37,7 +39,19 @@ pub enum Touch {
 }
 
 /// Programs that carry a shell's input and output to a peer.
-const PEERS: &[&str] = &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "telnet", "openssl", "cryptcat", "websocat", "pwncat"];
+const PEERS: &[&str] = &[
+    "nc",
+    "ncat",
+    "netcat",
+    "nc.openbsd",
+    "nc.traditional",
+    "socat",
+    "telnet",
+    "openssl",
+    "cryptcat",
+    "websocat",
+    "pwncat",
+];
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "rbash", "fish", "csh", "tcsh"];
 
 /// The state of one walk.
@@ -81,7 +95,9 @@ impl<'a> Review<'a> {
     /// Notes that the invocation being looked at meets `rule`.
     pub fn add(&mut self, rule: &'static Rule) {
         let span = Some(self.span);
-        if !self.findings.iter().any(|finding| std::ptr::eq(finding.rule, rule) && finding.span.map(|span| span.start) == span.map(|span| span.start)) {
+        if !self.findings.iter().any(|finding| {
+            std::ptr::eq(finding.rule, rule) && finding.span.map(|span| span.start) == span.map(|span| span.start)
+        }) {
             self.findings.push(Finding { rule, span });
         }
     }
@@ -141,7 +157,22 @@ impl<'a> Review<'a> {
     pub fn earlier_stages(&self, invocation: &Invocation) -> Vec<Call<'a>> {
         let position = self.plan.invocations.iter().position(|other| std::ptr::eq(other, invocation)).unwrap_or(0);
         let before = self.plan.invocations[..position].iter().rev();
-        before.take_while(|other| other.stages == invocation.stages && other.stages > 1).filter(|other| other.stage < invocation.stage).filter_map(Call::new).collect()
+        before
+            .take_while(|other| other.stages == invocation.stages && other.stages > 1)
+            .filter(|other| other.stage < invocation.stage)
+            .filter_map(Call::new)
+            .collect()
+    }
+
+    /// The commands after `invocation` in its pipeline.
+    pub fn later_stages(&self, invocation: &Invocation) -> Vec<Call<'a>> {
+        let position = self.plan.invocations.iter().position(|other| std::ptr::eq(other, invocation)).unwrap_or(0);
+        let after = self.plan.invocations.get(position + 1..).unwrap_or(&[]).iter();
+        after
+            .take_while(|other| other.stages == invocation.stages && other.stages > 1)
+            .filter(|other| other.stage > invocation.stage)
+            .filter_map(Call::new)
+            .collect()
     }
 
     fn wrappers(&mut self, invocation: &Invocation) {
@@ -173,7 +204,9 @@ impl<'a> Review<'a> {
             None => Some("~".to_owned()),
             Some(word) => match word.value.as_deref() {
                 Some("-") => self.previous_directory.clone(),
-                Some(path) => Some(place::normalise(path, self.directory.as_deref())).filter(|path| path.starts_with(['/', '~'])),
+                Some(path) => {
+                    Some(place::normalise(path, self.directory.as_deref())).filter(|path| path.starts_with(['/', '~']))
+                }
                 None => None,
             },
         };
@@ -189,7 +222,11 @@ impl<'a> Review<'a> {
             return;
         }
         let writes = redirection.operator.contains('>');
-        if !writes || (redirection.operator.ends_with('&') && target.is_some_and(|value| value.chars().all(|character| character.is_ascii_digit() || character == '-'))) {
+        if !writes
+            || (redirection.operator.ends_with('&')
+                && target
+                    .is_some_and(|value| value.chars().all(|character| character.is_ascii_digit() || character == '-')))
+        {
             return;
         }
         if redirection.target.text.starts_with(">(") {
@@ -202,7 +239,9 @@ impl<'a> Review<'a> {
     /// `> file` alone empties the file; on a group it belongs to what stands inside.
     fn bare_redirection(&mut self, index: usize, invocation: &Invocation) {
         let is_group = self.plan.invocations.get(index + 1).is_some_and(|next| {
-            next.span.start >= invocation.span.start && next.span.end <= invocation.span.end && (next.span.start, next.span.end) != (invocation.span.start, invocation.span.end)
+            next.span.start >= invocation.span.start
+                && next.span.end <= invocation.span.end
+                && (next.span.start, next.span.end) != (invocation.span.start, invocation.span.end)
         });
         if !is_group {
             self.empties(invocation);
@@ -226,7 +265,8 @@ impl<'a> Review<'a> {
     fn empties(&mut self, invocation: &Invocation) {
         for redirection in &invocation.redirections {
             let path = redirection.target.value.as_deref().unwrap_or("");
-            let is_file = matches!(place::target(path), Target::Plain | Target::Protected | Target::Scratch) && !redirection.target.text.starts_with(">(");
+            let is_file = matches!(place::target(path), Target::Plain | Target::Protected | Target::Scratch)
+                && !redirection.target.text.starts_with(">(");
             if matches!(redirection.operator.as_str(), ">" | ">|" | "&>") && is_file {
                 self.add(&rule::TRUNCATE);
             }
@@ -258,7 +298,12 @@ impl<'a> Review<'a> {
 
     /// A target with a variable in it: what is written out in front of it says where it goes.
     fn touch_unknown(&mut self, word: &Word) {
-        let literal: String = word.text.chars().take_while(|character| !matches!(character, '$' | '`' | '{')).filter(|character| !matches!(character, '"' | '\'')).collect();
+        let literal: String = word
+            .text
+            .chars()
+            .take_while(|character| !matches!(character, '$' | '`' | '{'))
+            .filter(|character| !matches!(character, '"' | '\''))
+            .collect();
         match literal.rsplit_once('/') {
             Some((directory, _)) if !directory.is_empty() || !literal.starts_with('/') => {
                 let path = place::normalise(&format!("{directory}/x"), self.directory.as_deref());
@@ -274,8 +319,13 @@ impl<'a> Review<'a> {
             self.add(&rule::ENVIRONMENT);
         }
         let body = self.plan.invocations[index + 1..].iter().take_while(|inner| inner.depth > invocation.depth);
-        let multiplies = body.clone().filter(|inner| inner.program.as_deref() == Some(name)).any(|inner| inner.background || inner.stages > 1);
-        let calls = body.filter(|inner| inner.program.as_deref() == Some(name) && inner.kind == InvocationKind::Command).count();
+        let multiplies = body
+            .clone()
+            .filter(|inner| inner.program.as_deref() == Some(name))
+            .any(|inner| inner.background || inner.stages > 1);
+        let calls = body
+            .filter(|inner| inner.program.as_deref() == Some(name) && inner.kind == InvocationKind::Command)
+            .count();
         if multiplies || calls > 1 {
             self.add(&rule::FORK_BOMB);
         }
@@ -283,9 +333,14 @@ impl<'a> Review<'a> {
 
     /// A shell joined to a network peer by a pipe or by /dev/tcp.
     fn shells_with_peers(&mut self) {
-        let is_shell = |invocation: &Invocation| invocation.program.as_deref().is_some_and(|program| SHELLS.contains(&program)) || invocation.wrappers.iter().any(|wrapper| SHELLS.contains(&wrapper.as_str()));
+        let is_shell = |invocation: &Invocation| {
+            invocation.program.as_deref().is_some_and(|program| SHELLS.contains(&program))
+                || invocation.wrappers.iter().any(|wrapper| SHELLS.contains(&wrapper.as_str()))
+        };
         let uses_peer_path = |invocation: &Invocation| {
-            invocation.redirections.iter().any(|redirection| redirection.target.value.as_deref().is_some_and(|path| place::target(path) == Target::Peer))
+            invocation.redirections.iter().any(|redirection| {
+                redirection.target.value.as_deref().is_some_and(|path| place::target(path) == Target::Peer)
+            })
         };
         let peer_path = self.plan.invocations.iter().any(uses_peer_path);
         let runs_unknown = self.plan.unknowns.iter().any(|unknown| unknown.kind == UnknownKind::Unresolved);
@@ -294,7 +349,11 @@ impl<'a> Review<'a> {
             let unresolved_program = shell.kind == InvocationKind::Command && shell.program.is_none();
             let piped_to_peer = reads_shell_text
                 && shell.stages > 1
-                && self.plan.invocations.iter().any(|peer| peer.stages > 1 && peer.stage != shell.stage && is_peer(peer));
+                && self
+                    .plan
+                    .invocations
+                    .iter()
+                    .any(|peer| peer.stages > 1 && peer.stage != shell.stage && is_peer(peer));
             if piped_to_peer || (peer_path && (reads_shell_text || (unresolved_program && runs_unknown))) {
                 self.span = shell.span;
                 self.add(&rule::REMOTE_SHELL);
@@ -310,8 +369,14 @@ impl<'a> Review<'a> {
         match mode {
             Mode::Readonly if !call.is_some_and(|call| reading::reads(&call)) => self.add(&rule::NOT_READING),
             Mode::Restricted => {
-                let listed = |name: &str| settings.allow.iter().any(|allowed| name.split(' ').next() == Some(allowed.as_str()));
-                let all = invocation.program.as_deref().is_some_and(listed) && invocation.wrappers.iter().filter(|wrapper| *wrapper != "while true").all(|wrapper| listed(wrapper));
+                let listed =
+                    |name: &str| settings.allow.iter().any(|allowed| name.split(' ').next() == Some(allowed.as_str()));
+                let all = invocation.program.as_deref().is_some_and(listed)
+                    && invocation
+                        .wrappers
+                        .iter()
+                        .filter(|wrapper| *wrapper != "while true")
+                        .all(|wrapper| listed(wrapper));
                 if !all {
                     self.add(&rule::NOT_LISTED);
                 }
@@ -323,6 +388,7 @@ impl<'a> Review<'a> {
 
 /// A program that carries bytes to and from another machine as they come.
 fn is_peer(invocation: &Invocation) -> bool {
-    let connects = invocation.program.as_deref() != Some("openssl") || invocation.argv.iter().any(|word| word.value.as_deref() == Some("s_client"));
+    let connects = invocation.program.as_deref() != Some("openssl")
+        || invocation.argv.iter().any(|word| word.value.as_deref() == Some("s_client"));
     connects && invocation.program.as_deref().is_some_and(|program| PEERS.contains(&program))
 }

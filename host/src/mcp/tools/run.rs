@@ -84,10 +84,7 @@ pub(super) fn tool() -> Tool {
 fn render(report: &RunReport) -> Reply {
     let session = &report.session;
     let read = |wait: u32| {
-        NextStep::new(
-            "ssh_read",
-            json!({ "session_id": session.session_id, "job_id": report.job_id, "wait_s": wait }),
-        )
+        NextStep::new("ssh_read", json!({ "session_id": session.session_id, "job_id": report.job_id, "wait_s": wait }))
     };
     let (status, told, next) = match &report.completion.outcome {
         Outcome::Completed { exit_code: Some(code), .. } => (Status::Success, format!("exit {code}"), None),
@@ -103,9 +100,11 @@ fn render(report: &RunReport) -> Reply {
         }
         Outcome::Fullscreen => (Status::PartialSuccess, "a full-screen program runs".to_owned(), Some(read(0))),
         Outcome::Running => (Status::PartialSuccess, "still running".to_owned(), Some(read(30))),
-        Outcome::Disconnected { reason, .. } => {
-            (Status::Failure, format!("the connection ended while it ran ({reason}); it may or may not have completed"), None)
-        }
+        Outcome::Disconnected { reason, .. } => (
+            Status::Failure,
+            format!("the connection ended while it ran ({reason}); it may or may not have completed"),
+            None,
+        ),
         Outcome::Unknown { reason } => (Status::PartialSuccess, reason.clone(), Some(read(0))),
     };
     let summary = format!(
@@ -129,7 +128,12 @@ fn render(report: &RunReport) -> Reply {
         body.push_str(&format!("warning ({}): {}\n", warning.rule_id, warning.reason));
     }
     if let Some(parsed) = &report.parsed {
-        body.push_str(&format!("[parsed by {} as {}: {} entries]\n", parsed.parser, parsed.schema, parsed.documents.len()));
+        body.push_str(&format!(
+            "[parsed by {} as {}: {} entries]\n",
+            parsed.parser,
+            parsed.schema,
+            parsed.documents.len()
+        ));
     }
     body.push_str(&notes(&report.notes));
     Reply::new(status, summary, body, report).with_next(next).with_evidence(report.completion.evidence.clone())

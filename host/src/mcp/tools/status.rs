@@ -59,11 +59,23 @@ fn render(report: &StatusReport) -> Reply {
         for command in &line.commands {
             let outcome = command.completion.as_ref().map(|completion| format!("{:?}", completion.outcome));
             let text: String = command.text.chars().take(100).collect();
-            body.push_str(&format!("  {} {:?}: {text} → {}\n", command.command_id, command.typist, outcome.unwrap_or_else(|| "running".to_owned())));
+            body.push_str(&format!(
+                "  {} {:?}: {text} → {}\n",
+                command.command_id,
+                command.typist,
+                outcome.unwrap_or_else(|| "running".to_owned())
+            ));
         }
     }
     for plugin in &report.plugins {
-        body.push_str(&format!("plugin {} ({}) {} · {} calls, {} failed\n", plugin.name, plugin.kind, &plugin.digest_sha256[..12.min(plugin.digest_sha256.len())], plugin.calls, plugin.failures));
+        body.push_str(&format!(
+            "plugin {} ({}) {} · {} calls, {} failed\n",
+            plugin.name,
+            plugin.kind,
+            &plugin.digest_sha256[..12.min(plugin.digest_sha256.len())],
+            plugin.calls,
+            plugin.failures
+        ));
     }
     let open = report.sessions.iter().filter(|line| line.summary.closed_reason.is_none()).count();
     let viewer = if report.viewer { "a person can watch in the viewer" } else { "the viewer is off" };

@@ -28,10 +28,7 @@ async fn without_a_login_nothing_is_told() {
         assert!(!answer.body.contains("s-lab-1"));
         bodies.push(answer.body);
     }
-    assert!(
-        bodies.windows(2).all(|pair| pair[0] == pair[1]),
-        "the answer tells how wrong the token was"
-    );
+    assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "the answer tells how wrong the token was");
     assert_eq!(fixture.client.get("/api/v1/none", &[]).await.status, 401);
     assert_eq!(fixture.client.get("/livez", &[]).await.status, 200);
 }
@@ -39,10 +36,7 @@ async fn without_a_login_nothing_is_told() {
 #[tokio::test]
 async fn the_token_in_an_address_is_not_enough() {
     let fixture = Fixture::start().await;
-    let answer = fixture
-        .client
-        .get(&format!("{SESSIONS}?token={TOKEN}"), &[])
-        .await;
+    let answer = fixture.client.get(&format!("{SESSIONS}?token={TOKEN}"), &[]).await;
     assert_eq!(answer.status, 401);
 }
 
@@ -51,10 +45,7 @@ async fn a_login_gives_a_cookie_that_is_not_the_token() {
     let fixture = Fixture::start().await;
     let own = fixture.client.origin();
     let body = format!("{{\"token\":\"{TOKEN}\"}}");
-    let answer = fixture
-        .client
-        .post("/api/v1/login", &body, &[("Origin", &own)])
-        .await;
+    let answer = fixture.client.post("/api/v1/login", &body, &[("Origin", &own)]).await;
     let cookie = answer.header("set-cookie").unwrap();
     for part in ["; HttpOnly", "; SameSite=Strict", "; Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
@@ -64,25 +55,14 @@ async fn a_login_gives_a_cookie_that_is_not_the_token() {
     let pair = cookie.split(';').next().unwrap();
     let answer = fixture.client.get(SESSIONS, &[("Cookie", pair)]).await;
     assert_eq!(answer.status, 200);
-    let ServerMessage::Sessions {
-        sessions,
-        instance_id,
-    } = serde_json::from_str(&answer.body).unwrap()
-    else {
+    let ServerMessage::Sessions { sessions, instance_id } = serde_json::from_str(&answer.body).unwrap() else {
         panic!("not a list: {}", answer.body);
     };
     assert_eq!(sessions[0].session_id, "s-lab-1");
     assert_eq!(instance_id, fixture.server.as_ref().unwrap().instance_id);
 
     let bearer = format!("Bearer {TOKEN}");
-    assert_eq!(
-        fixture
-            .client
-            .get(SESSIONS, &[("Authorization", &bearer)])
-            .await
-            .status,
-        200
-    );
+    assert_eq!(fixture.client.get(SESSIONS, &[("Authorization", &bearer)]).await.status, 200);
 }
 
 #[tokio::test]
@@ -122,36 +102,23 @@ async fn a_foreign_name_is_refused_even_with_a_login() {
     let fixture = Fixture::start().await;
     let cookie = fixture.client.log_in().await;
     let port = fixture.client.address.port();
-    for host in [
-        format!("evil.test:{port}"),
-        "evil.test".to_owned(),
-        "127.0.0.1".to_owned(),
-        format!("0.0.0.0:{port}"),
-    ] {
+    for host in [format!("evil.test:{port}"), "evil.test".to_owned(), "127.0.0.1".to_owned(), format!("0.0.0.0:{port}")]
+    {
         for path in ["/", "/livez", SESSIONS, TERMINAL] {
-            let request = format!(
-                "GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-            );
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n");
             let answer = fixture.client.raw(&request).await;
             assert_eq!(answer.status, 403, "{host} {path}");
-            assert!(
-                answer
-                    .header("content-type")
-                    .unwrap()
-                    .starts_with("text/plain")
-            );
+            assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
         }
     }
     let host = fixture.client.host();
-    let double =
-        format!("GET / HTTP/1.1\r\nHost: {host}\r\nHost: evil.test\r\nConnection: close\r\n\r\n");
+    let double = format!("GET / HTTP/1.1\r\nHost: {host}\r\nHost: evil.test\r\nConnection: close\r\n\r\n");
     assert!((400..=403).contains(&fixture.client.raw(&double).await.status));
     assert!((400..=403).contains(&fixture.client.raw("GET / HTTP/1.0\r\n\r\n").await.status));
-    let absolute =
-        format!("GET http://evil.test/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let absolute = format!("GET http://evil.test/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     assert!((400..=403).contains(&fixture.client.raw(&absolute).await.status));
-    let localhost =
-        format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+    let localhost = format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
     assert_ne!(fixture.client.raw(&localhost).await.status, 403);
 }
 
@@ -159,23 +126,12 @@ async fn a_foreign_name_is_refused_even_with_a_login() {
 async fn a_foreign_origin_reads_nothing() {
     let fixture = Fixture::start().await;
     let cookie = fixture.client.log_in().await;
-    for origin in [
-        "http://evil.test",
-        "null",
-        &format!("{}.evil.test", fixture.client.origin()),
-    ] {
-        let answer = fixture
-            .client
-            .get(SESSIONS, &[("Cookie", &cookie), ("Origin", origin)])
-            .await;
+    for origin in ["http://evil.test", "null", &format!("{}.evil.test", fixture.client.origin())] {
+        let answer = fixture.client.get(SESSIONS, &[("Cookie", &cookie), ("Origin", origin)]).await;
         assert_eq!(answer.status, 403, "{origin}");
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
-    let other_port = [
-        ("Cookie", cookie.as_str()),
-        ("Sec-Fetch-Site", "same-site"),
-        ("Sec-Fetch-Mode", "no-cors"),
-    ];
+    let other_port = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "no-cors")];
     assert_eq!(fixture.client.get(SESSIONS, &other_port).await.status, 403);
 }
 
@@ -192,71 +148,29 @@ async fn sockets_need_origin_and_login() {
             (&[("Origin", &own), ("Authorization", "Bearer wrong")], 401),
         ];
         for (headers, status) in cases {
-            assert_eq!(
-                fixture.client.upgrade(path, headers).await.err(),
-                Some(status),
-                "{path} {headers:?}"
-            );
+            assert_eq!(fixture.client.upgrade(path, headers).await.err(), Some(status), "{path} {headers:?}");
         }
-        assert!(
-            fixture
-                .client
-                .upgrade(path, &[("Origin", &own), ("Cookie", &cookie)])
-                .await
-                .is_ok()
-        );
+        assert!(fixture.client.upgrade(path, &[("Origin", &own), ("Cookie", &cookie)]).await.is_ok());
     }
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let fixture = Fixture::start().await;
-    for path in [
-        "/",
-        "/s/s-lab-1",
-        "/livez",
-        SESSIONS,
-        "/nothing",
-        "/assets/..%2f..%2fetc/passwd",
-        "/%00",
-        "//evil",
-    ] {
+    for path in ["/", "/s/s-lab-1", "/livez", SESSIONS, "/nothing", "/assets/..%2f..%2fetc/passwd", "/%00", "//evil"] {
         for headers in [&[][..], &[("Origin", "http://evil.test")]] {
             let answer = fixture.client.get(path, headers).await;
-            let policy = answer
-                .header("content-security-policy")
-                .unwrap_or_else(|| panic!("{path}"));
-            assert!(
-                policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'")
-            );
+            let policy = answer.header("content-security-policy").unwrap_or_else(|| panic!("{path}"));
+            assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
             assert!(!policy.contains("unsafe"));
-            assert_eq!(
-                answer.header("x-content-type-options"),
-                Some("nosniff"),
-                "{path}"
-            );
-            assert_eq!(
-                answer.header("referrer-policy"),
-                Some("no-referrer"),
-                "{path}"
-            );
-            assert_eq!(
-                answer.header("cross-origin-resource-policy"),
-                Some("same-origin"),
-                "{path}"
-            );
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+            assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+            assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
             assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         }
     }
     assert_eq!(fixture.client.get("/nothing", &[]).await.status, 404);
-    assert_eq!(
-        fixture
-            .client
-            .get("/assets/..%2f..%2fetc/passwd", &[])
-            .await
-            .status,
-        404
-    );
+    assert_eq!(fixture.client.get("/assets/..%2f..%2fetc/passwd", &[]).await.status, 404);
 }
 
 #[tokio::test]
@@ -266,39 +180,19 @@ async fn more_sockets_than_the_limit_are_turned_away() {
     let headers = [("Origin", own.as_str()), ("Cookie", cookie.as_str())];
     let mut open = Vec::new();
     for _ in 0..64 {
-        open.push(
-            fixture
-                .client
-                .upgrade("/api/v1/events", &headers)
-                .await
-                .ok()
-                .unwrap(),
-        );
+        open.push(fixture.client.upgrade("/api/v1/events", &headers).await.ok().unwrap());
     }
-    assert_eq!(
-        fixture
-            .client
-            .upgrade("/api/v1/events", &headers)
-            .await
-            .err(),
-        Some(503)
-    );
+    assert_eq!(fixture.client.upgrade("/api/v1/events", &headers).await.err(), Some(503));
 }
 
 #[tokio::test]
 async fn the_list_follows_the_sessions() {
     let fixture = Fixture::start().await;
     let mut page = fixture.client.open("/api/v1/events").await;
-    let ServerMessage::Sessions { sessions, .. } = page.next_message().await else {
-        panic!("not a list")
-    };
+    let ServerMessage::Sessions { sessions, .. } = page.next_message().await else { panic!("not a list") };
     assert_eq!(sessions[0].running_command, None);
-    fixture
-        .backend
-        .change_summary(|it| it.running_command = Some("sleep 3".to_owned()));
-    let ServerMessage::Sessions { sessions, .. } = page.next_message().await else {
-        panic!("not a list")
-    };
+    fixture.backend.change_summary(|it| it.running_command = Some("sleep 3".to_owned()));
+    let ServerMessage::Sessions { sessions, .. } = page.next_message().await else { panic!("not a list") };
     assert_eq!(sessions[0].running_command.as_deref(), Some("sleep 3"));
 }
 
@@ -314,8 +208,6 @@ async fn everything_ends_when_the_host_does() {
     assert_eq!(list.next().await, Received::Closed(Some(1001)));
     assert_eq!(terminal.next().await, Received::Closed(Some(1001)));
     let server = fixture.server.take().unwrap();
-    tokio::time::timeout(super::client::PATIENCE, server.stopped())
-        .await
-        .expect("an end");
+    tokio::time::timeout(super::client::PATIENCE, server.stopped()).await.expect("an end");
     assert_eq!(fixture.backend.viewers(), 0);
 }

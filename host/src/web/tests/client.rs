@@ -53,32 +53,17 @@ impl Client {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
-        timeout(PATIENCE, stream.read_to_end(&mut bytes))
-            .await
-            .expect("an answer")
-            .unwrap();
+        timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("an answer").unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|it| it.parse().ok())
-            .unwrap_or(0);
-        Answer {
-            status,
-            head: head.to_owned(),
-            body: body.to_owned(),
-        }
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
     }
 
     /// A GET with the right Host and these further header lines.
     pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let lines = lines(headers);
-        self.raw(&format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{lines}\r\n",
-            self.host()
-        ))
-        .await
+        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{lines}\r\n", self.host())).await
     }
 
     /// A POST as the page sends it, apart from `headers`, which replace the page's Origin.
@@ -94,30 +79,18 @@ impl Client {
     /// Logs in and answers the cookie.
     pub(super) async fn log_in(&self) -> String {
         let body = format!("{{\"token\":\"{TOKEN}\"}}");
-        let answer = self
-            .post("/api/v1/login", &body, &[("Origin", &self.origin())])
-            .await;
+        let answer = self.post("/api/v1/login", &body, &[("Origin", &self.origin())]).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        answer
-            .header("set-cookie")
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned()
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     }
 
     /// Opens a socket with exactly these headers beside the protocol's own; answers the status when
     /// the server refuses.
     pub(super) async fn upgrade(&self, path: &str, headers: &[(&str, &str)]) -> Result<Page, u16> {
-        let mut request = format!("ws://{}{path}", self.address)
-            .into_client_request()
-            .unwrap();
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             let name: HeaderName = name.parse().unwrap();
-            request
-                .headers_mut()
-                .insert(name, HeaderValue::from_str(value).unwrap());
+            request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
         }
         let stream = TcpStream::connect(self.address).await.unwrap();
         match tokio_tungstenite::client_async(request, stream).await {
@@ -141,10 +114,7 @@ impl Client {
 }
 
 fn lines(headers: &[(&str, &str)]) -> String {
-    headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect()
+    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
 }
 
 /// An open socket.
@@ -163,20 +133,13 @@ pub(super) enum Received {
 impl Page {
     pub(super) async fn next(&mut self) -> Received {
         loop {
-            let message = timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("something to arrive");
+            let message = timeout(PATIENCE, self.socket.next()).await.expect("something to arrive");
             return match message {
-                Some(Ok(Message::Text(text))) => {
-                    Received::Message(Box::new(serde_json::from_str(&text).unwrap()))
-                }
+                Some(Ok(Message::Text(text))) => Received::Message(Box::new(serde_json::from_str(&text).unwrap())),
                 Some(Ok(Message::Binary(frame))) => {
                     let (head, bytes) = frame.split_at(OUTPUT_HEAD);
                     let offset = u64::from_be_bytes(head.try_into().unwrap());
-                    Received::Output {
-                        offset,
-                        bytes: bytes.to_vec(),
-                    }
+                    Received::Output { offset, bytes: bytes.to_vec() }
                 }
                 Some(Ok(Message::Close(frame))) => Received::Closed(frame.map(|it| it.code.into())),
                 Some(Err(_)) | None => Received::Closed(None),
@@ -199,19 +162,12 @@ impl Page {
         };
         assert_eq!(cause, expected);
         let snapshot = format!("screen at {offset}").into_bytes();
-        assert_eq!(
-            self.next().await,
-            Received::Output {
-                offset,
-                bytes: snapshot
-            }
-        );
+        assert_eq!(self.next().await, Received::Output { offset, bytes: snapshot });
         offset
     }
 
     pub(super) async fn say(&mut self, message: &ClientMessage) {
-        self.send(Message::text(serde_json::to_string(message).unwrap()))
-            .await;
+        self.send(Message::text(serde_json::to_string(message).unwrap())).await;
     }
 
     pub(super) async fn send(&mut self, message: Message) {

@@ -1,10 +1,5 @@
 //! The server over real sockets, with a scripted host behind it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed step should stop the test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step should stop the test")]
 
 mod access;
 mod client;
@@ -33,18 +28,9 @@ impl Fixture {
     async fn start() -> Self {
         let backend = ScriptedBackend::default();
         let shutdown = CancellationToken::new();
-        let server = serve(backend.clone(), options(0), shutdown.clone())
-            .await
-            .unwrap();
-        let client = Client {
-            address: server.address,
-        };
-        Self {
-            backend,
-            client,
-            server: Some(server),
-            shutdown,
-        }
+        let server = serve(backend.clone(), options(0), shutdown.clone()).await.unwrap();
+        let client = Client { address: server.address };
+        Self { backend, client, server: Some(server), shutdown }
     }
 }
 
@@ -55,11 +41,7 @@ impl Drop for Fixture {
 }
 
 fn options(first_port: u16) -> WebOptions {
-    WebOptions {
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        first_port,
-        token: TOKEN.to_owned(),
-    }
+    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, token: TOKEN.to_owned() }
 }
 
 #[tokio::test]
@@ -67,14 +49,9 @@ async fn a_busy_port_is_passed_over() {
     let first = Fixture::start().await;
     let port = first.client.address.port();
     let shutdown = CancellationToken::new();
-    let second = serve(ScriptedBackend::default(), options(port), shutdown.clone())
-        .await
-        .unwrap();
+    let second = serve(ScriptedBackend::default(), options(port), shutdown.clone()).await.unwrap();
     assert!(second.address.port() > port);
-    assert_ne!(
-        Some(&second.instance_id),
-        first.server.as_ref().map(|it| &it.instance_id)
-    );
+    assert_ne!(Some(&second.instance_id), first.server.as_ref().map(|it| &it.instance_id));
     shutdown.cancel();
     second.stopped().await;
 }

@@ -42,12 +42,7 @@ impl Default for ScriptedBackend {
             columns: 120,
             rows: 40,
         };
-        let state = State {
-            summary,
-            offset: 0,
-            refusal: None,
-            screen_gone: false,
-        };
+        let state = State { summary, offset: 0, refusal: None, screen_gone: false };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
             live: broadcast::channel(EVENTS_KEPT).0,
@@ -62,10 +57,7 @@ impl ScriptedBackend {
     pub(super) fn output(&self, bytes: &[u8]) {
         let mut state = self.0.state.lock().unwrap();
         state.offset += bytes.len() as u64;
-        let event = LiveEvent::Output {
-            offset_after: state.offset,
-            bytes: bytes.into(),
-        };
+        let event = LiveEvent::Output { offset_after: state.offset, bytes: bytes.into() };
         // Without a viewer nobody listens.
         let _ = self.0.live.send(event);
     }
@@ -138,9 +130,7 @@ impl Backend for ScriptedBackend {
         if let Some(refusal) = &state.refusal {
             return Err(KeysError(refusal.clone()));
         }
-        self.0
-            .typed
-            .send_modify(|typed| typed.extend_from_slice(&bytes));
+        self.0.typed.send_modify(|typed| typed.extend_from_slice(&bytes));
         Ok(())
     }
 }

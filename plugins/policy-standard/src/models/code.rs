@@ -15,45 +15,134 @@ struct Interpreter {
 }
 
 const INTERPRETERS: &[Interpreter] = &[
-    Interpreter { names: &["python", "python2", "python3", "pypy", "pypy3", "ipython", "ipython3"], code: "c", code_long: &[], valued: "cmWXQ" },
+    Interpreter {
+        names: &["python", "python2", "python3", "pypy", "pypy3", "ipython", "ipython3"],
+        code: "c",
+        code_long: &[],
+        valued: "cmWXQ",
+    },
     Interpreter { names: &["perl", "perl5"], code: "eE", code_long: &[], valued: "eEIMm" },
     Interpreter { names: &["ruby", "jruby"], code: "e", code_long: &[], valued: "eIrECFKT" },
     Interpreter { names: &["node", "nodejs"], code: "ep", code_long: &["--eval", "--print"], valued: "epr" },
     Interpreter { names: &["bun"], code: "ep", code_long: &["--eval", "--print"], valued: "ep" },
-    Interpreter { names: &["php", "php7", "php8"], code: "rBRE", code_long: &["--run", "--process-code", "--process-begin", "--process-end"], valued: "rBREcdft" },
-    Interpreter { names: &["lua", "luajit", "lua5.1", "lua5.2", "lua5.3", "lua5.4"], code: "e", code_long: &[], valued: "el" },
+    Interpreter {
+        names: &["php", "php7", "php8"],
+        code: "rBRE",
+        code_long: &["--run", "--process-code", "--process-begin", "--process-end"],
+        valued: "rBREcdft",
+    },
+    Interpreter {
+        names: &["lua", "luajit", "lua5.1", "lua5.2", "lua5.3", "lua5.4"],
+        code: "e",
+        code_long: &[],
+        valued: "el",
+    },
     Interpreter { names: &["Rscript", "R"], code: "e", code_long: &[], valued: "ef" },
     Interpreter { names: &["julia"], code: "eE", code_long: &["--eval", "--print"], valued: "eELJ" },
-    Interpreter { names: &["tclsh", "wish", "osascript", "pwsh", "powershell", "groovy", "scala", "elixir", "erl", "ghc", "runghc", "sbcl", "guile", "racket", "clj", "clojure", "swipl", "ocaml", "raku", "crystal", "escript", "jshell", "kotlinc"], code: "ecrC", code_long: &["--eval", "-eval", "-Command", "-EncodedCommand", "-e", "-c"], valued: "ecrC" },
+    Interpreter {
+        names: &[
+            "tclsh",
+            "wish",
+            "osascript",
+            "pwsh",
+            "powershell",
+            "groovy",
+            "scala",
+            "elixir",
+            "erl",
+            "ghc",
+            "runghc",
+            "sbcl",
+            "guile",
+            "racket",
+            "clj",
+            "clojure",
+            "swipl",
+            "ocaml",
+            "raku",
+            "crystal",
+            "escript",
+            "jshell",
+            "kotlinc",
+        ],
+        code: "ecrC",
+        code_long: &["--eval", "-eval", "-Command", "-EncodedCommand", "-e", "-c"],
+        valued: "ecrC",
+    },
 ];
 
 pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     let base = versionless(call.program);
-    if let Some(interpreter) = INTERPRETERS.iter().find(|interpreter| interpreter.names.contains(&call.program) || interpreter.names.contains(&base)) {
+    if let Some(interpreter) = INTERPRETERS
+        .iter()
+        .find(|interpreter| interpreter.names.contains(&call.program) || interpreter.names.contains(&base))
+    {
         interpret(review, call, interpreter, base);
     }
     match call.program {
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh" | "tcsh" => shell(review, call),
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh" | "tcsh" => {
+            shell(review, call)
+        }
         "source" | "." => script_operand(review, call.words.first().and_then(|word| word.value.as_deref())),
         "deno" => deno(review, call),
         "make" | "gmake" => make(review, call),
-        "man" if call.has("PH", &["--pager", "--html"]) && !matches!(call.option_text('P', &["--pager"]).as_deref(), Some("cat")) => review.add(&rule::FLAG_EXEC),
+        "man"
+            if call.has("PH", &["--pager", "--html"])
+                && !matches!(call.option_text('P', &["--pager"]).as_deref(), Some("cat")) =>
+        {
+            review.add(&rule::FLAG_EXEC)
+        }
         "sort" if call.values().any(|value| value.starts_with("--comp")) => review.add(&rule::FLAG_EXEC),
-        "rg" if call.values().any(|value| value.starts_with("--pre") && !value.starts_with("--pretty") && !value.starts_with("--pre-glob") || value.starts_with("--hostname-bin")) => review.add(&rule::FLAG_EXEC),
+        "rg" if call.values().any(|value| {
+            value.starts_with("--pre") && !value.starts_with("--pretty") && !value.starts_with("--pre-glob")
+                || value.starts_with("--hostname-bin")
+        }) =>
+        {
+            review.add(&rule::FLAG_EXEC)
+        }
         "tcpdump" if call.has("z", &[]) => review.add(&rule::FLAG_EXEC),
-        "nmap" if call.values().any(|value| value.starts_with("--script") || value == "--interactive" || value == "-sC") => review.add(&rule::FLAG_EXEC),
-        "gdb" | "lldb" if call.has_word(&["-ex", "-x", "--eval-command", "-o", "--command", "-iex", "-ix"]) => review.add(&rule::FLAG_EXEC),
-        "strace" | "ltrace" if call.option_text('o', &["--output"]).is_some_and(|target| target.starts_with(['|', '!'])) => review.add(&rule::FLAG_EXEC),
-        "gcc" | "cc" | "g++" | "clang" if call.values().any(|value| value.starts_with("-wrapper") || value.starts_with("-fplugin") || value.starts_with("-B") || value.starts_with("-specs")) => review.add(&rule::FLAG_EXEC),
-        "cmake" if call.option_text('P', &[]).is_some_and(|path| review.is_unreviewed(&path)) => review.add(&rule::SCRATCH),
-        "dc" | "bc" if call.values().any(|value| value.contains('!')) && call.program == "dc" => review.add(&rule::FLAG_EXEC),
-        "pip" | "pip3" if call.values().any(|value| value.starts_with("git+") || value.starts_with("http")) => review.add(&rule::OPAQUE),
+        "nmap"
+            if call
+                .values()
+                .any(|value| value.starts_with("--script") || value == "--interactive" || value == "-sC") =>
+        {
+            review.add(&rule::FLAG_EXEC)
+        }
+        "gdb" | "lldb" if call.has_word(&["-ex", "-x", "--eval-command", "-o", "--command", "-iex", "-ix"]) => {
+            review.add(&rule::FLAG_EXEC)
+        }
+        "strace" | "ltrace"
+            if call.option_text('o', &["--output"]).is_some_and(|target| target.starts_with(['|', '!'])) =>
+        {
+            review.add(&rule::FLAG_EXEC)
+        }
+        "gcc" | "cc" | "g++" | "clang"
+            if call.values().any(|value| {
+                value.starts_with("-wrapper")
+                    || value.starts_with("-fplugin")
+                    || value.starts_with("-B")
+                    || value.starts_with("-specs")
+            }) =>
+        {
+            review.add(&rule::FLAG_EXEC)
+        }
+        "cmake" if call.option_text('P', &[]).is_some_and(|path| review.is_unreviewed(&path)) => {
+            review.add(&rule::SCRATCH)
+        }
+        "dc" | "bc" if call.values().any(|value| value.contains('!')) && call.program == "dc" => {
+            review.add(&rule::FLAG_EXEC)
+        }
+        "pip" | "pip3" if call.values().any(|value| value.starts_with("git+") || value.starts_with("http")) => {
+            review.add(&rule::OPAQUE)
+        }
         "npx" | "bunx" | "pnpx" | "uvx" | "pipx" => review.add(&rule::PROJECT),
-        "java" if call.option_text('\0', &["-jar"]).is_some_and(|path| review.is_unreviewed(&path)) => review.add(&rule::SCRATCH),
-        "vim" | "vi" | "nvim" | "view" | "emacs" if call.has("cESs", &["--eval", "--cmd", "--batch"]) => review.add(&rule::FLAG_EXEC),
-        "crontab" | "at" | "batch" => {}
+        "java" if call.option_text('\0', &["-jar"]).is_some_and(|path| review.is_unreviewed(&path)) => {
+            review.add(&rule::SCRATCH)
+        }
+        "vim" | "vi" | "nvim" | "view" | "emacs" if call.has("cESs", &["--eval", "--cmd", "--batch"]) => {
+            review.add(&rule::FLAG_EXEC)
+        }
         "ip" if call.has_word(&["netns"]) && call.has_word(&["exec"]) => review.add(&rule::OPAQUE),
-        "apt-key" | "ld" | "ldd" => {}
         _ => {}
     }
 }
@@ -61,7 +150,13 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
 /// `python3.11` is `python3`.
 fn versionless(program: &str) -> &str {
     let stem = program.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
-    if program.len() > stem.len() && matches!(stem, "python" | "perl" | "ruby" | "lua" | "php" | "node" | "pypy" | "tclsh") { stem } else { program }
+    if program.len() > stem.len()
+        && matches!(stem, "python" | "perl" | "ruby" | "lua" | "php" | "node" | "pypy" | "tclsh")
+    {
+        stem
+    } else {
+        program
+    }
 }
 
 fn interpret(review: &mut Review<'_>, call: &Call<'_>, interpreter: &Interpreter, name: &str) {
@@ -77,7 +172,11 @@ fn interpret(review: &mut Review<'_>, call: &Call<'_>, interpreter: &Interpreter
         if value == "--" {
             break;
         }
-        if interpreter.code_long.iter().any(|long| value == *long || value.strip_prefix(long).is_some_and(|rest| rest.starts_with('='))) {
+        if interpreter
+            .code_long
+            .iter()
+            .any(|long| value == *long || value.strip_prefix(long).is_some_and(|rest| rest.starts_with('=')))
+        {
             is_inline = true;
             break;
         }
@@ -85,14 +184,17 @@ fn interpret(review: &mut Review<'_>, call: &Call<'_>, interpreter: &Interpreter
             continue;
         }
         let letters = &value[1..];
-        if name.starts_with("perl") && letters.starts_with(['i', 'p', 'n', 'l', 'a', '0', 'F']) && letters.contains('i') {
+        if name.starts_with("perl") && letters.starts_with(['i', 'p', 'n', 'l', 'a', '0', 'F']) && letters.contains('i')
+        {
             review.add(&rule::IN_PLACE);
         }
         if name.starts_with("ruby") && letters.contains('i') {
             review.add(&rule::IN_PLACE);
         }
         let stop = letters.find(|letter| interpreter.valued.contains(letter));
-        is_inline |= letters[..stop.map_or(letters.len(), |stop| stop + 1)].chars().any(|letter| interpreter.code.contains(letter));
+        is_inline |= letters[..stop.map_or(letters.len(), |stop| stop + 1)]
+            .chars()
+            .any(|letter| interpreter.code.contains(letter));
         if is_inline {
             break;
         }
@@ -102,7 +204,9 @@ fn interpret(review: &mut Review<'_>, call: &Call<'_>, interpreter: &Interpreter
             index += 1;
             break;
         }
-        asks_prompt |= (name.starts_with("python") && letters.contains('i')) || (name.starts_with("php") && letters.contains('a')) || letters == "i";
+        asks_prompt |= (name.starts_with("python") && letters.contains('i'))
+            || (name.starts_with("php") && letters.contains('a'))
+            || letters == "i";
         if name.starts_with("php") && letters.starts_with('S') {
             review.add(&rule::STREAM);
         }
@@ -131,8 +235,37 @@ fn inline(review: &mut Review<'_>, call: &Call<'_>) {
 
 fn connected_shell(review: &mut Review<'_>, code: &str) {
     let code = code.to_lowercase();
-    let connects = ["socket", "fsockopen", "/inet/tcp", "/inet/udp", "net.connect", "createconnection", "tcpclient", "so.connect", "/dev/tcp"].iter().any(|word| code.contains(word));
-    let shell = ["/bin/sh", "/bin/bash", "pty.spawn", "\"sh\"", "'sh'", "'bash'", "\"bash\"", "sh -i", "exec", "popen", "subprocess", "dup2", "system(", "cmd.exe"].iter().any(|word| code.contains(word));
+    let connects = [
+        "socket",
+        "fsockopen",
+        "/inet/tcp",
+        "/inet/udp",
+        "net.connect",
+        "createconnection",
+        "tcpclient",
+        "so.connect",
+        "/dev/tcp",
+    ]
+    .iter()
+    .any(|word| code.contains(word));
+    let shell = [
+        "/bin/sh",
+        "/bin/bash",
+        "pty.spawn",
+        "\"sh\"",
+        "'sh'",
+        "'bash'",
+        "\"bash\"",
+        "sh -i",
+        "exec",
+        "popen",
+        "subprocess",
+        "dup2",
+        "system(",
+        "cmd.exe",
+    ]
+    .iter()
+    .any(|word| code.contains(word));
     if connects && shell {
         review.add(&rule::REMOTE_SHELL);
     }
@@ -140,7 +273,11 @@ fn connected_shell(review: &mut Review<'_>, code: &str) {
 
 fn python_module(review: &mut Review<'_>, call: &Call<'_>, module: &str) {
     match module {
-        "http.server" | "SimpleHTTPServer" | "smtpd" | "aiosmtpd" | "uvicorn" | "gunicorn" if !call.is_time_limited() => review.add(&rule::STREAM),
+        "http.server" | "SimpleHTTPServer" | "smtpd" | "aiosmtpd" | "uvicorn" | "gunicorn"
+            if !call.is_time_limited() =>
+        {
+            review.add(&rule::STREAM)
+        }
         "http.server" | "SimpleHTTPServer" => review.add(&rule::TUNNEL),
         "pdb" | "code" | "idlelib" | "IPython" | "turtledemo" => review.add(&rule::INTERACTIVE),
         "json.tool" if call.reads_terminal() && call.operands("m", &[]).is_empty() => review.add(&rule::INTERACTIVE),
@@ -151,11 +288,14 @@ fn python_module(review: &mut Review<'_>, call: &Call<'_>, module: &str) {
 /// The script an interpreter runs: a file, its standard input, or a prompt.
 fn program_text(review: &mut Review<'_>, call: &Call<'_>, index: usize) {
     match call.words.get(index) {
-        Some(word) if word.value.as_deref() == Some("-") || word.value.as_deref() == Some("/dev/stdin") => standard_input(review, call),
+        Some(word) if word.value.as_deref() == Some("-") || word.value.as_deref() == Some("/dev/stdin") => {
+            standard_input(review, call)
+        }
         Some(word) => match word.value.as_deref() {
             Some(path) => script_operand(review, Some(path)),
             None => review.add(&rule::OPAQUE),
         },
+        None if call.has_word(&["--test", "--check"]) => review.add(&rule::PROJECT),
         None => standard_input(review, call),
     }
 }
@@ -173,7 +313,13 @@ fn standard_input(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn redirected_script(review: &mut Review<'_>, call: &Call<'_>) {
-    let paths: Vec<String> = call.invocation.redirections.iter().filter(|redirection| redirection.operator.starts_with('<')).filter_map(|redirection| redirection.target.value.clone()).collect();
+    let paths: Vec<String> = call
+        .invocation
+        .redirections
+        .iter()
+        .filter(|redirection| redirection.operator.starts_with('<'))
+        .filter_map(|redirection| redirection.target.value.clone())
+        .collect();
     for path in paths {
         script_operand(review, Some(&path));
     }
@@ -181,7 +327,9 @@ fn redirected_script(review: &mut Review<'_>, call: &Call<'_>) {
 
 fn script_operand(review: &mut Review<'_>, path: Option<&str>) {
     match path {
-        Some(path) if path.contains("://") || path.starts_with("/dev/") || path.starts_with("/proc/") => review.add(&rule::OPAQUE),
+        Some(path) if path.contains("://") || path.starts_with("/dev/") || path.starts_with("/proc/") => {
+            review.add(&rule::OPAQUE)
+        }
         Some(path) if review.is_unreviewed(path) => review.add(&rule::SCRATCH),
         Some(_) => review.add(&rule::PROJECT),
         None => review.add(&rule::OPAQUE),
@@ -221,7 +369,11 @@ fn deno(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn make(review: &mut Review<'_>, call: &Call<'_>) {
-    let replaced = call.values().any(|value| value.split_once('=').is_some_and(|(name, _)| matches!(name.trim_end_matches([':', '?', '+']), "SHELL" | "MAKEFLAGS" | "MAKE" | ".SHELLFLAGS" | "PATH")));
+    let replaced = call.values().any(|value| {
+        value.split_once('=').is_some_and(|(name, _)| {
+            matches!(name.trim_end_matches([':', '?', '+']), "SHELL" | "MAKEFLAGS" | "MAKE" | ".SHELLFLAGS" | "PATH")
+        })
+    });
     if replaced || call.has("E", &["--eval"]) {
         review.add(&rule::FLAG_EXEC);
     }

@@ -9,22 +9,48 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     let operands = call.operands("", &[]);
     let verb = call.verb();
     let writes = match call.program {
-        program if program == "mkfs" || program.starts_with("mkfs.") => !call.has("n", &["--no-act"]) || program == "mkfs",
+        program if matches!(program, "mkfs" | "mke2fs") || program.starts_with("mkfs.") => {
+            !call.has("n", &["--no-act"]) || program == "mkfs"
+        }
         "wipefs" => call.has("aotf", &["--all", "--offset", "--types"]) && !call.has("n", &["--no-act"]),
         "fdisk" | "gdisk" => !call.has("l", &["--list", "--list-details"]),
         "sfdisk" => !call.has("ldJFTVg", &["--list", "--dump", "--json", "--list-free", "--list-types", "--verify"]),
         "sgdisk" => !call.has("pivLEFO", &["--print", "--info", "--verify", "--list-types"]),
-        "parted" => !(call.has("l", &["--list"]) || call.has_word(&["print", "p"])) || call.has_word(&["mklabel", "mktable", "mkpart", "rm", "resizepart", "set", "name"]),
-        "cryptsetup" => matches!(verb, "luksFormat" | "erase" | "luksErase" | "luksKillSlot" | "luksRemoveKey" | "reencrypt" | "luksHeaderRestore" | "format" | "convert"),
-        "zpool" => matches!(verb, "destroy" | "labelclear" | "create" | "remove" | "detach" | "replace" | "split" | "offline"),
+        "parted" => {
+            !(call.has("l", &["--list"]) || call.has_word(&["print", "p"]))
+                || call.has_word(&["mklabel", "mktable", "mkpart", "rm", "resizepart", "set", "name"])
+        }
+        "cryptsetup" => matches!(
+            verb,
+            "luksFormat"
+                | "erase"
+                | "luksErase"
+                | "luksKillSlot"
+                | "luksRemoveKey"
+                | "reencrypt"
+                | "luksHeaderRestore"
+                | "format"
+                | "convert"
+        ),
+        "zpool" => {
+            matches!(verb, "destroy" | "labelclear" | "create" | "remove" | "detach" | "replace" | "split" | "offline")
+        }
         "zfs" => matches!(verb, "destroy" | "rollback"),
         "mdadm" => call.has("C", &["--zero-superblock", "--create", "--fail", "--remove"]),
         "badblocks" => call.has("wn", &[]),
         "nvme" => matches!(verb, "format" | "sanitize" | "write" | "write-zeroes" | "delete-ns"),
-        "hdparm" => call.values().any(|value| value.starts_with("--security-erase") || value.starts_with("--trim-sector") || value.starts_with("--write-sector")),
+        "hdparm" => call.values().any(|value| {
+            value.starts_with("--security-erase")
+                || value.starts_with("--trim-sector")
+                || value.starts_with("--write-sector")
+        }),
         "btrfs" => call.has_word(&["delete", "remove", "replace"]),
-        "ddrescue" | "partclone.restore" => operands.get(1).and_then(|word| word.value.as_deref()).is_some_and(place::is_block_device),
-        "diskutil" => matches!(verb, "eraseDisk" | "eraseVolume" | "partitionDisk" | "zeroDisk" | "secureErase" | "reformat"),
+        "ddrescue" | "partclone.restore" => {
+            operands.get(1).and_then(|word| word.value.as_deref()).is_some_and(place::is_block_device)
+        }
+        "diskutil" => {
+            matches!(verb, "eraseDisk" | "eraseVolume" | "partitionDisk" | "zeroDisk" | "secureErase" | "reformat")
+        }
         "losetup" | "bcache" | "make-bcache" => call.program == "make-bcache",
         _ => false,
     };
@@ -41,10 +67,21 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "losetup" => !(call.words.is_empty() || call.has("alj", &["--all", "--list", "--associated"])),
         "fsck" | "e2fsck" => !call.has("nN", &[]),
         program if program.starts_with("fsck.") => !call.has("n", &[]),
-        "mount" => !(call.words.is_empty() || operands.is_empty() || call.values().eq(["-l"]) || (call.has("lt", &[]) && operands.len() < 2 && !call.has("o", &[]))),
+        "mount" => {
+            call.has("a", &["--all"])
+                || !(call.words.is_empty()
+                    || operands.is_empty()
+                    || call.values().eq(["-l"])
+                    || (call.has("lt", &[]) && operands.len() < 2 && !call.has("o", &[])))
+        }
         "swapon" => !(call.words.is_empty() || call.has("s", &["--show", "--summary"])),
-        "systemd-mount" | "exportfs" => !call.words.is_empty() && !call.values().all(|value| matches!(value, "-v" | "-s" | "--list")),
-        "btrfs" => !matches!((verb, call.operands("", &[]).get(1).and_then(|word| word.value.as_deref())), (_, Some("show" | "list" | "df" | "usage" | "status" | "stats"))),
+        "systemd-mount" | "exportfs" => {
+            !call.words.is_empty() && !call.values().all(|value| matches!(value, "-v" | "-s" | "--list"))
+        }
+        "btrfs" => !matches!(
+            (verb, call.operands("", &[]).get(1).and_then(|word| word.value.as_deref())),
+            (_, Some("show" | "list" | "df" | "usage" | "status" | "stats"))
+        ),
         _ => false,
     };
     if changes {

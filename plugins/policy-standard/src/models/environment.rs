@@ -8,14 +8,99 @@ use crate::review::Review;
 use crate::rule;
 
 const HOOKS: &[&str] = &[
-    "PATH", "BASH_ENV", "ENV", "PROMPT_COMMAND", "SHELL", "SHELLOPTS", "BASHOPTS", "PAGER", "MANPAGER", "MANOPT", "GIT_PAGER", "SYSTEMD_PAGER", "PSQL_PAGER", "AWS_PAGER",
-    "GH_PAGER", "DELTA_PAGER", "BAT_PAGER", "EDITOR", "VISUAL", "FCEDIT", "SUDO_EDITOR", "SYSTEMD_EDITOR", "KUBE_EDITOR", "PSQL_EDITOR", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR",
-    "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_CONFIG", "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "SSH_ASKPASS", "SUDO_ASKPASS", "BROWSER", "LESSOPEN", "LESSCLOSE", "LESSEDIT", "PYTHONPATH",
-    "PYTHONSTARTUP", "PYTHONHOME", "PYTHONBREAKPOINT", "PYTHONINSPECT", "PYTHONWARNINGS", "PERL5LIB", "PERL5OPT", "PERLLIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH",
-    "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "MAVEN_OPTS", "TAR_OPTIONS", "RSYNC_RSH", "CVS_RSH", "SVN_SSH", "MAKEFLAGS", "GNUMAKEFLAGS", "FPATH", "ZDOTDIR", "INPUTRC",
-    "GCONV_PATH", "LOCPATH", "HOSTALIASES", "TERMCAP", "OPENSSL_CONF", "OPENSSL_ENGINES", "RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "LUA_INIT", "PHPRC", "PHP_INI_SCAN_DIR", "R_PROFILE", "R_ENVIRON", "EXINIT", "VIMINIT",
-    "XDG_CONFIG_HOME", "WGETRC", "CURL_HOME", "TCLLIBPATH", "AWKPATH", "AWKLIBPATH", "FZF_DEFAULT_COMMAND", "TMPDIR_EXEC",
+    "PATH",
+    "BASH_ENV",
+    "ENV",
+    "PROMPT_COMMAND",
+    "SHELL",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "PAGER",
+    "MANPAGER",
+    "MANOPT",
+    "GIT_PAGER",
+    "SYSTEMD_PAGER",
+    "PSQL_PAGER",
+    "AWS_PAGER",
+    "GH_PAGER",
+    "DELTA_PAGER",
+    "BAT_PAGER",
+    "EDITOR",
+    "VISUAL",
+    "FCEDIT",
+    "SUDO_EDITOR",
+    "SYSTEMD_EDITOR",
+    "KUBE_EDITOR",
+    "PSQL_EDITOR",
+    "GIT_EDITOR",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_ASKPASS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PROXY_COMMAND",
+    "GIT_EXEC_PATH",
+    "GIT_TEMPLATE_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "SSH_ASKPASS",
+    "SUDO_ASKPASS",
+    "BROWSER",
+    "LESSOPEN",
+    "LESSCLOSE",
+    "LESSEDIT",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONHOME",
+    "PYTHONBREAKPOINT",
+    "PYTHONINSPECT",
+    "PYTHONWARNINGS",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
+    "PERL5DB",
+    "RUBYOPT",
+    "RUBYLIB",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "JAVA_TOOL_OPTIONS",
+    "_JAVA_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "MAVEN_OPTS",
+    "TAR_OPTIONS",
+    "RSYNC_RSH",
+    "CVS_RSH",
+    "SVN_SSH",
+    "MAKEFLAGS",
+    "GNUMAKEFLAGS",
+    "FPATH",
+    "ZDOTDIR",
+    "INPUTRC",
+    "GCONV_PATH",
+    "LOCPATH",
+    "HOSTALIASES",
+    "TERMCAP",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "LUA_INIT",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "R_PROFILE",
+    "R_ENVIRON",
+    "EXINIT",
+    "VIMINIT",
+    "XDG_CONFIG_HOME",
+    "WGETRC",
+    "CURL_HOME",
+    "TCLLIBPATH",
+    "AWKPATH",
+    "AWKLIBPATH",
+    "FZF_DEFAULT_COMMAND",
 ];
 const PREFIXES: &[&str] = &["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "MALLOC_HOOK"];
 const HISTORY: &[&str] = &["HISTFILE", "HISTSIZE", "HISTFILESIZE", "HISTCONTROL", "HISTIGNORE"];
@@ -57,7 +142,6 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
                 review.add(&rule::ENVIRONMENT);
             }
         }
-        "env" => {}
         "unset" => {
             for name in call.values() {
                 assignment(review, name, None);
@@ -68,18 +152,30 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
                 review.add(&rule::ENVIRONMENT);
             }
             let target = if call.program == "printf" { call.option_text('v', &[]) } else { None };
-            let names: Vec<String> = if call.program == "printf" { target.into_iter().collect() } else { call.values().map(str::to_owned).collect() };
+            let names: Vec<String> = if call.program == "printf" {
+                target.into_iter().collect()
+            } else {
+                call.values().map(str::to_owned).collect()
+            };
             for name in names {
                 assignment(review, &name, None);
             }
         }
-        "alias" if call.values().any(|value| value.contains('=')) || call.words.iter().any(|word| word.value.is_none()) => review.add(&rule::ENVIRONMENT),
+        "alias"
+            if call.values().any(|value| value.contains('=')) || call.words.iter().any(|word| word.value.is_none()) =>
+        {
+            review.add(&rule::ENVIRONMENT)
+        }
         "abbr" | "functions" | "autoload" | "zmodload" => review.add(&rule::ENVIRONMENT),
         "hash" if call.has("pd", &[]) => review.add(&rule::ENVIRONMENT),
         "enable" if call.has("fdn", &[]) || call.verb() != "" => review.add(&rule::ENVIRONMENT),
         "complete" if call.has("CF", &[]) => review.add(&rule::ENVIRONMENT),
         "compgen" if call.has("CF", &[]) => review.add(&rule::FLAG_EXEC),
-        "bind" if !call.values().all(|value| matches!(value, "-P" | "-p" | "-l" | "-v" | "-V" | "-s" | "-S" | "-X")) => review.add(&rule::ENVIRONMENT),
+        "bind"
+            if !call.values().all(|value| matches!(value, "-P" | "-p" | "-l" | "-v" | "-V" | "-s" | "-S" | "-X")) =>
+        {
+            review.add(&rule::ENVIRONMENT)
+        }
         "set" if call.has_word(&["history"]) && call.has_word(&["+o"]) => review.add(&rule::HISTORY),
         "history" if call.has("cdwanr", &[]) => review.add(&rule::HISTORY),
         "history" if call.has("s", &[]) => review.add(&rule::ENVIRONMENT),
@@ -88,7 +184,8 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         _ => {}
     }
     if call.program == "alias" {
-        let shadows = call.values().filter_map(|value| value.split_once('=')).any(|(name, _)| reading::is_ordinary_command(name));
+        let shadows =
+            call.values().filter_map(|value| value.split_once('=')).any(|(name, _)| reading::is_ordinary_command(name));
         if shadows {
             review.add(&rule::ENVIRONMENT);
         }

@@ -23,7 +23,9 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         }
         "sponge" => each(review, &call.operands("", &[]), Touch::Overwrite),
         "mknod" if call.has_word(&["b", "c", "u"]) => review.add(&rule::PRIVILEGE),
-        "touch" | "mkdir" | "mkfifo" | "mknod" => each(review, &call.operands("mdrt", &["--mode", "--date", "--reference"]), Touch::Append),
+        "touch" | "mkdir" | "mkfifo" | "mknod" => {
+            each(review, &call.operands("mdrt", &["--mode", "--date", "--reference"]), Touch::Append)
+        }
         "truncate" => truncate(review, call),
         "chmod" => change_mode(review, call),
         "chown" | "chgrp" | "setfacl" | "chattr" => change_owner(review, call),
@@ -39,7 +41,7 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         }
         "zip" => zip(review, call),
         "cpio" if call.has("ipF", &["--extract", "--pass-through", "--file"]) => review.add(&rule::WRITE_PLAIN),
-        "rsync" => {}
+        "patch" if !call.has("", &["--dry-run"]) => review.add(&rule::IN_PLACE),
         "openssl" => {
             if let Some(position) = call.values().position(|value| value == "-out") {
                 each(review, &call.words.get(position + 1).into_iter().collect::<Vec<_>>(), Touch::Overwrite);
@@ -90,13 +92,19 @@ fn remove(review: &mut Review<'_>, call: &Call<'_>) {
     if appended_from_root(review, call) {
         review.add(&rule::DELETE_ROOT);
     }
-    if call.has("", &["--no-preserve-root"]) || (recursive && operands.iter().any(|word| place::reaches_root(word, directory))) {
+    if call.has("", &["--no-preserve-root"])
+        || (recursive && operands.iter().any(|word| place::reaches_root(word, directory)))
+    {
         review.add(&rule::DELETE_ROOT);
     }
     for word in &operands {
         removed(review, word);
     }
-    let appended = call.invocation.wrappers.iter().any(|wrapper| matches!(wrapper.as_str(), "xargs" | "find" | "fd" | "parallel" | "fdfind"));
+    let appended = call
+        .invocation
+        .wrappers
+        .iter()
+        .any(|wrapper| matches!(wrapper.as_str(), "xargs" | "find" | "fd" | "parallel" | "fdfind"));
     let all_scratch = !operands.is_empty() && operands.iter().all(|word| is_named_scratch_file(word));
     let flags_are_known = !call.has("rRd", &["--recursive", "--dir"]);
     if all_scratch && flags_are_known && !appended {
@@ -108,7 +116,11 @@ fn remove(review: &mut Review<'_>, call: &Call<'_>) {
 
 /// `find / … | xargs rm`: the names come from a search of a root.
 fn appended_from_root(review: &Review<'_>, call: &Call<'_>) -> bool {
-    call.is_within(&["xargs", "gxargs", "parallel"]) && review.earlier_stages(call.invocation).iter().any(|producer| matches!(producer.program, "find" | "gfind" | "fd" | "fdfind") && find_roots(producer).iter().any(|word| place::reaches_root(word, review.directory.as_deref())))
+    call.is_within(&["xargs", "gxargs", "parallel"])
+        && review.earlier_stages(call.invocation).iter().any(|producer| {
+            matches!(producer.program, "find" | "gfind" | "fd" | "fdfind")
+                && find_roots(producer).iter().any(|word| place::reaches_root(word, review.directory.as_deref()))
+        })
 }
 
 fn find_roots<'a>(call: &Call<'a>) -> Vec<&'a Word> {
@@ -132,7 +144,8 @@ fn removed(review: &mut Review<'_>, word: &Word) {
 fn is_named_scratch_file(word: &Word) -> bool {
     let Some(value) = word.value.as_deref() else { return false };
     let literal = !word.glob && !word.text.contains(['$', '`', '{', '*', '?', '[']);
-    let inside = ["/tmp/", "/var/tmp/"].iter().any(|directory| value.starts_with(directory)) && !value.split('/').any(|part| part == "..");
+    let inside = ["/tmp/", "/var/tmp/"].iter().any(|directory| value.starts_with(directory))
+        && !value.split('/').any(|part| part == "..");
     literal && inside && !value.ends_with('/') && place::is_scratch(&place::normalise(value, None))
 }
 
@@ -194,7 +207,9 @@ fn destination(review: &mut Review<'_>, sources: &[&Word], directory: Option<&st
     for source in sources.iter().filter_map(|word| word.value.as_deref()) {
         let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or(source);
         let path = place::normalise(&format!("{value}/{name}"), review.directory.as_deref());
-        if place::target(&path) == Target::Critical && place::is_root(&place::normalise(value, review.directory.as_deref())) {
+        if place::target(&path) == Target::Critical
+            && place::is_root(&place::normalise(value, review.directory.as_deref()))
+        {
             review.add(&rule::CRITICAL_FILE);
         }
     }
@@ -236,12 +251,14 @@ fn copy(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn link(review: &mut Review<'_>, call: &Call<'_>) {
-    let (sources, directory, target) = sources_and_target(call, "tS");
+    let (_, directory, target) = sources_and_target(call, "tS");
     destination(review, &[], directory.as_deref(), target);
-    let _ = sources;
 }
 
 fn convert(review: &mut Review<'_>, call: &Call<'_>) {
+    if call.has_word(&["if=/dev/null"]) && call.values().any(|value| value.starts_with("of=")) {
+        review.add(&rule::TRUNCATE);
+    }
     for word in call.words {
         let output = match word.value.as_deref() {
             Some(value) => value.strip_prefix("of="),
@@ -282,8 +299,11 @@ fn widens(mode: &str) -> bool {
 
 fn change_mode(review: &mut Review<'_>, call: &Call<'_>) {
     // A mode may begin with a dash: `chmod -w file`.
-    let is_option = |value: &str| value.starts_with("--") || (value.starts_with('-') && value[1..].chars().all(|letter| "Rvcf".contains(letter)));
-    let mut operands: Vec<&Word> = call.words.iter().filter(|word| !word.value.as_deref().is_some_and(is_option)).collect();
+    let is_option = |value: &str| {
+        value.starts_with("--") || (value.starts_with('-') && value[1..].chars().all(|letter| "Rvcf".contains(letter)))
+    };
+    let mut operands: Vec<&Word> =
+        call.words.iter().filter(|word| !word.value.as_deref().is_some_and(is_option)).collect();
     let referenced = call.has("", &["--reference"]);
     let mode = if referenced || operands.is_empty() { None } else { Some(operands.remove(0)) };
     match mode.map(|word| word.value.as_deref()) {
@@ -309,25 +329,43 @@ fn change_owner(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn archive(review: &mut Review<'_>, call: &Call<'_>) {
-    let runs = ["checkpoint-action", "to-command", "use-compress-program", "rsh-command", "info-script", "new-volume-script", "rmt-command"];
+    let runs = [
+        "checkpoint-action",
+        "to-command",
+        "use-compress-program",
+        "rsh-command",
+        "info-script",
+        "new-volume-script",
+        "rmt-command",
+    ];
     for value in call.values() {
         let name = value.strip_prefix("--").map(|long| long.split('=').next().unwrap_or(long)).unwrap_or("");
         if name.len() >= 4 && runs.iter().any(|option| option.starts_with(name)) {
             let program = value.split_once('=').map(|(_, program)| program).unwrap_or("");
-            let compressor = matches!(program.split(' ').next(), Some("gzip" | "pigz" | "bzip2" | "pbzip2" | "xz" | "pixz" | "zstd" | "lz4"));
-            if !(name.starts_with("use") && compressor) && !program.starts_with("dot") {
+            let compressor = matches!(
+                program.split(' ').next(),
+                Some("gzip" | "pigz" | "bzip2" | "pbzip2" | "xz" | "pixz" | "zstd" | "lz4")
+            );
+            if !(program.starts_with("dot") || (name.starts_with("use") && compressor)) {
                 review.add(&rule::FLAG_EXEC);
             }
         }
     }
-    if call.has("F", &[]) || call.option_text('I', &[]).is_some_and(|program| !matches!(program.split(' ').next(), Some("gzip" | "pigz" | "bzip2" | "xz" | "zstd" | "lz4" | "pixz"))) {
+    if call.has("F", &[])
+        || call.option_text('I', &[]).is_some_and(|program| {
+            !matches!(program.split(' ').next(), Some("gzip" | "pigz" | "bzip2" | "xz" | "zstd" | "lz4" | "pixz"))
+        })
+    {
         review.add(&rule::FLAG_EXEC);
     }
     if call.has("", &["--remove-files"]) {
         review.add(&rule::DELETE_PATH);
     }
     let bundled = call.value(0).unwrap_or("").trim_start_matches('-');
-    let mode = |letter: char, long: &str| (!call.value(0).unwrap_or("").starts_with("--") && bundled.contains(letter)) || call.has(&letter.to_string(), &[long]);
+    let mode = |letter: char, long: &str| {
+        (!call.value(0).unwrap_or("").starts_with("--") && bundled.contains(letter))
+            || call.has(&letter.to_string(), &[long])
+    };
     if mode('x', "--extract") || call.has("", &["--get"]) {
         review.add(&rule::WRITE_PLAIN);
         if call.has("P", &["--absolute-names"]) {

@@ -6,29 +6,110 @@ use crate::rule;
 
 pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     match call.program {
-        "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "crictl" | "ctr" | "lxc" | "incus" => container(review, call),
+        "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "crictl" | "ctr" | "lxc" | "incus" => {
+            container(review, call)
+        }
         "kubectl" | "oc" => cluster(review, call),
         "helm" | "helmfile" => helm(review, call),
         "terraform" | "tofu" | "terragrunt" | "pulumi" | "cdk" => infrastructure_code(review, call),
         "aws" => aws(review, call),
-        "gcloud" | "az" | "gsutil" | "doctl" | "hcloud" | "oci" | "ibmcloud" | "openstack" | "linode-cli" | "flyctl" | "fly" | "heroku" | "vercel" | "netlify" | "wrangler" | "firebase" | "cf" | "eksctl" | "kops" | "glab" | "gh" | "vault" | "consul" | "nomad" | "etcdctl" | "vagrant" | "virsh" | "qm" | "pct" | "argocd" | "flux" | "istioctl" | "calicoctl" | "scw" | "s3cmd" | "ceph" | "rbd" | "gluster" => generic_cloud(review, call),
-        "ansible" | "ansible-playbook" | "ansible-pull" | "salt" | "puppet" | "chef-client" | "knife" => configuration(review, call),
+        "gcloud" | "az" | "gsutil" | "doctl" | "hcloud" | "oci" | "ibmcloud" | "openstack" | "linode-cli"
+        | "flyctl" | "fly" | "heroku" | "vercel" | "netlify" | "wrangler" | "firebase" | "cf" | "eksctl" | "kops"
+        | "glab" | "gh" | "vault" | "consul" | "nomad" | "etcdctl" | "vagrant" | "virsh" | "qm" | "pct" | "argocd"
+        | "flux" | "istioctl" | "calicoctl" | "scw" | "s3cmd" | "ceph" | "rbd" | "gluster" => {
+            generic_cloud(review, call)
+        }
+        "ansible" | "ansible-playbook" | "ansible-pull" | "salt" | "puppet" | "chef-client" | "knife" => {
+            configuration(review, call)
+        }
         "pdsh" | "pssh" | "parallel-ssh" | "clush" | "dsh" => review.add(&rule::OPAQUE),
         _ => database(review, call),
     }
 }
 
-const CONTAINER_VALUED: &[&str] = &["-H", "--host", "-c", "--context", "--config", "-l", "--log-level", "-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory", "--format", "--filter", "-n", "--tail", "--since", "--until"];
+const CONTAINER_VALUED: &[&str] = &[
+    "-H",
+    "--host",
+    "-c",
+    "--context",
+    "--config",
+    "-l",
+    "--log-level",
+    "-f",
+    "--file",
+    "-p",
+    "--project-name",
+    "--profile",
+    "--env-file",
+    "--project-directory",
+    "--format",
+    "--filter",
+    "-n",
+    "--tail",
+    "--since",
+    "--until",
+];
 
 fn container(review: &mut Review<'_>, call: &Call<'_>) {
     let operands = call.operands("", CONTAINER_VALUED);
     let word = |index: usize| operands.get(index).and_then(|word| word.value.as_deref()).unwrap_or("");
     let compose = word(0) == "compose" || call.program.ends_with("compose");
-    let managed = matches!(word(0), "compose" | "container" | "volume" | "network" | "image" | "system" | "builder" | "buildx" | "swarm" | "service" | "stack" | "node" | "secret" | "config" | "context" | "plugin" | "trust" | "manifest" | "checkpoint" | "machine" | "pod");
+    let managed = matches!(
+        word(0),
+        "compose"
+            | "container"
+            | "volume"
+            | "network"
+            | "image"
+            | "system"
+            | "builder"
+            | "buildx"
+            | "swarm"
+            | "service"
+            | "stack"
+            | "node"
+            | "secret"
+            | "config"
+            | "context"
+            | "plugin"
+            | "trust"
+            | "manifest"
+            | "checkpoint"
+            | "machine"
+            | "pod"
+    );
     let verb = if managed { word(1) } else { word(0) };
     let disrupts = matches!(
         verb,
-        "rm" | "rmi" | "kill" | "stop" | "restart" | "start" | "pause" | "unpause" | "prune" | "down" | "remove" | "delete" | "leave" | "scale" | "update" | "rollback" | "rename" | "disconnect" | "connect" | "deploy" | "drain" | "demote" | "promote" | "init" | "join" | "uninstall" | "disable" | "reset" | "commit" | "stopp" | "rmp" | "rmpod"
+        "rm" | "rmi"
+            | "kill"
+            | "stop"
+            | "restart"
+            | "start"
+            | "pause"
+            | "unpause"
+            | "prune"
+            | "down"
+            | "remove"
+            | "delete"
+            | "leave"
+            | "scale"
+            | "update"
+            | "rollback"
+            | "rename"
+            | "disconnect"
+            | "connect"
+            | "deploy"
+            | "drain"
+            | "demote"
+            | "promote"
+            | "init"
+            | "join"
+            | "uninstall"
+            | "disable"
+            | "reset"
+            | "commit"
+            | "rmp"
     );
     let reads = call.has("", &["--dry-run"]);
     if disrupts && !reads {
@@ -43,7 +124,9 @@ fn container(review: &mut Review<'_>, call: &Call<'_>) {
     if verb == "login" && !call.has("", &["--password-stdin"]) {
         review.add(&rule::INTERACTIVE);
     }
-    container_streams(review, call, verb, compose);
+    if !reads {
+        container_streams(review, call, verb, compose);
+    }
     if matches!(verb, "run" | "create") || (verb == "exec" && !compose) {
         run_container(review, call, verb);
     }
@@ -74,7 +157,8 @@ fn container_streams(review: &mut Review<'_>, call: &Call<'_>, verb: &str, compo
 
 fn run_container(review: &mut Review<'_>, call: &Call<'_>, verb: &str) {
     // Only the words before the image belong to the client; a missing `-t` there is what counts.
-    let options: Vec<&str> = call.values().skip_while(|value| *value != verb).skip(1).take_while(|value| value.starts_with('-')).collect();
+    let options: Vec<&str> =
+        call.values().skip_while(|value| *value != verb).skip(1).take_while(|value| value.starts_with('-')).collect();
     let cluster = |letter: char| options.iter().any(|option| !option.starts_with("--") && option.contains(letter));
     if cluster('d') || options.contains(&"--detach") {
         review.add(&rule::BACKGROUND);
@@ -82,15 +166,31 @@ fn run_container(review: &mut Review<'_>, call: &Call<'_>, verb: &str) {
     let tty = cluster('t') || options.contains(&"--tty");
     let interactive = cluster('i') || options.contains(&"--interactive");
     if verb == "run" && (tty || interactive) && call.reads_terminal() {
-        let has_inner_program = call.operands("", &["-v", "-e", "-p", "-u", "-w", "--name", "--network", "--volume", "--env", "--entrypoint", "--mount"]).len() > 2;
+        let has_inner_program = call
+            .operands(
+                "",
+                &["-v", "-e", "-p", "-u", "-w", "--name", "--network", "--volume", "--env", "--entrypoint", "--mount"],
+            )
+            .len()
+            > 2;
         if !has_inner_program {
             review.add(&rule::INTERACTIVE);
         }
     }
     let risky = |value: &str| {
-        matches!(value, "--privileged" | "--pid=host" | "--userns=host" | "--ipc=host" | "--cap-add=ALL" | "--cap-add=SYS_ADMIN" | "SYS_ADMIN")
-            || value.contains("docker.sock")
-            || ["/:", "/etc:", "/root:", "/boot:", "/dev:", "/proc:", "/sys:"].iter().any(|mount| value.strip_prefix("-v").unwrap_or(value).trim_start_matches("--volume=").starts_with(mount))
+        matches!(
+            value,
+            "--privileged"
+                | "--pid=host"
+                | "--userns=host"
+                | "--ipc=host"
+                | "--cap-add=ALL"
+                | "--cap-add=SYS_ADMIN"
+                | "SYS_ADMIN"
+        ) || value.contains("docker.sock")
+            || ["/:", "/etc:", "/root:", "/boot:", "/dev:", "/proc:", "/sys:"].iter().any(|mount| {
+                value.strip_prefix("-v").unwrap_or(value).trim_start_matches("--volume=").starts_with(mount)
+            })
             || value.contains("source=/,")
             || value.contains("src=/,")
     };
@@ -99,15 +199,40 @@ fn run_container(review: &mut Review<'_>, call: &Call<'_>, verb: &str) {
     }
 }
 
-const CLUSTER_VALUED: &[&str] = &["-n", "--namespace", "--context", "--cluster", "--kubeconfig", "-s", "--server", "--user", "--token", "--as", "-o", "--output", "-l", "--selector", "-c", "--container", "-f", "--filename", "--since", "--tail", "--field-selector", "--sort-by", "--request-timeout"];
+const CLUSTER_VALUED: &[&str] = &[
+    "-n",
+    "--namespace",
+    "--context",
+    "--cluster",
+    "--kubeconfig",
+    "-s",
+    "--server",
+    "--user",
+    "--token",
+    "--as",
+    "-o",
+    "--output",
+    "-l",
+    "--selector",
+    "-c",
+    "--container",
+    "-f",
+    "--filename",
+    "--since",
+    "--tail",
+    "--field-selector",
+    "--sort-by",
+    "--request-timeout",
+];
 
 fn cluster(review: &mut Review<'_>, call: &Call<'_>) {
     let operands = call.operands("", CLUSTER_VALUED);
     let word = |index: usize| operands.get(index).and_then(|word| word.value.as_deref()).unwrap_or("");
     let limited = call.is_time_limited();
     let reads = match word(0) {
-        "get" | "describe" | "logs" | "top" | "explain" | "version" | "api-resources" | "api-versions" | "cluster-info" | "diff" | "events" | "wait" | "exec" | "rsh" | "plugin"
-        | "completion" | "options" | "kustomize" | "help" | "whoami" | "projects" | "status" | "" => true,
+        "get" | "describe" | "logs" | "top" | "explain" | "version" | "api-resources" | "api-versions"
+        | "cluster-info" | "diff" | "events" | "wait" | "exec" | "rsh" | "plugin" | "completion" | "options"
+        | "kustomize" | "help" | "whoami" | "projects" | "status" | "" => true,
         "port-forward" | "proxy" => {
             review.add(&rule::TUNNEL);
             if !limited {
@@ -125,12 +250,19 @@ fn cluster(review: &mut Review<'_>, call: &Call<'_>) {
         "certificate" | "set" => false,
         _ => false,
     };
-    if !reads && !call.values().any(|value| value.starts_with("--dry-run") && !value.ends_with("=none") && !value.ends_with("=false")) {
+    if !reads
+        && !call
+            .values()
+            .any(|value| value.starts_with("--dry-run") && !value.ends_with("=none") && !value.ends_with("=false"))
+    {
         review.add(&rule::CLUSTER);
     }
     let own: Vec<&str> = call.values().take_while(|value| *value != "--").collect();
-    let follows = own.iter().any(|value| matches!(*value, "--follow" | "--follow=true" | "--watch" | "--watch=true" | "--watch-only" | "-w" | "-fw"));
-    let short_follow = word(0) == "logs" && own.iter().any(|value| value.starts_with('-') && !value.starts_with("--") && value.contains('f'));
+    let follows = own.iter().any(|value| {
+        matches!(*value, "--follow" | "--follow=true" | "--watch" | "--watch=true" | "--watch-only" | "-w" | "-fw")
+    });
+    let short_follow = word(0) == "logs"
+        && own.iter().any(|value| value.starts_with('-') && !value.starts_with("--") && value.contains('f'));
     if (follows || short_follow) && !limited {
         review.add(&rule::STREAM);
     }
@@ -140,7 +272,8 @@ fn helm(review: &mut Review<'_>, call: &Call<'_>) {
     let operands = call.operands("n", &["--namespace", "--kube-context", "-f", "--values", "-o", "--output", "--set"]);
     let word = |index: usize| operands.get(index).and_then(|word| word.value.as_deref()).unwrap_or("");
     let reads = match word(0) {
-        "list" | "ls" | "get" | "status" | "history" | "show" | "inspect" | "search" | "template" | "lint" | "version" | "env" | "pull" | "package" | "create" | "verify" | "diff" | "completion" | "help" | "" => true,
+        "list" | "ls" | "get" | "status" | "history" | "show" | "inspect" | "search" | "template" | "lint"
+        | "version" | "env" | "pull" | "package" | "create" | "verify" | "diff" | "completion" | "help" | "" => true,
         "repo" => matches!(word(1), "list" | "ls" | "update" | "add" | "index"),
         "dependency" | "dep" | "plugin" => matches!(word(1), "list" | "ls" | "build" | "update"),
         _ => false,
@@ -154,7 +287,8 @@ fn infrastructure_code(review: &mut Review<'_>, call: &Call<'_>) {
     let operands = call.operands("", &["--stack", "-s", "--cwd", "-C"]);
     let word = |index: usize| operands.get(index).and_then(|word| word.value.as_deref()).unwrap_or("");
     let reads = match word(0) {
-        "plan" | "show" | "output" | "validate" | "fmt" | "version" | "providers" | "graph" | "init" | "get" | "preview" | "about" | "whoami" | "synth" | "diff" | "ls" | "list" | "metadata" | "doctor" | "" => true,
+        "plan" | "show" | "output" | "validate" | "fmt" | "version" | "providers" | "graph" | "init" | "get"
+        | "preview" | "about" | "whoami" | "synth" | "diff" | "ls" | "list" | "metadata" | "doctor" | "" => true,
         "state" => matches!(word(1), "list" | "show" | "pull"),
         "workspace" => matches!(word(1), "list" | "show" | "select" | "new"),
         "stack" => matches!(word(1), "ls" | "output" | "history" | "graph" | "export" | ""),
@@ -179,7 +313,12 @@ fn aws(review: &mut Review<'_>, call: &Call<'_>) {
     let (service, verb) = (word(0), word(1));
     match (service, verb) {
         ("s3", "cp" | "mv" | "sync") => {
-            let target = operands.iter().rev().filter_map(|word| word.value.as_deref()).find(|value| !value.starts_with('-')).unwrap_or("");
+            let target = operands
+                .iter()
+                .rev()
+                .filter_map(|word| word.value.as_deref())
+                .find(|value| !value.starts_with('-'))
+                .unwrap_or("");
             let last_path = operands.get(3).and_then(|word| word.value.as_deref()).unwrap_or(target);
             if last_path.starts_with("s3://") {
                 review.add(&rule::SEND);
@@ -189,7 +328,11 @@ fn aws(review: &mut Review<'_>, call: &Call<'_>) {
             }
             review.add(&rule::WRITE_PLAIN);
         }
-        ("s3", "ls" | "presign") | ("configure", "list" | "get" | "list-profiles") | ("", _) | ("help", _) | (_, "help" | "wait") => {}
+        ("s3", "ls" | "presign")
+        | ("configure", "list" | "get" | "list-profiles")
+        | ("", _)
+        | ("help", _)
+        | (_, "help" | "wait") => {}
         ("logs", "tail") => {
             if call.has("", &["--follow"]) && !call.is_time_limited() {
                 review.add(&rule::STREAM);
@@ -197,7 +340,29 @@ fn aws(review: &mut Review<'_>, call: &Call<'_>) {
         }
         ("ssm", "start-session") | ("configure" | "sso", _) => review.add(&rule::INTERACTIVE),
         _ => {
-            let reads = ["describe-", "list-", "get-", "head-", "batch-get-", "lookup-", "search-", "select-", "view-", "validate-", "estimate-", "simulate-", "test-", "decode-", "scan", "query", "filter-", "preview-", "check-", "verify-", "start-query"];
+            let reads = [
+                "describe-",
+                "list-",
+                "get-",
+                "head-",
+                "batch-get-",
+                "lookup-",
+                "search-",
+                "select-",
+                "view-",
+                "validate-",
+                "estimate-",
+                "simulate-",
+                "test-",
+                "decode-",
+                "scan",
+                "query",
+                "filter-",
+                "preview-",
+                "check-",
+                "verify-",
+                "start-query",
+            ];
             if !reads.iter().any(|prefix| verb.starts_with(prefix)) {
                 review.add(&rule::CLOUD);
             }
@@ -207,23 +372,141 @@ fn aws(review: &mut Review<'_>, call: &Call<'_>) {
 
 fn generic_cloud(review: &mut Review<'_>, call: &Call<'_>) {
     const CHANGING: &[&str] = &[
-        "delete", "destroy", "remove", "rm", "rb", "rmdir", "purge", "reset", "stop", "restart", "reboot", "terminate", "deallocate", "drop", "revoke", "detach", "disable", "drain",
-        "suspend", "resize", "scale", "rollback", "rollover", "shutdown", "undefine", "unset", "cancel", "close", "merge", "archive", "put", "del", "seal", "halt", "abandon", "failover", "promote-replica", "restore",
-        "update", "set", "patch", "create", "deploy", "apply", "start", "up", "down", "mv", "cp", "rsync", "edit", "rename", "transfer", "sync", "add-iam-policy-binding", "remove-iam-policy-binding",
-        "pg:reset", "apps:destroy", "ps:scale", "ps:restart", "config:set", "config:unset", "ps:stop", "import", "rerun", "lock", "unlock", "disable-protection", "uninstall", "release", "leave", "force-leave", "stop-instances", "wipe", "erase", "migrate", "write", "ssh", "secret",
+        "delete",
+        "destroy",
+        "remove",
+        "rm",
+        "rb",
+        "rmdir",
+        "purge",
+        "reset",
+        "stop",
+        "restart",
+        "reboot",
+        "terminate",
+        "deallocate",
+        "drop",
+        "revoke",
+        "detach",
+        "disable",
+        "drain",
+        "suspend",
+        "resize",
+        "scale",
+        "rollback",
+        "rollover",
+        "shutdown",
+        "undefine",
+        "unset",
+        "cancel",
+        "close",
+        "merge",
+        "archive",
+        "put",
+        "del",
+        "seal",
+        "halt",
+        "abandon",
+        "failover",
+        "promote-replica",
+        "restore",
+        "update",
+        "set",
+        "patch",
+        "create",
+        "deploy",
+        "apply",
+        "start",
+        "up",
+        "down",
+        "mv",
+        "cp",
+        "rsync",
+        "edit",
+        "rename",
+        "transfer",
+        "sync",
+        "add-iam-policy-binding",
+        "remove-iam-policy-binding",
+        "pg:reset",
+        "apps:destroy",
+        "ps:scale",
+        "ps:restart",
+        "config:set",
+        "config:unset",
+        "ps:stop",
+        "import",
+        "rerun",
+        "lock",
+        "unlock",
+        "disable-protection",
+        "uninstall",
+        "release",
+        "leave",
+        "force-leave",
+        "stop-instances",
+        "wipe",
+        "erase",
+        "migrate",
+        "write",
+        "ssh",
+        "secret",
     ];
-    let operands = call.operands("", &["--project", "--zone", "--region", "--resource-group", "-g", "-n", "--name", "-R", "--repo", "--subscription", "-c", "--format", "--output", "-o", "--filter", "-p", "--search", "--query", "--json", "--jq", "-q", "-t", "--app", "-a"]);
+    let operands = call.operands(
+        "",
+        &[
+            "--project",
+            "--zone",
+            "--region",
+            "--resource-group",
+            "-g",
+            "-n",
+            "--name",
+            "-R",
+            "--repo",
+            "--subscription",
+            "-c",
+            "--format",
+            "--output",
+            "-o",
+            "--filter",
+            "-p",
+            "--search",
+            "--query",
+            "--json",
+            "--jq",
+            "-q",
+            "-t",
+            "--app",
+            "-a",
+        ],
+    );
     let changes = operands.iter().take(4).filter_map(|word| word.value.as_deref()).any(|word| CHANGING.contains(&word));
-    let reads = call.has("", &["--dry-run", "--dryrun", "--validate-only"]) || operands.iter().take(3).any(|word| matches!(word.value.as_deref(), Some("list" | "ls" | "describe" | "show" | "get" | "view" | "status" | "diff" | "checks")));
-    let destroys = operands.iter().take(4).filter_map(|word| word.value.as_deref()).any(|word| matches!(word, "delete" | "destroy" | "purge" | "terminate"));
+    let reads = call.has("", &["--dry-run", "--dryrun", "--validate-only"])
+        || operands.iter().take(3).any(|word| {
+            matches!(
+                word.value.as_deref(),
+                Some("list" | "ls" | "describe" | "show" | "get" | "view" | "status" | "diff" | "checks")
+            )
+        });
+    let destroys = operands
+        .iter()
+        .take(4)
+        .filter_map(|word| word.value.as_deref())
+        .any(|word| matches!(word, "delete" | "destroy" | "purge" | "terminate"));
     if (changes && !reads) || (destroys && !call.has("", &["--dry-run"])) {
         review.add(&rule::CLOUD);
     }
     match call.program {
         "gh" | "glab" => {
             let method = call.option_text('X', &["--method"]).is_some_and(|method| !method.eq_ignore_ascii_case("GET"));
-            let fields = call.verb() == "api" && call.has("fF", &["--field", "--raw-field", "--input"]) && call.option_text('X', &["--method"]).is_none();
+            let fields = call.verb() == "api"
+                && call.has("fF", &["--field", "--raw-field", "--input"])
+                && call.option_text('X', &["--method"]).is_none();
             if method || fields {
+                review.add(&rule::CLOUD);
+            }
+            if call.verb() == "workflow" && call.has_word(&["run", "enable"]) {
                 review.add(&rule::CLOUD);
             }
             if call.has_word(&["watch"]) && !call.is_time_limited() {
@@ -236,18 +519,28 @@ fn generic_cloud(review: &mut Review<'_>, call: &Call<'_>) {
         "virsh" if call.has_word(&["console", "edit"]) => review.add(&rule::INTERACTIVE),
         _ => {}
     }
-    if call.has_word(&["tail", "logs", "monitor"]) && call.has("ft", &["--follow", "--tail"]) && !call.is_time_limited() {
+    if call.has_word(&["tail", "logs", "monitor"]) && call.has("ft", &["--follow", "--tail"]) && !call.is_time_limited()
+    {
         review.add(&rule::STREAM);
     }
 }
 
 fn configuration(review: &mut Review<'_>, call: &Call<'_>) {
     let reads = match call.program {
-        "ansible-playbook" => call.has("C", &["--check", "--syntax-check", "--list-hosts", "--list-tasks", "--list-tags"]),
-        "ansible" => call.option_text('m', &["--module-name"]).is_some_and(|module| matches!(module.rsplit('.').next(), Some("ping" | "setup" | "debug" | "stat"))) || call.has("C", &["--check", "--list-hosts"]),
+        "ansible-playbook" => {
+            call.has("C", &["--check", "--syntax-check", "--list-hosts", "--list-tasks", "--list-tags"])
+        }
+        "ansible" => {
+            call.option_text('m', &["--module-name"])
+                .is_some_and(|module| matches!(module.rsplit('.').next(), Some("ping" | "setup" | "debug" | "stat")))
+                || call.has("C", &["--check", "--list-hosts"])
+        }
         "puppet" => call.has("", &["--noop"]) || call.has_word(&["facts", "resource", "parser", "lookup"]),
         "knife" => call.has_word(&["list", "show", "status", "search"]),
-        "salt" => call.has_word(&["test.ping"]) || call.values().any(|value| value.starts_with("grains.") || value == "test=True"),
+        "salt" => {
+            call.has_word(&["test.ping"])
+                || call.values().any(|value| value.starts_with("grains.") || value == "test=True")
+        }
         _ => call.has("", &["--why-run", "--check"]),
     };
     if !reads {
@@ -276,23 +569,47 @@ fn database(review: &mut Review<'_>, call: &Call<'_>) {
                 statements.push(word.value.clone().unwrap_or_else(|| "UNKNOWN".to_owned()));
             }
         }
-        "cqlsh" | "sqlplus" | "isql" | "beeline" | "trino" | "presto" | "snowsql" | "osql" => options(&[('e', &["--execute"]), ('q', &["--query"])]),
+        "cqlsh" | "sqlplus" | "isql" | "beeline" | "trino" | "presto" | "snowsql" | "osql" => {
+            options(&[('e', &["--execute"]), ('q', &["--query"])])
+        }
         "clickhouse-client" | "clickhouse" => options(&[('q', &["--query"])]),
         "sqlcmd" | "bq" => options(&[('Q', &[]), ('q', &["--query"])]),
         "influx" => options(&[('e', &["-execute"])]),
         "redis-cli" | "valkey-cli" | "keydb-cli" => return redis(review, call),
         "mongo" | "mongosh" => return mongo(review, call),
         "mysqladmin" | "mariadb-admin" => {
-            let reads = ["status", "ping", "processlist", "extended-status", "variables", "version", "proc", "ext", "var"];
+            let reads =
+                ["status", "ping", "processlist", "extended-status", "variables", "version", "proc", "ext", "var"];
             let operands = call.operands("uhPS", &["--user", "--host", "--port", "--socket"]);
             if !operands.iter().any(|word| word.value.as_deref().is_some_and(|value| reads.contains(&value))) {
                 review.add(&rule::DATABASE);
             }
             return;
         }
-        "dropdb" | "createdb" | "dropuser" | "createuser" | "pg_restore" | "pg_ctl" | "pg_ctlcluster" | "initdb" | "pg_resetwal" | "vacuumdb" | "reindexdb" | "clusterdb" | "mysqlimport" | "mongorestore" | "mongoimport" | "pg_dropcluster"
-        | "mysql_install_db" | "mysql_secure_installation" | "nodetool" | "myisamchk" | "innochecksum" | "pg_upgrade" => {
-            let lists = (call.program == "pg_restore" && call.has("l", &["--list"])) || (call.program == "nodetool" && matches!(call.verb(), "status" | "info" | "ring" | "tpstats"));
+        "dropdb"
+        | "createdb"
+        | "dropuser"
+        | "createuser"
+        | "pg_restore"
+        | "pg_ctl"
+        | "pg_ctlcluster"
+        | "initdb"
+        | "pg_resetwal"
+        | "vacuumdb"
+        | "reindexdb"
+        | "clusterdb"
+        | "mysqlimport"
+        | "mongorestore"
+        | "mongoimport"
+        | "pg_dropcluster"
+        | "mysql_install_db"
+        | "mysql_secure_installation"
+        | "nodetool"
+        | "myisamchk"
+        | "innochecksum"
+        | "pg_upgrade" => {
+            let lists = (call.program == "pg_restore" && call.has("l", &["--list"]))
+                || (call.program == "nodetool" && matches!(call.verb(), "status" | "info" | "ring" | "tpstats"));
             if !lists {
                 review.add(&rule::DATABASE);
             }
@@ -307,7 +624,13 @@ fn database(review: &mut Review<'_>, call: &Call<'_>) {
         _ => return,
     }
     let lists = call.program == "psql" && call.has("l", &["--list"]);
-    let from_file = call.has("f", &["--file", "--input-file"]) || matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::File | portcullis_plugin::policy::StandardInput::Pipe | portcullis_plugin::policy::StandardInput::Text(None));
+    let from_file = call.has("f", &["--file", "--input-file"])
+        || matches!(
+            call.invocation.standard_input,
+            portcullis_plugin::policy::StandardInput::File
+                | portcullis_plugin::policy::StandardInput::Pipe
+                | portcullis_plugin::policy::StandardInput::Text(None)
+        );
     if from_file && !given {
         review.add(&rule::DATABASE);
     } else if !given && !lists && call.reads_terminal() {
@@ -322,22 +645,93 @@ fn database(review: &mut Review<'_>, call: &Call<'_>) {
 fn sql(review: &mut Review<'_>, text: &str) {
     let plain = without_strings(text);
     let lower = plain.to_ascii_lowercase();
-    if lower.contains("\\!") || lower.contains(".shell") || lower.contains(".system") || lower.contains(" program ") || lower.contains("xp_cmdshell") || lower.contains("sys_exec") || lower.trim_start().starts_with("system ") || lower.contains(".load") {
+    if lower.contains("\\!")
+        || lower.contains(".shell")
+        || lower.contains(".system")
+        || lower.contains(" program ")
+        || lower.contains("xp_cmdshell")
+        || lower.contains("sys_exec")
+        || lower.trim_start().starts_with("system ")
+        || lower.contains(".load")
+    {
         review.add(&rule::FLAG_EXEC);
     }
-    if lower.contains("into outfile") || lower.contains("into dumpfile") || lower.contains("\\copy") || lower.contains("\\o ") {
+    if lower.contains("into outfile")
+        || lower.contains("into dumpfile")
+        || lower.contains("\\copy")
+        || lower.contains("\\o ")
+    {
         review.add(&rule::WRITE_PROTECTED);
     }
     for statement in lower.split([';', '\n']) {
-        let mut words = statement.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '_' | '\\' | '.')).filter(|word| !word.is_empty());
+        let mut words = statement
+            .split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '_' | '\\' | '.'))
+            .filter(|word| !word.is_empty());
         let Some(first) = words.next() else { continue };
         let reads = first.starts_with('\\')
             || first.starts_with('.')
-            || matches!(first, "select" | "show" | "explain" | "describe" | "desc" | "with" | "table" | "values" | "pragma" | "use" | "set" | "begin" | "commit" | "rollback" | "analyze" | "from" | "where" | "order" | "limit" | "group" | "join" | "left" | "and" | "or" | "on" | "having" | "union" | "checksum" | "list" | "exit" | "quit" | "as" | "inner");
-        let modifies = words.any(|word| matches!(word, "delete" | "update" | "insert" | "drop" | "truncate" | "alter" | "create" | "grant" | "revoke"));
+            || matches!(
+                first,
+                "select"
+                    | "show"
+                    | "explain"
+                    | "describe"
+                    | "desc"
+                    | "with"
+                    | "table"
+                    | "values"
+                    | "pragma"
+                    | "use"
+                    | "set"
+                    | "begin"
+                    | "commit"
+                    | "rollback"
+                    | "analyze"
+                    | "from"
+                    | "where"
+                    | "order"
+                    | "limit"
+                    | "group"
+                    | "join"
+                    | "left"
+                    | "and"
+                    | "or"
+                    | "on"
+                    | "having"
+                    | "union"
+                    | "checksum"
+                    | "list"
+                    | "exit"
+                    | "quit"
+                    | "as"
+                    | "inner"
+            );
+        let modifies = words.any(|word| {
+            matches!(
+                word,
+                "delete" | "update" | "insert" | "drop" | "truncate" | "alter" | "create" | "grant" | "revoke"
+            )
+        });
         let dot_write = matches!(first, ".import" | ".restore" | ".output" | ".once" | ".save" | ".backup" | ".read");
-        let functions = ["pg_terminate_backend", "pg_cancel_backend", "pg_reload_conf", "lo_import", "lo_export", "pg_read_file", "setval", "nextval", "load_extension", "writefile"];
-        if !reads || dot_write || (matches!(first, "with" | "explain" | "select") && modifies) || functions.iter().any(|name| statement.contains(name)) || (first == "pragma" && statement.contains('=')) || statement.contains("set global") {
+        let functions = [
+            "pg_terminate_backend",
+            "pg_cancel_backend",
+            "pg_reload_conf",
+            "lo_import",
+            "lo_export",
+            "pg_read_file",
+            "setval",
+            "nextval",
+            "load_extension",
+            "writefile",
+        ];
+        if !reads
+            || dot_write
+            || (matches!(first, "with" | "explain" | "select") && modifies)
+            || functions.iter().any(|name| statement.contains(name))
+            || (first == "pragma" && statement.contains('='))
+            || statement.contains("set global")
+        {
             review.add(&rule::DATABASE);
         }
     }
@@ -359,16 +753,69 @@ fn without_strings(text: &str) -> String {
 }
 
 fn redis(review: &mut Review<'_>, call: &Call<'_>) {
-    let operands = call.operands("hpasnrid", &["--user", "--pass", "--sni", "--cacert", "--cert", "--key", "-u", "--pattern", "--quoted-pattern", "--count"]);
-    let word = |index: usize| operands.get(index).and_then(|word| word.value.as_deref()).unwrap_or("").to_ascii_lowercase();
+    let operands = call.operands(
+        "hpasnrid",
+        &["--user", "--pass", "--sni", "--cacert", "--cert", "--key", "-u", "--pattern", "--quoted-pattern", "--count"],
+    );
+    let word =
+        |index: usize| operands.get(index).and_then(|word| word.value.as_deref()).unwrap_or("").to_ascii_lowercase();
     let reads = [
-        "info", "get", "mget", "keys", "scan", "ttl", "pttl", "type", "llen", "lrange", "lindex", "hget", "hgetall", "hmget", "hkeys", "hvals", "hlen", "hscan", "smembers", "sismember", "scard", "sscan",
-        "zrange", "zrevrange", "zscore", "zcard", "zcount", "zscan", "exists", "dbsize", "ping", "echo", "time", "lastsave", "object", "strlen", "getrange", "bitcount", "role", "xlen", "xrange", "xinfo", "command", "select", "auth", "hello", "randomkey", "geopos", "zrangebyscore",
+        "info",
+        "get",
+        "mget",
+        "keys",
+        "scan",
+        "ttl",
+        "pttl",
+        "type",
+        "llen",
+        "lrange",
+        "lindex",
+        "hget",
+        "hgetall",
+        "hmget",
+        "hkeys",
+        "hvals",
+        "hlen",
+        "hscan",
+        "smembers",
+        "sismember",
+        "scard",
+        "sscan",
+        "zrange",
+        "zrevrange",
+        "zscore",
+        "zcard",
+        "zcount",
+        "zscan",
+        "exists",
+        "dbsize",
+        "ping",
+        "echo",
+        "time",
+        "lastsave",
+        "object",
+        "strlen",
+        "getrange",
+        "bitcount",
+        "role",
+        "xlen",
+        "xrange",
+        "xinfo",
+        "command",
+        "select",
+        "auth",
+        "hello",
+        "randomkey",
+        "geopos",
+        "zrangebyscore",
     ];
     if call.has("", &["--eval", "--pipe"]) {
         review.add(&rule::DATABASE);
     }
-    if call.has_word(&["--stat", "--latency", "--latency-history"]) || matches!(word(0).as_str(), "monitor" | "subscribe" | "psubscribe" | "ssubscribe") {
+    if call.has_word(&["--stat", "--latency", "--latency-history"])
+        || matches!(word(0).as_str(), "monitor" | "subscribe" | "psubscribe" | "ssubscribe")
+    {
         if !call.is_time_limited() {
             review.add(&rule::STREAM);
         }
@@ -379,14 +826,34 @@ fn redis(review: &mut Review<'_>, call: &Call<'_>) {
         if call.reads_terminal() && !scans {
             review.add(&rule::INTERACTIVE);
         }
-        if !call.reads_terminal() && !call.input_text().is_some_and(|text| text.lines().all(|line| line.split_whitespace().next().is_none_or(|first| reads.contains(&first.to_ascii_lowercase().as_str())))) {
+        if !call.reads_terminal()
+            && !call.input_text().is_some_and(|text| {
+                text.lines().all(|line| {
+                    line.split_whitespace()
+                        .next()
+                        .is_none_or(|first| reads.contains(&first.to_ascii_lowercase().as_str()))
+                })
+            })
+        {
             review.add(&rule::DATABASE);
         }
         return;
     }
     let second = word(1);
     let allowed = reads.contains(&word(0).as_str())
-        || matches!((word(0).as_str(), second.as_str()), ("config", "get") | ("client", "list" | "info" | "getname" | "id") | ("slowlog", "get" | "len") | ("memory", "usage" | "stats" | "doctor") | ("cluster", "info" | "nodes" | "slots" | "shards") | ("acl", "list" | "whoami" | "users" | "cat" | "getuser") | ("latency", "latest" | "doctor" | "history") | ("pubsub", _) | ("module", "list") | ("script", "exists"));
+        || matches!(
+            (word(0).as_str(), second.as_str()),
+            ("config", "get")
+                | ("client", "list" | "info" | "getname" | "id")
+                | ("slowlog", "get" | "len")
+                | ("memory", "usage" | "stats" | "doctor")
+                | ("cluster", "info" | "nodes" | "slots" | "shards")
+                | ("acl", "list" | "whoami" | "users" | "cat" | "getuser")
+                | ("latency", "latest" | "doctor" | "history")
+                | ("pubsub", _)
+                | ("module", "list")
+                | ("script", "exists")
+        );
     if !allowed {
         review.add(&rule::DATABASE);
     }
@@ -399,7 +866,31 @@ fn mongo(review: &mut Review<'_>, call: &Call<'_>) {
         return;
     };
     let lower = code.to_ascii_lowercase();
-    let changing = ["drop", "delete", "remove", "update", "insert", "replaceone", "shutdown", "createuser", "grant", "renamecollection", "bulkwrite", "$out", "$merge", "save(", "findandmodify", "kill", "createindex", "admincommand", "runcommand", "load(", "exec", "require", "fs."];
+    let changing = [
+        "drop",
+        "delete",
+        "remove",
+        "update",
+        "insert",
+        "replaceone",
+        "shutdown",
+        "createuser",
+        "grant",
+        "renamecollection",
+        "bulkwrite",
+        "$out",
+        "$merge",
+        "save(",
+        "findandmodify",
+        "kill",
+        "createindex",
+        "admincommand",
+        "runcommand",
+        "load(",
+        "exec",
+        "require",
+        "fs.",
+    ];
     if changing.iter().any(|word| lower.contains(word)) {
         review.add(&rule::DATABASE);
     }

@@ -14,10 +14,8 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "scp" | "sftp" => secure_copy(review, call),
         "rsync" => rsync(review, call),
         "ssh" | "slogin" | "autossh" => secure_shell(review, call),
-        "http" | "https" | "xh" => {
-            if call.has_word(&["POST", "PUT", "DELETE", "PATCH"]) || call.is_piped_into() {
-                review.add(&rule::SEND);
-            }
+        "http" | "https" | "xh" if call.has_word(&["POST", "PUT", "DELETE", "PATCH"]) || call.is_piped_into() => {
+            review.add(&rule::SEND)
         }
         "openssl" => {
             let connects = matches!(call.verb(), "s_client" | "s_server");
@@ -30,10 +28,26 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         }
         "ftp" | "tftp" | "ncftp" => review.add(&rule::SEND),
         "mutt" | "neomutt" | "s-nail" if call.is_piped_into() => review.add(&rule::SEND),
-        "rclone" if matches!(call.verb(), "copy" | "copyto" | "sync" | "move" | "moveto" | "delete" | "deletefile" | "purge" | "rcat" | "bisync" | "rmdir" | "rmdirs" | "mount" | "serve") => {
-            if !call.has("n", &["--dry-run"]) {
-                review.add(&rule::SEND);
-            }
+        "rclone"
+            if matches!(
+                call.verb(),
+                "copy"
+                    | "copyto"
+                    | "sync"
+                    | "move"
+                    | "moveto"
+                    | "delete"
+                    | "deletefile"
+                    | "purge"
+                    | "rcat"
+                    | "bisync"
+                    | "rmdir"
+                    | "rmdirs"
+                    | "mount"
+                    | "serve"
+            ) && !call.has("n", &["--dry-run"]) =>
+        {
+            review.add(&rule::SEND);
         }
         "gh" if call.verb() == "gist" && call.has_word(&["create"]) => review.add(&rule::SEND),
         _ => {}
@@ -55,14 +69,35 @@ fn output(review: &mut Review<'_>, call: &Call<'_>, letter: char, long: &[&str])
 fn curl(review: &mut Review<'_>, call: &Call<'_>) {
     let query = call.has("G", &["--get"]);
     let method = call.option_text('X', &["--request"]);
-    let changes = method.as_deref().is_some_and(|method| !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD" | "OPTIONS"));
-    let data_options = ["-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json", "-F", "--form", "--form-string"];
+    let changes = method
+        .as_deref()
+        .is_some_and(|method| !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD" | "OPTIONS"));
+    let data_options = [
+        "-d",
+        "--data",
+        "--data-raw",
+        "--data-binary",
+        "--data-ascii",
+        "--data-urlencode",
+        "--json",
+        "-F",
+        "--form",
+        "--form-string",
+    ];
     let has_data = call.values().any(|value| {
         let name = value.split('=').next().unwrap_or(value);
         data_options.contains(&name) || cluster_has(value, "dF")
     });
-    let uploads = call.values().any(|value| matches!(value.split('=').next(), Some("-T" | "--upload-file")) || cluster_has(value, "T"));
-    let reads_file = call.values().any(|value| value.starts_with('@') || value.contains("=@") || value.starts_with("-d@") || value.contains("=<") || value.contains("@/"));
+    let uploads = call
+        .values()
+        .any(|value| matches!(value.split('=').next(), Some("-T" | "--upload-file")) || cluster_has(value, "T"));
+    let reads_file = call.values().any(|value| {
+        value.starts_with('@')
+            || value.contains("=@")
+            || value.starts_with("-d@")
+            || value.contains("=<")
+            || value.contains("@/")
+    });
     if uploads || changes || (has_data && (!query || reads_file)) {
         review.add(&rule::SEND);
     }
@@ -79,7 +114,12 @@ fn curl(review: &mut Review<'_>, call: &Call<'_>) {
     }
     if call.has("O", &["--remote-name"]) {
         review.add(&rule::WRITE_PLAIN);
-        let names: Vec<String> = call.values().filter(|value| value.contains("://")).filter_map(|url| url.rsplit('/').next()).map(str::to_owned).collect();
+        let names: Vec<String> = call
+            .values()
+            .filter(|value| value.contains("://"))
+            .filter_map(|url| url.rsplit('/').next())
+            .map(str::to_owned)
+            .collect();
         for name in names {
             let path = place::normalise(&name, review.directory.as_deref());
             review.touch_path(&path, Touch::Overwrite);
@@ -109,8 +149,12 @@ fn cluster_has(value: &str, letters: &str) -> bool {
 }
 
 fn wget(review: &mut Review<'_>, call: &Call<'_>) {
-    let sends = call.values().any(|value| ["--post-file", "--post-data", "--body-file", "--body-data"].iter().any(|option| value.starts_with(option)));
-    let method = call.option_text('\0', &["--method"]).is_some_and(|method| !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD"));
+    let sends = call.values().any(|value| {
+        ["--post-file", "--post-data", "--body-file", "--body-data"].iter().any(|option| value.starts_with(option))
+    });
+    let method = call
+        .option_text('\0', &["--method"])
+        .is_some_and(|method| !matches!(method.to_ascii_uppercase().as_str(), "GET" | "HEAD"));
     if sends || method {
         review.add(&rule::SEND);
     }
@@ -120,7 +164,9 @@ fn wget(review: &mut Review<'_>, call: &Call<'_>) {
     if call.has("b", &["--background"]) {
         review.add(&rule::BACKGROUND);
     }
-    let document = call.values().find_map(|value| value.strip_prefix("-qO").or_else(|| value.strip_prefix("-O")).filter(|rest| !rest.is_empty()));
+    let document = call.values().find_map(|value| {
+        value.strip_prefix("-qO").or_else(|| value.strip_prefix("-O")).filter(|rest| !rest.is_empty())
+    });
     match document {
         Some("-") => {}
         Some(path) => {
@@ -154,9 +200,16 @@ fn netcat(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn socat(review: &mut Review<'_>, call: &Call<'_>) {
-    let addresses: Vec<String> = call.values().filter(|value| !value.starts_with('-') || *value == "-").map(str::to_ascii_lowercase).collect();
-    let runs = addresses.iter().any(|address| address.starts_with("exec:") || address.starts_with("system:") || address.starts_with("shell:"));
-    let peer = addresses.iter().any(|address| ["tcp", "udp", "openssl", "ssl", "sctp", "socks", "proxy", "ip4", "ip6", "vsock"].iter().any(|kind| address.starts_with(kind)));
+    let addresses: Vec<String> =
+        call.values().filter(|value| !value.starts_with('-') || *value == "-").map(str::to_ascii_lowercase).collect();
+    let runs = addresses
+        .iter()
+        .any(|address| address.starts_with("exec:") || address.starts_with("system:") || address.starts_with("shell:"));
+    let peer = addresses.iter().any(|address| {
+        ["tcp", "udp", "openssl", "ssl", "sctp", "socks", "proxy", "ip4", "ip6", "vsock"]
+            .iter()
+            .any(|kind| address.starts_with(kind))
+    });
     if runs && peer {
         review.add(&rule::REMOTE_SHELL);
     } else if runs {
@@ -206,17 +259,46 @@ fn secure_copy(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn rsync(review: &mut Review<'_>, call: &Call<'_>) {
-    let long = ["--rsh", "--rsync-path", "--exclude", "--include", "--filter", "--files-from", "--bwlimit", "--port", "--password-file", "--log-file", "--chmod", "--timeout", "--max-size", "--exclude-from", "--backup-dir", "--suffix", "--compare-dest", "--link-dest", "--out-format", "--info", "--partial-dir"];
+    let long = [
+        "--rsh",
+        "--rsync-path",
+        "--exclude",
+        "--include",
+        "--filter",
+        "--files-from",
+        "--bwlimit",
+        "--port",
+        "--password-file",
+        "--log-file",
+        "--chmod",
+        "--timeout",
+        "--max-size",
+        "--exclude-from",
+        "--backup-dir",
+        "--suffix",
+        "--compare-dest",
+        "--link-dest",
+        "--out-format",
+        "--info",
+        "--partial-dir",
+    ];
     let shell = call.option_text('e', &["--rsh"]);
-    let unusual = shell.as_deref().is_some_and(|shell| shell.split_whitespace().next().is_none_or(|program| !matches!(program, "ssh" | "/usr/bin/ssh" | "rsh")) || shell.to_ascii_lowercase().contains("command"));
-    if unusual || call.values().any(|value| value.starts_with("--rsync-path") && (value.contains(' ') || value.contains(';'))) {
+    let unusual = shell.as_deref().is_some_and(|shell| {
+        shell.split_whitespace().next().is_none_or(|program| !matches!(program, "ssh" | "/usr/bin/ssh" | "rsh"))
+            || shell.to_ascii_lowercase().contains("command")
+    });
+    if unusual
+        || call.values().any(|value| value.starts_with("--rsync-path") && (value.contains(' ') || value.contains(';')))
+    {
         review.add(&rule::FLAG_EXEC);
     }
     if call.has("n", &["--dry-run"]) || call.has("", &["--list-only"]) {
         return;
     }
     let operands = call.operands("efBTM", &long);
-    let deletes = call.values().any(|value| (value.starts_with("--del") && value != "--delay-updates") || value == "--remove-source-files");
+    let deletes = call
+        .values()
+        .any(|value| (value.starts_with("--del") && value != "--delay-updates") || value == "--remove-source-files");
     if deletes {
         review.add(&rule::DELETE_PATH);
     }
@@ -247,12 +329,21 @@ fn secure_shell(review: &mut Review<'_>, call: &Call<'_>) {
         return;
     }
     let operands = call.operands("BbcDEeFIiJLlmOoPpQRSWw", &[]);
-    let options: Vec<&str> = call.values().take_while(|value| operands.first().is_none_or(|host| host.value.as_deref() != Some(*value))).collect();
-    let has = |letters: &str| options.iter().any(|option| option.starts_with('-') && option.chars().nth(1).is_some_and(|letter| letters.contains(letter)));
+    let options: Vec<&str> = call
+        .values()
+        .take_while(|value| operands.first().is_none_or(|host| host.value.as_deref() != Some(*value)))
+        .collect();
+    let has = |letters: &str| {
+        options.iter().any(|option| {
+            option.starts_with('-') && option.chars().nth(1).is_some_and(|letter| letters.contains(letter))
+        })
+    };
     if has("RLDWw") {
         review.add(&rule::TUNNEL);
     }
-    if has("N") || options.iter().any(|option| option.starts_with('-') && option.contains('N') && !option.starts_with("-o")) {
+    if has("N")
+        || options.iter().any(|option| option.starts_with('-') && option.contains('N') && !option.starts_with("-o"))
+    {
         review.add(&rule::STREAM);
     }
     if has("f") {

@@ -1,5 +1,7 @@
 //! The little languages of `sed` and `awk`: which of their commands write or run something.
 
+use portcullis_plugin::policy::Word;
+
 use crate::call::Call;
 use crate::place;
 use crate::review::{Review, Touch};
@@ -15,7 +17,10 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
 
 /// Scripts given with `-e` or `--expression`, or else the first operand.
 fn sed(review: &mut Review<'_>, call: &Call<'_>) {
-    let in_place = call.values().take_while(|value| *value != "--").any(|value| value.starts_with("--in-place") || short_cluster_has(value, 'i', "efl"));
+    let in_place = call
+        .values()
+        .take_while(|value| *value != "--")
+        .any(|value| value.starts_with("--in-place") || short_cluster_has(value, 'i', "efl"));
     if in_place {
         review.add(&rule::IN_PLACE);
         for word in call.operands("efl", &["--expression", "--file"]).iter().skip(1) {
@@ -27,12 +32,12 @@ fn sed(review: &mut Review<'_>, call: &Call<'_>) {
             }
         }
     }
-    let mut scripts: Vec<Option<&str>> = Vec::new();
+    let mut scripts: Vec<Option<&Word>> = Vec::new();
     let mut words = call.words.iter();
     let mut has_file = false;
     while let Some(word) = words.next() {
         match word.value.as_deref() {
-            Some("-e" | "--expression" | "-ne" | "-Ee" | "-re" | "-nEe") => scripts.push(words.next().and_then(|word| word.value.as_deref())),
+            Some("-e" | "--expression" | "-ne" | "-Ee" | "-re" | "-nEe") => scripts.push(words.next()),
             Some("-f" | "--file") => {
                 has_file = true;
                 let path = words.next().and_then(|word| word.value.as_deref());
@@ -40,17 +45,22 @@ fn sed(review: &mut Review<'_>, call: &Call<'_>) {
                     review.add(&rule::OPAQUE);
                 }
             }
-            Some(value) if value.starts_with("--expression=") => scripts.push(value.strip_prefix("--expression=")),
+            Some(value) if value.starts_with("--expression=") => {
+                sed_script(review, value.trim_start_matches("--expression="));
+                has_file = true;
+            }
             _ => {}
         }
     }
     if scripts.is_empty() && !has_file {
-        scripts.push(call.operands("l", &[]).first().and_then(|word| word.value.as_deref()));
+        scripts.push(call.operands("l", &[]).first().copied());
     }
-    for script in scripts {
-        match script {
-            Some(script) => sed_script(review, script),
-            None => review.add(&rule::OPAQUE),
+    for script in scripts.into_iter().flatten() {
+        match script.value.as_deref() {
+            Some(text) => sed_script(review, text),
+            // A variable inside a script is data as long as the script's commands are written out.
+            None if script.text.trim_start_matches(['"', '\'']).starts_with('$') => review.add(&rule::OPAQUE),
+            None => sed_script(review, script.text.trim_matches(['"', '\''])),
         }
     }
 }
@@ -116,7 +126,10 @@ fn sed_script(review: &mut Review<'_>, script: &str) {
 }
 
 fn line_end(characters: &[char], start: usize) -> usize {
-    characters[start..].iter().position(|character| *character == '\n').map_or(characters.len(), |offset| start + offset + 1)
+    characters[start..]
+        .iter()
+        .position(|character| *character == '\n')
+        .map_or(characters.len(), |offset| start + offset + 1)
 }
 
 fn sed_file(review: &mut Review<'_>, characters: &[char], start: usize) -> usize {
@@ -180,7 +193,11 @@ fn awk(review: &mut Review<'_>, call: &Call<'_>) {
     if let Some(word) = call.option('e', &["--source"]) {
         scripts.push(word.value.as_deref().map(|value| value.strip_prefix("--source=").unwrap_or(value)));
     } else {
-        scripts.push(call.operands("Fvi", &["--field-separator", "--assign", "--include"]).first().and_then(|word| word.value.as_deref()));
+        scripts.push(
+            call.operands("Fvi", &["--field-separator", "--assign", "--include"])
+                .first()
+                .and_then(|word| word.value.as_deref()),
+        );
     }
     for script in scripts {
         match script {
@@ -204,9 +221,8 @@ fn awk_script(review: &mut Review<'_>, script: &str) {
     for statement in code.split([';', '\n', '}', '{']) {
         let Some(start) = statement.find("print") else { continue };
         let mut open = 0i32;
-        let bytes = statement.as_bytes();
-        for index in start..bytes.len() {
-            match bytes[index] {
+        for byte in statement.bytes().skip(start) {
+            match byte {
                 b'(' => open += 1,
                 b')' => open -= 1,
                 b'>' if open == 0 => {
@@ -248,7 +264,9 @@ fn awk_code(script: &str) -> String {
                 code.push('"');
             }
             // A slash after a value divides, anywhere else it opens a regular expression.
-            '/' if significant.is_none_or(|last| !(last.is_alphanumeric() || matches!(last, ')' | ']' | '_' | '"' | '$'))) => {
+            '/' if significant
+                .is_none_or(|last| !(last.is_alphanumeric() || matches!(last, ')' | ']' | '_' | '"' | '$'))) =>
+            {
                 skip_awk(&mut characters, '/');
                 code.push('~');
             }

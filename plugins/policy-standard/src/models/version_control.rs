@@ -7,25 +7,71 @@ use crate::rule;
 pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     match call.program {
         "git" => git(review, call),
-        "svn" if matches!(call.verb(), "revert" | "delete" | "rm" | "remove" | "cleanup") => review.add(&rule::VERSION_CONTROL),
-        "hg" if matches!(call.verb(), "strip" | "revert" | "purge" | "rollback" | "histedit" | "update") && (call.verb() != "update" || call.has("C", &["--clean"])) => review.add(&rule::VERSION_CONTROL),
+        "svn" if matches!(call.verb(), "revert" | "delete" | "rm" | "remove" | "cleanup") => {
+            review.add(&rule::VERSION_CONTROL)
+        }
+        "hg" if matches!(call.verb(), "strip" | "revert" | "purge" | "rollback" | "histedit" | "update")
+            && (call.verb() != "update" || call.has("C", &["--clean"])) =>
+        {
+            review.add(&rule::VERSION_CONTROL)
+        }
         "jj" if matches!(call.verb(), "abandon" | "undo" | "restore") => review.add(&rule::VERSION_CONTROL),
         "git-filter-repo" | "bfg" => review.add(&rule::VERSION_CONTROL),
         _ => {}
     }
 }
 
-const GLOBAL_VALUED: &[&str] = &["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--super-prefix", "--config-env"];
+const GLOBAL_VALUED: &[&str] =
+    &["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--super-prefix", "--config-env"];
 
 /// Configuration that names a program.
 fn is_hook(setting: &str) -> bool {
     let key = setting.split('=').next().unwrap_or(setting).to_ascii_lowercase();
     let exact = [
-        "core.pager", "core.editor", "core.sshcommand", "core.fsmonitor", "core.hookspath", "core.askpass", "core.gitproxy", "core.alternaterefscommand", "sequence.editor", "diff.external", "gpg.program", "ssh.variant", "web.browser",
-        "include.path", "uploadpack.packobjectshook", "interactive.difffilter", "protocol.ext.allow", "protocol.allow", "sendemail.smtpserver", "init.templatedir", "core.attributesfile",
+        "core.pager",
+        "core.editor",
+        "core.sshcommand",
+        "core.fsmonitor",
+        "core.hookspath",
+        "core.askpass",
+        "core.gitproxy",
+        "core.alternaterefscommand",
+        "sequence.editor",
+        "diff.external",
+        "gpg.program",
+        "ssh.variant",
+        "web.browser",
+        "include.path",
+        "uploadpack.packobjectshook",
+        "interactive.difffilter",
+        "protocol.ext.allow",
+        "protocol.allow",
+        "sendemail.smtpserver",
+        "init.templatedir",
+        "core.attributesfile",
     ];
-    let ends = [".command", ".textconv", ".cmd", ".helper", ".clean", ".smudge", ".process", ".driver", ".program", ".path", ".uploadpack", ".receivepack", ".proxy", ".vcs", ".update"];
-    exact.contains(&key.as_str()) || key.starts_with("alias.") || key.starts_with("pager.") || key.starts_with("includeif.") || ends.iter().any(|end| key.ends_with(end))
+    let ends = [
+        ".command",
+        ".textconv",
+        ".cmd",
+        ".helper",
+        ".clean",
+        ".smudge",
+        ".process",
+        ".driver",
+        ".program",
+        ".path",
+        ".uploadpack",
+        ".receivepack",
+        ".proxy",
+        ".vcs",
+        ".update",
+    ];
+    exact.contains(&key.as_str())
+        || key.starts_with("alias.")
+        || key.starts_with("pager.")
+        || key.starts_with("includeif.")
+        || ends.iter().any(|end| key.ends_with(end))
 }
 
 fn git(review: &mut Review<'_>, call: &Call<'_>) {
@@ -37,9 +83,14 @@ fn git(review: &mut Review<'_>, call: &Call<'_>) {
         let next = call.value(index + 1).unwrap_or("");
         let setting = match value {
             "-c" | "--config-env" => Some(next),
-            _ => value.strip_prefix("--config-env=").or_else(|| value.strip_prefix("-c").filter(|rest| !rest.is_empty())),
+            _ => {
+                value.strip_prefix("--config-env=").or_else(|| value.strip_prefix("-c").filter(|rest| !rest.is_empty()))
+            }
         };
-        let harmless = setting.is_some_and(|setting| matches!(setting.split_once('=').map(|(_, value)| value), Some("cat" | "" | "true" | "false")) && !setting.to_ascii_lowercase().starts_with("alias."));
+        let harmless = setting.is_some_and(|setting| {
+            matches!(setting.split_once('=').map(|(_, value)| value), Some("cat" | "" | "true" | "false"))
+                && !setting.to_ascii_lowercase().starts_with("alias.")
+        });
         if setting.is_some_and(is_hook) && !harmless || value.starts_with("--exec-path=") {
             review.add(&rule::FLAG_EXEC);
         }
@@ -47,8 +98,14 @@ fn git(review: &mut Review<'_>, call: &Call<'_>) {
     }
     let Some(verb) = call.value(index) else { return };
     let inner = Call { words: &call.words[index + 1..], ..*call };
-    let executes = inner.values().any(|value| value.starts_with("--upload-pack") || value.starts_with("--receive-pack") || value.starts_with("--open-files-in-pager") || value.starts_with("ext::") || value.starts_with("--extcmd"))
-        || (matches!(verb, "archive" | "push" | "fetch-pack" | "send-pack" | "rebase") && inner.values().any(|value| value.starts_with("--exec")))
+    let executes = inner.values().any(|value| {
+        value.starts_with("--upload-pack")
+            || value.starts_with("--receive-pack")
+            || value.starts_with("--open-files-in-pager")
+            || value.starts_with("ext::")
+            || value.starts_with("--extcmd")
+    }) || (matches!(verb, "archive" | "push" | "fetch-pack" | "send-pack" | "rebase")
+        && inner.values().any(|value| value.starts_with("--exec")))
         || (verb == "grep" && inner.has("O", &[]))
         || (matches!(verb, "clone" | "fetch" | "ls-remote" | "pull") && inner.has("u", &[]) && verb == "clone")
         || (verb == "rebase" && inner.has("x", &[]))
@@ -85,7 +142,9 @@ fn git(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn discards(verb: &str, call: &Call<'_>) -> bool {
-    let word = |index: usize| call.operands("", &[]).get(index).and_then(|word| word.value.as_deref()).unwrap_or("").to_owned();
+    let word = |index: usize| {
+        call.operands("", &[]).get(index).and_then(|word| word.value.as_deref()).unwrap_or("").to_owned()
+    };
     let dry = call.has("n", &["--dry-run"]);
     match verb {
         "clean" => !dry,
@@ -93,16 +152,31 @@ fn discards(verb: &str, call: &Call<'_>) -> bool {
         "restore" => !call.has("S", &["--staged"]) || call.has("W", &["--worktree"]),
         "checkout" => {
             let makes_branch = call.has("bB", &["--orphan"]);
-            let paths = call.has_word(&["--"]) || call.operands("", &[]).iter().any(|word| matches!(word.value.as_deref(), Some("." | "*" | ":/" | ":")));
+            let paths = call.has_word(&["--"])
+                || call
+                    .operands("", &[])
+                    .iter()
+                    .any(|word| matches!(word.value.as_deref(), Some("." | "*" | ":/" | ":")));
             let several = call.operands("", &["--conflict"]).len() > 1 && !call.has("t", &["--track", "--detach"]);
             call.has("fB", &["--force", "--ours", "--theirs"]) || (!makes_branch && (paths || several))
         }
         "switch" => call.has("fC", &["--force", "--discard-changes", "--force-create"]),
         "stash" => matches!(word(0).as_str(), "drop" | "clear"),
-        "branch" => call.has("DfMC", &["--force"]) || (call.has("d", &["--delete"]) && call.has("f", &["--force"])) || call.has("d", &["--delete"]) && call.has("r", &["--remotes"]),
+        "branch" => {
+            call.has("DfMC", &["--force"])
+                || (call.has("d", &["--delete"]) && call.has("f", &["--force"]))
+                || call.has("d", &["--delete"]) && call.has("r", &["--remotes"])
+        }
         "tag" => call.has("df", &["--delete", "--force"]),
         "push" => {
-            !dry && (call.has("fd", &["--force", "--force-with-lease", "--force-if-includes", "--delete", "--mirror", "--prune"]) || call.operands("o", &["--repo", "--push-option"]).iter().skip(1).any(|word| word.value.as_deref().is_none_or(|value| value.starts_with(['+', ':']))))
+            !dry && (call.has(
+                "fd",
+                &["--force", "--force-with-lease", "--force-if-includes", "--delete", "--mirror", "--prune"],
+            ) || call
+                .operands("o", &["--repo", "--push-option"])
+                .iter()
+                .skip(1)
+                .any(|word| word.value.as_deref().is_none_or(|value| value.starts_with(['+', ':']))))
         }
         "rm" => !(dry || call.has("", &["--cached"])),
         "reflog" => matches!(word(0).as_str(), "expire" | "delete"),
@@ -126,26 +200,50 @@ fn discards(verb: &str, call: &Call<'_>) -> bool {
 fn opens_editor(verb: &str, call: &Call<'_>) -> bool {
     match verb {
         "commit" => {
-            let message = call.has("mFCt", &["--message", "--file", "--no-edit", "--fixup", "--squash", "--reuse-message", "--dry-run", "--short", "--porcelain"]);
-            !message || call.has("p", &["--patch", "--interactive"]) && !call.has("m", &[]) || call.has("ec", &["--edit", "--reedit-message"]) && !call.has("m", &["--message"])
+            let message = call.has(
+                "mFCt",
+                &[
+                    "--message",
+                    "--file",
+                    "--no-edit",
+                    "--fixup",
+                    "--squash",
+                    "--reuse-message",
+                    "--dry-run",
+                    "--short",
+                    "--porcelain",
+                ],
+            );
+            !message
+                || call.has("p", &["--patch", "--interactive"]) && !call.has("m", &[])
+                || call.has("ec", &["--edit", "--reedit-message"]) && !call.has("m", &["--message"])
         }
         "rebase" => call.has("i", &["--interactive", "--edit-todo"]),
         "add" | "stage" => call.has("pei", &["--patch", "--edit", "--interactive"]),
-        "checkout" | "reset" | "restore" | "stash" => call.has("p", &["--patch"]),
+        "stash" => matches!(call.verb(), "" | "push" | "save") && call.has("p", &["--patch"]),
+        "checkout" | "reset" | "restore" => call.has("p", &["--patch"]),
         "clean" => call.has("i", &["--interactive"]),
         "revert" => !call.has("n", &["--no-edit", "--no-commit", "--abort", "--continue", "--quit"]),
         "tag" => call.has("asu", &["--annotate", "--sign"]) && !call.has("mF", &["--message", "--file"]),
         "notes" => call.verb() == "edit" || (call.verb() == "add" && !call.has("mF", &["--message"])),
         "config" => call.has("e", &["--edit"]) || call.verb() == "edit",
-        "gui" | "citool" | "mergetool" | "difftool" | "instaweb" => !call.has("y", &["--no-prompt", "--tool-help"]) || verb != "difftool",
+        "gui" | "citool" | "mergetool" | "difftool" | "instaweb" => {
+            !call.has("y", &["--no-prompt", "--tool-help"]) || verb != "difftool"
+        }
         "credential" => call.reads_terminal(),
-        "hash-object" | "mktree" | "apply" | "am" | "fast-import" => call.reads_terminal() && (call.has("", &["--stdin"]) || (call.operands("", &[]).is_empty() && !call.has("", &["--abort", "--continue", "--skip"]))),
+        "hash-object" | "mktree" | "apply" | "am" | "fast-import" => {
+            call.reads_terminal()
+                && (call.has("", &["--stdin"])
+                    || (call.operands("", &[]).is_empty() && !call.has("", &["--abort", "--continue", "--skip"])))
+        }
         _ => false,
     }
 }
 
 fn configuration(review: &mut Review<'_>, call: &Call<'_>) {
-    let reads = call.has("l", &["--get", "--list", "--get-all", "--get-regexp", "--show-origin", "--get-urlmatch", "--name-only"]) || matches!(call.verb(), "get" | "list");
+    let reads = call
+        .has("l", &["--get", "--list", "--get-all", "--get-regexp", "--show-origin", "--get-urlmatch", "--name-only"])
+        || matches!(call.verb(), "get" | "list");
     if reads {
         return;
     }

@@ -16,7 +16,12 @@ fn word(word: portcullis_shell::Word) -> policy::Word {
 }
 
 fn redirection(item: portcullis_shell::Redirection) -> policy::Redirection {
-    policy::Redirection { descriptor: item.descriptor, operator: item.operator, target: word(item.target), span: span(item.span) }
+    policy::Redirection {
+        descriptor: item.descriptor,
+        operator: item.operator,
+        target: word(item.target),
+        span: span(item.span),
+    }
 }
 
 fn invocation(item: portcullis_shell::Invocation) -> policy::Invocation {
@@ -31,7 +36,11 @@ fn invocation(item: portcullis_shell::Invocation) -> policy::Invocation {
         program: item.program,
         argv: item.argv.into_iter().map(word).collect(),
         wrappers: item.wrappers,
-        assignments: item.assignments.into_iter().map(|item| policy::Assignment { name: item.name, value: item.value, span: span(item.span) }).collect(),
+        assignments: item
+            .assignments
+            .into_iter()
+            .map(|item| policy::Assignment { name: item.name, value: item.value, span: span(item.span) })
+            .collect(),
         redirections: item.redirections.into_iter().map(redirection).collect(),
         standard_input: match item.standard_input {
             StandardInput::Inherited => policy::StandardInput::Inherited,
@@ -49,7 +58,7 @@ fn invocation(item: portcullis_shell::Invocation) -> policy::Invocation {
 }
 
 /// The plan of `line` in the contract's types.
-pub fn plan(line: &str) -> policy::Plan {
+pub(crate) fn plan(line: &str) -> policy::Plan {
     use portcullis_shell::UnknownKind;
     let plan = portcullis_shell::parse(line);
     policy::Plan {
@@ -71,7 +80,7 @@ pub fn plan(line: &str) -> policy::Plan {
 }
 
 /// A line of the agent at a shell prompt.
-pub fn shell_line(line: &str, mode: Mode) -> Request {
+pub(crate) fn shell_line(line: &str, mode: Mode) -> Request {
     Request {
         request_id: "test".to_owned(),
         raw: line.to_owned(),
@@ -81,7 +90,13 @@ pub fn shell_line(line: &str, mode: Mode) -> Request {
         mode,
         terminal: TerminalState::AtPrompt,
         session: "s1".to_owned(),
-        endpoint: Endpoint { profile: "lab".to_owned(), user: "dev".to_owned(), tags: Vec::new(), levels: Vec::new(), attributes: Vec::new() },
+        endpoint: Endpoint {
+            profile: "lab".to_owned(),
+            user: "dev".to_owned(),
+            tags: Vec::new(),
+            levels: Vec::new(),
+            attributes: Vec::new(),
+        },
         cwd: None,
         intent: None,
         now_unix_ms: 0,
@@ -90,12 +105,12 @@ pub fn shell_line(line: &str, mode: Mode) -> Request {
 }
 
 /// All decisions under the settings given.
-pub fn decisions(request: &Request, settings: &str) -> Vec<Decision> {
+pub(crate) fn decisions(request: &Request, settings: &str) -> Vec<Decision> {
     Standard::create(settings).unwrap().evaluate(request).unwrap()
 }
 
 /// The strictest verdict, as the host would combine them.
-pub fn verdict(request: &Request) -> &'static str {
+pub(crate) fn verdict(request: &Request) -> &'static str {
     let decisions = decisions(request, "{}");
     let has = |verdict: Verdict| decisions.iter().any(|decision| decision.verdict == verdict);
     if has(Verdict::Deny) {
@@ -109,11 +124,15 @@ pub fn verdict(request: &Request) -> &'static str {
     }
 }
 
-pub fn judged(line: &str, mode: Mode) -> &'static str {
+pub(crate) fn judged(line: &str, mode: Mode) -> &'static str {
     verdict(&shell_line(line, mode))
 }
 
 /// Ids of the rules that object in safe mode.
-pub fn objections(line: &str) -> Vec<String> {
-    decisions(&shell_line(line, Mode::Safe), "{}").into_iter().filter(|decision| decision.verdict == Verdict::Deny).map(|decision| decision.rule_id).collect()
+pub(crate) fn objections(line: &str) -> Vec<String> {
+    decisions(&shell_line(line, Mode::Safe), "{}")
+        .into_iter()
+        .filter(|decision| decision.verdict == Verdict::Deny)
+        .map(|decision| decision.rule_id)
+        .collect()
 }

@@ -1,0 +1,148 @@
+//! Modes, settings and the deliveries that are not a command line.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use policy_standard::Standard;
+use portcullis_plugin::Actor;
+use portcullis_plugin::policy::{Delivery, Mode, Policy, Request, TerminalState};
+use support::{decisions, judged, shell_line, verdict};
+
+fn typed(text: &str, delivery: Delivery, terminal: TerminalState) -> Request {
+    Request { plan: None, delivery, terminal, ..shell_line(text, Mode::Safe) }
+}
+
+#[test]
+fn menus_take_one_short_printable_line() {
+    for answer in ["1", "master-a", "订单", "q", ""] {
+        assert_eq!(verdict(&typed(answer, Delivery::MenuInput, TerminalState::Menu)), "allow", "{answer}");
+    }
+    for answer in ["1\nrm -rf /", "\u{1b}[A", "a\rb", "x\u{202e}", &"a".repeat(300)] {
+        assert_eq!(verdict(&typed(answer, Delivery::MenuInput, TerminalState::Menu)), "deny", "{answer:?}");
+    }
+}
+
+#[test]
+fn only_a_plain_answer_reaches_an_unknown_reader() {
+    for answer in ["y", "yes", "no", "3", "main"] {
+        assert_eq!(verdict(&typed(answer, Delivery::PtyInput, TerminalState::AwaitingInput)), "allow", "{answer}");
+        assert_eq!(verdict(&typed(answer, Delivery::PtyInput, TerminalState::Fullscreen)), "deny", "{answer}");
+        assert_eq!(verdict(&typed(answer, Delivery::PtyInput, TerminalState::Unknown)), "deny", "{answer}");
+    }
+    for text in [":!rm x", "rm x", "a;b", "", "\u{3}"] {
+        let expected = if text.is_empty() { "allow" } else { "deny" };
+        assert_eq!(verdict(&typed(text, Delivery::PtyInput, TerminalState::AwaitingInput)), expected, "{text:?}");
+    }
+    let full = Request { mode: Mode::Full, ..typed(":wq", Delivery::PtyInput, TerminalState::Fullscreen) };
+    assert_eq!(verdict(&full), "warn");
+}
+
+#[test]
+fn a_person_is_warned_but_not_blocked() {
+    for line in ["rm -rf /", "vim x", "echo 'open"] {
+        let request = Request { actor: Actor::Human, ..shell_line(line, Mode::Safe) };
+        assert_eq!(verdict(&request), "warn", "{line}");
+    }
+}
+
+#[test]
+fn log_searches_are_judged_like_lines() {
+    let request = |line: &str| Request {
+        delivery: Delivery::LogSearch,
+        actor: Actor::Automation,
+        ..shell_line(line, Mode::Safe)
+    };
+    assert_eq!(verdict(&request("grep -n -F 'rm -rf /' /var/log/a.log | head -n 50")), "allow");
+    assert_eq!(verdict(&request("rm -rf /var/log")), "deny");
+}
+
+#[test]
+fn a_line_without_a_plan_is_refused() {
+    assert_eq!(verdict(&typed("ls", Delivery::ShellLine, TerminalState::AtPrompt)), "deny");
+    assert_eq!(verdict(&typed("ls", Delivery::Script, TerminalState::AtPrompt)), "deny");
+}
+
+#[test]
+fn readonly_runs_reading_commands_only() {
+    for line in [
+        "ls -la",
+        "grep x f | sort | uniq -c",
+        "git log -5",
+        "kubectl get pods",
+        "find . -name x",
+        "cat f 2>/dev/null",
+        "sudo journalctl -n 5",
+        "docker ps",
+        "for f in *.log; do wc -l $f; done",
+        "sed -n 1p f",
+    ] {
+        assert_eq!(judged(line, Mode::Readonly), "allow", "{line}");
+    }
+    for line in [
+        "touch f",
+        "echo x > f",
+        "cp a b",
+        "make",
+        "./run.sh",
+        "git commit -m x",
+        "git checkout -b x",
+        "rm /tmp/x",
+        "curl -o f http://x",
+        "sort f -o g",
+        "unheard-of",
+        "tee f < g",
+        "docker build .",
+        "awk '{print > \"f\"}' g",
+    ] {
+        assert_eq!(judged(line, Mode::Readonly), "deny", "{line}");
+    }
+}
+
+#[test]
+fn restricted_runs_listed_programs_only() {
+    let settings = r#"{"allow": ["ls", "grep", "kubectl", "sudo"]}"#;
+    let allowed = |line: &str| {
+        decisions(&shell_line(line, Mode::Restricted), settings)
+            .iter()
+            .all(|decision| decision.verdict != portcullis_plugin::policy::Verdict::Deny)
+    };
+    for line in ["ls", "ls | grep x", "/bin/ls", "sudo ls", "kubectl get pods", "kubectl exec p -- ls"] {
+        assert!(allowed(line), "{line}");
+    }
+    for line in
+        ["cat f", "ls; cat f", "ls $(cat f)", "nice ls", "kubectl delete pod x", "sh -c ls", "$X", "grep x f > /etc/x"]
+    {
+        assert!(!allowed(line), "{line}");
+    }
+    assert!(
+        decisions(&shell_line("ls", Mode::Restricted), "{}")
+            .iter()
+            .any(|decision| decision.rule_id == "restricted/not-listed")
+    );
+}
+
+#[test]
+fn the_directory_the_host_knows_counts() {
+    let at = |cwd: &str| Request { cwd: Some(cwd.to_owned()), ..shell_line("rm -rf *", Mode::Full) };
+    assert_eq!(verdict(&at("/")), "deny");
+    assert_eq!(verdict(&at("/etc")), "deny");
+    assert_eq!(verdict(&at("/srv/app")), "warn");
+}
+
+#[test]
+fn settings_are_checked() {
+    assert!(Standard::validate_config("{}").is_empty());
+    assert!(Standard::validate_config(r#"{"allow": ["ls"]}"#).is_empty());
+    for (text, path) in [
+        (r#"{"allow": ["ls", "a b"]}"#, "allow[1]"),
+        (r#"{"allow": ["/bin/ls"]}"#, "allow[0]"),
+        (r#"{"alow": []}"#, "alow"),
+        (r#"{"allow": 3}"#, "allow"),
+        ("not json", ""),
+    ] {
+        let wrong = Standard::validate_config(text);
+        assert_eq!(wrong.first().map(|item| item.path.as_str()), Some(path), "{text}");
+        assert!(Standard::create(text).is_err(), "{text}");
+    }
+}
