@@ -40,8 +40,11 @@ struct Inner {
     catalog: Catalog,
     parsers: ParserSet,
     /// Programs found at each place, by session and breadcrumb.
-    tools: Mutex<HashMap<(String, Vec<String>), Vec<Tool>>>,
+    tools: Mutex<HashMap<SessionPlace, Vec<Tool>>>,
 }
+
+/// A session's id and its breadcrumb.
+type SessionPlace = (String, Vec<String>);
 
 impl Host {
     /// Loads the plugins and makes the instance's folder. No connection is opened.

@@ -114,7 +114,7 @@ class Card {
       this.#places,
       this.#command,
       // Two sessions of one profile differ by nothing else that a person could name to the agent.
-      element("p", { class: "card-foot" }, element("span", { class: "session-id" }, id), this.#host, this.#opened),
+      element("p", { class: "card-foot" }, element("span", { class: "session-id" }, id), this.#opened, this.#host),
     );
   }
 

@@ -99,18 +99,6 @@ pub(crate) fn level(level: &Level) -> common::Level {
     }
 }
 
-pub(super) fn delivery_name(delivery: Delivery) -> &'static str {
-    match delivery {
-        Delivery::ShellLine => "shell-line",
-        Delivery::PtyInput => "pty-input",
-        Delivery::MenuInput => "menu-input",
-        Delivery::LogSearch => "log-search",
-        Delivery::Script => "script",
-        Delivery::FileRead => "file-read",
-        Delivery::FileWrite => "file-write",
-    }
-}
-
 fn plan(plan: shell::Plan) -> policy::Plan {
     policy::Plan {
         invocations: plan.invocations.into_iter().map(invocation).collect(),

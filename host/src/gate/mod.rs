@@ -143,7 +143,7 @@ impl Judged {
             actor: self.actor,
             delivery: self.delivery,
             text: &self.text,
-            verdict: verdict_name(self.verdict),
+            verdict: self.verdict.as_str(),
             decisions: &self.rulings_json,
         }
     }
@@ -178,6 +178,15 @@ impl Refusal {
 }
 
 /// The policies, behind the one question everybody has to ask.
+///
+/// Nobody else can make what a session takes:
+///
+/// ```compile_fail
+/// use portcullis::gate::{Cleared, Payload, Reader};
+/// let payload = Payload::Line("rm -rf /".to_owned());
+/// let typist = portcullis_term::Typist::Agent;
+/// let cleared = Cleared { typist, payload, reader: Reader::Prompt, judged: None };
+/// ```
 pub struct Gate {
     policies: PolicyChain,
 }
@@ -207,7 +216,7 @@ impl Gate {
                 if let Some(reason) = input::objection(key, place) {
                     return Err(Self::refuse(typist, key.name(), "input/key", reason));
                 }
-                let judged = Judged::host(typist, "key", key.name(), Verdict::Allow, "input/key", "");
+                let judged = Judged::host(typist, Delivery::PtyInput, key.name(), Verdict::Allow, "input/key", "");
                 let reader = if key.is_interrupt() { Reader::Anything } else { Reader::Program };
                 let payload = Payload::Bytes(key.bytes().to_vec());
                 Ok(Cleared { typist, payload, reader, judged: Some(judged) })
@@ -235,18 +244,18 @@ impl Gate {
     pub async fn explain(&self, place: &Place, line: &str) -> (&'static str, Vec<Ruling>) {
         let request = judge::request(place, Typist::Agent, Delivery::ShellLine, line, None);
         match self.judge(place, request).await {
-            Ok(judged) => (verdict_name(judged.verdict), judged.rulings),
-            Err(refusal) => (verdict_name(refusal.judged.verdict), refusal.judged.rulings),
+            Ok(judged) => (judged.verdict.as_str(), judged.rulings),
+            Err(refusal) => (refusal.judged.verdict.as_str(), refusal.judged.rulings),
         }
     }
 
     async fn judge(&self, place: &Place, request: Request) -> Result<Judged, Box<Refusal>> {
         let mut decisions = self.policies.judge(&request, &place.destination.policies).await;
         // Strictest first; the order of equals stays that of the chain.
-        decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(strictness(decision.verdict)));
+        decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.verdict));
         let verdict = decisions.first().map_or(Verdict::Abstain, |(_, decision)| decision.verdict);
         let actor = judge::typist(request.actor);
-        let mut judged = Judged::new(actor, judge::delivery_name(request.delivery), &request.raw, verdict, decisions);
+        let mut judged = Judged::new(actor, request.delivery.as_str(), &request.raw, verdict, decisions);
         match verdict {
             Verdict::Allow | Verdict::Warn => Ok(judged),
             Verdict::Deny | Verdict::Ask => Err(Box::new(Refusal { judged })),
@@ -260,7 +269,7 @@ impl Gate {
 
     /// A refusal by the host itself, for what no policy needs to see.
     pub fn refuse(actor: Typist, text: &str, rule_id: &str, reason: &str) -> Box<Refusal> {
-        Box::new(Refusal { judged: Judged::host(actor, "pty-input", text, Verdict::Deny, rule_id, reason) })
+        Box::new(Refusal { judged: Judged::host(actor, Delivery::PtyInput, text, Verdict::Deny, rule_id, reason) })
     }
 }
 
@@ -277,8 +286,8 @@ impl Judged {
         Self { actor, delivery, text: text.to_owned(), verdict, rulings, rulings_json }
     }
 
-    fn host(actor: Typist, delivery: &'static str, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {
-        let mut judged = Self::new(actor, delivery, text, verdict, Vec::new());
+    fn host(actor: Typist, delivery: Delivery, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {
+        let mut judged = Self::new(actor, delivery.as_str(), text, verdict, Vec::new());
         judged.push_host(verdict, rule_id, reason);
         judged
     }
@@ -291,7 +300,7 @@ impl Judged {
     fn push_host(&mut self, verdict: Verdict, rule_id: &str, reason: &str) {
         let ruling = Ruling {
             policy: "host".to_owned(),
-            verdict: verdict_name(verdict),
+            verdict: verdict.as_str(),
             rule_id: rule_id.to_owned(),
             category: "host".to_owned(),
             reason: reason.to_owned(),
@@ -306,31 +315,11 @@ impl Judged {
 fn ruling(policy: String, decision: Decision) -> Ruling {
     Ruling {
         policy,
-        verdict: verdict_name(decision.verdict),
+        verdict: decision.verdict.as_str(),
         rule_id: decision.rule_id,
         category: decision.category,
         reason: decision.reason,
         suggestion: decision.suggestion,
         evidence: decision.evidence.map(|span| (span.start, span.end)),
-    }
-}
-
-fn strictness(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Abstain => 0,
-        Verdict::Allow => 1,
-        Verdict::Warn => 2,
-        Verdict::Ask => 3,
-        Verdict::Deny => 4,
-    }
-}
-
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Abstain => "abstain",
-        Verdict::Allow => "allow",
-        Verdict::Warn => "warn",
-        Verdict::Ask => "ask",
-        Verdict::Deny => "deny",
     }
 }

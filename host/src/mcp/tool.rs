@@ -1,11 +1,14 @@
 //! What a tool is to the server.
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::reply::Reply;
-use super::schema;
+use super::{arguments, schema};
 use crate::host::Host;
 
 /// Permission class: clients decide by it whether to ask a person.
@@ -30,6 +33,22 @@ impl Class {
             .idempotent(read_only || self == Self::End)
             .open_world(!matches!(self, Self::ReadHere))
     }
+}
+
+/// Reads the parameters strictly and runs the tool with them.
+pub(super) fn typed<P, F, R>(host: Host, arguments: JsonObject, run: F) -> BoxFuture<'static, Reply>
+where
+    P: DeserializeOwned + JsonSchema + Send + 'static,
+    F: FnOnce(Host, P) -> R + Send + 'static,
+    R: Future<Output = Reply> + Send + 'static,
+{
+    async move {
+        match arguments::read(arguments, schema::of::<P>) {
+            Ok(parameters) => run(host, parameters).await,
+            Err(reply) => *reply,
+        }
+    }
+    .boxed()
 }
 
 pub(super) type Call = fn(Host, JsonObject) -> BoxFuture<'static, Reply>;

@@ -89,7 +89,7 @@ enum Woken {
     Close,
     Heard(Option<ShellEvent>),
     Room(Result<mpsc::OwnedPermit<ShellCommand>, mpsc::error::SendError<()>>),
-    Asked(Request),
+    Asked(Box<Request>),
     Due,
 }
 
@@ -171,7 +171,7 @@ impl Actor {
                     // The reading arm reports the end with its reason.
                     _ => self.outbox.clear(),
                 },
-                Woken::Asked(request) => self.answer(request),
+                Woken::Asked(request) => self.answer(*request),
                 Woken::Due => {
                     let fed = self.terminal.tick(self.at());
                     self.carry(fed);
@@ -195,7 +195,7 @@ impl Actor {
             permit = self.link.commands.clone().reserve_owned(), if open && !self.outbox.is_empty() => {
                 Some(Woken::Room(permit))
             }
-            request = self.inbox.recv() => request.map(Woken::Asked),
+            request = self.inbox.recv() => request.map(|request| Woken::Asked(Box::new(request))),
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
         }
     }

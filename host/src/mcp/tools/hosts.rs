@@ -1,14 +1,13 @@
 //! `ssh_hosts`: what can be reached.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
+use crate::host::Host;
 use crate::ops::{self, HostsReport, NextStep};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,18 +26,13 @@ pub(super) fn tool() -> Tool {
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let report = ops::hosts(&host, parameters.query.as_deref());
-                render(&report)
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
     }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let report = ops::hosts(&host, parameters.query.as_deref());
+    render(&report)
 }
 
 fn render(report: &HostsReport) -> Reply {

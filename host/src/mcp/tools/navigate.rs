@@ -1,15 +1,14 @@
 //! `ssh_navigate`: a route from here.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::session_schema;
+use crate::host::Host;
 use crate::ops::{self, NavigateReport, NavigateRequest, NextStep};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,20 +36,15 @@ pub(super) fn tool() -> Tool {
                 "steps": { "type": "array", "items": { "type": "string" } }
             })
         },
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let Parameters { route, session_id } = parameters;
-                match ops::navigate(&host, NavigateRequest { session_id, route }).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let Parameters { route, session_id } = parameters;
+    match ops::navigate(&host, NavigateRequest { session_id, route }).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

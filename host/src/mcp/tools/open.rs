@@ -1,15 +1,14 @@
 //! `ssh_open`: a session on a profile.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, notes, session_schema};
+use crate::host::Host;
 use crate::ops::{self, NextStep, OpenReport, OpenRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -33,20 +32,15 @@ pub(super) fn tool() -> Tool {
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "session": session_schema(), "reused": { "type": "boolean" }, "screen": { "type": "string" } }),
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let Parameters { profile, route, new } = parameters;
-                match ops::open(&host, OpenRequest { profile, route, new }).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let Parameters { profile, route, new } = parameters;
+    match ops::open(&host, OpenRequest { profile, route, new }).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

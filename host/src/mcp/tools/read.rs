@@ -1,15 +1,14 @@
 //! `ssh_read`: the screen, or a job's output.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, chars, session_schema, wait};
+use crate::host::Host;
 use crate::ops::{self, NextStep, ReadReport, ReadRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -55,27 +54,22 @@ pub(super) fn tool() -> Tool {
                 "next_offset_chars": { "type": "integer" }
             })
         },
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let request = ReadRequest {
-                    session_id: parameters.session_id,
-                    job_id: parameters.job_id,
-                    offset_chars: parameters.offset_chars.map(|offset| offset as usize),
-                    grep: parameters.grep,
-                    wait: wait(parameters.wait_s, 0),
-                    max_chars: chars(parameters.max_chars),
-                };
-                match ops::read(&host, request).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let request = ReadRequest {
+        session_id: parameters.session_id,
+        job_id: parameters.job_id,
+        offset_chars: parameters.offset_chars.map(|offset| offset as usize),
+        grep: parameters.grep,
+        wait: wait(parameters.wait_s, 0),
+        max_chars: chars(parameters.max_chars),
+    };
+    match ops::read(&host, request).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,16 +1,15 @@
 //! `ssh_run`: one command.
 
-use futures::FutureExt;
 use portcullis_term::Outcome;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status, remote};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, chars, notes, session_schema, wait};
+use crate::host::Host;
 use crate::ops::{self, NextStep, RunReport, RunRequest};
 
 /// Seconds a call waits for the command when the caller does not say.
@@ -57,27 +56,22 @@ pub(super) fn tool() -> Tool {
                 "parsed": { "type": "object" }
             })
         },
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let request = RunRequest {
-                    session_id: parameters.session_id,
-                    command: parameters.command,
-                    wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
-                    max_chars: chars(parameters.max_chars),
-                    purpose: parameters.purpose,
-                    parse: true,
-                };
-                match ops::run(&host, request).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let request = RunRequest {
+        session_id: parameters.session_id,
+        command: parameters.command,
+        wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
+        max_chars: chars(parameters.max_chars),
+        purpose: parameters.purpose,
+        parse: true,
+    };
+    match ops::run(&host, request).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,15 +1,14 @@
 //! `ssh_search_logs`: lines in logs.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, notes, session_schema};
+use crate::host::Host;
 use crate::ops::{self, SearchMode, SearchReport, SearchRequest};
 
 const DEFAULT_MATCHES: u32 = 50;
@@ -73,34 +72,29 @@ pub(super) fn tool() -> Tool {
                 "truncated": { "type": "boolean" }
             })
         },
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let request = SearchRequest {
-                    session_id: parameters.session_id,
-                    text: parameters.query,
-                    mode: match parameters.mode {
-                        Mode::Literal => SearchMode::Literal,
-                        Mode::Regex => SearchMode::Regex,
-                        Mode::AllWords => SearchMode::AllWords,
-                    },
-                    ignore_case: parameters.ignore_case,
-                    sources: parameters.sources,
-                    include: parameters.include,
-                    max_matches: parameters.max_matches.unwrap_or(DEFAULT_MATCHES).clamp(1, 500),
-                    before: parameters.before_lines.unwrap_or(0).min(20),
-                    after: parameters.after_lines.unwrap_or(0).min(20),
-                };
-                match ops::search_logs(&host, request).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let request = SearchRequest {
+        session_id: parameters.session_id,
+        text: parameters.query,
+        mode: match parameters.mode {
+            Mode::Literal => SearchMode::Literal,
+            Mode::Regex => SearchMode::Regex,
+            Mode::AllWords => SearchMode::AllWords,
         },
+        ignore_case: parameters.ignore_case,
+        sources: parameters.sources,
+        include: parameters.include,
+        max_matches: parameters.max_matches.unwrap_or(DEFAULT_MATCHES).clamp(1, 500),
+        before: parameters.before_lines.unwrap_or(0).min(20),
+        after: parameters.after_lines.unwrap_or(0).min(20),
+    };
+    match ops::search_logs(&host, request).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,15 +1,14 @@
 //! `ssh_send`: text and keys.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, notes, session_schema, wait};
+use crate::host::Host;
 use crate::ops::{self, NextStep, SendReport, SendRequest};
 
 /// Seconds a call waits for the screen to settle when the caller does not say.
@@ -47,27 +46,22 @@ pub(super) fn tool() -> Tool {
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "session": session_schema(), "screen": { "type": "string" }, "found": { "type": "boolean" } }),
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let request = SendRequest {
-                    session_id: parameters.session_id,
-                    text: parameters.text,
-                    enter: parameters.enter,
-                    keys: parameters.keys,
-                    wait_for: parameters.wait_for,
-                    wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
-                };
-                match ops::send(&host, request).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let request = SendRequest {
+        session_id: parameters.session_id,
+        text: parameters.text,
+        enter: parameters.enter,
+        keys: parameters.keys,
+        wait_for: parameters.wait_for,
+        wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
+    };
+    match ops::send(&host, request).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,15 +1,14 @@
 //! `ssh_status`: sessions, jobs, plugins.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::breadcrumb;
+use crate::host::Host;
 use crate::ops::{self, StatusReport};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,19 +33,14 @@ pub(super) fn tool() -> Tool {
                 "viewer": { "type": "boolean" }
             })
         },
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                match ops::status(&host, parameters.session_id.as_deref()).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    match ops::status(&host, parameters.session_id.as_deref()).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 

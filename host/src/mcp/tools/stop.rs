@@ -1,15 +1,14 @@
 //! `ssh_stop`: ending a job or a session.
 
-use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::arguments;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
-use super::super::tool::{Class, Tool};
+use super::super::tool::{self, Class, Tool};
 use super::session_schema;
+use crate::host::Host;
 use crate::ops::{self, NextStep, StopReport, StopRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,20 +30,15 @@ pub(super) fn tool() -> Tool {
         class: Class::End,
         input: schema::of::<Parameters>,
         output: || json!({ "session": session_schema(), "stopped": { "type": "string" }, "ended": { "type": "boolean" } }),
-        call: |host, arguments| {
-            async move {
-                let parameters: Parameters = match arguments::read(arguments, schema::of::<Parameters>) {
-                    Ok(parameters) => parameters,
-                    Err(reply) => return *reply,
-                };
-                let Parameters { session_id, job_id } = parameters;
-                match ops::stop(&host, StopRequest { session_id, job_id }).await {
-                    Ok(report) => render(&report),
-                    Err(error) => error.into(),
-                }
-            }
-            .boxed()
-        },
+        call: |host, arguments| tool::typed(host, arguments, call),
+    }
+}
+
+async fn call(host: Host, parameters: Parameters) -> Reply {
+    let Parameters { session_id, job_id } = parameters;
+    match ops::stop(&host, StopRequest { session_id, job_id }).await {
+        Ok(report) => render(&report),
+        Err(error) => error.into(),
     }
 }
 
