@@ -20,6 +20,10 @@ const SMALLEST_FONT = 8;
 const LARGEST_FONT = 32;
 /** Above this, fitting makes a small terminal look like a poster. */
 const LARGEST_FITTED_FONT = 18;
+/** Room kept to the right of the place that is typed at, in pixels; a few letters and the frame. */
+const CURSOR_MARGIN = 64;
+/** How long after a key the page follows the cursor, in milliseconds; the echo comes from afar. */
+const FOLLOW_TIME = 2_000;
 const SCROLLBACK_LINES = 10_000;
 
 const DARK: ITheme = {
@@ -80,6 +84,7 @@ export class TerminalView implements Screen {
     frame.append(this.#mount);
     this.#terminal.open(this.#mount);
     this.#guardPaste();
+    this.#followTyping();
     this.#followTheme();
     new ResizeObserver(() => this.#scale()).observe(frame, { box: "border-box" });
   }
@@ -185,6 +190,22 @@ export class TerminalView implements Screen {
     // away by surprise.
     if (!(event.ctrlKey || event.metaKey) || !/^https?:\/\//i.test(address)) return;
     window.open(address, "_blank", "noopener,noreferrer");
+  }
+
+  /**
+   * Where the frame is narrower than the terminal, keeps the place that is typed at in view. Only
+   * soon after a key: what others do must not move the page under a person who reads.
+   */
+  #followTyping(): void {
+    let typedAt = -Infinity;
+    this.#terminal.onData(() => (typedAt = performance.now()));
+    this.#terminal.onCursorMove(() => {
+      // xterm.js keeps its text field under the cursor, for input methods.
+      const field = this.#terminal.textarea;
+      if (field === undefined || performance.now() - typedAt > FOLLOW_TIME) return;
+      const line = field.offsetLeft + CURSOR_MARGIN;
+      this.#frame.scrollLeft = Math.max(0, line - this.#frame.clientWidth);
+    });
   }
 
   #guardPaste(): void {

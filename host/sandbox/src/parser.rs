@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jsonschema::Validator;
 use serde_json::Value;
 use wasmtime::component::ResourceAny;
 
@@ -41,11 +42,14 @@ pub struct Batch {
 pub struct ParserPlugin {
     plugin: Arc<Loaded<world::ParserPlugin>>,
     schemas: Arc<[Schema]>,
+    /// In the order of `schemas`.
+    validators: Arc<[Arc<Validator>]>,
 }
 
 /// One output being read.
 pub struct Parse {
     plugin: Arc<Loaded<world::ParserPlugin>>,
+    validator: Arc<Validator>,
     /// Taken out for each call, so that a failed or given-up call leaves none.
     live: Option<(Live<world::ParserPlugin>, ResourceAny)>,
 }
@@ -60,8 +64,9 @@ impl Sandbox {
         let guest = live.world.portcullis_parser_output_parser();
         let described = guest.call_describe(&mut live.store).await;
         let schemas = live.settle(described).and_then(|described| read_schemas(described, &plugin.limits));
-        let schemas = schemas.map_err(|error| trial_error(name, "describing its schemas", error))?;
-        Ok(ParserPlugin { plugin, schemas: schemas.into() })
+        let read = schemas.and_then(|schemas| Ok((validators(&schemas)?, schemas)));
+        let (validators, schemas) = read.map_err(|error| trial_error(name, "describing its schemas", error))?;
+        Ok(ParserPlugin { plugin, schemas: schemas.into(), validators: validators.into() })
     }
 }
 
@@ -94,15 +99,18 @@ impl ParserPlugin {
         if claim.score > 100 {
             return Answer::refuse(format!("the score {} is above 100", claim.score));
         }
-        self.known_schema(&claim.schema)?;
+        self.validator(&claim.schema)?;
         Ok(Some(claim))
     }
 
-    fn known_schema(&self, name: &str) -> Result<(), CallError> {
-        if self.schemas.iter().any(|schema| schema.name == name) {
-            return Ok(());
+    fn validator(&self, schema: &str) -> Result<Arc<Validator>, CallError> {
+        match self.schemas.iter().position(|known| known.name == schema) {
+            Some(index) => Ok(Arc::clone(&self.validators[index])),
+            None => {
+                let schema = crate::check::quoted(schema);
+                Answer::refuse(format!("it claims the schema `{schema}`, which it did not describe"))
+            }
         }
-        Answer::refuse(format!("it claims the schema `{}`, which it did not describe", crate::check::quoted(name)))
     }
 
     /// Starts reading an output into documents of `schema`.
@@ -118,11 +126,12 @@ impl ParserPlugin {
         let mut question = Question::new(&self.plugin.limits);
         measure_meta(meta, &mut question)?;
         question.text("the schema's name", schema)?;
+        let validator = self.validator(schema)?;
         let mut live = Live::start(&self.plugin).await?;
         let guest = live.world.portcullis_parser_output_parser();
         let answer = guest.call_begin(&mut live.store, meta, schema).await;
         let parse = live.settle(answer)?.map_err(plugin_error)?;
-        Ok(Parse { plugin: Arc::clone(&self.plugin), live: Some((live, parse)) })
+        Ok(Parse { plugin: Arc::clone(&self.plugin), validator, live: Some((live, parse)) })
     }
 }
 
@@ -144,7 +153,7 @@ impl Parse {
         let guest = live.world.portcullis_parser_output_parser().parse();
         let answer = guest.call_push(&mut live.store, parse, chunk).await;
         let batch = live.settle(answer)?.map_err(plugin_error)?;
-        let batch = read_batch(batch, &self.plugin.limits)?;
+        let batch = read_batch(batch, &self.plugin.limits, &self.validator)?;
         self.live = Some((live, parse));
         Ok(batch)
     }
@@ -164,7 +173,7 @@ impl Parse {
         let guest = live.world.portcullis_parser_output_parser().parse();
         let answer = guest.call_finish(&mut live.store, parse, exit_code, truncated).await;
         let batch = live.settle(answer)?.map_err(plugin_error)?;
-        read_batch(batch, &self.plugin.limits)
+        read_batch(batch, &self.plugin.limits, &self.validator)
     }
 }
 
@@ -186,11 +195,31 @@ fn read_schemas(described: Vec<contract::ParserInfo>, limits: &Limits) -> Result
     described.into_iter().map(read).collect()
 }
 
-fn read_batch(batch: contract::Batch, limits: &Limits) -> Result<Batch, CallError> {
+/// One validator per schema, in their order. A schema that refers to anything outside itself is
+/// refused: nothing is fetched for a plugin.
+fn validators(schemas: &[Schema]) -> Result<Vec<Arc<Validator>>, CallError> {
+    let compile = |schema: &Schema| match jsonschema::draft202012::new(&schema.json_schema) {
+        Ok(validator) => Ok(Arc::new(validator)),
+        Err(error) => Answer::refuse(format!("the JSON Schema of `{}` cannot be used: {error}", schema.name)),
+    };
+    schemas.iter().map(compile).collect()
+}
+
+fn read_batch(batch: contract::Batch, limits: &Limits, validator: &Validator) -> Result<Batch, CallError> {
     let answer = Answer::new(limits);
     answer.items("the list of documents", batch.documents.len())?;
     answer.items("the list of unparsed lines", batch.unparsed.len())?;
-    let documents = batch.documents.iter().map(|document| object("a document", document)).collect::<Result<_, _>>()?;
+    let read = |document: &String| {
+        let document = object("a document", document)?;
+        match validator.validate(&document) {
+            Ok(()) => Ok(document),
+            Err(error) => {
+                let place = error.instance_path().to_string();
+                Answer::refuse(format!("a document does not fit its own schema at `{}`", crate::check::quoted(&place)))
+            }
+        }
+    };
+    let documents = batch.documents.iter().map(read).collect::<Result<_, _>>()?;
     let mut unparsed = batch.unparsed;
     unparsed.iter_mut().try_for_each(|line| answer.shown("an unparsed line", &mut line.text))?;
     Ok(Batch { documents, unparsed })

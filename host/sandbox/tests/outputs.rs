@@ -62,6 +62,7 @@ async fn after_a_failure_there_is_nothing_left_to_call() {
         ("flood_output", "its answer cannot be used"),
         ("no_json", "its answer cannot be used: a document is not JSON"),
         ("no_object", "its answer cannot be used: a document is not a JSON object"),
+        ("wrong_object", "its answer cannot be used: a document does not fit its own schema at `/fine`"),
     ] {
         let mut parse = parse(&format!("misbehave {behaviour}")).await;
         let error = parse.push(b"text").await.unwrap_err();

@@ -47,7 +47,7 @@ impl Stage {
         let sshd = Sshd::start(SshdOptions::default());
         let mut text = sshd_profile(GOOD, &sshd);
         for (name, settings) in policed {
-            let _ = write!(text, "{}policies = [\"{name}\"]\n", sshd_profile(name, &sshd));
+            let _ = writeln!(text, "{}policies = [\"{name}\"]", sshd_profile(name, &sshd));
             text.push_str(&plugin_section(name, "misbehaving", settings));
         }
         text.push_str(more);

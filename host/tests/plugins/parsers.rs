@@ -33,8 +33,18 @@ fn a_parser_that_fails_costs_a_note_and_no_text() {
     let well = ran(&mut stage, "misbehave none");
     assert_eq!(well["parsed"]["documents"], json!([{ "fine": true }]), "{well}");
 
-    let behaviours =
-        ["loop", "trap", "allocate", "flood_log", "flood_output", "deep_recursion", "no_json", "no_object", "garbage"];
+    let behaviours = [
+        "loop",
+        "trap",
+        "allocate",
+        "flood_log",
+        "flood_output",
+        "deep_recursion",
+        "no_json",
+        "no_object",
+        "wrong_object",
+        "garbage",
+    ];
     let places = ["begin", "finish"].map(|place| format!("trap {place}"));
     for told in behaviours.iter().map(|name| (*name).to_owned()).chain(places) {
         let ran = ran(&mut stage, &format!("misbehave {told}"));

@@ -1,6 +1,6 @@
 /** Getting about without a mouse, and on a small screen. */
 
-import { ensure, ensureEqual } from "../support/checks.mjs";
+import { ensure, ensureEqual, until } from "../support/checks.mjs";
 
 export async function leaveByKeyboard({ checks, name, terminal }) {
   await checks.run(`Control and F6 leave the terminal for the first button in view, ${name}`, async () => {
@@ -31,5 +31,22 @@ export async function holdAPhone({ checks, phone, picture }) {
     await page.getByRole("button", { name: "Control C, interrupt" }).tap();
     await phone.atPrompt();
     await picture(page, "6-phone-terminal");
+  });
+  await checks.run("on a phone the page follows a long line to its end and comes back for the next", async () => {
+    const { page } = phone;
+    const scrolled = () => page.locator(".terminal-frame").evaluate((frame) => frame.scrollLeft);
+    await phone.type(`echo ${"far-".repeat(20)}right`);
+    await phone.shows(/^(far-)+right$/);
+    await until("the beginning of the next line", async () => (await scrolled()) === 0);
+    await page.keyboard.type(`echo ${"far-".repeat(20)}right`);
+    await phone.shows(/\$ echo (far-)+right$/);
+    await until("the end of the line is in view", async () => {
+      const cursor = await page.locator(".xterm-cursor").boundingBox();
+      return cursor !== null && cursor.x > 0 && cursor.x + cursor.width < page.viewportSize().width;
+    });
+    ensure((await scrolled()) > 0, "the line is not long enough to show anything");
+    await picture(page, "6-phone-long-line");
+    await page.keyboard.press("Control+C");
+    await phone.atPrompt();
   });
 }

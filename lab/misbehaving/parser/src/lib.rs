@@ -3,8 +3,8 @@
 //!
 //! `none` gives one document, `count` tells at the end how many bytes it got. `loop`, `trap`,
 //! `allocate`, `flood_log`, `deep_recursion` never come back; `flood_output` gives more documents
-//! than anyone asked for, `no_json`, `no_object` and `garbage` what is no document or none of its
-//! schema; `foreign_claim` and `oversure_claim` break the contract before the parse begins. Places:
+//! than anyone asked for, `no_json`, `no_object`, `wrong_object` and `garbage` what is no document or
+//! none of its schema; `foreign_claim` and `oversure_claim` break the contract before the parse begins. Places:
 //! `begin`, `push` (the default), `finish`.
 
 #[path = "../../src/behaviour.rs"]
@@ -32,6 +32,8 @@ enum Behaviour {
     FloodOutput,
     NoJson,
     NoObject,
+    /// An object that does not fit the schema it is said to have.
+    WrongObject,
     /// Documents and a line that are wrong in every way at once.
     Garbage,
     /// Claims a schema it does not describe.
@@ -93,6 +95,7 @@ impl Misbehaviour {
             Behaviour::FloodOutput => batch.documents = vec![r#"{"fine":true}"#.to_owned(); FLOOD_DOCUMENTS],
             Behaviour::NoJson => batch.documents.push(r#"{"fine":"#.to_owned()),
             Behaviour::NoObject => batch.documents.push("7".to_owned()),
+            Behaviour::WrongObject => batch.documents.push(r#"{"fine":"yes"}"#.to_owned()),
             Behaviour::Garbage => {
                 batch.documents = [r#"{"fine":"#, "[]", r#"{"fine":"no"}"#, "\u{1b}[2J"].map(str::to_owned).to_vec();
                 batch.leave(u32::MAX, "\u{1b}]0;title\u{7}");
