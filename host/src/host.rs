@@ -113,7 +113,7 @@ impl Host {
     /// Closes every session, so that each ending is on record.
     pub async fn stop(&self) {
         for session in self.sessions().open() {
-            session.close().await;
+            session.close("the host has ended").await;
         }
         self.instance().retire();
     }

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gate", &["audit", "clock", "config", "plugins"]),
     ("plugins", &["config"]),
     // The session names of the gate only what it has cleared or refused.
-    ("session", &["audit", "clock", "config", "gate", "ssh"]),
+    ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
     ("audit", &["clock", "random"]),
     ("ssh", &["config"]),
     ("config", &[]),

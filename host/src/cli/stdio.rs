@@ -23,12 +23,15 @@ pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
     let host = Host::start(config, child_compiler(program)).await?;
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
-    let viewer = start_viewer(&host, &shutdown).await?;
+    // The viewer ends last, so that those who watch see how their sessions ended.
+    let viewer_shutdown = CancellationToken::new();
+    let viewer = start_viewer(&host, &viewer_shutdown).await?;
     let served = mcp::serve_stdio(host.clone(), shutdown.clone()).await;
     shutdown.cancel();
     // Past the limit the process ends all the same; the operating system closes what is left.
     let _ = tokio::time::timeout(STOP_LIMIT, async {
         host.stop().await;
+        viewer_shutdown.cancel();
         if let Some(viewer) = viewer {
             viewer.stopped().await;
         }
@@ -61,7 +64,7 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     let token = random::hex(24)?;
     let options =
         WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port: viewer.first_port, token: token.clone() };
-    let server = web::serve(host.clone(), options, shutdown.child_token()).await?;
+    let server = web::serve(host.clone(), options, shutdown.clone()).await?;
     let url = format!("http://{}/#token={token}", server.address);
     host.instance().write_server_file(Some(&url))?;
     // Clients keep what a server writes here, so the token is not in it.

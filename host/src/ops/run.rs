@@ -6,7 +6,7 @@ use portcullis_sandbox::parser::OutputMeta;
 use portcullis_sandbox::policy::Delivery;
 use portcullis_shell as shell;
 use portcullis_term::track::Expectation;
-use portcullis_term::{Completion, LevelKind, Outcome};
+use portcullis_term::{Completion, Outcome};
 use serde::Serialize;
 
 use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
@@ -15,7 +15,7 @@ use crate::gate::{Action, Place, Ruling, endpoint};
 use crate::host::Host;
 use crate::plugins::Parsed;
 use crate::random;
-use crate::session::{SessionHandle, SessionSummary};
+use crate::session::{SessionHandle, SessionSummary, nested_level};
 
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);
@@ -162,52 +162,6 @@ fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
     Ok(Some(Expectation { kind, label, attributes: Vec::new(), nonce, within: NESTED_PROMPT }))
 }
 
-/// Which level the line would open, told from its words: the host only uses it to know that a
-/// prompt which appears belongs to a new shell.
-fn nested_level(line: &str) -> Option<(LevelKind, String)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let program = words.first()?.rsplit('/').next()?;
-    let has = |flag: &str| words.contains(&flag);
-    let interactive = words.iter().any(|word| matches!(*word, "-it" | "-ti" | "-i" | "-t" | "--tty" | "--stdin"));
-    let separator = words.iter().position(|word| *word == "--");
-    match program {
-        "kubectl" | "oc" if has("exec") && interactive => {
-            let namespace = value_after(&words, &["-n", "--namespace"]).unwrap_or("default");
-            let exec = words.iter().position(|word| *word == "exec")?;
-            let end = separator.unwrap_or(words.len());
-            let mut skip = false;
-            let pod = words[exec + 1..end].iter().find(|word| {
-                let is_value =
-                    std::mem::replace(&mut skip, matches!(**word, "-n" | "--namespace" | "-c" | "--container"));
-                !is_value && !word.starts_with('-')
-            })?;
-            Some((LevelKind::PodShell, format!("{namespace}/{pod}")))
-        }
-        "docker" | "podman" | "nerdctl" if has("exec") && interactive => {
-            let exec = words.iter().position(|word| *word == "exec")?;
-            let container = words[exec + 1..].iter().find(|word| !word.starts_with('-'))?;
-            Some((LevelKind::PodShell, (*container).to_owned()))
-        }
-        "su" => Some((
-            LevelKind::ElevatedShell,
-            words.last().filter(|w| !w.starts_with('-') && **w != "su").unwrap_or(&"root").to_string(),
-        )),
-        "sudo" if has("-i") || has("-s") || has("su") => Some((LevelKind::ElevatedShell, "root".to_owned())),
-        "ssh" => {
-            let host = words[1..].iter().rfind(|word| !word.starts_with('-'))?;
-            Some((LevelKind::Shell, (*host).to_owned()))
-        }
-        "bash" | "zsh" | "fish" | "sh" | "dash" | "ash" | "ksh" | "mksh" if words.len() == 1 || interactive => {
-            Some((LevelKind::Shell, program.to_owned()))
-        }
-        _ => None,
-    }
-}
-
-fn value_after<'a>(words: &[&'a str], flags: &[&str]) -> Option<&'a str> {
-    words.windows(2).find(|pair| flags.contains(&pair[0])).map(|pair| pair[1])
-}
-
 async fn parse(
     host: &Host,
     place: &Place,
@@ -246,29 +200,4 @@ fn only_command(line: &str) -> Option<Vec<String>> {
         return None;
     }
     only.argv.iter().map(|word| word.value.clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_that_open_a_shell_elsewhere_are_recognised() {
-        let cases = [
-            ("kubectl exec -it api-1 -n orders -- /bin/bash", Some("orders/api-1")),
-            ("kubectl -n orders exec -it -c app api-1 -- sh", Some("orders/api-1")),
-            ("kubectl exec api-1 -- cat /etc/hosts", None),
-            ("docker exec -it web sh", Some("web")),
-            ("su - postgres", Some("postgres")),
-            ("su -", Some("root")),
-            ("sudo -i", Some("root")),
-            ("ssh db1", Some("db1")),
-            ("bash", Some("bash")),
-            ("bash script.sh", None),
-            ("ls -la", None),
-        ];
-        for (line, label) in cases {
-            assert_eq!(nested_level(line).map(|(_, label)| label).as_deref(), label, "{line}");
-        }
-    }
 }

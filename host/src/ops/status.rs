@@ -131,7 +131,7 @@ pub async fn stop(host: &Host, request: StopRequest) -> Result<StopReport, OpErr
     let session = find_session(host, request.session_id.as_deref())?;
     let id = session.id().to_string();
     let Some(job) = request.job_id else {
-        session.close().await;
+        session.close("closed by the agent").await;
         host.input().clear(&id);
         let summary = session.summary();
         return Ok(StopReport { session: summary, stopped: format!("session {id}"), ended: true, outcome: None });

@@ -1,9 +1,10 @@
 //! The task that owns one session.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use portcullis_term::track::Expectation;
 use portcullis_term::{
     CommandId, Completion, Event, Fed, Level, State, Submission, Terminal, TerminalOptions, Typist, patterns,
 };
@@ -11,11 +12,13 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::handle::{CommandOutput, Reading, Reply, Request, SessionError, SessionHandle, Ticket};
+use super::nested_level;
 use super::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
 use crate::config::{Profile, TerminalSize};
 use crate::gate::{Cleared, Payload, Reader, Refusal};
+use crate::random;
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
 /// Callers wait for their answers, so more than a few requests are never under way.
@@ -24,6 +27,8 @@ const REQUESTS: usize = 64;
 const EVENTS: usize = 1024;
 /// Commands whose outcome is remembered.
 const COMMANDS: usize = 256;
+/// A person may be asked for a password before the shell they asked for appears.
+const NESTED_PROMPT: Duration = Duration::from_secs(60);
 /// Typed bytes waiting for the server's window; a server that takes no more than this is stuck.
 const MAX_OUTBOX_BYTES: usize = 1 << 20;
 
@@ -54,6 +59,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         requests,
         summary: actor.summary.subscribe(),
         events: events.downgrade(),
+        close_reason: actor.close_reason.clone(),
         close,
         done,
     };
@@ -73,6 +79,7 @@ struct Actor {
     summary: watch::Sender<SessionSummary>,
     on_change: Box<dyn Fn() + Send + Sync>,
     close: CancellationToken,
+    close_reason: Arc<OnceLock<String>>,
     done: CancellationToken,
     outbox: VecDeque<Vec<u8>>,
     commands: VecDeque<Kept>,
@@ -150,6 +157,7 @@ impl Actor {
             summary: watch::Sender::new(summary),
             on_change,
             close,
+            close_reason: Arc::default(),
             done,
             outbox: VecDeque::new(),
             commands: VecDeque::new(),
@@ -164,7 +172,10 @@ impl Actor {
     async fn run(&mut self) {
         while let Some(woken) = self.next().await {
             match woken {
-                Woken::Close => self.end("closed by the host"),
+                Woken::Close => {
+                    let reason = self.close_reason.get().cloned();
+                    self.end(reason.as_deref().unwrap_or("closed by the host"));
+                }
                 Woken::Heard(event) => self.heard(event),
                 Woken::Room(permit) => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(bytes)) => drop(permit.send(ShellCommand::Write(bytes))),
@@ -251,6 +262,9 @@ impl Actor {
                     offset: from.0,
                 };
                 self.recorded(&entry);
+                if typist == Typist::Human {
+                    self.expect_nested(&text);
+                }
                 self.remember(command_id, typist, text);
             }
             Event::Report(completion) => self.reported(completion),
@@ -268,6 +282,15 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// A person's line that starts a shell elsewhere: its prompt will be a new level's.
+    fn expect_nested(&mut self, line: &str) {
+        let Some((kind, label)) = nested_level(line) else { return };
+        // Without randomness the level is not put on the path; the person's work goes on.
+        let Ok(nonce) = random::hex(4) else { return };
+        let expectation = Expectation { kind, label, attributes: Vec::new(), nonce, within: NESTED_PROMPT };
+        self.terminal.expect_level_of_running(expectation, self.at());
     }
 
     fn reported(&mut self, completion: Completion) {
@@ -330,11 +353,7 @@ impl Actor {
         }
     }
 
-    fn submit(
-        &mut self,
-        cleared: Cleared,
-        opens: Option<portcullis_term::track::Expectation>,
-    ) -> Result<Ticket, SessionError> {
+    fn submit(&mut self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
         self.must_be_open()?;
         self.record_verdict(&cleared)?;
         let typist = cleared.typist();
@@ -443,11 +462,7 @@ impl Actor {
         }
     }
 
-    fn expect_level(
-        &mut self,
-        expectation: portcullis_term::track::Expectation,
-        reply: Reply<oneshot::Receiver<Result<(), SessionError>>>,
-    ) {
+    fn expect_level(&mut self, expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>>) {
         if let Err(error) = self.must_be_open() {
             drop(reply.send(Err(error)));
             return;

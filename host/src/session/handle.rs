@@ -1,5 +1,7 @@
 //! The way in to a session's task.
 
+use std::sync::{Arc, OnceLock};
+
 use portcullis_term::track::Expectation;
 use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, ScreenView};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -92,6 +94,8 @@ pub struct SessionHandle {
     pub(super) events: broadcast::WeakSender<SessionEvent>,
     /// A channel of its own, so that closing never queues behind other requests.
     pub(super) close: CancellationToken,
+    /// Who closed it and why; the first one to say so.
+    pub(super) close_reason: Arc<OnceLock<String>>,
     pub(super) done: CancellationToken,
 }
 
@@ -118,8 +122,10 @@ impl SessionHandle {
         self.events.upgrade().map(|sender| sender.subscribe())
     }
 
-    /// Ends the connection and waits until that is recorded.
-    pub async fn close(&self) {
+    /// Ends the connection, for `reason`, and waits until that is recorded.
+    pub async fn close(&self, reason: &str) {
+        // Somebody else's reason came first; it is the one on record.
+        let _ = self.close_reason.set(reason.to_owned());
         self.close.cancel();
         self.done.cancelled().await;
     }

@@ -147,6 +147,11 @@ impl Terminal {
         self.tracker.expect(expectation, at);
     }
 
+    /// The running command, a person's, is expected to lead to this level.
+    pub fn expect_level_of_running(&mut self, expectation: Expectation, at: Duration) {
+        self.tracker.expect_of_running(expectation, at);
+    }
+
     /// The connection is gone.
     pub fn close(&mut self, reason: &str, exit_code: Option<i32>) -> Fed {
         let mut fed = Fed::default();

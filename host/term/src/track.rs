@@ -24,6 +24,8 @@ use crate::tap::{Mark, MarkKind, Signal};
 const SHORT_QUIET: Duration = Duration::from_millis(80);
 /// Without any such sign the shape of the last line counts after this much quiet.
 const QUIET: Duration = Duration::from_millis(300);
+/// The host types nothing of its own this soon after a person's key: it would land in their line.
+const PERSON_PAUSE: Duration = Duration::from_millis(700);
 /// Time a shell has to answer the probe, and then to show its first marked prompt.
 const ARM_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest line typed as it is; longer and multi-line text goes as one bracketed paste.
@@ -190,6 +192,7 @@ pub(crate) struct Tracker {
     pub(crate) prompt_text: String,
     last_command: u64,
     last_byte_at: Duration,
+    last_person_at: Option<Duration>,
     next_check: Option<Duration>,
     closed: bool,
 }
@@ -206,6 +209,7 @@ impl Tracker {
             prompt_text: String::new(),
             last_command: 0,
             last_byte_at: Duration::ZERO,
+            last_person_at: None,
             next_check: None,
             closed: false,
         }
@@ -261,6 +265,13 @@ impl Tracker {
         self.at_prompt = false;
         self.expected = Some((expectation, until));
         self.next_check = Some(at + SHORT_QUIET);
+    }
+
+    /// The running command is expected to lead to this level.
+    pub(crate) fn expect_of_running(&mut self, expectation: Expectation, at: Duration) {
+        let until = at + expectation.within;
+        self.expected = Some((expectation, until));
+        self.next_check = Some(at + QUIET);
     }
 
     /// Checks that a line can be run and gives the bytes that run it.
@@ -330,6 +341,7 @@ impl Tracker {
 
     /// A person's keys, before they are written. Enter at a prompt starts a command of theirs.
     pub(crate) fn human_typed(&mut self, bytes: &[u8], line: &str, offset: Offset, at: Duration) -> Option<Event> {
+        self.last_person_at = Some(at);
         if let Some(current) = &mut self.current {
             current.human_input = true;
             // The answer to a question was typed; the same question may come again.
@@ -535,10 +547,13 @@ impl Tracker {
         }
         let quiet = at.saturating_sub(self.last_byte_at);
         self.next_check = (quiet < QUIET).then(|| self.last_byte_at + QUIET);
+        if self.expected.is_some() && self.person_is_typing(at) {
+            self.next_check = self.last_person_at.map(|typed| typed + PERSON_PAUSE);
+        }
         if self.current.as_ref().is_some_and(|current| current.ended.is_some()) {
             // An end mark but no input mark: the prompt command rewrites the prompt.
             self.prompt_ready(offset, glance, &mut actions);
-        } else if self.expected.is_some() && self.prompt_waits(quiet, glance) {
+        } else if self.expected.is_some() && !self.person_is_typing(at) && self.prompt_waits(quiet, glance) {
             self.arm(at, &mut actions);
         } else if quiet >= QUIET && self.lost_its_end_mark(offset) {
             self.prompt_ready(offset, glance, &mut actions);
@@ -553,6 +568,10 @@ impl Tracker {
     fn lost_its_end_mark(&self, offset: Offset) -> bool {
         let current = self.current.as_ref();
         current.is_some_and(|current| current.output_from.is_some() && current.drawn_at == Some(offset))
+    }
+
+    fn person_is_typing(&self, at: Duration) -> bool {
+        self.last_person_at.is_some_and(|typed| at.saturating_sub(typed) < PERSON_PAUSE)
     }
 
     fn prompt_waits(&self, quiet: Duration, glance: &Glance) -> bool {

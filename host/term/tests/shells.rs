@@ -247,3 +247,18 @@ fn a_person_at_the_prompt_holds_the_agent_off() {
     shell.write(b"d /\r");
     assert_eq!(shell.next_report().outcome, completed(0));
 }
+
+#[test]
+fn a_shell_that_a_person_starts_is_a_level_too() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let line = b"env PS1='inner$ ' dash -i\r";
+    shell.terminal.human_typed(line, shell.opened.elapsed());
+    let inner = expectation(LevelKind::Shell, "inner", "89abcdef");
+    shell.terminal.expect_level_of_running(inner, shell.opened.elapsed());
+    shell.write(line);
+    let entered = shell.next_report();
+    assert!(matches!(entered.outcome, Outcome::LevelChanged { .. }), "{entered:?}");
+    assert_eq!(shell.terminal.breadcrumb(), ["bash", "inner"]);
+    shell.until("the inner prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    assert_eq!(shell.run("echo inside").1, "inside\n");
+}
