@@ -196,10 +196,6 @@ impl Gate {
         Self { policies }
     }
 
-    pub fn policies(&self) -> &PolicyChain {
-        &self.policies
-    }
-
     /// Judges the intent.
     ///
     /// # Errors
@@ -237,15 +233,6 @@ impl Gate {
                 let payload = if enter { Payload::Line(text) } else { Payload::Bytes(text.into_bytes()) };
                 Ok(Cleared { typist, payload, reader: Reader::Program, judged: Some(judged) })
             }
-        }
-    }
-
-    /// The verdict on a shell line without any intent to run it.
-    pub async fn explain(&self, place: &Place, line: &str) -> (&'static str, Vec<Ruling>) {
-        let request = judge::request(place, Typist::Agent, Delivery::ShellLine, line, None);
-        match self.judge(place, request).await {
-            Ok(judged) => (judged.verdict.as_str(), judged.rulings),
-            Err(refusal) => (refusal.judged.verdict.as_str(), refusal.judged.rulings),
         }
     }
 

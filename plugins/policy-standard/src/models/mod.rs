@@ -1,6 +1,7 @@
 //! What programs do, by name: plain tables where the name says it all, functions where words decide.
 
 pub mod code;
+pub mod databases;
 pub mod devices;
 pub mod environment;
 pub mod files;
@@ -221,6 +222,7 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     system::judge(review, call);
     network::judge(review, call);
     infrastructure::judge(review, call);
+    databases::judge(review, call);
     version_control::judge(review, call);
     code::judge(review, call);
     scripts::judge(review, call);
