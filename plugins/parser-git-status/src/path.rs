@@ -1,5 +1,7 @@
 //! Paths as git writes them: plain, or in double quotes with C escapes.
 
+use portcullis_plugin::c_string;
+
 /// A whole path.
 pub(crate) fn read(text: &str) -> Option<String> {
     match text.strip_prefix('"') {
@@ -29,45 +31,8 @@ pub(crate) fn read_pair(text: &str) -> Option<(String, String)> {
 
 /// What stands before the closing quote, unescaped, and what follows that quote.
 fn quoted(inner: &str) -> Option<(String, &str)> {
-    let bytes = inner.as_bytes();
-    let mut path = Vec::new();
-    let mut at = 0;
-    loop {
-        match *bytes.get(at)? {
-            b'"' => return Some((String::from_utf8_lossy(&path).into_owned(), inner.get(at + 1..)?)),
-            b'\\' => {
-                let (byte, length) = escape(bytes.get(at + 1..)?)?;
-                path.push(byte);
-                at += 1 + length;
-            }
-            byte => {
-                path.push(byte);
-                at += 1;
-            }
-        }
-    }
-}
-
-/// The byte an escape stands for and how long it is behind its backslash.
-fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
-    let byte = match *bytes.first()? {
-        b'a' => 0x07,
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'v' => 0x0b,
-        same @ (b'\\' | b'"') => same,
-        _ => {
-            let octal = bytes.get(..3)?;
-            let value = octal.iter().try_fold(0u32, |value, digit| {
-                (b'0'..=b'7').contains(digit).then(|| value * 8 + u32::from(digit - b'0'))
-            })?;
-            return Some((u8::try_from(value).ok()?, 3));
-        }
-    };
-    Some((byte, 1))
+    let (path, rest) = c_string(inner, b'"', &[])?;
+    Some((String::from_utf8_lossy(&path).into_owned(), rest))
 }
 
 #[cfg(test)]

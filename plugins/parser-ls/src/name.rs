@@ -1,5 +1,10 @@
 //! Names as a terminal listing of GNU `ls` quotes them: `'a b'`, `"it's"`, `'a'$'\n''b'`.
 
+use portcullis_plugin::c_string;
+
+/// What `$'…'` has beside C's own escapes.
+const SHELL_ESCAPES: &[(u8, u8)] = &[(b'e', 0x1b), (b'\'', b'\'')];
+
 /// Reads a quoted name at the start of the text; gives it unquoted and what follows it.
 pub(crate) fn unquote(text: &str) -> Option<(String, &str)> {
     let mut name = Vec::new();
@@ -28,45 +33,9 @@ fn plain<'a>(inner: &'a str, quote: char, name: &mut Vec<u8>) -> Option<&'a str>
 }
 
 fn escaped<'a>(inner: &'a str, name: &mut Vec<u8>) -> Option<&'a str> {
-    let bytes = inner.as_bytes();
-    let mut at = 0;
-    loop {
-        match *bytes.get(at)? {
-            b'\'' => return inner.get(at + 1..),
-            b'\\' => {
-                let (byte, length) = escape(&bytes[at + 1..])?;
-                name.push(byte);
-                at += 1 + length;
-            }
-            byte => {
-                name.push(byte);
-                at += 1;
-            }
-        }
-    }
-}
-
-/// The byte an escape stands for and how long it is behind its backslash.
-fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
-    let byte = match *bytes.first()? {
-        b'a' => 0x07,
-        b'b' => 0x08,
-        b'e' => 0x1b,
-        b'f' => 0x0c,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'v' => 0x0b,
-        quoted @ (b'\\' | b'\'' | b'"') => quoted,
-        _ => {
-            let octal = bytes.get(..3)?;
-            let value = octal.iter().try_fold(0u32, |value, digit| {
-                (b'0'..=b'7').contains(digit).then(|| value * 8 + u32::from(digit - b'0'))
-            })?;
-            return Some((u8::try_from(value).ok()?, 3));
-        }
-    };
-    Some((byte, 1))
+    let (text, rest) = c_string(inner, b'\'', SHELL_ESCAPES)?;
+    name.extend(text);
+    Some(rest)
 }
 
 #[cfg(test)]

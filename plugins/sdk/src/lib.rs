@@ -35,6 +35,7 @@
 //! with an ordinary `cargo test`. There the exports are left out and logging does nothing.
 
 pub mod bindings;
+mod c_string;
 pub mod config;
 mod hook;
 pub mod lines;
@@ -47,6 +48,7 @@ pub mod policy;
 pub use bindings::shared::portcullis::common::types::{
     Actor, Attribute, ConfigDiagnostic, Endpoint, Level, LevelKind, PluginError, Severity, ShellDialect,
 };
+pub use c_string::c_string;
 pub use lines::Lines;
 
 impl Attribute {
