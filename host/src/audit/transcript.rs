@@ -70,7 +70,7 @@ pub enum Entry<'a> {
         delivery: &'a str,
         text: &'a str,
         verdict: &'a str,
-        decisions: &'a Value,
+        decisions: Value,
     },
     CommandStart {
         command_id: String,

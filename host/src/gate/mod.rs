@@ -17,7 +17,7 @@ use std::sync::Arc;
 use portcullis_sandbox::policy::{Decision, Delivery, Request, TerminalState, Verdict};
 use portcullis_term::{Level, Typist};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::audit::Entry;
 use crate::config::Destination;
@@ -134,7 +134,6 @@ pub struct Judged {
     text: String,
     verdict: Verdict,
     rulings: Vec<Ruling>,
-    rulings_json: Value,
 }
 
 impl Judged {
@@ -144,7 +143,7 @@ impl Judged {
             delivery: self.delivery,
             text: &self.text,
             verdict: self.verdict.as_str(),
-            decisions: &self.rulings_json,
+            decisions: json!(self.rulings),
         }
     }
 }
@@ -268,9 +267,8 @@ impl Judged {
         verdict: Verdict,
         decisions: Vec<(String, Decision)>,
     ) -> Self {
-        let rulings: Vec<Ruling> = decisions.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
-        let rulings_json = json!(rulings);
-        Self { actor, delivery, text: text.to_owned(), verdict, rulings, rulings_json }
+        let rulings = decisions.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
+        Self { actor, delivery, text: text.to_owned(), verdict, rulings }
     }
 
     fn host(actor: Typist, delivery: Delivery, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {
@@ -295,7 +293,6 @@ impl Judged {
             evidence: None,
         };
         self.rulings.insert(0, ruling);
-        self.rulings_json = json!(self.rulings);
     }
 }
 

@@ -68,7 +68,7 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     }
     let destination = destination(host, session)?;
     let place = place(session, &destination, &reading);
-    let sent_at = session.read().await?.generation;
+    let sent_at = reading.generation;
     let mut held_line = None;
     // Enter named as the first key completes the text like the flag does.
     let enter = request.enter || (request.text.is_some() && keys.first() == Some(&Key::Enter));
