@@ -88,6 +88,7 @@ pub(crate) fn level(level: &Level) -> common::Level {
             ShellKind::Bash => common::ShellDialect::Bash,
             ShellKind::Zsh => common::ShellDialect::Zsh,
             ShellKind::Fish => common::ShellDialect::Fish,
+            ShellKind::Tcsh => common::ShellDialect::Tcsh,
             ShellKind::Posix => common::ShellDialect::Posix,
             ShellKind::Unknown => common::ShellDialect::Unknown,
         },

@@ -361,7 +361,7 @@ impl Actor {
             Payload::Line(text) => text,
             Payload::Bytes(_) => return Err(portcullis_term::NotReady::NoPrompt("typing keys".to_owned()).into()),
         };
-        let submission = Submission { text, typist, opens };
+        let submission = Submission { text, typist, opens, expect_level: None };
         let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
         self.happened(event);
         self.must_be_open()?;

@@ -24,7 +24,7 @@ pub fn marks(shell: ShellKind, nonce: &str) -> String {
         ShellKind::Bash => bash(nonce),
         ShellKind::Zsh => zsh(nonce),
         ShellKind::Fish => fish(nonce),
-        ShellKind::Posix | ShellKind::Unknown => posix(nonce),
+        ShellKind::Posix | ShellKind::Tcsh | ShellKind::Unknown => posix(nonce),
     }
 }
 

@@ -32,6 +32,8 @@ pub enum ShellKind {
     Bash,
     Zsh,
     Fish,
+    /// csh and tcsh: another grammar, `$status`, history expansion even in quotes.
+    Tcsh,
     /// dash, busybox ash, mksh and other POSIX shells.
     Posix,
     Unknown,

@@ -80,8 +80,16 @@ pub enum Outcome {
     Completed { exit_code: Option<i32>, exit_source: ExitSource },
     /// A prompt is back, but nothing said with which code.
     PromptNoStatus,
-    /// Still running; something asks for input.
-    AwaitingInput { kind: AwaitingKind, prompt: String },
+    /// Still running; something asks for input. `options` are the answers the question itself offers
+    /// (`y`, `n`), `default` the one that Enter alone takes.
+    AwaitingInput {
+        kind: AwaitingKind,
+        prompt: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        options: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        default: Option<String>,
+    },
     /// Still running; a full-screen program has the terminal.
     Fullscreen,
     /// Still running, nothing more is known.

@@ -49,6 +49,9 @@ pub struct Submission {
     pub typist: Typist,
     /// The line is expected to lead to this new level (`kubectl exec -it …`).
     pub opens: Option<Expectation>,
+    /// Where the caller thinks the terminal is: the innermost level's label, or the end of the
+    /// breadcrumb with its parts joined by ` › `. Elsewhere the line is not typed.
+    pub expect_level: Option<String>,
 }
 
 /// A level that should appear.
@@ -94,6 +97,8 @@ pub enum NotReady {
     TooLong { length: usize, limit: usize },
     #[error("the text has a tab, which this shell's line editor would take as a completion key")]
     Tab,
+    #[error("the terminal is at `{actual}`, not at `{expected}`")]
+    OtherLevel { expected: String, actual: String },
     #[error("the session is closed")]
     Closed,
 }
@@ -282,6 +287,7 @@ impl Tracker {
         offset: Offset,
         at: Duration,
     ) -> Result<(CommandId, Vec<u8>, Event), NotReady> {
+        self.must_be_at(submission.expect_level.as_deref())?;
         let level = self.ready_level()?;
         let (integration, shell, nonce) = (level.integration, level.shell, level.nonce.clone());
         let number = self.last_command + 1;
@@ -303,6 +309,15 @@ impl Tracker {
         let event =
             Event::CommandStarted { command_id: id, typist: submission.typist, text: text.to_owned(), from: offset };
         Ok((id, bytes, event))
+    }
+
+    fn must_be_at(&self, expected: Option<&str>) -> Result<(), NotReady> {
+        let Some(expected) = expected else { return Ok(()) };
+        let actual = self.breadcrumb().join(" › ");
+        let matches = actual == expected
+            || self.levels.last().is_some_and(|level| level.label == expected)
+            || actual.strip_suffix(expected).is_some_and(|before| before.ends_with(" › "));
+        if matches { Ok(()) } else { Err(NotReady::OtherLevel { expected: expected.to_owned(), actual }) }
     }
 
     fn ready_level(&self) -> Result<&Level, NotReady> {
@@ -620,7 +635,8 @@ impl Tracker {
         let (outcome, confidence, evidence) = if glance.alternate_screen || glance.application_keys {
             (Outcome::Fullscreen, Confidence::High, "the program asked for the whole screen or its own keys")
         } else if let Some(kind) = patterns::awaiting(&glance.line) {
-            let outcome = Outcome::AwaitingInput { kind, prompt: glance.line.trim().to_owned() };
+            let prompt = glance.line.trim().to_owned();
+            let outcome = Outcome::AwaitingInput { kind, prompt, options: Vec::new(), default: None };
             (outcome, Confidence::High, "quiet, cursor behind a known question")
         } else {
             return;

@@ -107,7 +107,7 @@ impl Shell {
     }
 
     fn run(&mut self, text: &str) -> (Outcome, String) {
-        self.submit(Submission { text: text.into(), typist: Typist::Agent, opens: None });
+        self.submit(Submission { text: text.into(), typist: Typist::Agent, opens: None, expect_level: None });
         let completion = self.next_report();
         (completion.outcome.clone(), self.terminal.command_text(&completion).0.text)
     }
@@ -219,7 +219,7 @@ fn a_password_question_is_reported_while_the_command_runs() {
 fn a_nested_shell_is_a_level_and_leaving_it_pops() {
     let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
     let opens = Some(expectation(LevelKind::PodShell, "orders/api", "89abcdef"));
-    shell.submit(Submission { text: "env PS1='pod$ ' dash -i".into(), typist: Typist::Agent, opens });
+    shell.submit(Submission { text: "env PS1='pod$ ' dash -i".into(), typist: Typist::Agent, opens, expect_level: None });
     let entered = shell.next_report();
     assert_eq!(
         entered.outcome,
@@ -239,7 +239,7 @@ fn a_person_at_the_prompt_holds_the_agent_off() {
     shell.write(b"ls -");
     let refused = shell
         .terminal
-        .begin(&Submission { text: "true".into(), typist: Typist::Agent, opens: None }, shell.opened.elapsed());
+        .begin(&Submission { text: "true".into(), typist: Typist::Agent, opens: None, expect_level: None }, shell.opened.elapsed());
     assert_eq!(refused.unwrap_err(), portcullis_term::NotReady::DirtyLine);
     shell.until("the echo", |shell| shell.terminal.screen().text().ends_with("ls -"));
     let started = shell.terminal.human_typed(b"d /\r", shell.opened.elapsed());

@@ -88,7 +88,7 @@ fn render(report: &RunReport) -> Reply {
             let code = exit_code.map_or(String::new(), |code| format!(", exit {code}"));
             (Status::Success, format!("now at another level{code}"), None)
         }
-        Outcome::AwaitingInput { kind, prompt } => {
+        Outcome::AwaitingInput { kind, prompt, .. } => {
             let who = if kind.is_secret() { "a person must type it in the viewer" } else { "answer with ssh_send" };
             (Status::PartialSuccess, format!("waits for input ({kind:?}: {prompt}); {who}"), Some(read(20)))
         }
