@@ -323,7 +323,7 @@ fn expectation(level: &PluginLevel) -> Result<Expectation, OpError> {
     let nonce = random::hex(4).map_err(OpError::Random)?;
     let attributes =
         level.attributes.iter().map(|attribute| (attribute.key.clone(), attribute.value.clone())).collect();
-    Ok(Expectation { kind, label: level.label.clone(), attributes, nonce, within: LEVEL_PROMPT })
+    Ok(Expectation { attributes, ..Expectation::new(kind, level.label.clone(), nonce, LEVEL_PROMPT) })
 }
 
 fn named(key: NamedKey) -> Key {

@@ -103,13 +103,8 @@ async fn open_new(host: &Host, destination: &Arc<Destination>) -> Result<(Sessio
     host.sessions().insert(session.clone());
     let mut notes = Vec::new();
     if !has_menu {
-        let expectation = Expectation {
-            kind: LevelKind::Shell,
-            label: profile.host.clone(),
-            attributes: Vec::new(),
-            nonce: random::hex(4).map_err(OpError::Random)?,
-            within: FIRST_PROMPT,
-        };
+        let nonce = random::hex(4).map_err(OpError::Random)?;
+        let expectation = Expectation::new(LevelKind::Shell, profile.host.clone(), nonce, FIRST_PROMPT);
         match session.expect_level(expectation).await {
             Ok(()) => drop(session.until_prompt(FIRST_PROMPT).await),
             Err(session::SessionError::LevelFailed { reason, .. }) => {

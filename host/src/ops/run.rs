@@ -157,9 +157,9 @@ fn notes(completion: &Completion, evicted_bytes: u64, full_screen_bytes: usize) 
 
 /// A line whose last command starts an interactive shell somewhere else.
 fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
-    let Some((kind, label)) = nested_level(line) else { return Ok(None) };
+    let Some(level) = nested_level(line) else { return Ok(None) };
     let nonce = random::hex(4).map_err(OpError::Random)?;
-    Ok(Some(Expectation { kind, label, attributes: Vec::new(), nonce, within: NESTED_PROMPT }))
+    Ok(Some(level.expectation(nonce, NESTED_PROMPT)))
 }
 
 async fn parse(

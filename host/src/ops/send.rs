@@ -99,13 +99,9 @@ async fn enter_shell(session: &SessionHandle, reading: &Reading) -> Result<Strin
     let prompt = reading.screen.rows.get(row).map(|row| row.text.as_str()).unwrap_or_default();
     let host = prompt.split_once('@').map_or("shell", |(_, rest)| rest);
     let name: String = host.chars().take_while(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c)).collect();
-    let expectation = Expectation {
-        kind: LevelKind::Shell,
-        label: if name.is_empty() { "shell".to_owned() } else { name.clone() },
-        attributes: Vec::new(),
-        nonce: random::hex(4).map_err(OpError::Random)?,
-        within: SHELL_PROMPT,
-    };
+    let label = if name.is_empty() { "shell" } else { name.as_str() };
+    let nonce = random::hex(4).map_err(OpError::Random)?;
+    let expectation = Expectation::new(LevelKind::Shell, label, nonce, SHELL_PROMPT);
     match session.expect_level(expectation).await {
         Ok(()) => {
             session.until_prompt(SHELL_PROMPT).await;

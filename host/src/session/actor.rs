@@ -268,6 +268,11 @@ impl Actor {
                 self.remember(command_id, typist, text);
             }
             Event::Report(completion) => self.reported(completion),
+            Event::Resumed { command_id } => {
+                if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == command_id) {
+                    kept.record.completion = None;
+                }
+            }
             Event::LevelEntered { breadcrumb } => {
                 self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
                 self.level_waiters.drain(..).for_each(|waiter| drop(waiter.send(Ok(()))));
@@ -286,11 +291,10 @@ impl Actor {
 
     /// A person's line that starts a shell elsewhere: its prompt will be a new level's.
     fn expect_nested(&mut self, line: &str) {
-        let Some((kind, label)) = nested_level(line) else { return };
+        let Some(level) = nested_level(line) else { return };
         // Without randomness the level is not put on the path; the person's work goes on.
         let Ok(nonce) = random::hex(4) else { return };
-        let expectation = Expectation { kind, label, attributes: Vec::new(), nonce, within: NESTED_PROMPT };
-        self.terminal.expect_level_of_running(expectation, self.at());
+        self.terminal.expect_level_of_running(level.expectation(nonce, NESTED_PROMPT), self.at());
     }
 
     fn reported(&mut self, completion: Completion) {
@@ -393,6 +397,8 @@ impl Actor {
                 self.happened(event);
                 self.refresh();
             }
+        } else {
+            self.terminal.program_typed();
         }
         self.write(bytes);
         Ok(())

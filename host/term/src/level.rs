@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::decode::Encoding;
+use crate::track::Fingerprint;
 
 /// What reads the terminal at a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,6 +48,10 @@ pub enum Integration {
     Marks,
     /// Each command is wrapped; the prompt itself is not recognisable.
     Sentinel,
+    /// As `Sentinel`, printed as text: a multiplexer lets no control string through.
+    VisibleSentinel,
+    /// The prompt is known by its looks alone; there are no exit codes.
+    Prompt,
     /// Neither: a menu, or a shell that was not armed.
     None,
 }
@@ -71,6 +76,9 @@ pub struct Level {
     pub last_counter: u64,
     #[serde(skip)]
     pub encoding: Encoding,
+    /// What its prompt looks like, where nothing better tells it.
+    #[serde(skip)]
+    pub(crate) prompt: Option<Fingerprint>,
 }
 
 impl Level {
@@ -85,6 +93,7 @@ impl Level {
             pid: None,
             last_counter: 0,
             encoding: Encoding::default(),
+            prompt: None,
         }
     }
 }

@@ -191,6 +191,38 @@ impl Screen {
         text
     }
 
+    /// The row the cursor is on, without the blanks behind it.
+    pub fn cursor_row_text(&self) -> String {
+        self.row(self.term.grid().cursor.point.line).text
+    }
+
+    pub fn cursor_is_on_last_row(&self) -> bool {
+        self.term.grid().cursor.point.line.0 + 1 == self.term.grid().screen_lines() as i32
+    }
+
+    /// What stands on the cursor's row is drawn in reverse.
+    pub fn cursor_row_is_reverse(&self) -> bool {
+        let grid = self.term.grid();
+        let line = grid.cursor.point.line;
+        let cells = (0..grid.columns()).map(|column| &grid[Point::new(line, Column(column))]);
+        let mut drawn = cells.filter(|cell| cell.c != ' ').peekable();
+        drawn.peek().is_some() && drawn.all(|cell| cell.flags.contains(Flags::INVERSE))
+    }
+
+    /// Up to `count` rows above the cursor's, oldest first.
+    pub fn rows_above(&self, count: usize) -> Vec<String> {
+        let last = self.term.grid().cursor.point.line.0;
+        (last - count as i32..last).filter(|line| *line >= 0).map(|line| self.row(Line(line)).text).collect()
+    }
+
+    /// Modes that only a running full-screen program sets. At a shell's prompt they are left over
+    /// from one that died.
+    pub fn has_stale_modes(&self) -> bool {
+        let mode = self.term.mode();
+        mode.intersects(TermMode::ALT_SCREEN | TermMode::APP_CURSOR | TermMode::APP_KEYPAD | TermMode::MOUSE_MODE)
+            || !mode.contains(TermMode::SHOW_CURSOR)
+    }
+
     pub fn view(&self) -> ScreenView {
         let grid = self.term.grid();
         let rows = (0..grid.screen_lines()).map(|row| self.row(Line(row as i32))).collect();

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use crate::clean::{CleanText, clean};
 use crate::decode::{Encoding, StreamDecoder, encode};
-use crate::level::{Integration, Level, ShellKind};
+use crate::level::{Level, ShellKind};
 use crate::outcome::{CommandId, Completion, Outcome};
 use crate::patterns;
 use crate::ring::{Offset, OutputRing, Slice, Span};
 use crate::screen::{Screen, ScreenView};
 use crate::tap::Tap;
-use crate::track::{Actions, Event, Expectation, Glance, NotReady, Show, State, Submission, Tracker};
+use crate::track::echo::MAX_ECHO_BYTES;
+use crate::track::{Actions, Event, Expectation, Glance, NotReady, Show, State, Submission, Tracker, output_start};
 
 /// Injected lines and their echo never come near this; more than it is shown at once.
 const MAX_HELD_BYTES: usize = 64 * 1024;
+
+/// Ends what a full-screen program may have switched on: the alternate screen, its own keys, the
+/// mouse, a hidden cursor.
+const RESET_MODES: &[u8] = b"\x1b[?1049l\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?25h";
 
 /// What fish prints behind output that does not end its line.
 const FISH_MISSING_NEWLINE: &str = "⏎";
@@ -57,6 +62,8 @@ pub struct Snapshot {
 pub struct Terminal {
     decoder: StreamDecoder,
     encoding: Encoding,
+    /// Of the time before any level is known.
+    first_encoding: Encoding,
     tap: Tap,
     screen: Screen,
     ring: OutputRing,
@@ -71,6 +78,7 @@ impl Terminal {
         Self {
             decoder: StreamDecoder::new(options.encoding),
             encoding: options.encoding,
+            first_encoding: options.encoding,
             tap: Tap::default(),
             screen: Screen::new(options.columns, options.rows),
             ring: OutputRing::new(options.ring_bytes),
@@ -95,8 +103,7 @@ impl Terminal {
                 self.take(&[0x18], &mut fed);
             }
             for signal in &piece.signals {
-                let glance = self.glance();
-                let actions = self.tracker.observe(signal, self.ring.end(), at, &glance);
+                let actions = self.look(|tracker, glance, end| tracker.observe(signal, end, at, glance));
                 self.carry_out(actions, &mut fed);
             }
             rest = tail;
@@ -108,11 +115,15 @@ impl Terminal {
     /// Time has passed without input; call when [`Terminal::deadline`] is reached.
     pub fn tick(&mut self, at: Duration) -> Fed {
         let mut fed = Fed::default();
-        let glance = self.glance();
-        let actions = self.tracker.tick(self.ring.end(), at, &glance);
+        let actions = self.look(|tracker, glance, end| tracker.tick(end, at, glance));
         self.carry_out(actions, &mut fed);
         fed.write.extend(self.screen.take_replies());
         fed
+    }
+
+    /// Tells how long the far side takes to answer; what counts as quiet depends on it.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.tracker.set_round_trip(round_trip);
     }
 
     /// When [`Terminal::tick`] is next needed, as time since the session opened.
@@ -135,11 +146,15 @@ impl Terminal {
         self.tracker.human_typed(bytes, &line, self.ring.end(), at)
     }
 
+    /// An agent's text or keys for the running program, told before they are written.
+    pub fn program_typed(&mut self) {
+        self.tracker.answered();
+    }
+
     /// Puts a level on the path that needs no marks (a menu).
     pub fn declare_level(&mut self, level: Level) {
-        self.encoding = level.encoding;
-        self.decoder = StreamDecoder::new(level.encoding);
         self.tracker.declare(level);
+        self.follow_encoding();
     }
 
     /// A shell should show its prompt soon; it is then made recognisable.
@@ -186,7 +201,11 @@ impl Terminal {
 
     /// The running command as it stands.
     pub fn interim(&self) -> Option<Completion> {
-        self.tracker.interim(self.ring.end())
+        let completion = self.tracker.interim(self.ring.end())?;
+        Some(match self.tracker.echo_of_running() {
+            Some(sent) => self.behind_echo(completion, &sent),
+            None => completion,
+        })
     }
 
     /// How long nothing has arrived, at time `at`.
@@ -236,6 +255,11 @@ impl Terminal {
 
     /// The command's own output as text, and how many bytes of it are no longer kept.
     pub fn command_text(&self, completion: &Completion) -> (CleanText, u64) {
+        if let Some((id, text)) = &self.tracker.visible_output
+            && *id == completion.command_id
+        {
+            return (CleanText { text: text.clone(), ..CleanText::default() }, 0);
+        }
         let slice = self.ring.read(completion.span);
         let mut cleaned = clean(&slice.bytes, self.columns);
         if completion.outcome == Outcome::PromptNoStatus {
@@ -256,12 +280,21 @@ impl Terminal {
         encode(self.encoding, text)
     }
 
-    fn glance(&self) -> Glance {
-        Glance {
-            line: self.screen.line_before_cursor(),
-            bracketed_paste: self.screen.bracketed_paste(),
-            alternate_screen: self.screen.alternate_screen(),
-            application_keys: self.screen.application_keys(),
+    /// Lets the tracker look at the screen, what is held and what was printed.
+    fn look<T>(&mut self, asks: impl FnOnce(&mut Tracker, &Glance<'_>, Offset) -> T) -> T {
+        let ring = &self.ring;
+        let since = |from: Offset| ring.read(Span { from, to: Offset(from.0 + MAX_ECHO_BYTES) }).bytes;
+        let held = self.held.as_deref().unwrap_or_default();
+        let glance = Glance { screen: &self.screen, held, since: &since };
+        asks(&mut self.tracker, &glance, ring.end())
+    }
+
+    /// The encoding belongs to the innermost level.
+    fn follow_encoding(&mut self) {
+        let encoding = self.tracker.encoding().unwrap_or(self.first_encoding);
+        if encoding != self.encoding {
+            self.encoding = encoding;
+            self.decoder = StreamDecoder::new(encoding);
         }
     }
 
@@ -300,24 +333,33 @@ impl Terminal {
         if actions.hold {
             self.held = Some(Vec::new());
         }
+        if actions.reset_modes {
+            self.show(RESET_MODES, fed);
+        }
         fed.write.extend(actions.write);
-        fed.events.extend(actions.events.into_iter().map(|event| self.without_echo(event)));
+        let echo = actions.echo;
+        fed.events.extend(actions.events.into_iter().map(|event| self.without_echo(event, echo.as_deref())));
+        self.follow_encoding();
+        if actions.recheck {
+            let actions = self.look(|tracker, glance, _| tracker.settle_unanswered(glance));
+            self.carry_out(actions, fed);
+        }
     }
 
-    /// A shell without an output mark leaves the echoed line in front of the output: it ends with
-    /// as many line feeds as lines were typed.
-    fn without_echo(&self, event: Event) -> Event {
-        let Event::Report(mut completion) = event else { return event };
-        let echoes = self
-            .tracker
-            .levels
-            .last()
-            .is_some_and(|level| level.shell == ShellKind::Posix && level.integration == Integration::Marks);
-        if echoes {
-            let slice = self.ring.read(completion.span);
-            let echo = slice.bytes.iter().position(|byte| *byte == b'\n').map_or(0, |index| index + 1);
-            completion.span.from = Offset(slice.from.0 + echo as u64);
+    fn without_echo(&self, event: Event, echo: Option<&str>) -> Event {
+        match (event, echo) {
+            (Event::Report(completion), Some(sent)) => Event::Report(self.behind_echo(completion, sent)),
+            (event, _) => event,
         }
-        Event::Report(completion)
+    }
+
+    /// Moves the beginning of the output behind the echoed line.
+    fn behind_echo(&self, mut completion: Completion, sent: &str) -> Completion {
+        let to = Offset(completion.span.to.0.min(completion.span.from.0 + MAX_ECHO_BYTES));
+        let slice = self.ring.read(Span { from: completion.span.from, to });
+        if slice.evicted == 0 {
+            completion.span.from = Offset(slice.from.0 + output_start(&slice.bytes, sent) as u64);
+        }
+        completion
     }
 }

@@ -5,9 +5,9 @@ use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use portcullis_term::track::Expectation;
 use portcullis_term::{
-    Completion, Event, ExitSource, LevelKind, Outcome, ShellKind, State, Submission, Terminal, TerminalOptions, Typist,
+    Completion, Event, ExitSource, Expectation, LevelKind, Outcome, ShellKind, State, Submission, Terminal,
+    TerminalOptions, Typist,
 };
 
 /// Longest a test waits for anything.
@@ -121,7 +121,7 @@ impl Drop for Shell {
 }
 
 fn expectation(kind: LevelKind, label: &str, nonce: &str) -> Expectation {
-    Expectation { kind, label: label.into(), attributes: Vec::new(), nonce: nonce.into(), within: PATIENCE }
+    Expectation::new(kind, label, nonce.into(), PATIENCE)
 }
 
 fn completed(code: i32) -> Outcome {
@@ -219,7 +219,12 @@ fn a_password_question_is_reported_while_the_command_runs() {
 fn a_nested_shell_is_a_level_and_leaving_it_pops() {
     let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
     let opens = Some(expectation(LevelKind::PodShell, "orders/api", "89abcdef"));
-    shell.submit(Submission { text: "env PS1='pod$ ' dash -i".into(), typist: Typist::Agent, opens, expect_level: None });
+    shell.submit(Submission {
+        text: "env PS1='pod$ ' dash -i".into(),
+        typist: Typist::Agent,
+        opens,
+        expect_level: None,
+    });
     let entered = shell.next_report();
     assert_eq!(
         entered.outcome,
@@ -237,9 +242,10 @@ fn a_person_at_the_prompt_holds_the_agent_off() {
     let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
     shell.terminal.human_typed(b"ls -", shell.opened.elapsed());
     shell.write(b"ls -");
-    let refused = shell
-        .terminal
-        .begin(&Submission { text: "true".into(), typist: Typist::Agent, opens: None, expect_level: None }, shell.opened.elapsed());
+    let refused = shell.terminal.begin(
+        &Submission { text: "true".into(), typist: Typist::Agent, opens: None, expect_level: None },
+        shell.opened.elapsed(),
+    );
     assert_eq!(refused.unwrap_err(), portcullis_term::NotReady::DirtyLine);
     shell.until("the echo", |shell| shell.terminal.screen().text().ends_with("ls -"));
     let started = shell.terminal.human_typed(b"d /\r", shell.opened.elapsed());

@@ -1,0 +1,143 @@
+//! Where the echo of a typed line ends and the output begins, for shells that do not mark it.
+//!
+//! dash, BusyBox ash and mksh have no hook that runs before a command. What stands between Enter
+//! and the end mark is then the echoed line, one line feed per typed line (more where the shell's
+//! own editor wraps), and the output. The sent text is followed through the echo with control
+//! sequences and wraps left aside; a shell that scrolls a long line sideways shows only parts of
+//! it, and then the line feeds are counted instead.
+
+/// Longest echo looked at; typed lines are far shorter.
+pub(crate) const MAX_ECHO_BYTES: u64 = 64 * 1024;
+/// As much of the echo's beginning has to agree with the sent line for the line feeds to be counted.
+const TELLING_CHARS: usize = 6;
+
+/// Index into `bytes` where the output begins, when `sent` was typed just before them.
+///
+/// `sent` is what was typed without its last Enter; `\r` stands between several lines. A terminal
+/// that does not echo gives 0.
+pub(crate) fn output_start(bytes: &[u8], sent: &str) -> usize {
+    let echoed = Echoed::of(bytes);
+    let mut position = 0;
+    let mut end = 0;
+    for line in sent.split('\r') {
+        match echoed.find(line.trim_end(), position) {
+            Some(after) => {
+                end = echoed.behind_line_feed(bytes, after);
+                position = echoed.position_at(end);
+            }
+            None if echoed.begins_like(sent) => return behind_line_feeds(bytes, sent.split('\r').count()),
+            None => return end,
+        }
+    }
+    end
+}
+
+/// The characters that were drawn, each with where it stood; line ends and control sequences are
+/// left out, so that a wrapped line reads as one.
+struct Echoed {
+    text: Vec<u8>,
+    at: Vec<usize>,
+}
+
+impl Echoed {
+    fn of(bytes: &[u8]) -> Self {
+        let mut echoed = Self { text: Vec::new(), at: Vec::new() };
+        let mut index = 0;
+        while index < bytes.len() {
+            match bytes[index] {
+                0x1b => index += escape_length(&bytes[index..]),
+                byte if byte < 0x20 => index += 1,
+                byte => {
+                    echoed.text.push(byte);
+                    echoed.at.push(index);
+                    index += 1;
+                }
+            }
+        }
+        echoed
+    }
+
+    /// Position behind `line` in the drawn text, searched from `from` on.
+    fn find(&self, line: &str, from: usize) -> Option<usize> {
+        let wanted: Vec<u8> = line.bytes().filter(|byte| *byte >= 0x20).collect();
+        if wanted.is_empty() {
+            return Some(from);
+        }
+        let text = self.text.get(from..)?;
+        text.windows(wanted.len()).position(|window| window == wanted).map(|start| from + start + wanted.len())
+    }
+
+    /// Index into the bytes behind the line feed that follows drawn character `position`.
+    fn behind_line_feed(&self, bytes: &[u8], position: usize) -> usize {
+        let start = position.checked_sub(1).and_then(|last| self.at.get(last)).map_or(0, |index| index + 1);
+        bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |found| start + found + 1)
+    }
+
+    fn position_at(&self, index: usize) -> usize {
+        self.at.partition_point(|at| *at < index)
+    }
+
+    fn begins_like(&self, sent: &str) -> bool {
+        let head: Vec<u8> = sent.trim_start().bytes().take(TELLING_CHARS).collect();
+        let drawn = self.text.iter().position(|byte| *byte != b' ').unwrap_or(self.text.len());
+        !head.is_empty() && self.text[drawn..].starts_with(&head)
+    }
+}
+
+/// Length of the control sequence at the start of `bytes` (ECMA-48: CSI to its final byte, OSC to
+/// BEL or ST, anything else two bytes).
+fn escape_length(bytes: &[u8]) -> usize {
+    match bytes.get(1) {
+        Some(b'[') => bytes[2..].iter().position(|byte| (0x40..=0x7e).contains(byte)).map_or(bytes.len(), |i| i + 3),
+        Some(b']') => {
+            let end = bytes.iter().position(|byte| *byte == 0x07);
+            let terminator = bytes.windows(2).skip(1).position(|pair| pair == b"\x1b\\").map(|index| index + 3);
+            end.map(|index| index + 1).into_iter().chain(terminator).min().unwrap_or(bytes.len())
+        }
+        _ => bytes.len().min(2),
+    }
+}
+
+fn behind_line_feeds(bytes: &[u8], count: usize) -> usize {
+    let feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    feeds.map(|(index, _)| index + 1).nth(count.saturating_sub(1)).unwrap_or(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output<'a>(bytes: &'a str, sent: &str) -> &'a str {
+        &bytes[output_start(bytes.as_bytes(), sent)..]
+    }
+
+    #[test]
+    fn the_echo_of_a_plain_line_is_left_out() {
+        assert_eq!(output("echo hi\r\nhi\r\n", "echo hi"), "hi\r\n");
+        assert_eq!(output("true\r\n", "true"), "");
+        assert_eq!(output("echo hi\r\r\nhi\r\n", "echo hi"), "hi\r\n");
+    }
+
+    #[test]
+    fn a_line_wrapped_by_the_shell_s_editor_is_one_line() {
+        assert_eq!(output("echo aaaa\r\nbbbb\r\naaaabbbb\r\n", "echo aaaabbbb"), "aaaabbbb\r\n");
+        assert_eq!(output("echo aa\x1b[6n\r\nbb\x1b[J\r\naabb\r\n", "echo aabb"), "aabb\r\n");
+    }
+
+    #[test]
+    fn every_line_of_a_script_has_its_echo() {
+        let echo = "command eval 'for n in 1 2\r\n> do echo $n\r\n> done'\r\n1\r\n2\r\n";
+        assert_eq!(output(echo, "command eval 'for n in 1 2\rdo echo $n\rdone'"), "1\r\n2\r\n");
+    }
+
+    #[test]
+    fn output_is_kept_where_nothing_is_echoed() {
+        assert_eq!(output("hi\r\n", "echo hi"), "hi\r\n");
+        assert_eq!(output("", "stty echo"), "");
+    }
+
+    #[test]
+    fn a_line_scrolled_sideways_is_counted_by_its_line_feed() {
+        assert_eq!(output("echo aaaaaa<bbbb cccc\r\nout\r\n", "echo aaaaaaaaaaaaaaaaaaaabbbb cccc"), "out\r\n");
+    }
+}

@@ -1,0 +1,164 @@
+//! What a mark means: the rules by which a command begins, ends, and a level is left.
+//!
+//! R1: an end counts only while a command is outstanding whose Enter has been taken (shells redraw
+//! their prompt, marks and all, after a resize). R2: it carries a known shell's nonce and pid and a
+//! counter that has grown, so that replayed output ends nothing.
+
+use std::time::Duration;
+
+use super::{Actions, Current, Event, Glance, Tracker, Typist};
+use crate::level::LevelKind;
+use crate::outcome::{Confidence, ExitSource, Outcome};
+use crate::ring::Offset;
+use crate::tap::{Mark, MarkKind, Signal};
+
+/// Stands for the pid in the marks of a sentinel.
+pub(super) const SENTINEL_PID: &str = "s";
+
+impl Tracker {
+    pub(crate) fn observe(&mut self, signal: &Signal, offset: Offset, at: Duration, glance: &Glance<'_>) -> Actions {
+        match signal {
+            Signal::Mark(mark) => self.observe_mark(mark, offset, at, glance),
+            // Modes are read from the screen when they matter; a foreign mark proves nothing.
+            Signal::ForeignMark
+            | Signal::BracketedPaste(_)
+            | Signal::AlternateScreen(_)
+            | Signal::ApplicationKeys(_) => Actions::default(),
+        }
+    }
+
+    fn observe_mark(&mut self, mark: &Mark, offset: Offset, at: Duration, glance: &Glance<'_>) -> Actions {
+        let mut actions = Actions::default();
+        if self.arming.as_ref().is_some_and(|arming| arming.expectation.nonce == mark.nonce) {
+            self.observe_arming(mark, at, &mut actions);
+            return actions;
+        }
+        let Some(known) = self.levels.iter().rposition(|level| level.nonce == mark.nonce) else {
+            return actions;
+        };
+        if mark.pid == SENTINEL_PID {
+            self.observe_sentinel(mark, offset, &mut actions);
+            return actions;
+        }
+        let same_shell = |pid: Option<&String>| pid.is_none_or(|pid| *pid == mark.pid);
+        let depth = self.levels.iter().rposition(|l| l.nonce == mark.nonce && same_shell(l.pid.as_ref()));
+        let Some(depth) = depth else {
+            self.inherited(known, mark, at, glance, &mut actions);
+            return actions;
+        };
+        if !self.accept_counter(depth, mark) {
+            return actions;
+        }
+        if depth + 1 < self.levels.len() {
+            self.pop_to(depth, &mut actions);
+        }
+        match mark.kind {
+            MarkKind::OutputStart => self.output_started(offset, &mut actions),
+            MarkKind::CommandEnd(code) => self.command_ended(code, offset, glance),
+            MarkKind::InputStart => self.input_started(offset, glance, &mut actions),
+            MarkKind::PromptStart | MarkKind::Probe { .. } => {}
+        }
+        actions
+    }
+
+    /// A replayed mark has an old counter.
+    fn accept_counter(&mut self, depth: usize, mark: &Mark) -> bool {
+        let level = &mut self.levels[depth];
+        level.pid.get_or_insert_with(|| mark.pid.clone());
+        match mark.counter {
+            Some(counter) if counter <= level.last_counter => false,
+            Some(counter) => {
+                level.last_counter = counter;
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn output_started(&mut self, offset: Offset, actions: &mut Actions) {
+        if self.current.is_none() {
+            // Something was run that nobody was seen to submit (a key bound to a command).
+            let id = self.start(offset, "").id;
+            let text = String::new();
+            actions.events.push(Event::CommandStarted { command_id: id, typist: Typist::Human, text, from: offset });
+        }
+        if let Some(current) = &mut self.current {
+            current.output_from.get_or_insert(offset);
+        }
+    }
+
+    /// An end mark. One that comes before the typed Enter was taken belongs to a prompt that was
+    /// only drawn again.
+    fn command_ended(&mut self, code: Option<i32>, offset: Offset, glance: &Glance<'_>) {
+        let Some(current) = &mut self.current else { return };
+        let taken = current.popped || current.output_from.is_some() || glance.line_feed_since(current.entered_at);
+        if taken {
+            current.ended = Some((code, offset));
+        }
+    }
+
+    /// The `B` mark: a line editor waits for input.
+    fn input_started(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+        match &mut self.current {
+            Some(current) if current.ended.is_none() => current.drawn_at = Some(offset),
+            _ => self.prompt_ready(offset, glance, actions),
+        }
+    }
+
+    pub(super) fn prompt_ready(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+        self.at_prompt = true;
+        self.dirty = false;
+        self.expected = None;
+        self.prompt_text = glance.line();
+        actions.reset_modes = glance.screen.has_stale_modes();
+        let Some(current) = self.current.take() else { return };
+        let to = current.ended.map_or(offset, |(_, end)| end);
+        match current.ended {
+            Some((code, _)) if current.popped => {
+                let outcome = Outcome::LevelChanged { breadcrumb: self.breadcrumb(), exit_code: code };
+                actions.report(&current, to, outcome, Confidence::Certain, "end mark of the level below");
+            }
+            Some((exit_code, _)) => {
+                let outcome = Outcome::Completed { exit_code, exit_source: ExitSource::Mark };
+                let evidence = "end and prompt marks of this shell, counter advanced";
+                actions.report(&current, to, outcome, Confidence::Certain, evidence);
+            }
+            None => {
+                let evidence = "prompt mark without an end mark";
+                actions.report(&current, to, Outcome::PromptNoStatus, Confidence::High, evidence);
+            }
+        }
+        actions.echo = echo_of(&current);
+    }
+
+    fn observe_sentinel(&mut self, mark: &Mark, offset: Offset, actions: &mut Actions) {
+        let Some(current) = &mut self.current else { return };
+        match mark.kind {
+            MarkKind::OutputStart => current.output_from = current.output_from.or(Some(offset)),
+            MarkKind::CommandEnd(exit_code) if current.sentinel.is_some() && mark.counter == current.sentinel => {
+                let outcome = Outcome::Completed { exit_code, exit_source: ExitSource::Sentinel };
+                actions.report(current, offset, outcome, Confidence::High, "sentinel of this command");
+                self.current = None;
+                self.at_prompt = true;
+                self.dirty = false;
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn pop_to(&mut self, depth: usize, actions: &mut Actions) {
+        let left = self.levels.split_off(depth + 1);
+        self.expected = None;
+        self.arming = None;
+        if let Some(current) = &mut self.current {
+            // Leaving a multiplexer gives back the shell that waited below all the time.
+            current.popped |= current.level_depth > depth + 1 || left.iter().any(|l| l.kind == LevelKind::Multiplexer);
+        }
+        actions.events.push(Event::LevelsLeft { breadcrumb: self.breadcrumb() });
+    }
+}
+
+/// The line whose echo stands in front of the output; `None` when a mark says where it begins.
+pub(super) fn echo_of(current: &Current) -> Option<String> {
+    current.output_from.is_none().then(|| current.sent.clone())
+}

@@ -1,0 +1,253 @@
+//! What only the passing of time can tell: that a program waits, and for what.
+//!
+//! Nothing here ends a command with an exit code. A prompt without marks ends one without a code,
+//! and only where the level has no marks to give (R4, R5); everything else is an open outcome.
+
+use std::time::Duration;
+
+use super::marks::echo_of;
+use super::{Actions, Current, Event, Glance, Tracker};
+use crate::level::{Integration, Level, ShellKind};
+use crate::outcome::{AwaitingKind, Confidence, Outcome};
+use crate::patterns::{self, Question};
+use crate::ring::Offset;
+
+/// A line that merely ends like a question is one after this much silence.
+const BROAD_QUIET: Duration = Duration::from_secs(2);
+/// Behind a slow line the end of an Enter may come in pieces; a statement is only called open after
+/// this.
+const CONTINUATION_QUIET: Duration = Duration::from_millis(800);
+/// Rows above the cursor that may be a list to choose from.
+const LIST_ROWS: usize = 12;
+
+/// An open outcome and how sure it is.
+struct Open {
+    outcome: Outcome,
+    confidence: Confidence,
+    evidence: &'static str,
+}
+
+impl Tracker {
+    /// Time has passed; decides what only quiet can decide.
+    pub(crate) fn tick(&mut self, offset: Offset, at: Duration, glance: &Glance<'_>) -> Actions {
+        let mut actions = Actions::default();
+        if self.arming.as_ref().is_some_and(|arming| at >= arming.until) {
+            self.arming_failed(at, &mut actions);
+            return actions;
+        }
+        if self.next_check.is_none_or(|check| at < check) {
+            self.expectation_expired(at, &mut actions);
+            return actions;
+        }
+        let quiet = at.saturating_sub(self.last_byte_at);
+        self.next_check = self.next_look(quiet).map(|after| self.last_byte_at + after);
+        if self.arming.is_some() {
+            self.read_held(at, glance, &mut actions);
+            return actions;
+        }
+        if self.expected.is_some() && self.person_is_typing(at) {
+            self.next_check = self.last_person_at.map(|typed| typed + super::levels::PERSON_PAUSE);
+        }
+        self.decide(offset, at, quiet, glance, &mut actions);
+        self.expectation_expired(at, &mut actions);
+        actions
+    }
+
+    /// How long after the last byte to look again.
+    fn next_look(&self, quiet: Duration) -> Option<Duration> {
+        [self.quiet, CONTINUATION_QUIET, BROAD_QUIET].into_iter().filter(|after| *after > quiet).min()
+    }
+
+    fn decide(&mut self, offset: Offset, at: Duration, quiet: Duration, glance: &Glance<'_>, actions: &mut Actions) {
+        if self.current.as_ref().is_some_and(|current| current.ended.is_some()) {
+            // An end mark but no input mark: the prompt command rewrites the prompt.
+            self.prompt_ready(offset, glance, actions);
+        } else if self.read_visible(offset, glance, actions) {
+        } else if self.expected.is_some() && !self.person_is_typing(at) && self.prompt_waits(quiet, glance) {
+            self.arm(at, glance, actions);
+        } else if self.unmarked_prompt(quiet, offset, glance) {
+            self.prompt_without_marks(offset, glance, actions);
+        } else if self.unannounced_shell(quiet, at, glance) {
+            self.arm(at, glance, actions);
+        } else {
+            self.report_open(offset, quiet, glance, actions);
+        }
+    }
+
+    fn person_is_typing(&self, at: Duration) -> bool {
+        self.last_person_at.is_some_and(|typed| at.saturating_sub(typed) < super::levels::PERSON_PAUSE)
+    }
+
+    /// The prompt is back although no end mark came: the level has none, or has lost it.
+    fn unmarked_prompt(&self, quiet: Duration, offset: Offset, glance: &Glance<'_>) -> bool {
+        let (Some(current), Some(level)) = (&self.current, self.levels.last()) else { return false };
+        if quiet < self.quiet {
+            return false;
+        }
+        if level.integration == Integration::Prompt {
+            let known = level.prompt.as_ref().is_some_and(|prompt| prompt.matches(&glance.line()));
+            return known && glance.line_feed_since(current.entered_at);
+        }
+        let drawn_last = current.output_from.is_some() && current.drawn_at == Some(offset);
+        drawn_last || self.prompt_was_replaced(current, level, quiet, glance)
+    }
+
+    /// The line itself changed the prompt of a shell whose marks stand in the prompt.
+    fn prompt_was_replaced(&self, current: &Current, level: &Level, quiet: Duration, glance: &Glance<'_>) -> bool {
+        level.integration == Integration::Marks
+            && level.shell == ShellKind::Posix
+            && quiet >= CONTINUATION_QUIET
+            && sets_prompt(&current.text)
+            && glance.line_feed_since(current.entered_at)
+            && patterns::looks_like_prompt(&glance.line())
+    }
+
+    fn prompt_without_marks(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+        self.at_prompt = true;
+        self.dirty = false;
+        self.prompt_text = glance.line();
+        let Some(current) = self.current.take() else { return };
+        let mut confidence = Confidence::High;
+        let mut evidence = "prompt mark without an end mark";
+        if current.drawn_at.is_none() {
+            confidence = Confidence::Medium;
+            evidence = "quiet, cursor behind the prompt of this level, which gives no marks";
+            if let Some(level) = self.levels.last_mut().filter(|level| level.integration == Integration::Marks) {
+                // Its marks stood in the prompt that is gone.
+                level.integration = Integration::Sentinel;
+                evidence = "quiet, and the line replaced the prompt that carried the marks";
+            }
+        }
+        actions.report(&current, offset, Outcome::PromptNoStatus, confidence, evidence);
+        actions.echo = echo_of(&current);
+    }
+
+    /// A line editor waits behind a shell's prompt although the command of ours has not ended: it
+    /// has led to another shell.
+    fn unannounced_shell(&mut self, quiet: Duration, at: Duration, glance: &Glance<'_>) -> bool {
+        let (Some(current), Some(level)) = (&self.current, self.levels.last()) else { return false };
+        let screen = glance.screen;
+        let waits = quiet >= self.quiet
+            && level.integration == Integration::Marks
+            && current.output_from.is_some()
+            && screen.bracketed_paste()
+            && !screen.alternate_screen()
+            && !self.person_is_typing(at)
+            && patterns::looks_like_shell_prompt(&glance.line());
+        if waits {
+            let expectation = self.unannounced(&level.nonce, "unannounced");
+            let until = at + expectation.within;
+            self.expected = Some((expectation, until));
+        }
+        waits
+    }
+
+    /// Tells once that a running command asks for something or has taken the whole screen.
+    fn report_open(&mut self, offset: Offset, quiet: Duration, glance: &Glance<'_>, actions: &mut Actions) {
+        if quiet < self.quiet {
+            return;
+        }
+        let open = self.open_outcome(quiet, glance);
+        let Some(current) = &mut self.current else { return };
+        let Some(open) = open else {
+            if current.reported.take().is_some() {
+                actions.events.push(Event::Resumed { command_id: current.id });
+            }
+            return;
+        };
+        if current.reported.as_ref() != Some(&open.outcome) {
+            current.reported = Some(open.outcome.clone());
+            actions.report(current, offset, open.outcome, open.confidence, open.evidence);
+            actions.echo = echo_of(current);
+        }
+    }
+
+    fn open_outcome(&self, quiet: Duration, glance: &Glance<'_>) -> Option<Open> {
+        let current = self.current.as_ref()?;
+        let level = self.levels.last();
+        let line = glance.line();
+        if let Some(open) = full_screen(glance, &line) {
+            return Some(open);
+        }
+        if let Some(open) = level.and_then(|level| continuation(level, current, quiet, glance, &line)) {
+            return Some(open);
+        }
+        let question = patterns::question(&line, &glance.screen.rows_above(LIST_ROWS))?;
+        if !question.strict && quiet < BROAD_QUIET {
+            return None;
+        }
+        Some(asking(question, &line))
+    }
+}
+
+fn asking(question: Question, line: &str) -> Open {
+    let Question { kind, options, default, strict } = question;
+    let outcome = Outcome::AwaitingInput { kind, prompt: line.trim().to_owned(), options, default };
+    match strict {
+        true => Open { outcome, confidence: Confidence::High, evidence: "quiet, cursor behind a known question" },
+        false => {
+            Open { outcome, confidence: Confidence::Low, evidence: "silent for 2 s behind what may be a question" }
+        }
+    }
+}
+
+/// A program that took the screen or the keys, and whether it is a pager.
+fn full_screen(glance: &Glance<'_>, line: &str) -> Option<Open> {
+    let screen = glance.screen;
+    if !screen.alternate_screen() && !screen.application_keys() {
+        return None;
+    }
+    let row = screen.cursor_row_text();
+    let at_bottom = screen.cursor_is_on_last_row();
+    let prompt = row.trim();
+    let pager = patterns::awaiting(line) == Some(AwaitingKind::Pager)
+        || patterns::awaiting(prompt) == Some(AwaitingKind::Pager)
+        // less shows a colon, or the file's name in reverse, at the bottom.
+        || (at_bottom && (prompt == ":" || (!prompt.is_empty() && screen.cursor_row_is_reverse())));
+    if pager {
+        let options = vec!["q".to_owned(), "space".to_owned()];
+        let outcome =
+            Outcome::AwaitingInput { kind: AwaitingKind::Pager, prompt: prompt.to_owned(), options, default: None };
+        return Some(Open { outcome, confidence: Confidence::High, evidence: "a pager's last row, its own keys" });
+    }
+    let evidence = "the program asked for the whole screen or its own keys";
+    Some(Open { outcome: Outcome::Fullscreen, confidence: Confidence::High, evidence })
+}
+
+/// The shell wants more of the line: Enter was taken, nothing was run, and its editor waits.
+fn continuation(level: &Level, current: &Current, quiet: Duration, glance: &Glance<'_>, line: &str) -> Option<Open> {
+    if level.integration != Integration::Marks || current.output_from.is_some() || quiet < CONTINUATION_QUIET {
+        return None;
+    }
+    let confidence = match level.shell {
+        ShellKind::Bash | ShellKind::Zsh if glance.screen.bracketed_paste() => Confidence::High,
+        ShellKind::Fish => Confidence::High,
+        // These have no mark where a command starts, and no modes: the second prompt alone, right
+        // behind the echo.
+        ShellKind::Bash | ShellKind::Posix if line.trim_end() == ">" => Confidence::Medium,
+        _ => return None,
+    };
+    let since = (glance.since)(current.entered_at);
+    if !since.contains(&b'\n') {
+        return None;
+    }
+    if level.shell == ShellKind::Posix {
+        let output = &since[super::output_start(&since, current.sent.as_str()).min(since.len())..];
+        let text = crate::clean::clean(output, 1000).text;
+        if !(text.trim() == ">" || output.is_empty()) {
+            return None;
+        }
+    }
+    let outcome = Outcome::AwaitingInput {
+        kind: AwaitingKind::Continuation,
+        prompt: line.trim().to_owned(),
+        options: vec!["ctrl-c".to_owned()],
+        default: None,
+    };
+    Some(Open { outcome, confidence, evidence: "the line was taken but nothing was run: the shell waits for its rest" })
+}
+
+/// Words by which a line may replace the prompt.
+fn sets_prompt(text: &str) -> bool {
+    ["PS1", "prompt", "source ", ". ", "PROMPT"].iter().any(|word| text.contains(word))
+}
