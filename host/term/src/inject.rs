@@ -45,13 +45,18 @@ h=${{h#\"${{h%%[0-9]*}}\"}};history -d ${{h%%[!0-9]*}}||break;done;unset -f __pc
     )
 }
 
+/// A prompt from the environment may have marks of the shell it came from: bash's are cut out of it,
+/// any other's make way for a plain prompt.
+const BASH_OWN_PROMPT: &str =
+    "PS1=${PS1-};PS1=${PS1//'\\[\\033]133;B;aid='????????'.$$\\007\\]'/};[[ $PS1 = *aid=* ]]&&PS1='\\h:\\w\\$ '";
+
 fn bash(nonce: &str) -> String {
     let forget = bash_forget(nonce);
     format!(
         " export {PAGERS};{forget};__pc_n=0;__pc_prompt(){{ local s=$?;__pc_n=$((__pc_n+1));\
 printf '\\033]133;D;%s;aid={nonce}.%s;q=%s\\007\\033]133;A;aid={nonce}.%s\\007' $s $$ $__pc_n $$;return $s;}};\
 PROMPT_COMMAND=\"__pc_prompt 2>/dev/null${{PROMPT_COMMAND:+;$PROMPT_COMMAND}}\";\
-PS1=\"${{PS1-}}\"'\\[\\033]133;B;aid={nonce}.$$\\007\\]';PS0=\"${{PS0-}}\"'\\033]133;C;aid={nonce}.$$\\007'\r"
+{BASH_OWN_PROMPT};PS1=\"$PS1\"'\\[\\033]133;B;aid={nonce}.$$\\007\\]';PS0=\"${{PS0-}}\"'\\033]133;C;aid={nonce}.$$\\007'\r"
     )
 }
 
@@ -59,8 +64,8 @@ PS1=\"${{PS1-}}\"'\\[\\033]133;B;aid={nonce}.$$\\007\\]';PS0=\"${{PS0-}}\"'\\033
 fn bash_prompt_only(nonce: &str) -> String {
     let forget = bash_forget(nonce);
     format!(
-        " export {PAGERS};{forget};PS0=\"${{PS0-}}\"'\\033]133;C;aid={nonce}.$$\\007';\
-PS1='\\[\\033]133;D;$?;aid={nonce}.$$;q=$((__pc_n=__pc_n+1))\\007\\033]133;A;aid={nonce}.$$\\007\\]'\"${{PS1-}}\"'\\[\\033]133;B;aid={nonce}.$$\\007\\]'\r"
+        " export {PAGERS};{forget};{BASH_OWN_PROMPT};PS0=\"${{PS0-}}\"'\\033]133;C;aid={nonce}.$$\\007';\
+PS1='\\[\\033]133;D;$?;aid={nonce}.$$;q=$((__pc_n=__pc_n+1))\\007\\033]133;A;aid={nonce}.$$\\007\\]'\"$PS1\"'\\[\\033]133;B;aid={nonce}.$$\\007\\]'\r"
     )
 }
 
@@ -68,7 +73,7 @@ fn zsh(nonce: &str) -> String {
     format!(
         " export {PAGERS};__pc_n=0;__pc_prompt(){{ printf '\\033]133;D;%s;aid={nonce}.%s;q=%s\\007\\033]133;A;aid={nonce}.%s\\007' $? $$ $((++__pc_n)) $$ }};\
 __pc_run(){{ printf '\\033]133;C;aid={nonce}.%s\\007' $$ }};precmd_functions=(__pc_prompt $precmd_functions);\
-preexec_functions+=(__pc_run);unsetopt prompt_sp;PS1=\"$PS1\"$'%{{\\033]133;B;aid={nonce}.'$$$'\\007%}}';fc -P\r"
+preexec_functions+=(__pc_run);unsetopt prompt_sp;[[ $PS1 = *aid=* ]]&&PS1='%m%# ';PS1=\"$PS1\"$'%{{\\033]133;B;aid={nonce}.'$$$'\\007%}}';fc -P\r"
     )
 }
 
@@ -96,7 +101,7 @@ alias postcmd 'printf \"\\033]133;C;aid={nonce}.%s\\007\" $$'\r"
 /// before a command, so there is no `C`.
 fn posix(nonce: &str) -> String {
     format!(
-        " export {PAGERS};__pc_n=0 __pc_e=$(printf '\\033') __pc_b=$(printf '\\007');\
+        " export {PAGERS};__pc_n=0 __pc_e=$(printf '\\033') __pc_b=$(printf '\\007');case $PS1 in *aid=*)PS1='$ ';;esac;\
 PS1=\"$__pc_e]133;D;\"'$?;aid={nonce}.$$;q=$((__pc_n=__pc_n+1))'\"$__pc_b$__pc_e]133;A;\"'aid={nonce}.$$'\"$__pc_b${{PS1-\\$ }}$__pc_e]133;B;\"'aid={nonce}.$$'\"$__pc_b\"\r"
     )
 }

@@ -268,11 +268,24 @@ impl Terminal {
             let output = cleaned.text.trim_end().strip_suffix(prompt).map_or(cleaned.text.len(), str::len);
             cleaned.text.truncate(output);
         }
+        self.without_traces(&mut cleaned.text);
         let fish = self.tracker.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
         if fish && cleaned.text.ends_with(FISH_MISSING_NEWLINE) {
             cleaned.text.truncate(cleaned.text.len() - FISH_MISSING_NEWLINE.len());
         }
         (cleaned, slice.evicted)
+    }
+
+    /// Drops what a shell that traces itself (`set -x`, csh's `set echo`) says of the host's marks.
+    fn without_traces(&self, text: &mut String) {
+        let nonces = || self.tracker.levels.iter().map(|level| level.nonce.as_str()).filter(|nonce| !nonce.is_empty());
+        let traced = |line: &str| {
+            let trace = line.starts_with('+') || line.starts_with("printf \"\\033]133;");
+            trace && (line.contains("__pc_") || nonces().any(|nonce| line.contains(nonce)))
+        };
+        if text.lines().any(traced) {
+            *text = text.split_inclusive('\n').filter(|line| !traced(line)).collect();
+        }
     }
 
     /// `text` as the present level's program expects it; `None` when it cannot be written there.

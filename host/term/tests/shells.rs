@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use portcullis_term::{
-    Completion, Event, ExitSource, Expectation, LevelKind, Outcome, ShellKind, State, Submission, Terminal,
-    TerminalOptions, Typist,
+    AwaitingKind, Completion, Event, ExitSource, Expectation, LevelKind, Outcome, ShellKind, State, Submission,
+    Terminal, TerminalOptions, Typist,
 };
 
 /// Longest a test waits for anything.
@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 struct Shell {
     terminal: Terminal,
+    pty: pty_process::blocking::Pty,
     writer: std::fs::File,
     output: Receiver<Vec<u8>>,
     opened: Instant,
@@ -50,7 +51,7 @@ impl Shell {
             }
         });
         let terminal = Terminal::new(&TerminalOptions::default());
-        Self { terminal, writer: file, output, opened: Instant::now(), child, events: Vec::new() }
+        Self { terminal, pty, writer: file, output, opened: Instant::now(), child, events: Vec::new() }
     }
 
     /// A shell whose prompt has been marked.
@@ -62,6 +63,11 @@ impl Shell {
             shell.terminal.state() == State::AtPrompt { dirty: false } && !shell.terminal.levels().is_empty()
         });
         shell
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.pty.resize(pty_process::Size::new(rows, columns)).unwrap();
+        self.terminal.resize(columns, rows);
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -267,4 +273,240 @@ fn a_shell_that_a_person_starts_is_a_level_too() {
     assert_eq!(shell.terminal.breadcrumb(), ["bash", "inner"]);
     shell.until("the inner prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
     assert_eq!(shell.run("echo inside").1, "inside\n");
+}
+
+#[test]
+fn tcsh() {
+    battery("tcsh", &["-f"], ShellKind::Tcsh);
+}
+
+#[test]
+fn mksh() {
+    battery("mksh", &[], ShellKind::Posix);
+}
+
+#[test]
+fn the_host_s_own_lines_are_not_in_bash_s_and_fish_s_history() {
+    for (program, arguments, list) in
+        [("bash", &["--noprofile", "--norc", "-i"][..], "history"), ("fish", &["--no-config", "-i"], "history | cat")]
+    {
+        let mut shell = Shell::armed(program, arguments);
+        shell.run("echo first");
+        let (_, text) = shell.run(list);
+        assert!(text.contains("echo first") && !text.contains("133") && !text.contains("__pc_"), "{program}: {text}");
+    }
+}
+
+#[test]
+fn an_open_quote_is_a_line_that_waits_for_its_rest() {
+    let shells: [(&str, &[&str]); 6] = [
+        ("bash", &["--noprofile", "--norc", "-i"]),
+        ("zsh", &["-f", "-i"]),
+        ("fish", &["--no-config", "-i"]),
+        ("dash", &["-i"]),
+        ("busybox", &["ash", "-i"]),
+        ("mksh", &[]),
+    ];
+    for (program, arguments) in shells {
+        let mut shell = Shell::armed(program, arguments);
+        let (outcome, _) = shell.run("echo 'abc");
+        assert!(
+            matches!(&outcome, Outcome::AwaitingInput { kind: AwaitingKind::Continuation, .. }),
+            "{program}: {outcome:?}"
+        );
+        shell.write(b"\x03");
+        let after = shell.next_report();
+        // fish gives the statement up without an end mark.
+        let told = matches!(after.outcome, Outcome::Completed { exit_code: Some(130 | 1), .. });
+        assert!(told || program == "fish" && after.outcome == Outcome::PromptNoStatus, "{program}: {after:?}");
+        assert_eq!(shell.run("echo on").1, "on\n", "{program}");
+    }
+}
+
+#[test]
+fn exec_replaces_the_level() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let opens = Expectation { replaces: true, ..expectation(LevelKind::Shell, "zsh", "89abcdef") };
+    let text = "exec zsh -f -i".into();
+    shell.submit(Submission { text, typist: Typist::Agent, opens: Some(opens), expect_level: None });
+    let entered = shell.next_report();
+    let changed = Outcome::LevelChanged { breadcrumb: vec!["zsh".into()], exit_code: None };
+    assert_eq!(entered.outcome, changed);
+    shell.until("zsh's prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    assert_eq!(shell.run("echo $ZSH_NAME; (exit 4)"), (completed(4), "zsh\n".into()));
+}
+
+#[test]
+fn a_shell_that_inherits_the_marked_prompt_is_a_level() {
+    for (program, arguments, inner, told) in [
+        ("dash", &["-i"][..], "export PS1; sh -i", "sh -i"),
+        ("bash", &["--noprofile", "--norc", "-i"], "export PS1 PS0 PROMPT_COMMAND; bash --norc", "bash"),
+    ] {
+        let mut shell = Shell::armed(program, arguments);
+        shell.submit(Submission { text: inner.into(), typist: Typist::Agent, opens: None, expect_level: None });
+        let entered = shell.next_report();
+        assert!(matches!(entered.outcome, Outcome::LevelChanged { .. }), "{program} {told}: {entered:?}");
+        shell.until("the inner prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+        assert_eq!(shell.run("echo inside"), (completed(0), "inside\n".into()));
+        let (outcome, _) = shell.run("exit 6");
+        assert!(matches!(outcome, Outcome::LevelChanged { exit_code: Some(6), .. }), "{program}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_shell_nobody_announced_is_a_level() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let (outcome, _) = shell.run("g() { PS1='inner$ ' bash --norc -i; }; g");
+    assert!(matches!(outcome, Outcome::LevelChanged { .. }), "{outcome:?}");
+    shell.until("the inner prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    assert_eq!(shell.run("echo inside"), (completed(0), "inside\n".into()));
+}
+
+#[test]
+fn a_pager_is_told_from_an_editor() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let (outcome, _) = shell.run("less /etc/services");
+    assert!(matches!(&outcome, Outcome::AwaitingInput { kind: AwaitingKind::Pager, .. }), "{outcome:?}");
+    shell.write(b"q");
+    assert_eq!(shell.next_report().outcome, completed(0));
+    let (outcome, _) = shell.run("vim -u NONE --clean /dev/null");
+    assert_eq!(outcome, Outcome::Fullscreen);
+    shell.write(b"\x1b:q\r");
+    assert_eq!(shell.next_report().outcome, completed(0));
+}
+
+#[test]
+fn an_editor_that_is_killed_leaves_no_modes_behind() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    shell.submit(Submission {
+        text: "(sleep 1; kill -9 $(pgrep -n -x vim)) & vim -u NONE --clean /dev/null".into(),
+        typist: Typist::Agent,
+        opens: None,
+        expect_level: None,
+    });
+    let mut report = shell.next_report();
+    if report.outcome == Outcome::Fullscreen {
+        report = shell.next_report();
+    }
+    assert_eq!(report.outcome, completed(137));
+    assert!(!shell.terminal.screen().alternate_screen);
+    assert_eq!(shell.run("echo on").1, "on\n");
+}
+
+#[test]
+fn questions_are_told_with_their_answers() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let (outcome, _) = shell.run("read -r -p 'Go on? [Y/n] ' answer; echo \"got $answer\"");
+    let Outcome::AwaitingInput { kind, options, default, .. } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!((*kind, options.join("/"), default.as_deref()), (AwaitingKind::Confirm, "Y/n".into(), Some("Y")));
+    shell.write(b"n\r");
+    let report = shell.next_report();
+    assert_eq!(
+        (&report.outcome, shell.terminal.command_text(&report).0.text.ends_with("got n\n")),
+        (&completed(0), true)
+    );
+    let (outcome, _) = shell.run("python3 -q");
+    assert!(matches!(&outcome, Outcome::AwaitingInput { kind: AwaitingKind::Repl, .. }), "{outcome:?}");
+    shell.write(b"exit(3)\r");
+    assert_eq!(shell.next_report().outcome, completed(3));
+}
+
+#[test]
+fn a_resize_at_the_prompt_ends_nothing() {
+    for (program, arguments) in
+        [("fish", &["--no-config", "-i"][..]), ("busybox", &["ash", "-i"]), ("bash", &["--norc", "-i"])]
+    {
+        let mut shell = Shell::armed(program, arguments);
+        let id = shell.terminal.running();
+        assert_eq!(id, None);
+        for width in [100, 120, 90] {
+            shell.resize(width, 40);
+            shell.submit(Submission {
+                text: "sleep 0.3; sh -c 'exit 5'".into(),
+                typist: Typist::Agent,
+                opens: None,
+                expect_level: None,
+            });
+            assert_eq!(shell.next_report().outcome, completed(5), "{program} at {width}");
+        }
+    }
+}
+
+#[test]
+fn a_command_inside_tmux_ends_with_its_visible_sentinel() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let opens = Some(expectation(LevelKind::Multiplexer, "tmux", "89abcdef"));
+    let socket = format!("portcullis-test-{}", std::process::id());
+    let text = format!("PS1='in$ ' SHELL=/bin/bash tmux -L {socket} -f /dev/null new 'bash --norc -i'");
+    shell.submit(Submission { text, typist: Typist::Agent, opens, expect_level: None });
+    let entered = shell.next_report();
+    assert!(matches!(entered.outcome, Outcome::LevelChanged { .. }), "{entered:?}");
+    shell.submit(Submission {
+        text: "echo one; (exit 3)".into(),
+        typist: Typist::Agent,
+        opens: None,
+        expect_level: None,
+    });
+    let report = shell.next_report();
+    assert_eq!(report.outcome, Outcome::Completed { exit_code: Some(3), exit_source: ExitSource::Sentinel });
+    assert_eq!(shell.terminal.command_text(&report).0.text, "one");
+    shell.submit(Submission { text: "exit".into(), typist: Typist::Agent, opens: None, expect_level: None });
+    let left = shell.next_report();
+    assert!(matches!(&left.outcome, Outcome::LevelChanged { breadcrumb, .. } if breadcrumb.len() == 1), "{left:?}");
+}
+
+#[test]
+fn a_prompt_that_was_replaced_does_not_hang_the_shell() {
+    let mut shell = Shell::armed("dash", &["-i"]);
+    let (outcome, _) = shell.run("PS1='new> '");
+    assert_eq!(outcome, Outcome::PromptNoStatus);
+    let (outcome, output) = shell.run("echo still; (exit 2)");
+    assert_eq!(outcome, Outcome::Completed { exit_code: Some(2), exit_source: ExitSource::Sentinel });
+    assert_eq!(output, "still\n");
+}
+
+#[test]
+fn a_long_line_on_a_narrow_terminal_leaves_no_echo_behind() {
+    for (program, arguments) in [
+        ("bash", &["--norc", "-i"][..]),
+        ("zsh", &["-f", "-i"]),
+        ("fish", &["--no-config", "-i"]),
+        ("busybox", &["ash", "-i"]),
+        ("dash", &["-i"]),
+        ("mksh", &[]),
+    ] {
+        let mut shell = Shell::armed(program, arguments);
+        shell.resize(40, 20);
+        let word = "abcdefghij".repeat(18);
+        assert_eq!(shell.run(&format!("echo {word}")), (completed(0), format!("{word}\n")), "{program}");
+    }
+}
+
+#[test]
+fn a_shell_that_traces_itself_does_not_show_the_marks() {
+    for (program, arguments) in
+        [("bash", &["--noprofile", "--norc", "-i"][..]), ("zsh", &["-f", "-i"]), ("dash", &["-i"])]
+    {
+        let mut shell = Shell::armed(program, arguments);
+        shell.run("set -x");
+        let (outcome, output) = shell.run("echo traced");
+        assert_eq!(outcome, completed(0), "{program}");
+        assert!(output.contains("echo traced") && output.contains("\ntraced\n"), "{program}: {output}");
+        assert!(!output.contains("__pc_") && !output.contains("133;"), "{program}: {output}");
+        let (_, output) = shell.run("set +x");
+        assert!(!output.contains("__pc_") && !output.contains("133;"), "{program}: {output}");
+    }
+}
+
+#[test]
+fn a_prompt_command_that_cannot_be_changed_is_left_alone() {
+    let mut shell = Shell::start("bash", &["--noprofile", "--norc", "-i"]);
+    shell.until("the prompt", |shell| shell.terminal.screen().text().contains('$'));
+    shell.write(b"PROMPT_COMMAND=:; readonly PROMPT_COMMAND\r");
+    shell.until("its echo", |shell| shell.terminal.screen().text().contains("readonly"));
+    let at = shell.opened.elapsed();
+    shell.terminal.expect_level(expectation(LevelKind::Shell, "bash", "0123abcd"), at);
+    shell.until("the first prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    assert_eq!(shell.run("echo x; (exit 9)"), (completed(9), "x\n".into()));
+    assert_eq!(shell.run("true"), (completed(0), String::new()));
 }

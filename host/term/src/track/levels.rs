@@ -22,6 +22,8 @@ const ARM_TIMEOUT: Duration = Duration::from_secs(5);
 const UNANNOUNCED: Duration = Duration::from_secs(10);
 /// How csh and tcsh answer a probe that names a variable they do not have.
 const CSH_ANSWER: &[u8] = b"Undefined variable";
+/// How bash refuses an assignment on a hardened host.
+const READONLY: &[u8] = b"PROMPT_COMMAND: readonly variable";
 
 impl Tracker {
     /// A level declared by the profile or a navigator; no prompt is looked for.
@@ -56,8 +58,10 @@ impl Tracker {
         glance: &Glance<'_>,
         actions: &mut Actions,
     ) {
-        // Its line editor waits behind the last mark of its prompt.
-        if mark.kind != MarkKind::InputStart || self.current.is_none() || self.arming.is_some() {
+        // Its line editor waits behind the last mark of its prompt. A shell that is a level already
+        // may still have its parent's marks in its prompt.
+        let known = self.levels.iter().any(|level| level.pid.as_ref() == Some(&mark.pid));
+        if known || mark.kind != MarkKind::InputStart || self.current.is_none() || self.arming.is_some() {
             return;
         }
         if self.expected.is_none() {
@@ -134,11 +138,16 @@ impl Tracker {
         arming.until = until;
     }
 
-    /// While the probe is unanswered: csh answers with a complaint instead of a mark.
+    /// Complaints that tell as much as an answer: csh does not know the probe's variables, bash may
+    /// not let its prompt command be changed.
     pub(super) fn read_held(&mut self, at: Duration, glance: &Glance<'_>, actions: &mut Actions) {
-        let probing = self.arming.as_ref().is_some_and(|arming| matches!(arming.stage, ArmStage::Probe));
-        if probing && glance.held.windows(CSH_ANSWER.len()).any(|window| window == CSH_ANSWER) {
-            self.type_marks(ShellKind::Tcsh, 0, at, actions);
+        let says = |words: &[u8]| glance.held.windows(words.len()).any(|window| window == words);
+        match self.arming.as_ref().map(|arming| &arming.stage) {
+            Some(ArmStage::Probe) if says(CSH_ANSWER) => self.type_marks(ShellKind::Tcsh, 0, at, actions),
+            Some(ArmStage::Marks(ShellKind::Bash, 0)) if says(READONLY) => {
+                self.type_marks(ShellKind::Bash, 1, at, actions);
+            }
+            _ => {}
         }
     }
 
@@ -147,6 +156,7 @@ impl Tracker {
         if replaces {
             self.levels.pop();
         }
+        self.prompt_due = level.integration == Integration::Marks;
         self.levels.push(level);
         self.expected = None;
         let breadcrumb = self.breadcrumb();
@@ -224,7 +234,16 @@ impl Tracker {
         let screen = glance.screen;
         let multiplexer = self.expected.as_ref().is_some_and(|(e, _)| e.kind == LevelKind::Multiplexer);
         let enough = if screen.bracketed_paste() && !multiplexer { super::SHORT_QUIET } else { self.quiet };
-        quiet >= enough && (multiplexer || !screen.alternate_screen()) && patterns::looks_like_prompt(&glance.line())
+        let line = glance.line();
+        quiet >= enough
+            && (multiplexer || !screen.alternate_screen())
+            && (patterns::looks_like_prompt(&line) || self.shows_own_mark(&line))
+    }
+
+    /// A shell that inherited a marked prompt and does not read it as its own kind would: the mark
+    /// stands there as text.
+    fn shows_own_mark(&self, line: &str) -> bool {
+        self.levels.iter().any(|level| !level.nonce.is_empty() && line.contains(&format!("aid={}.", level.nonce)))
     }
 }
 

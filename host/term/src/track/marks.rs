@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Actions, Current, Event, Glance, Tracker, Typist};
-use crate::level::LevelKind;
+use crate::level::{LevelKind, ShellKind};
 use crate::outcome::{Confidence, ExitSource, Outcome};
 use crate::ring::Offset;
 use crate::tap::{Mark, MarkKind, Signal};
@@ -84,6 +84,7 @@ impl Tracker {
         }
         if let Some(current) = &mut self.current {
             current.output_from.get_or_insert(offset);
+            current.doubtful_end = None;
         }
     }
 
@@ -91,6 +92,12 @@ impl Tracker {
     /// only drawn again.
     fn command_ended(&mut self, code: Option<i32>, offset: Offset, glance: &Glance<'_>) {
         let Some(current) = &mut self.current else { return };
+        let fish = self.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
+        if fish && !current.popped && current.output_from.is_none() {
+            // fish draws its prompt anew after a resize, line feeds and all; what it runs it marks.
+            current.doubtful_end = Some((code, offset));
+            return;
+        }
         let taken = current.popped || current.output_from.is_some() || glance.line_feed_since(current.entered_at);
         if taken {
             current.ended = Some((code, offset));
@@ -109,6 +116,7 @@ impl Tracker {
         self.at_prompt = true;
         self.dirty = false;
         self.expected = None;
+        self.prompt_due = false;
         self.prompt_text = glance.line();
         actions.reset_modes = glance.screen.has_stale_modes();
         let Some(current) = self.current.take() else { return };

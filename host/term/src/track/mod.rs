@@ -26,6 +26,7 @@ mod visible;
 
 use std::time::Duration;
 
+use crate::clean::clean;
 use crate::decode::Encoding;
 use crate::level::{Level, LevelKind, ShellKind};
 use crate::outcome::{CommandId, Completion, Confidence, Outcome};
@@ -195,6 +196,11 @@ impl Glance<'_> {
     fn line_feed_since(&self, offset: Offset) -> bool {
         (self.since)(offset).contains(&b'\n')
     }
+
+    /// What has come since `offset` shows nothing: a line editor placing its cursor.
+    fn nothing_shown_since(&self, offset: Offset) -> bool {
+        clean(&(self.since)(offset), u16::MAX).text.trim().is_empty()
+    }
 }
 
 /// A command that was started and is not known to have ended.
@@ -211,6 +217,8 @@ struct Current {
     /// The shell's `D` mark: code and where the output ended.
     ended: Option<(Option<i32>, Offset)>,
     sentinel: Option<u64>,
+    /// An end mark that may belong to a prompt that was only drawn again; quiet tells.
+    doubtful_end: Option<(Option<i32>, Offset)>,
     /// Where an input mark came without an end mark: a line editor that draws its line again, or a
     /// prompt that has lost its end mark. Only quiet right behind it tells.
     drawn_at: Option<Offset>,
@@ -245,6 +253,8 @@ pub(crate) struct Tracker {
     current: Option<Current>,
     expected: Option<(Expectation, Duration)>,
     arming: Option<Arming>,
+    /// A level was entered and its first prompt is being drawn.
+    prompt_due: bool,
     /// A probe nobody answered, until what came instead is on the screen.
     failed_prompt: Option<Arming>,
     /// The prompt's own text, as last drawn.
@@ -269,6 +279,7 @@ impl Tracker {
             current: None,
             expected: None,
             arming: None,
+            prompt_due: false,
             failed_prompt: None,
             prompt_text: String::new(),
             visible_output: None,
@@ -324,7 +335,7 @@ impl Tracker {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let arming = self.arming.as_ref().map(|arming| arming.until);
         let expected = self.expected.as_ref().map(|(_, until)| *until);
-        let busy = self.current.is_some() || self.expected.is_some() || self.arming.is_some();
+        let busy = self.busy();
         [arming, expected, self.next_check.filter(|_| busy)].into_iter().flatten().min()
     }
 
@@ -341,6 +352,7 @@ impl Tracker {
             output_from: None,
             ended: None,
             sentinel: None,
+            doubtful_end: None,
             drawn_at: None,
             human_input: false,
             reported: None,
@@ -350,9 +362,14 @@ impl Tracker {
 
     pub(crate) fn noticed_bytes(&mut self, at: Duration) {
         self.last_byte_at = at;
-        if self.current.is_some() || self.expected.is_some() || self.arming.is_some() {
+        if self.busy() {
             self.next_check = Some(at + SHORT_QUIET);
         }
+    }
+
+    /// Quiet would tell something.
+    fn busy(&self) -> bool {
+        self.current.is_some() || self.expected.is_some() || self.arming.is_some() || self.prompt_due
     }
 
     /// The command as it stands, for a caller whose time to wait is over.

@@ -17,6 +17,9 @@ const BROAD_QUIET: Duration = Duration::from_secs(2);
 /// Behind a slow line the end of an Enter may come in pieces; a statement is only called open after
 /// this.
 const CONTINUATION_QUIET: Duration = Duration::from_millis(800);
+/// A line that says it sets the prompt has done so when a new one has stood still this long. Sooner
+/// than a question is told, so that the new prompt is not taken for one.
+const PROMPT_QUIET: Duration = Duration::from_millis(300);
 /// Rows above the cursor that may be a list to choose from.
 const LIST_ROWS: usize = 12;
 
@@ -59,13 +62,19 @@ impl Tracker {
     }
 
     fn decide(&mut self, offset: Offset, at: Duration, quiet: Duration, glance: &Glance<'_>, actions: &mut Actions) {
-        if self.current.as_ref().is_some_and(|current| current.ended.is_some()) {
-            // An end mark but no input mark: the prompt command rewrites the prompt.
+        if quiet >= CONTINUATION_QUIET
+            && let Some(current) = &mut self.current
+        {
+            current.ended = current.ended.or(current.doubtful_end);
+        }
+        let ended = self.current.as_ref().is_some_and(|current| current.ended.is_some());
+        if ended || (self.prompt_due && self.current.is_none()) {
+            // No input mark came: csh has none, and a prompt command may have rewritten the prompt.
             self.prompt_ready(offset, glance, actions);
         } else if self.read_visible(offset, glance, actions) {
         } else if self.expected.is_some() && !self.person_is_typing(at) && self.prompt_waits(quiet, glance) {
             self.arm(at, glance, actions);
-        } else if self.unmarked_prompt(quiet, offset, glance) {
+        } else if self.unmarked_prompt(quiet, glance) {
             self.prompt_without_marks(offset, glance, actions);
         } else if self.unannounced_shell(quiet, at, glance) {
             self.arm(at, glance, actions);
@@ -79,7 +88,7 @@ impl Tracker {
     }
 
     /// The prompt is back although no end mark came: the level has none, or has lost it.
-    fn unmarked_prompt(&self, quiet: Duration, offset: Offset, glance: &Glance<'_>) -> bool {
+    fn unmarked_prompt(&self, quiet: Duration, glance: &Glance<'_>) -> bool {
         let (Some(current), Some(level)) = (&self.current, self.levels.last()) else { return false };
         if quiet < self.quiet {
             return false;
@@ -88,7 +97,11 @@ impl Tracker {
             let known = level.prompt.as_ref().is_some_and(|prompt| prompt.matches(&glance.line()));
             return known && glance.line_feed_since(current.entered_at);
         }
-        let drawn_last = current.output_from.is_some() && current.drawn_at == Some(offset);
+        // fish gives up a statement without an end mark, and draws the prompt it had.
+        let given_up =
+            level.shell == ShellKind::Fish && quiet >= CONTINUATION_QUIET && glance.line_feed_since(current.entered_at);
+        let drawn_last = (current.output_from.is_some() || given_up)
+            && current.drawn_at.is_some_and(|drawn| glance.nothing_shown_since(drawn));
         drawn_last || self.prompt_was_replaced(current, level, quiet, glance)
     }
 
@@ -96,7 +109,7 @@ impl Tracker {
     fn prompt_was_replaced(&self, current: &Current, level: &Level, quiet: Duration, glance: &Glance<'_>) -> bool {
         level.integration == Integration::Marks
             && level.shell == ShellKind::Posix
-            && quiet >= CONTINUATION_QUIET
+            && quiet >= PROMPT_QUIET
             && sets_prompt(&current.text)
             && glance.line_feed_since(current.entered_at)
             && patterns::looks_like_prompt(&glance.line())
