@@ -19,7 +19,7 @@ const PAGERS: &str = "PAGER=cat GIT_PAGER=cat MANPAGER=cat SYSTEMD_PAGER=cat";
 /// first variable, which tells as much. In zsh a history list of its own is begun.
 pub fn probe(nonce: &str) -> String {
     format!(
-        " printf '\\033]133;P;k=probe;b=%s;z=%s;f=%s;aid={nonce}.0\\007' \"$BASH_VERSION\" \"$ZSH_VERSION\" \"$FISH_VERSION\"; [ -n \"$ZSH_VERSION\" ] && fc -p\r"
+        " printf '\\033]133;P;k=probe;b=%s;z=%s;f=%s;k2=%s;aid={nonce}.0\\007' \"$BASH_VERSION\" \"$ZSH_VERSION\" \"$FISH_VERSION\" \"$KSH_VERSION\"; [ -n \"$ZSH_VERSION\" ] && fc -p\r"
     )
 }
 
@@ -32,10 +32,16 @@ pub fn marks(shell: ShellKind, nonce: &str, form: usize) -> Option<String> {
         (ShellKind::Zsh, 0) => Some(zsh(nonce)),
         (ShellKind::Fish, 0) => Some(fish(nonce)),
         (ShellKind::Tcsh, 0) => Some(tcsh(nonce)),
-        (ShellKind::Posix | ShellKind::Unknown, 0) => Some(posix(nonce)),
+        (ShellKind::Posix | ShellKind::Unknown, PLAIN_FORM) => Some(posix(nonce)),
+        (ShellKind::Posix, KSH_FORM) => Some(ksh(nonce)),
         _ => None,
     }
 }
+
+/// Of the forms for POSIX shells, the one for those that take the prompt as it is.
+pub const PLAIN_FORM: usize = 0;
+/// And the one for mksh, which counts every character of the prompt that is not set apart.
+pub const KSH_FORM: usize = 1;
 
 /// Takes the lines with the nonce out of bash's history.
 fn bash_forget(nonce: &str) -> String {
@@ -103,6 +109,15 @@ fn posix(nonce: &str) -> String {
     format!(
         " export {PAGERS};__pc_n=0 __pc_e=$(printf '\\033') __pc_b=$(printf '\\007');case $PS1 in *aid=*)PS1='$ ';;esac;\
 PS1=\"$__pc_e]133;D;\"'$?;aid={nonce}.$$;q=$((__pc_n=__pc_n+1))'\"$__pc_b$__pc_e]133;A;\"'aid={nonce}.$$'\"$__pc_b${{PS1-\\$ }}$__pc_e]133;B;\"'aid={nonce}.$$'\"$__pc_b\"\r"
+    )
+}
+
+/// As [`posix`]. A prompt that begins with a control character and a carriage return has its
+/// unprintable parts between such characters (mksh(1), PS1).
+fn ksh(nonce: &str) -> String {
+    format!(
+        " export {PAGERS};__pc_n=0 __pc_e=$(printf '\\033') __pc_b=$(printf '\\007') __pc_m=$(printf '\\001');case $PS1 in *aid=*)PS1='$ ';;esac;\
+PS1=\"$__pc_m$(printf '\\r')$__pc_m$__pc_e]133;D;\"'$?;aid={nonce}.$$;q=$((__pc_n=__pc_n+1))'\"$__pc_b$__pc_e]133;A;\"'aid={nonce}.$$'\"$__pc_b$__pc_m${{PS1-\\$ }}$__pc_m$__pc_e]133;B;\"'aid={nonce}.$$'\"$__pc_b$__pc_m\"\r"
     )
 }
 

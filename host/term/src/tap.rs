@@ -33,11 +33,12 @@ pub enum MarkKind {
     OutputStart,
     /// `None` when the mark carries no readable code.
     CommandEnd(Option<i32>),
-    /// Answer to the probe: the versions the shell printed for bash, zsh and fish or tcsh.
+    /// Answer to the probe: which of these shells' version variables is set.
     Probe {
         bash: bool,
         zsh: bool,
         fish: bool,
+        ksh: bool,
     },
 }
 
@@ -174,6 +175,7 @@ fn parse_mark(params: &[&[u8]]) -> Option<Mark> {
             bash: value("b").is_some_and(|version| !version.is_empty()),
             zsh: value("z").is_some_and(|version| !version.is_empty()),
             fish: value("f").is_some_and(|version| !version.is_empty()),
+            ksh: value("k2").is_some_and(|version| !version.is_empty()),
         },
         _ => return None,
     };

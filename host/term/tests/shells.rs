@@ -21,22 +21,23 @@ struct Shell {
     opened: Instant,
     child: std::process::Child,
     events: Vec<Event>,
+    _home: tempfile::TempDir,
 }
 
 impl Shell {
     fn start(program: &str, arguments: &[&str]) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("a PTY");
         pty.resize(pty_process::Size::new(40, 160)).expect("size");
-        let home = std::env::temp_dir();
+        let home = tempfile::tempdir().unwrap();
         let child = pty_process::blocking::Command::new(program)
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &home)
+            .env("HOME", home.path())
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
             .env("PS1", "$ ")
-            .current_dir(&home)
+            .current_dir(home.path())
             .spawn(pts)
             .unwrap_or_else(|error| panic!("{program}: {error}; install it: apt-get install -y {program}"));
         let file = std::fs::File::from(pty.as_fd().try_clone_to_owned().unwrap());
@@ -51,7 +52,7 @@ impl Shell {
             }
         });
         let terminal = Terminal::new(&TerminalOptions::default());
-        Self { terminal, pty, writer: file, output, opened: Instant::now(), child, events: Vec::new() }
+        Self { terminal, pty, writer: file, output, opened: Instant::now(), child, events: Vec::new(), _home: home }
     }
 
     /// A shell whose prompt has been marked.
@@ -378,17 +379,13 @@ fn a_pager_is_told_from_an_editor() {
 #[test]
 fn an_editor_that_is_killed_leaves_no_modes_behind() {
     let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
-    shell.submit(Submission {
-        text: "(sleep 1; kill -9 $(pgrep -n -x vim)) & vim -u NONE --clean /dev/null".into(),
-        typist: Typist::Agent,
-        opens: None,
-        expect_level: None,
-    });
-    let mut report = shell.next_report();
-    if report.outcome == Outcome::Fullscreen {
-        report = shell.next_report();
-    }
-    assert_eq!(report.outcome, completed(137));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let (outcome, _) = shell.run(&format!("sh -c 'echo $$ >{}; exec vim -u NONE --clean /dev/null'", file.display()));
+    assert_eq!(outcome, Outcome::Fullscreen);
+    let pid = std::fs::read_to_string(&file).unwrap();
+    assert!(std::process::Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
+    assert_eq!(shell.next_report().outcome, completed(137));
     assert!(!shell.terminal.screen().alternate_screen);
     assert_eq!(shell.run("echo on").1, "on\n");
 }

@@ -6,6 +6,8 @@
 //! sequences and wraps left aside; a shell that scrolls a long line sideways shows only parts of
 //! it, and then the line feeds are counted instead.
 
+use crate::clean::clean;
+
 /// Longest echo looked at; typed lines are far shorter.
 pub(crate) const MAX_ECHO_BYTES: u64 = 64 * 1024;
 /// As much of the echo's beginning has to agree with the sent line for the line feeds to be counted.
@@ -29,7 +31,19 @@ pub(crate) fn output_start(bytes: &[u8], sent: &str) -> usize {
             None => return end,
         }
     }
-    end
+    behind_second_echo(bytes, end, sent)
+}
+
+/// What is typed before the shell's editor has taken the terminal is echoed by the terminal first
+/// and by the editor again, whole or scrolled sideways (mksh ends such a row with `<`).
+fn behind_second_echo(bytes: &[u8], end: usize, sent: &str) -> usize {
+    let rest = &bytes[end..];
+    let Some(feed) = rest.iter().position(|byte| *byte == b'\n') else { return end };
+    // As it stands in the end: scrolling draws the row again and again.
+    let text = clean(&rest[..feed], u16::MAX).text;
+    let scrolled = text.trim_end().strip_suffix('<').map(str::trim);
+    let part = scrolled.is_some_and(|part| part.len() >= TELLING_CHARS && sent.contains(part));
+    if text.trim() == sent.trim() || part { end + feed + 1 } else { end }
 }
 
 /// The characters that were drawn, each with where it stood; line ends and control sequences are
@@ -37,11 +51,14 @@ pub(crate) fn output_start(bytes: &[u8], sent: &str) -> usize {
 struct Echoed {
     text: Vec<u8>,
     at: Vec<usize>,
+    /// Index of the first line feed, or of the end.
+    first_feed: usize,
 }
 
 impl Echoed {
     fn of(bytes: &[u8]) -> Self {
-        let mut echoed = Self { text: Vec::new(), at: Vec::new() };
+        let first_feed = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        let mut echoed = Self { text: Vec::new(), at: Vec::new(), first_feed };
         let mut index = 0;
         while index < bytes.len() {
             match bytes[index] {
@@ -80,7 +97,12 @@ impl Echoed {
     fn begins_like(&self, sent: &str) -> bool {
         let head: Vec<u8> = sent.trim_start().bytes().take(TELLING_CHARS).collect();
         let drawn = self.text.iter().position(|byte| *byte != b' ').unwrap_or(self.text.len());
-        !head.is_empty() && self.text[drawn..].starts_with(&head)
+        if self.text[drawn..].starts_with(&head) {
+            return !head.is_empty();
+        }
+        // Behind a prompt that was drawn once more.
+        let first_line = &self.text[..self.position_at(self.first_feed)];
+        head.len() == TELLING_CHARS && first_line.windows(head.len()).any(|window| window == head)
     }
 }
 
@@ -134,6 +156,12 @@ mod tests {
     fn output_is_kept_where_nothing_is_echoed() {
         assert_eq!(output("hi\r\n", "echo hi"), "hi\r\n");
         assert_eq!(output("", "stty echo"), "");
+    }
+
+    #[test]
+    fn an_echo_by_terminal_and_editor_is_left_out_twice() {
+        assert_eq!(output("echo hi\r\necho hi\r\nhi\r\n", "echo hi"), "hi\r\n");
+        assert_eq!(output("echo abcdefghijkl\r\n\rdefghijkl   <\r\nabc\r\n", "echo abcdefghijkl"), "abc\r\n");
     }
 
     #[test]

@@ -107,14 +107,15 @@ impl Tracker {
     pub(super) fn observe_arming(&mut self, mark: &Mark, at: Duration, actions: &mut Actions) {
         let Some(arming) = &self.arming else { return };
         match (&arming.stage, &mark.kind) {
-            (ArmStage::Probe, MarkKind::Probe { bash, zsh, fish }) => {
+            (ArmStage::Probe, MarkKind::Probe { bash, zsh, fish, ksh }) => {
                 let shell = match (bash, zsh, fish) {
                     (true, _, _) => ShellKind::Bash,
                     (_, true, _) => ShellKind::Zsh,
                     (_, _, true) => ShellKind::Fish,
                     _ => ShellKind::Posix,
                 };
-                self.type_marks(shell, 0, at, actions);
+                let form = if shell == ShellKind::Posix && *ksh { inject::KSH_FORM } else { inject::PLAIN_FORM };
+                self.type_marks(shell, form, at, actions);
             }
             (ArmStage::Marks(shell, _), MarkKind::CommandEnd(_)) => {
                 let shell = *shell;

@@ -163,7 +163,8 @@ impl Tracker {
         let open = self.open_outcome(quiet, glance);
         let Some(current) = &mut self.current else { return };
         let Some(open) = open else {
-            if current.reported.take().is_some() {
+            if current.reported.as_ref().is_some_and(|told| quiet >= told_after(told)) {
+                current.reported = None;
                 actions.events.push(Event::Resumed { command_id: current.id });
             }
             return;
@@ -190,6 +191,15 @@ impl Tracker {
             return None;
         }
         Some(asking(question, &line))
+    }
+}
+
+/// The silence after which such an outcome is told; before that its absence means nothing.
+fn told_after(outcome: &Outcome) -> Duration {
+    match outcome {
+        Outcome::AwaitingInput { kind: AwaitingKind::Continuation, .. } => CONTINUATION_QUIET,
+        Outcome::AwaitingInput { kind: AwaitingKind::Text, .. } => BROAD_QUIET,
+        _ => Duration::ZERO,
     }
 }
 
