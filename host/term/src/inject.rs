@@ -6,9 +6,10 @@
 //! blank. The protocol is OSC 133; `aid=<nonce>.<pid>` names the shell, `q` counts its prompts.
 //!
 //! History: fish leaves out lines that start with a blank; bash forgets both lines by itself; zsh
-//! reads the second one into a list that is thrown away, so only the probe stays, and not even that
-//! where `hist_ignore_space` is set; dash keeps none. tcsh, mksh and BusyBox ash offer no way to
-//! take a line back: there both lines stay in the memory of that one shell.
+//! reads the second one into a list that is thrown away and never writes the first one to its file;
+//! dash keeps none. What offers no way to take a line back is the memory of the one shell that runs:
+//! zsh's has the probe (not where `hist_ignore_space` is set), those of tcsh, mksh and BusyBox ash
+//! have both lines.
 
 use crate::level::ShellKind;
 
@@ -79,7 +80,8 @@ fn zsh(nonce: &str) -> String {
     format!(
         " export {PAGERS};__pc_n=0;__pc_prompt(){{ printf '\\033]133;D;%s;aid={nonce}.%s;q=%s\\007\\033]133;A;aid={nonce}.%s\\007' $? $$ $((++__pc_n)) $$ }};\
 __pc_run(){{ printf '\\033]133;C;aid={nonce}.%s\\007' $$ }};precmd_functions=(__pc_prompt $precmd_functions);\
-preexec_functions+=(__pc_run);unsetopt prompt_sp;[[ $PS1 = *aid=* ]]&&PS1='%m%# ';PS1=\"$PS1\"$'%{{\\033]133;B;aid={nonce}.'$$$'\\007%}}';fc -P\r"
+preexec_functions+=(__pc_run);unsetopt prompt_sp;[[ $PS1 = *aid=* ]]&&PS1='%m%# ';PS1=\"$PS1\"$'%{{\\033]133;B;aid={nonce}.'$$$'\\007%}}';\
+fc -P;HISTORY_IGNORE=\"(${{HISTORY_IGNORE:-}}|*k=prob[e];*)\"\r"
     )
 }
 

@@ -1,5 +1,6 @@
 //! The terminal model against real shells on a local PTY, and its properties.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod levels;
 mod properties;
 mod shells;

@@ -507,3 +507,17 @@ fn a_prompt_command_that_cannot_be_changed_is_left_alone() {
     assert_eq!(shell.run("echo x; (exit 9)"), (completed(9), "x\n".into()));
     assert_eq!(shell.run("true"), (completed(0), String::new()));
 }
+
+#[test]
+fn the_host_s_own_lines_are_not_written_to_zsh_s_history() {
+    let mut shell = Shell::start("zsh", &["-f", "-i"]);
+    shell.until("the prompt", |shell| shell.terminal.screen().text().contains('$'));
+    shell.write(b"HISTSIZE=50 SAVEHIST=50 HISTFILE=$HOME/list\r");
+    shell.until("its echo", |shell| shell.terminal.screen().text().contains("list"));
+    let at = shell.opened.elapsed();
+    shell.terminal.expect_level(expectation(LevelKind::Shell, "zsh", "0123abcd"), at);
+    shell.until("the first prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    shell.run("echo first");
+    let (_, text) = shell.run("fc -W; cat $HOME/list");
+    assert!(text.contains("echo first") && !text.contains("133") && !text.contains("__pc_"), "{text}");
+}
