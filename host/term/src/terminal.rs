@@ -296,7 +296,7 @@ impl Terminal {
     /// Lets the tracker look at the screen, what is held and what was printed.
     fn look<T>(&mut self, asks: impl FnOnce(&mut Tracker, &Glance<'_>, Offset) -> T) -> T {
         let ring = &self.ring;
-        let since = |from: Offset| ring.read(Span { from, to: Offset(from.0 + MAX_ECHO_BYTES) }).bytes;
+        let since = |from: Offset| ring.read(Span { from, to: Offset(from.0 + MAX_ECHO_BYTES) });
         let held = self.held.as_deref().unwrap_or_default();
         let glance = Glance { screen: &self.screen, held, since: &since };
         asks(&mut self.tracker, &glance, ring.end())

@@ -521,3 +521,14 @@ fn the_host_s_own_lines_are_not_written_to_zsh_s_history() {
     let (_, text) = shell.run("fc -W; cat $HOME/list");
     assert!(text.contains("echo first") && !text.contains("133") && !text.contains("__pc_"), "{text}");
 }
+
+#[test]
+fn output_larger_than_what_is_kept_still_ends() {
+    for (program, arguments) in [("dash", &["-i"][..]), ("bash", &["--norc", "-i"])] {
+        let mut shell = Shell::armed(program, arguments);
+        let (outcome, output) = shell.run("yes 0123456789abcdef | head -n 400000; sh -c 'exit 3'");
+        assert_eq!(outcome, completed(3), "{program}");
+        assert!(output.ends_with("0123456789abcdef\n") && output.len() < 5 << 20, "{program}");
+        assert_eq!(shell.run("echo on").1, "on\n", "{program}");
+    }
+}

@@ -30,7 +30,7 @@ use crate::clean::clean;
 use crate::decode::Encoding;
 use crate::level::{Level, LevelKind, ShellKind};
 use crate::outcome::{CommandId, Completion, Confidence, Outcome};
-use crate::ring::{Offset, Span};
+use crate::ring::{Offset, Slice, Span};
 use crate::screen::Screen;
 
 pub(crate) use echo::output_start;
@@ -182,8 +182,8 @@ pub(crate) struct Glance<'a> {
     pub(crate) screen: &'a Screen,
     /// Output that is kept from view while a shell is being armed.
     pub(crate) held: &'a [u8],
-    /// The output since `entered_at` of the running command, as far as it is kept.
-    pub(crate) since: &'a dyn Fn(Offset) -> Vec<u8>,
+    /// The beginning of the output since an offset, as far as it is kept.
+    pub(crate) since: &'a dyn Fn(Offset) -> Slice,
 }
 
 impl Glance<'_> {
@@ -194,12 +194,14 @@ impl Glance<'_> {
 
     /// A line feed has come since `offset`: the Enter that was typed there has been taken.
     fn line_feed_since(&self, offset: Offset) -> bool {
-        (self.since)(offset).contains(&b'\n')
+        let slice = (self.since)(offset);
+        // What has been evicted was more than any line that is typed.
+        slice.evicted > 0 || slice.bytes.contains(&b'\n')
     }
 
     /// What has come since `offset` shows nothing: a line editor placing its cursor.
     fn nothing_shown_since(&self, offset: Offset) -> bool {
-        clean(&(self.since)(offset), u16::MAX).text.trim().is_empty()
+        clean(&(self.since)(offset).bytes, u16::MAX).text.trim().is_empty()
     }
 }
 

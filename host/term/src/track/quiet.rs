@@ -250,7 +250,7 @@ fn continuation(level: &Level, current: &Current, quiet: Duration, glance: &Glan
         ShellKind::Bash | ShellKind::Posix if line.trim_end() == ">" => Confidence::Medium,
         _ => return None,
     };
-    let since = (glance.since)(current.entered_at);
+    let since = (glance.since)(current.entered_at).bytes;
     if !since.contains(&b'\n') {
         return None;
     }
