@@ -5,6 +5,7 @@ use std::time::Duration;
 use portcullis_sandbox::parser::OutputMeta;
 use portcullis_sandbox::policy::Delivery;
 use portcullis_shell as shell;
+use portcullis_term::nested::nested_level;
 use portcullis_term::track::Expectation;
 use portcullis_term::{Completion, Outcome};
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::gate::{Action, Place, Ruling, endpoint};
 use crate::host::Host;
 use crate::plugins::Parsed;
 use crate::random;
-use crate::session::{SessionHandle, SessionSummary, nested_level};
+use crate::session::{SessionHandle, SessionSummary};
 
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);

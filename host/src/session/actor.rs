@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use portcullis_term::nested::nested_level;
 use portcullis_term::track::Expectation;
 use portcullis_term::{
     CommandId, Completion, Event, Fed, Level, State, Submission, Terminal, TerminalOptions, Typist, patterns,
@@ -12,7 +13,6 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::handle::{CommandOutput, Reading, Reply, Request, SessionError, SessionHandle, Ticket};
-use super::nested_level;
 use super::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
@@ -398,7 +398,7 @@ impl Actor {
                 self.refresh();
             }
         } else {
-            self.terminal.program_typed();
+            self.terminal.program_typed(&bytes);
         }
         self.write(bytes);
         Ok(())

@@ -11,13 +11,11 @@
 mod actor;
 mod event;
 mod handle;
-mod nested;
 mod registry;
 
 pub use actor::{Opening, open};
 pub use event::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary};
 pub use handle::{CommandOutput, Reading, SessionError, SessionHandle, Ticket};
-pub(crate) use nested::nested_level;
 pub use registry::Sessions;
 
 use std::fmt;

@@ -76,6 +76,9 @@ pub struct Level {
     pub last_counter: u64,
     #[serde(skip)]
     pub encoding: Encoding,
+    /// Its line editor takes pasted text (DEC mode 2004); some say so only behind the prompt.
+    #[serde(skip)]
+    pub(crate) pastes: bool,
     /// What its prompt looks like, where nothing better tells it.
     #[serde(skip)]
     pub(crate) prompt: Option<Fingerprint>,
@@ -93,6 +96,7 @@ impl Level {
             pid: None,
             last_counter: 0,
             encoding: Encoding::default(),
+            pastes: false,
             prompt: None,
         }
     }

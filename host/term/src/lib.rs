@@ -17,6 +17,7 @@ pub mod clean;
 pub mod decode;
 pub mod inject;
 pub mod level;
+pub mod nested;
 pub mod outcome;
 pub mod patterns;
 pub mod ring;

@@ -155,7 +155,7 @@ fn is_press_key(text: &str) -> bool {
 
 /// Prompts of interpreters and database clients that wait for a statement (folded to lower case).
 fn is_repl(text: &str) -> bool {
-    let exact = [">>>", "(pdb)", "(gdb)", "(lldb)", "irb>", "ipdb>"];
+    let exact = [">", ">>>", "(pdb)", "(gdb)", "(lldb)", "irb>", "ipdb>"];
     if exact.contains(&text) || (text.starts_with("in [") && text.ends_with("]:")) {
         return true;
     }
@@ -189,6 +189,7 @@ fn is_continuation(text: &str) -> bool {
     ["...", "...>", "->", "quote>", "dquote>", "bquote>", "cmdsubst>", "heredoc>", "for>", "while>", "if>", "then>"]
         .contains(&bare)
         || (bare.starts_with("...") && bare.ends_with(':') && bare.len() < 12)
+        || (bare.starts_with("irb(") && bare.ends_with('*'))
         || ['-', '(', '\'', '"', '$'].iter().any(|sign| is_psql(bare, *sign))
 }
 

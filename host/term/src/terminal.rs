@@ -147,8 +147,8 @@ impl Terminal {
     }
 
     /// An agent's text or keys for the running program, told before they are written.
-    pub fn program_typed(&mut self) {
-        self.tracker.answered();
+    pub fn program_typed(&mut self, bytes: &[u8]) {
+        self.tracker.program_typed(bytes);
     }
 
     /// Puts a level on the path that needs no marks (a menu).
@@ -271,7 +271,8 @@ impl Terminal {
         self.without_traces(&mut cleaned.text);
         let fish = self.tracker.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
         if fish && cleaned.text.ends_with(FISH_MISSING_NEWLINE) {
-            cleaned.text.truncate(cleaned.text.len() - FISH_MISSING_NEWLINE.len());
+            let text = cleaned.text.trim_end_matches(FISH_MISSING_NEWLINE).trim_end_matches(' ');
+            cleaned.text.truncate(text.len());
         }
         (cleaned, slice.evicted)
     }
@@ -280,7 +281,8 @@ impl Terminal {
     fn without_traces(&self, text: &mut String) {
         let nonces = || self.tracker.levels.iter().map(|level| level.nonce.as_str()).filter(|nonce| !nonce.is_empty());
         let traced = |line: &str| {
-            let trace = line.starts_with('+') || line.starts_with("printf \"\\033]133;");
+            let trace =
+                line.starts_with('+') || line.starts_with("__pc_prompt") || line.starts_with("printf \"\\033]133;");
             trace && (line.contains("__pc_") || nonces().any(|nonce| line.contains(nonce)))
         };
         if text.lines().any(traced) {

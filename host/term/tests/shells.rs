@@ -446,7 +446,7 @@ fn a_command_inside_tmux_ends_with_its_visible_sentinel() {
     });
     let report = shell.next_report();
     assert_eq!(report.outcome, Outcome::Completed { exit_code: Some(3), exit_source: ExitSource::Sentinel });
-    assert_eq!(shell.terminal.command_text(&report).0.text, "one");
+    assert_eq!(shell.terminal.command_text(&report).0.text, "one\n");
     shell.submit(Submission { text: "exit".into(), typist: Typist::Agent, opens: None, expect_level: None });
     let left = shell.next_report();
     assert!(matches!(&left.outcome, Outcome::LevelChanged { breadcrumb, .. } if breadcrumb.len() == 1), "{left:?}");
@@ -526,9 +526,96 @@ fn the_host_s_own_lines_are_not_written_to_zsh_s_history() {
 fn output_larger_than_what_is_kept_still_ends() {
     for (program, arguments) in [("dash", &["-i"][..]), ("bash", &["--norc", "-i"])] {
         let mut shell = Shell::armed(program, arguments);
-        let (outcome, output) = shell.run("yes 0123456789abcdef | head -n 400000; sh -c 'exit 3'");
+        let (outcome, output) = shell.run("yes 0123456789abcdef | head -n 280000; sh -c 'exit 3'");
         assert_eq!(outcome, completed(3), "{program}");
         assert!(output.ends_with("0123456789abcdef\n") && output.len() < 5 << 20, "{program}");
         assert_eq!(shell.run("echo on").1, "on\n", "{program}");
+    }
+}
+
+#[test]
+fn output_that_looks_like_a_prompt_or_is_an_old_recording_ends_nothing() {
+    let shells: [(&str, &[&str]); 6] = [
+        ("bash", &["--noprofile", "--norc", "-i"]),
+        ("zsh", &["-f", "-i"]),
+        ("fish", &["--no-config", "-i"]),
+        ("dash", &["-i"]),
+        ("busybox", &["ash", "-i"]),
+        ("mksh", &[]),
+    ];
+    for (program, arguments) in shells {
+        let mut shell = Shell::armed(program, arguments);
+        shell.run("true");
+        shell.run("false");
+        let folder = tempfile::tempdir().unwrap();
+        let recording = folder.path().join("recording");
+        let all = portcullis_term::Span { from: portcullis_term::Offset(0), to: shell.terminal.end() };
+        std::fs::write(&recording, shell.terminal.read(all).bytes).unwrap();
+        let prompt = folder.path().join("prompt");
+        std::fs::write(&prompt, b"some text\n$ ").unwrap();
+        for file in [&recording, &prompt] {
+            let (outcome, _) = shell.run(&format!("cat {}; sleep 1.5; sh -c 'exit 9'", file.display()));
+            assert_eq!(outcome, completed(9), "{program}: {}", file.display());
+        }
+        assert_eq!(shell.run("echo still").1, "still\n", "{program}");
+    }
+}
+
+#[test]
+fn a_file_that_sets_the_prompt_anew_costs_no_session() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rc");
+    std::fs::write(&file, "PROMPT_COMMAND=\nPS0=\nPS1='me@here:~$ '\n").unwrap();
+    let (outcome, _) = shell.run(&format!("source {}", file.display()));
+    assert_eq!(outcome, Outcome::PromptNoStatus);
+    shell.until("the marks", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    assert_eq!(shell.terminal.breadcrumb(), ["bash"]);
+    assert_eq!(shell.run("echo again; (exit 4)"), (completed(4), "again\n".into()));
+}
+
+#[test]
+fn a_terminal_that_does_not_echo_still_tells_the_end() {
+    for (program, arguments) in [("dash", &["-i"][..]), ("busybox", &["ash", "-i"]), ("bash", &["--norc", "-i"])] {
+        let mut shell = Shell::armed(program, arguments);
+        shell.run("stty -echo");
+        assert_eq!(shell.run("true"), (completed(0), String::new()), "{program}");
+        assert_eq!(shell.run("echo hi; (exit 3)"), (completed(3), "hi\n".into()), "{program}");
+    }
+}
+
+#[test]
+fn a_long_paste_right_at_the_prompt_is_taken() {
+    for (program, arguments) in [("bash", &["--norc", "-i"][..]), ("zsh", &["-f", "-i"])] {
+        let mut shell = Shell::armed(program, arguments);
+        let word = "0123456789".repeat(2000);
+        for _ in 0..3 {
+            assert_eq!(shell.run(&format!("printf %s {word} | wc -c")).1.trim(), "20000", "{program}");
+        }
+    }
+}
+
+#[test]
+fn lines_a_person_types_ahead_are_commands_of_theirs() {
+    for (program, arguments) in [("dash", &["-i"][..]), ("mksh", &[]), ("bash", &["--norc", "-i"])] {
+        let mut shell = Shell::armed(program, arguments);
+        let typed = b"sleep 0.3; true\rsh -c 'exit 7'\r";
+        shell.terminal.human_typed(typed, shell.opened.elapsed());
+        shell.write(typed);
+        assert_eq!(shell.next_report().outcome, completed(0), "{program}");
+        assert_eq!(shell.next_report().outcome, completed(7), "{program}");
+        assert_eq!(shell.run("echo on").1, "on\n", "{program}");
+    }
+}
+
+#[test]
+fn a_shell_with_an_inherited_prompt_command_goes_on() {
+    let mut shell = Shell::armed("bash", &["--noprofile", "--norc", "-i"]);
+    let (outcome, _) = shell.run("export PS1 PROMPT_COMMAND PS0; bash --norc");
+    assert!(matches!(outcome, Outcome::LevelChanged { .. }), "{outcome:?}");
+    shell.until("the inner prompt", |shell| shell.terminal.state() == State::AtPrompt { dirty: false });
+    for _ in 0..3 {
+        assert_eq!(shell.run("false"), (completed(1), String::new()));
+        assert_eq!(shell.run("echo inside"), (completed(0), "inside\n".into()));
     }
 }

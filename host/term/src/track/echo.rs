@@ -8,10 +8,14 @@
 
 use crate::clean::clean;
 
+/// PS2 of every POSIX shell, unless somebody has changed it.
+const CONTINUATION_PROMPT: &[u8] = b"> ";
 /// Longest echo looked at; typed lines are far shorter.
 pub(crate) const MAX_ECHO_BYTES: u64 = 64 * 1024;
 /// As much of the echo's beginning has to agree with the sent line for the line feeds to be counted.
 const TELLING_CHARS: usize = 6;
+/// Fewer tell nothing.
+const FEWEST_CHARS: usize = 5;
 
 /// Index into `bytes` where the output begins, when `sent` was typed just before them.
 ///
@@ -21,17 +25,26 @@ pub(crate) fn output_start(bytes: &[u8], sent: &str) -> usize {
     let echoed = Echoed::of(bytes);
     let mut position = 0;
     let mut end = 0;
-    for line in sent.split('\r') {
+    for (index, line) in sent.split('\r').enumerate() {
         match echoed.find(line.trim_end(), position) {
             Some(after) => {
                 end = echoed.behind_line_feed(bytes, after);
                 position = echoed.position_at(end);
             }
-            None if echoed.begins_like(sent) => return behind_line_feeds(bytes, sent.split('\r').count()),
+            None if index == 0 && echoed.begins_like(sent) => {
+                return behind_line_feeds(bytes, sent.split('\r').count());
+            }
             None => return end,
         }
     }
-    behind_second_echo(bytes, end, sent)
+    behind_prompts(bytes, behind_second_echo(bytes, end, sent), sent.matches('\r').count())
+}
+
+/// Lines that come faster than the shell reads them are echoed first, and the prompts for their
+/// continuation are drawn afterwards, in a row.
+fn behind_prompts(bytes: &[u8], end: usize, lines: usize) -> usize {
+    let prompts = bytes[end..].chunks(CONTINUATION_PROMPT.len()).take(lines);
+    end + prompts.take_while(|chunk| *chunk == CONTINUATION_PROMPT).count() * CONTINUATION_PROMPT.len()
 }
 
 /// What is typed before the shell's editor has taken the terminal is echoed by the terminal first
@@ -95,14 +108,16 @@ impl Echoed {
     }
 
     fn begins_like(&self, sent: &str) -> bool {
-        let head: Vec<u8> = sent.trim_start().bytes().take(TELLING_CHARS).collect();
+        // What an editor makes of other characters is its own affair (ash shows question marks).
+        let ascii = sent.trim_start().bytes().take_while(|byte| byte.is_ascii_graphic() || *byte == b' ');
+        let head: Vec<u8> = ascii.take(TELLING_CHARS).collect();
         let drawn = self.text.iter().position(|byte| *byte != b' ').unwrap_or(self.text.len());
         if self.text[drawn..].starts_with(&head) {
             return !head.is_empty();
         }
         // Behind a prompt that was drawn once more.
         let first_line = &self.text[..self.position_at(self.first_feed)];
-        head.len() == TELLING_CHARS && first_line.windows(head.len()).any(|window| window == head)
+        head.len() >= FEWEST_CHARS && first_line.windows(head.len()).any(|window| window == head)
     }
 }
 
@@ -138,6 +153,14 @@ mod tests {
         assert_eq!(output("echo hi\r\nhi\r\n", "echo hi"), "hi\r\n");
         assert_eq!(output("true\r\n", "true"), "");
         assert_eq!(output("echo hi\r\r\nhi\r\n", "echo hi"), "hi\r\n");
+    }
+
+    #[test]
+    fn prompts_drawn_behind_the_whole_echo_are_no_output() {
+        let echo = "command eval 'echo a\r\necho b'\r\n> a\r\nb\r\n";
+        assert_eq!(output(echo, "command eval 'echo a\recho b'"), "a\r\nb\r\n");
+        assert_eq!(output("echo \"> x\"\r\n> x\r\n", "echo \"> x\""), "> x\r\n");
+        assert_eq!(output("echo ?? ??\r\n\u{4f60}\r\n", "echo \u{4f60}\u{597d}"), "\u{4f60}\r\n");
     }
 
     #[test]

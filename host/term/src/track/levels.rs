@@ -20,6 +20,8 @@ pub(super) const PERSON_PAUSE: Duration = Duration::from_millis(700);
 const ARM_TIMEOUT: Duration = Duration::from_secs(5);
 /// A shell that nobody announced stands behind its prompt already.
 const UNANNOUNCED: Duration = Duration::from_secs(10);
+/// What a shell makes of `%}` behind the mark.
+const LEFTOVER_CHARS: usize = 2;
 /// How csh and tcsh answer a probe that names a variable they do not have.
 const CSH_ANSWER: &[u8] = b"Undefined variable";
 /// How bash refuses an assignment on a hardened host.
@@ -61,7 +63,17 @@ impl Tracker {
         // Its line editor waits behind the last mark of its prompt. A shell that is a level already
         // may still have its parent's marks in its prompt.
         let known = self.levels.iter().any(|level| level.pid.as_ref() == Some(&mark.pid));
-        if known || mark.kind != MarkKind::InputStart || self.current.is_none() || self.arming.is_some() {
+        if known || self.current.is_none() || self.arming.is_some() {
+            return;
+        }
+        if let (MarkKind::CommandEnd(_), Some(counter)) = (&mark.kind, mark.counter) {
+            self.heir = Some((mark.pid.clone(), counter));
+        }
+        if mark.kind != MarkKind::InputStart {
+            return;
+        }
+        if let Some(counter) = self.whole_marks(from, mark) {
+            self.enter_heir(from, mark, counter, actions);
             return;
         }
         if self.expected.is_none() {
@@ -69,6 +81,23 @@ impl Tracker {
             self.expected = Some((expectation, at + UNANNOUNCED));
         }
         self.arm(at, glance, actions);
+    }
+
+    /// The heir draws end marks too: what it inherited is all there is to marking such a shell.
+    fn whole_marks(&self, from: usize, mark: &Mark) -> Option<u64> {
+        let plain = self.levels[from].shell == ShellKind::Posix;
+        self.heir.as_ref().filter(|(pid, _)| plain && *pid == mark.pid).map(|(_, counter)| *counter)
+    }
+
+    fn enter_heir(&mut self, from: usize, mark: &Mark, counter: u64, actions: &mut Actions) {
+        let nonce = self.levels[from].nonce.clone();
+        let expected = self.expected.take().map(|(expectation, _)| expectation);
+        let expectation = expected.unwrap_or_else(|| self.unannounced(&nonce, &mark.pid));
+        let mut level = level_of(&expectation, ShellKind::Posix, Integration::Marks);
+        level.nonce = nonce;
+        level.pid = Some(mark.pid.clone());
+        level.last_counter = counter;
+        self.enter(level, expectation.replaces, "the marks of the shell below, from another process", actions);
     }
 
     /// A shell that no one expected, named after the command that led to it.
@@ -124,6 +153,10 @@ impl Tracker {
                 level.pid = Some(mark.pid.clone());
                 level.last_counter = mark.counter.unwrap_or(0);
                 actions.show = Some(Show::DropHeld);
+                if self.levels.last().is_some_and(|top| top.pid == level.pid) && !arming.expectation.replaces {
+                    self.marked_anew(level, actions);
+                    return;
+                }
                 self.enter(level, arming.expectation.replaces, "probe answered and prompt marked", actions);
             }
             _ => {}
@@ -166,6 +199,22 @@ impl Tracker {
             let outcome = Outcome::LevelChanged { breadcrumb, exit_code: None };
             let to = current.output_from.unwrap_or(current.entered_at);
             actions.report(&current, to, outcome, Confidence::Certain, evidence);
+        }
+    }
+
+    /// What looked like a new shell is the one that was there: it had lost its marks (`source` of a
+    /// file that sets the prompt), and has them again.
+    fn marked_anew(&mut self, mut level: Level, actions: &mut Actions) {
+        let Some(top) = self.levels.pop() else { return };
+        level.kind = top.kind;
+        level.label = top.label;
+        level.attributes = top.attributes;
+        self.prompt_due = true;
+        self.levels.push(level);
+        if let Some(current) = self.current.take() {
+            let to = current.drawn_at.or(current.output_from).unwrap_or(current.entered_at);
+            let evidence = "the shell's prompt was back without its marks; it has been marked again";
+            actions.report(&current, to, Outcome::PromptNoStatus, Confidence::High, evidence);
         }
     }
 
@@ -238,7 +287,14 @@ impl Tracker {
         let line = glance.line();
         quiet >= enough
             && (multiplexer || !screen.alternate_screen())
-            && (patterns::looks_like_prompt(&line) || self.shows_own_mark(&line))
+            && (patterns::looks_like_prompt(&line) || self.shows_own_mark(&line) || self.drew_own_mark(glance))
+    }
+
+    /// As [`Tracker::shows_own_mark`], with the mark sent as such: the prompt of zsh names its pid, so
+    /// another shell draws it as that of the level below.
+    fn drew_own_mark(&self, glance: &Glance<'_>) -> bool {
+        let drawn_at = self.current.as_ref().and_then(|current| current.drawn_at);
+        drawn_at.is_some_and(|drawn| glance.shows_at_most(drawn, LEFTOVER_CHARS))
     }
 
     /// A shell that inherited a marked prompt and does not read it as its own kind would: the mark

@@ -19,6 +19,14 @@ impl Tracker {
     pub(crate) fn observe(&mut self, signal: &Signal, offset: Offset, at: Duration, glance: &Glance<'_>) -> Actions {
         match signal {
             Signal::Mark(mark) => self.observe_mark(mark, offset, at, glance),
+            Signal::BracketedPaste(true) if self.prompt_due => {
+                let mut actions = Actions::default();
+                let ended = self.current.as_ref().is_none_or(|current| current.ended.is_some());
+                if ended && self.arming.is_none() {
+                    self.prompt_ready(offset, glance, &mut actions);
+                }
+                actions
+            }
             // Modes are read from the screen when they matter; a foreign mark proves nothing.
             Signal::ForeignMark
             | Signal::BracketedPaste(_)
@@ -47,6 +55,7 @@ impl Tracker {
             return actions;
         };
         if !self.accept_counter(depth, mark) {
+            self.past_mark(mark, glance);
             return actions;
         }
         if depth + 1 < self.levels.len() {
@@ -54,7 +63,7 @@ impl Tracker {
         }
         match mark.kind {
             MarkKind::OutputStart => self.output_started(offset, &mut actions),
-            MarkKind::CommandEnd(code) => self.command_ended(code, offset, glance),
+            MarkKind::CommandEnd(code) => self.command_ended(code, offset, glance, &mut actions),
             MarkKind::InputStart => self.input_started(offset, glance, &mut actions),
             MarkKind::PromptStart | MarkKind::Probe { .. } => {}
         }
@@ -75,6 +84,16 @@ impl Tracker {
         }
     }
 
+    /// An end mark with an old counter while a command runs: a replay. (Line editors draw such marks
+    /// again too, but not once a line of theirs runs.)
+    fn past_mark(&mut self, mark: &Mark, glance: &Glance<'_>) {
+        let tells_ends_only = self.levels.last().is_some_and(|level| level.shell == ShellKind::Posix);
+        if let (MarkKind::CommandEnd(_), Some(current)) = (&mark.kind, &mut self.current) {
+            let taken = tells_ends_only && glance.line_feed_since(current.entered_at);
+            current.replayed |= taken || current.output_from.is_some();
+        }
+    }
+
     fn output_started(&mut self, offset: Offset, actions: &mut Actions) {
         if self.current.is_none() {
             // Something was run that nobody was seen to submit (a key bound to a command).
@@ -90,26 +109,50 @@ impl Tracker {
 
     /// An end mark. One that comes before the typed Enter was taken belongs to a prompt that was
     /// only drawn again.
-    fn command_ended(&mut self, code: Option<i32>, offset: Offset, glance: &Glance<'_>) {
-        let Some(current) = &mut self.current else { return };
-        let fish = self.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
-        if fish && !current.popped && current.output_from.is_none() {
-            // fish draws its prompt anew after a resize, line feeds and all; what it runs it marks.
-            current.doubtful_end = Some((code, offset));
+    fn command_ended(&mut self, code: Option<i32>, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+        let shell = self.levels.last().map_or(ShellKind::Unknown, |level| level.shell);
+        let Some(current) = &mut self.current else {
+            self.typed_ahead_ended(code, offset, actions);
             return;
-        }
-        let taken = current.popped || current.output_from.is_some() || glance.line_feed_since(current.entered_at);
+        };
+        // fish draws its prompt anew after a resize, line feeds and all; what it runs it marks. A
+        // terminal that does not echo gives no line feed for the Enter.
+        let taken = current.popped
+            || current.output_from.is_some()
+            || (shell != ShellKind::Fish && glance.line_feed_since(current.entered_at));
         if taken {
             current.ended = Some((code, offset));
+        } else {
+            current.doubtful_end = Some((code, offset));
         }
+    }
+
+    /// A command that was typed while another ran, in a shell that tells only of its end.
+    fn typed_ahead_ended(&mut self, exit_code: Option<i32>, offset: Offset, actions: &mut Actions) {
+        let Some(text) = self.typed_ahead.pop_front() else { return };
+        let from = self.prompt_at;
+        let sent = text.clone();
+        let current = self.start(from, &text);
+        current.human_input = true;
+        current.sent = sent;
+        current.ended = Some((exit_code, offset));
+        let command_id = current.id;
+        actions.events.push(Event::CommandStarted { command_id, typist: Typist::Human, text, from });
     }
 
     /// The `B` mark: a line editor waits for input.
     fn input_started(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+        let paste_is_due = self.paste_is_due(glance);
         match &mut self.current {
             Some(current) if current.ended.is_none() => current.drawn_at = Some(offset),
+            // The editor tells a moment later that it takes pasted text; a long line needs to know.
+            _ if paste_is_due => self.prompt_due = true,
             _ => self.prompt_ready(offset, glance, actions),
         }
+    }
+
+    fn paste_is_due(&self, glance: &Glance<'_>) -> bool {
+        self.levels.last().is_some_and(|level| level.pastes) && !glance.screen.bracketed_paste()
     }
 
     pub(super) fn prompt_ready(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
@@ -118,6 +161,10 @@ impl Tracker {
         self.expected = None;
         self.prompt_due = false;
         self.prompt_text = glance.line();
+        self.prompt_at = offset;
+        if let Some(level) = self.levels.last_mut() {
+            level.pastes |= glance.screen.bracketed_paste();
+        }
         actions.reset_modes = glance.screen.has_stale_modes();
         let Some(current) = self.current.take() else { return };
         let to = current.ended.map_or(offset, |(_, end)| end);

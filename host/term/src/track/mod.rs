@@ -24,6 +24,7 @@ mod quiet;
 mod submit;
 mod visible;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clean::clean;
@@ -201,7 +202,11 @@ impl Glance<'_> {
 
     /// What has come since `offset` shows nothing: a line editor placing its cursor.
     fn nothing_shown_since(&self, offset: Offset) -> bool {
-        clean(&(self.since)(offset).bytes, u16::MAX).text.trim().is_empty()
+        self.shows_at_most(offset, 0)
+    }
+
+    fn shows_at_most(&self, offset: Offset, chars: usize) -> bool {
+        clean(&(self.since)(offset).bytes, u16::MAX).text.trim().chars().count() <= chars
     }
 }
 
@@ -225,6 +230,11 @@ struct Current {
     /// prompt that has lost its end mark. Only quiet right behind it tells.
     drawn_at: Option<Offset>,
     human_input: bool,
+    /// An end mark of the past has come by: something prints this session's own output, so that only
+    /// a new end mark counts.
+    replayed: bool,
+    /// ctrl-c was typed while it ran.
+    interrupted: bool,
     /// Open outcome already reported, so that it is told once.
     reported: Option<Outcome>,
     popped: bool,
@@ -259,8 +269,14 @@ pub(crate) struct Tracker {
     prompt_due: bool,
     /// A probe nobody answered, until what came instead is on the screen.
     failed_prompt: Option<Arming>,
+    /// Lines a person typed while a command ran, in shells that do not mark where one starts.
+    typed_ahead: VecDeque<String>,
+    /// A shell that draws its parent's marks: its pid and the counter of its latest end mark.
+    heir: Option<(String, u64)>,
     /// The prompt's own text, as last drawn.
     pub(crate) prompt_text: String,
+    /// Where that prompt ended.
+    prompt_at: Offset,
     /// Output of a command that was read off the screen, because marks do not come through.
     pub(crate) visible_output: Option<(CommandId, String)>,
     last_command: u64,
@@ -283,7 +299,10 @@ impl Tracker {
             arming: None,
             prompt_due: false,
             failed_prompt: None,
+            typed_ahead: VecDeque::new(),
+            heir: None,
             prompt_text: String::new(),
+            prompt_at: Offset(0),
             visible_output: None,
             last_command: 0,
             last_byte_at: Duration::ZERO,
@@ -357,6 +376,8 @@ impl Tracker {
             doubtful_end: None,
             drawn_at: None,
             human_input: false,
+            replayed: false,
+            interrupted: false,
             reported: None,
             popped: false,
         })

@@ -62,11 +62,7 @@ impl Tracker {
     }
 
     fn decide(&mut self, offset: Offset, at: Duration, quiet: Duration, glance: &Glance<'_>, actions: &mut Actions) {
-        if quiet >= CONTINUATION_QUIET
-            && let Some(current) = &mut self.current
-        {
-            current.ended = current.ended.or(current.doubtful_end);
-        }
+        self.settle_doubt(quiet, glance);
         let ended = self.current.as_ref().is_some_and(|current| current.ended.is_some());
         if ended || (self.prompt_due && self.current.is_none()) {
             // No input mark came: csh has none, and a prompt command may have rewritten the prompt.
@@ -83,6 +79,17 @@ impl Tracker {
         }
     }
 
+    /// An end mark nobody could place: a line feed behind it is the Enter it came before, so it was a
+    /// prompt drawn again; nothing behind it, and the terminal does not echo.
+    fn settle_doubt(&mut self, quiet: Duration, glance: &Glance<'_>) {
+        let fish = self.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
+        let Some(current) = self.current.as_mut().filter(|_| quiet >= CONTINUATION_QUIET) else { return };
+        let Some(doubtful) = current.doubtful_end.take() else { return };
+        if fish || !glance.line_feed_since(current.entered_at) {
+            current.ended = current.ended.or(Some(doubtful));
+        }
+    }
+
     fn person_is_typing(&self, at: Duration) -> bool {
         self.last_person_at.is_some_and(|typed| at.saturating_sub(typed) < super::levels::PERSON_PAUSE)
     }
@@ -90,7 +97,7 @@ impl Tracker {
     /// The prompt is back although no end mark came: the level has none, or has lost it.
     fn unmarked_prompt(&self, quiet: Duration, glance: &Glance<'_>) -> bool {
         let (Some(current), Some(level)) = (&self.current, self.levels.last()) else { return false };
-        if quiet < self.quiet {
+        if quiet < self.quiet || current.replayed {
             return false;
         }
         if level.integration == Integration::Prompt {
@@ -102,7 +109,20 @@ impl Tracker {
             level.shell == ShellKind::Fish && quiet >= CONTINUATION_QUIET && glance.line_feed_since(current.entered_at);
         let drawn_last = (current.output_from.is_some() || given_up)
             && current.drawn_at.is_some_and(|drawn| glance.nothing_shown_since(drawn));
-        drawn_last || self.prompt_was_replaced(current, level, quiet, glance)
+        drawn_last
+            || self.prompt_was_replaced(current, level, quiet, glance)
+            || self.was_interrupted(current, level, quiet, glance)
+    }
+
+    /// ctrl-c has ended it, and the prompt that is back has no marks any more.
+    fn was_interrupted(&self, current: &Current, level: &Level, quiet: Duration, glance: &Glance<'_>) -> bool {
+        let screen = glance.screen;
+        current.interrupted
+            && level.integration == Integration::Marks
+            && quiet >= CONTINUATION_QUIET
+            && !screen.alternate_screen()
+            && (!level.pastes || screen.bracketed_paste())
+            && patterns::looks_like_shell_prompt(&glance.line())
     }
 
     /// The line itself changed the prompt of a shell whose marks stand in the prompt.
@@ -128,7 +148,7 @@ impl Tracker {
             if let Some(level) = self.levels.last_mut().filter(|level| level.integration == Integration::Marks) {
                 // Its marks stood in the prompt that is gone.
                 level.integration = Integration::Sentinel;
-                evidence = "quiet, and the line replaced the prompt that carried the marks";
+                evidence = "quiet, and a prompt without the marks this shell had";
             }
         }
         actions.report(&current, offset, Outcome::PromptNoStatus, confidence, evidence);
@@ -141,6 +161,7 @@ impl Tracker {
         let (Some(current), Some(level)) = (&self.current, self.levels.last()) else { return false };
         let screen = glance.screen;
         let waits = quiet >= self.quiet
+            && !current.replayed
             && level.integration == Integration::Marks
             && current.output_from.is_some()
             && screen.bracketed_paste()
@@ -180,17 +201,32 @@ impl Tracker {
         let current = self.current.as_ref()?;
         let level = self.levels.last();
         let line = glance.line();
-        if let Some(open) = full_screen(glance, &line) {
+        if let Some(open) = full_screen(glance, &line, &current.text) {
             return Some(open);
         }
         if let Some(open) = level.and_then(|level| continuation(level, current, quiet, glance, &line)) {
             return Some(open);
         }
-        let question = patterns::question(&line, &glance.screen.rows_above(LIST_ROWS))?;
+        let second_prompt = line.trim_end() == ">" && current.output_from.is_none();
+        if second_prompt && quiet < CONTINUATION_QUIET {
+            // It may yet turn out to be the shell's own.
+            return None;
+        }
+        let question = self.question(&line, glance)?;
         if !question.strict && quiet < BROAD_QUIET {
             return None;
         }
         Some(asking(question, &line))
+    }
+
+    fn question(&self, line: &str, glance: &Glance<'_>) -> Option<Question> {
+        let above = glance.screen.rows_above(LIST_ROWS);
+        if !line.trim().is_empty() {
+            return patterns::question(line, &above);
+        }
+        // A file transfer announces itself on a line of its own.
+        let announced = patterns::question(above.last()?, &[])?;
+        (announced.kind == AwaitingKind::Filetransfer).then_some(announced)
     }
 }
 
@@ -215,26 +251,35 @@ fn asking(question: Question, line: &str) -> Open {
 }
 
 /// A program that took the screen or the keys, and whether it is a pager.
-fn full_screen(glance: &Glance<'_>, line: &str) -> Option<Open> {
+fn full_screen(glance: &Glance<'_>, line: &str, command: &str) -> Option<Open> {
     let screen = glance.screen;
-    if !screen.alternate_screen() && !screen.application_keys() {
-        return None;
-    }
     let row = screen.cursor_row_text();
-    let at_bottom = screen.cursor_is_on_last_row();
     let prompt = row.trim();
-    let pager = patterns::awaiting(line) == Some(AwaitingKind::Pager)
-        || patterns::awaiting(prompt) == Some(AwaitingKind::Pager)
+    let asks = |text: &str| patterns::awaiting(text) == Some(AwaitingKind::Pager);
+    let at_bottom = screen.cursor_is_on_last_row() && !prompt.is_empty();
+    let takes_keys = screen.alternate_screen() || screen.application_keys();
+    let pager = if takes_keys {
         // less shows a colon, or the file's name in reverse, at the bottom.
-        || (at_bottom && (prompt == ":" || (!prompt.is_empty() && screen.cursor_row_is_reverse())));
+        asks(line) || asks(prompt) || (at_bottom && (prompt == ":" || screen.cursor_row_is_reverse()))
+    } else {
+        // BusyBox's less asks for nothing; it shows the name of the file it was given.
+        at_bottom && pages_file(command, prompt)
+    };
     if pager {
         let options = vec!["q".to_owned(), "space".to_owned()];
         let outcome =
             Outcome::AwaitingInput { kind: AwaitingKind::Pager, prompt: prompt.to_owned(), options, default: None };
-        return Some(Open { outcome, confidence: Confidence::High, evidence: "a pager's last row, its own keys" });
+        return Some(Open { outcome, confidence: Confidence::High, evidence: "a pager's last row" });
     }
     let evidence = "the program asked for the whole screen or its own keys";
-    Some(Open { outcome: Outcome::Fullscreen, confidence: Confidence::High, evidence })
+    takes_keys.then_some(Open { outcome: Outcome::Fullscreen, confidence: Confidence::High, evidence })
+}
+
+/// The command is a pager with a file whose name is `row`.
+fn pages_file(command: &str, row: &str) -> bool {
+    let mut words = command.split_whitespace();
+    words.any(|word| matches!(word.rsplit('/').next(), Some("less" | "more" | "most" | "pg")))
+        && words.any(|word| word == row)
 }
 
 /// The shell wants more of the line: Enter was taken, nothing was run, and its editor waits.
@@ -270,7 +315,9 @@ fn continuation(level: &Level, current: &Current, quiet: Duration, glance: &Glan
     Some(Open { outcome, confidence, evidence: "the line was taken but nothing was run: the shell waits for its rest" })
 }
 
-/// Words by which a line may replace the prompt.
+/// The line's last command sets the prompt, so that nothing runs behind it.
 fn sets_prompt(text: &str) -> bool {
-    ["PS1", "prompt", "source ", ". ", "PROMPT"].iter().any(|word| text.contains(word))
+    let last = text.rsplit([';', '&', '|', '\n']).next().unwrap_or_default().trim_start();
+    let last = last.strip_prefix("export ").unwrap_or(last).trim_start();
+    last.starts_with("PS1=")
 }

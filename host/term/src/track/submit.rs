@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Current, Event, NotReady, State, Submission, Tracker, Typist};
+use super::{Event, NotReady, State, Submission, Tracker, Typist};
 use crate::inject;
 use crate::level::{Integration, Level, LevelKind, ShellKind};
 use crate::outcome::CommandId;
@@ -11,7 +11,11 @@ use crate::ring::Offset;
 /// Longest line typed as it is; longer and multi-line text goes as one bracketed paste.
 const MAX_PLAIN_LINE_BYTES: usize = 900;
 /// BusyBox ash cuts lines at 1,018 bytes, a canonical-mode tty at 4,095, both silently.
-const MAX_UNPASTED_BYTES: usize = 1000;
+const MAX_UNPASTED_BYTES: usize = 1015;
+/// Lines typed ahead that are remembered.
+const MAX_TYPED_AHEAD: usize = 32;
+/// ctrl-c
+const INTERRUPT: u8 = 0x03;
 /// What a terminal puts around pasted text (DEC mode 2004).
 const PASTE_START: &str = "\x1b[200~";
 const PASTE_END: &str = "\x1b[201~";
@@ -30,6 +34,7 @@ impl Tracker {
         let number = self.last_command + 1;
         let text = submission.text.as_str();
         let (line, wrapped) = line_for(level, number, text, bracketed_paste)?;
+        self.typed_ahead.clear();
         let current = self.start(offset, text);
         let id = current.id;
         current.sentinel = wrapped.then_some(number);
@@ -72,7 +77,8 @@ impl Tracker {
         self.last_person_at = Some(at);
         if let Some(current) = &mut self.current {
             current.human_input = true;
-            self.answered();
+            self.program_typed(bytes);
+            self.type_ahead(bytes);
             return None;
         }
         if !self.at_prompt {
@@ -85,18 +91,32 @@ impl Tracker {
         let typed_before = line.strip_prefix(self.prompt_text.as_str()).unwrap_or_default();
         let typed_now = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let text = format!("{typed_before}{}", String::from_utf8_lossy(typed_now)).trim().to_owned();
+        let sent = String::from_utf8_lossy(typed_now).into_owned();
+        self.typed_ahead.clear();
         let current = self.start(offset, &text);
-        current.sent.clone_from(&text);
+        current.sent = sent;
         let command_id = current.id;
+        self.type_ahead(&bytes[typed_now.len() + 1..]);
         self.next_check = Some(at + self.quiet);
         Some(Event::CommandStarted { command_id, typist: Typist::Human, text, from: offset })
     }
 
     /// Something was typed into the running program: the same question may come again.
-    pub(crate) fn answered(&mut self) {
-        if let Some(Current { reported, .. }) = &mut self.current {
-            *reported = None;
+    pub(crate) fn program_typed(&mut self, bytes: &[u8]) {
+        if let Some(current) = &mut self.current {
+            current.reported = None;
+            current.interrupted |= bytes.contains(&INTERRUPT);
         }
+    }
+
+    /// Whole lines of a person that the shell may read when the present command has ended.
+    fn type_ahead(&mut self, bytes: &[u8]) {
+        let tells_ends_only = self.levels.last().is_some_and(|level| level.shell == ShellKind::Posix);
+        let text = String::from_utf8_lossy(bytes);
+        let Some((lines, _)) = text.rsplit_once('\r').filter(|_| tells_ends_only) else { return };
+        self.typed_ahead.extend(lines.split('\r').map(|line| line.trim().to_owned()));
+        let surplus = self.typed_ahead.len().saturating_sub(MAX_TYPED_AHEAD);
+        self.typed_ahead.drain(..surplus);
     }
 }
 

@@ -65,9 +65,8 @@ fn find(level: &Level, current: &Current, glance: &Glance<'_>) -> Option<Found> 
     let exit_code = code.split_once("@@").and_then(|(code, _)| code.parse().ok());
     let first = lines[..last].iter().rposition(|line| line.contains(&start));
     let mut output: Vec<&str> = lines[first.map_or(0, |first| first + 1)..last].iter().map(String::as_str).collect();
-    if !before.is_empty() {
-        output.push(before);
-    }
+    // Behind a line feed the sentinel stands on a row of its own.
+    output.push(before);
     Some(Found { exit_code, output: output.join("\n"), whole: first.is_some() })
 }
 

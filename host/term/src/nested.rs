@@ -4,21 +4,23 @@
 //! appears belongs to a new shell. A line that is not recognised costs the level's place on the path,
 //! nothing else.
 
-use portcullis_term::{Expectation, LevelKind};
 use std::time::Duration;
+
+use crate::level::LevelKind;
+use crate::track::Expectation;
 
 /// Which level a line would open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NestedLevel {
-    pub(crate) kind: LevelKind,
-    pub(crate) label: String,
+pub struct NestedLevel {
+    pub kind: LevelKind,
+    pub label: String,
     /// It takes the place of the present shell (`exec zsh`).
-    pub(crate) replaces: bool,
+    pub replaces: bool,
 }
 
 impl NestedLevel {
     /// What the terminal is told to expect. `nonce`: eight hexadecimal digits, random.
-    pub(crate) fn expectation(self, nonce: String, within: Duration) -> Expectation {
+    pub fn expectation(self, nonce: String, within: Duration) -> Expectation {
         Expectation { replaces: self.replaces, ..Expectation::new(self.kind, self.label, nonce, within) }
     }
 }
@@ -29,7 +31,7 @@ const SHELLS: &[&str] = &["bash", "zsh", "fish", "sh", "dash", "ash", "ksh", "mk
 
 /// Which level the line would open, told from its words: the host only uses it to know that a
 /// prompt which appears belongs to a new shell.
-pub(crate) fn nested_level(line: &str) -> Option<NestedLevel> {
+pub fn nested_level(line: &str) -> Option<NestedLevel> {
     let last = last_words(line);
     let mut words: Vec<&str> = last.iter().map(String::as_str).skip_while(|word| is_assignment(word)).collect();
     let mut replaces = false;
@@ -69,6 +71,8 @@ fn level_of(words: &[&str]) -> Option<(LevelKind, String)> {
         "tmux" | "screen" | "byobu" if !has("-d") && !has("ls") && !has("-ls") && !has("kill-server") => {
             Some((LevelKind::Multiplexer, program.to_owned()))
         }
+        // A recording of a shell that it starts itself.
+        "script" if !has("-c") && !has("--command") => Some((LevelKind::Shell, "script".to_owned())),
         "busybox" if words.get(1).is_some_and(|applet| SHELLS.contains(applet)) && words.len() <= 3 => {
             Some((LevelKind::Shell, words[1].to_owned()))
         }
@@ -180,6 +184,7 @@ mod tests {
             ("busybox ash", Some("ash")),
             ("tmux", Some("tmux")),
             ("tmux new -d", None),
+            ("script -qe /dev/null", Some("script")),
             ("bash script.sh", None),
             ("bash -c 'echo x'", None),
             ("ls -la", None),
