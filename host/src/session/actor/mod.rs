@@ -1,23 +1,27 @@
 //! The task that owns one session.
+//!
+//! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
+//! who hold a handle, `jobs` keeps the commands.
+
+mod jobs;
+mod requests;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use portcullis_term::track::Expectation;
-use portcullis_term::{
-    CommandId, Completion, Event, Fed, Level, State, Submission, Terminal, TerminalOptions, Typist, patterns,
-};
+use portcullis_term::{CommandId, Completion, Event, Fed, Level, State, Terminal, TerminalOptions, Typist};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::handle::{CommandOutput, Reading, Reply, Request, SessionError, SessionHandle, Ticket};
+use jobs::Kept;
+
+use super::handle::{Request, SessionError, SessionHandle};
 use super::nested_level;
-use super::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionId, SessionSummary};
+use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
-use crate::config::{Profile, TerminalSize};
-use crate::gate::{Cleared, Payload, Reader, Refusal};
+use crate::config::Profile;
 use crate::random;
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
@@ -25,8 +29,6 @@ use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 const REQUESTS: usize = 64;
 /// Events a viewer may be behind before it takes a new snapshot instead.
 const EVENTS: usize = 1024;
-/// Commands whose outcome is remembered.
-const COMMANDS: usize = 256;
 /// A person may be asked for a password before the shell they asked for appears.
 const NESTED_PROMPT: Duration = Duration::from_secs(60);
 /// Typed bytes waiting for the server's window; a server that takes no more than this is stuck.
@@ -98,13 +100,6 @@ enum Woken {
     Room(Result<mpsc::OwnedPermit<ShellCommand>, mpsc::error::SendError<()>>),
     Asked(Box<Request>),
     Due,
-}
-
-struct Kept {
-    id: CommandId,
-    started: Instant,
-    ended: Option<Instant>,
-    record: CommandRecord,
 }
 
 impl Actor {
@@ -297,156 +292,6 @@ impl Actor {
         self.terminal.expect_level_of_running(level.expectation(nonce, NESTED_PROMPT), self.at());
     }
 
-    fn reported(&mut self, completion: Completion) {
-        if !self.recorded(&Entry::CommandEnd { completion: &completion }) {
-            return;
-        }
-        if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == completion.command_id) {
-            if !completion.outcome.is_open() {
-                kept.ended = Some(Instant::now());
-            }
-            kept.record.completion = Some(completion.clone());
-        }
-        for (id, waiter) in std::mem::take(&mut self.command_waiters) {
-            if id == completion.command_id {
-                // A caller that has stopped waiting reads the outcome later.
-                drop(waiter.send(completion.clone()));
-            } else {
-                self.command_waiters.push((id, waiter));
-            }
-        }
-    }
-
-    fn remember(&mut self, id: CommandId, typist: Typist, text: String) {
-        if self.commands.len() == COMMANDS {
-            self.commands.pop_front();
-        }
-        let record = CommandRecord {
-            command_id: id.to_string(),
-            typist,
-            text,
-            started_unix_ms: clock::unix_ms(),
-            duration_ms: 0,
-            completion: None,
-        };
-        self.commands.push_back(Kept { id, started: Instant::now(), ended: None, record });
-    }
-
-    fn answer(&mut self, request: Request) {
-        // A caller that no longer waits for its answer is no reason to stop.
-        match request {
-            Request::Submit { cleared, opens, reply } => drop(reply.send(self.submit(cleared, opens))),
-            Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
-            Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
-            Request::DeclareLevel { level, reply } => {
-                self.terminal.declare_level(*level);
-                self.refresh();
-                drop(reply.send(Ok(())));
-            }
-            Request::ExpectLevel { expectation, reply } => self.expect_level(expectation, reply),
-            Request::WaitCommand { command_id, reply } => self.wait_command(command_id, reply),
-            Request::Interim { reply } => drop(reply.send(Ok(self.terminal.interim()))),
-            Request::Read { reply } => drop(reply.send(Ok(self.reading()))),
-            Request::ReadCommand { command_id, reply } => drop(reply.send(self.read_command(command_id))),
-            Request::Commands { reply } => {
-                let records = self.commands.iter().map(Kept::record_now).collect();
-                drop(reply.send(Ok(records)));
-            }
-            Request::Attach { reply } => drop(reply.send(Ok(self.attach()))),
-            Request::Resize { size, reply } => drop(reply.send(self.resize(size))),
-        }
-    }
-
-    fn submit(&mut self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
-        self.must_be_open()?;
-        self.record_verdict(&cleared)?;
-        let typist = cleared.typist();
-        let text = match cleared.into_payload() {
-            Payload::Line(text) => text,
-            Payload::Bytes(_) => return Err(portcullis_term::NotReady::NoPrompt("typing keys".to_owned()).into()),
-        };
-        let submission = Submission { text, typist, opens, expect_level: None };
-        let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
-        self.happened(event);
-        self.must_be_open()?;
-        let (waiter, settled) = oneshot::channel();
-        self.command_waiters.push((command_id, waiter));
-        self.record_input(typist, &bytes)?;
-        self.write(bytes);
-        self.refresh();
-        Ok(Ticket { command_id, settled })
-    }
-
-    fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
-        self.must_be_open()?;
-        self.must_still_hold(&cleared)?;
-        self.record_verdict(&cleared)?;
-        let typist = cleared.typist();
-        let bytes = match cleared.into_payload() {
-            Payload::Bytes(bytes) => bytes,
-            Payload::Line(text) => {
-                let mut bytes = self.terminal.encode(&text).ok_or(SessionError::NotEncodable)?;
-                bytes.push(b'\r');
-                bytes
-            }
-        };
-        self.record_input(typist, &bytes)?;
-        if typist == Typist::Human {
-            let started = self.terminal.human_typed(&bytes, self.at());
-            if let Some(event) = started {
-                self.happened(event);
-                self.refresh();
-            }
-        } else {
-            self.terminal.program_typed();
-        }
-        self.write(bytes);
-        Ok(())
-    }
-
-    /// The verdict was given for what read the terminal then; this is what reads it now.
-    fn must_still_hold(&self, cleared: &Cleared) -> Result<(), SessionError> {
-        if cleared.reader() == Reader::Anything {
-            return Ok(());
-        }
-        if self.asks_for_secret() {
-            return Err(SessionError::SecretAsked);
-        }
-        let state = self.terminal.state();
-        let holds = match cleared.reader() {
-            Reader::Anything => true,
-            Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
-            Reader::Menu => state == State::Menu,
-            Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
-        };
-        if holds { Ok(()) } else { Err(SessionError::MovedOn) }
-    }
-
-    fn asks_for_secret(&self) -> bool {
-        let line = self.terminal.line_before_cursor();
-        patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
-    }
-
-    fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
-        let entry = if self.asks_for_secret() {
-            Entry::SecretInput { actor, length: bytes.len() }
-        } else {
-            Entry::Input { actor, content: bytes.into() }
-        };
-        self.must_record(&entry)
-    }
-
-    fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
-        match cleared.verdict_entry() {
-            Some(entry) => self.must_record(&entry),
-            None => Ok(()),
-        }
-    }
-
-    fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
-        self.must_record(&refusal.verdict_entry())
-    }
-
     fn must_record(&mut self, entry: &Entry<'_>) -> Result<(), SessionError> {
         if let Err(error) = self.transcript.record(entry) {
             self.end_without_record(&error.to_string());
@@ -466,74 +311,6 @@ impl Actor {
             Some(reason) => Err(SessionError::Closed { reason: reason.clone() }),
             None => Ok(()),
         }
-    }
-
-    fn expect_level(&mut self, expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>>) {
-        if let Err(error) = self.must_be_open() {
-            drop(reply.send(Err(error)));
-            return;
-        }
-        let (waiter, wait) = oneshot::channel();
-        self.level_waiters.push(waiter);
-        self.terminal.expect_level(expectation, self.at());
-        self.refresh();
-        drop(reply.send(Ok(wait)));
-    }
-
-    fn wait_command(&mut self, command_id: CommandId, reply: oneshot::Sender<Completion>) {
-        let known = self.commands.iter().find(|kept| kept.id == command_id);
-        match known.map(|kept| kept.record.completion.clone()) {
-            // Dropping the sender says that the command is not known.
-            None => drop(reply),
-            Some(Some(completion)) if !completion.outcome.is_open() => drop(reply.send(completion)),
-            Some(_) => self.command_waiters.push((command_id, reply)),
-        }
-    }
-
-    fn reading(&self) -> Reading {
-        Reading {
-            screen: self.terminal.screen(),
-            generation: self.terminal.end().0,
-            quiet_ms: self.terminal.quiet(self.at()).as_millis() as u64,
-            at_prompt: matches!(self.terminal.state(), State::AtPrompt { .. }),
-            running: self.terminal.running(),
-            asks_for_secret: self.asks_for_secret(),
-            levels: self.terminal.levels().to_vec(),
-            shows_shell_prompt: self.terminal.shows_shell_prompt(),
-        }
-    }
-
-    fn read_command(&self, command_id: CommandId) -> Result<CommandOutput, SessionError> {
-        let kept =
-            self.commands.iter().find(|kept| kept.id == command_id).ok_or(SessionError::UnknownCommand(command_id))?;
-        let record = kept.record_now();
-        let settled = record.completion.clone().filter(|completion| !completion.outcome.is_open());
-        let interim = || self.terminal.interim().filter(|interim| interim.command_id == command_id);
-        let (text, evicted_bytes) =
-            settled.or_else(interim).map(|completion| self.terminal.command_text(&completion)).unwrap_or_default();
-        Ok(CommandOutput { record, text, evicted_bytes })
-    }
-
-    fn attach(&self) -> Attachment {
-        let snapshot = self.terminal.snapshot();
-        Attachment {
-            snapshot: snapshot.bytes,
-            offset: snapshot.at.0,
-            columns: snapshot.columns,
-            rows: snapshot.rows,
-            live: self.events.subscribe(),
-        }
-    }
-
-    fn resize(&mut self, size: TerminalSize) -> Result<(), SessionError> {
-        self.must_be_open()?;
-        self.must_record(&Entry::Resize { columns: size.columns, rows: size.rows })?;
-        self.terminal.resize(size.columns, size.rows);
-        // A full queue means the server takes nothing; the size is then the least of it.
-        drop(self.link.commands.try_send(ShellCommand::Resize(size)));
-        self.tell(SessionEventKind::Resized { columns: size.columns, rows: size.rows });
-        self.refresh();
-        Ok(())
     }
 
     fn write(&mut self, bytes: Vec<u8>) {
@@ -614,13 +391,6 @@ impl Actor {
             self.tell(SessionEventKind::Summary(self.summary.borrow().clone()));
             (self.on_change)();
         }
-    }
-}
-
-impl Kept {
-    fn record_now(&self) -> CommandRecord {
-        let end = self.ended.unwrap_or_else(Instant::now);
-        CommandRecord { duration_ms: end.duration_since(self.started).as_millis() as u64, ..self.record.clone() }
     }
 }
 

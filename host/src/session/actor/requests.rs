@@ -1,0 +1,178 @@
+//! What a session's task does when it is asked: typing what the gate has cleared, reading, resizing.
+
+use portcullis_term::track::Expectation;
+use portcullis_term::{NotReady, State, Submission, Typist, patterns};
+use tokio::sync::oneshot;
+
+use super::super::handle::{Reading, Reply, Request, SessionError, Ticket};
+use super::super::{Attachment, SessionEventKind};
+use super::Actor;
+use super::jobs::Kept;
+use crate::audit::Entry;
+use crate::config::TerminalSize;
+use crate::gate::{Cleared, Payload, Reader, Refusal};
+use crate::ssh::ShellCommand;
+
+impl Actor {
+    pub(super) fn answer(&mut self, request: Request) {
+        // A caller that no longer waits for its answer is no reason to stop.
+        match request {
+            Request::Submit { cleared, opens, reply } => drop(reply.send(self.submit(cleared, opens))),
+            Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
+            Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
+            Request::DeclareLevel { level, reply } => {
+                self.terminal.declare_level(*level);
+                self.refresh();
+                drop(reply.send(Ok(())));
+            }
+            Request::ExpectLevel { expectation, reply } => self.expect_level(expectation, reply),
+            Request::WaitCommand { command_id, reply } => self.wait_command(command_id, reply),
+            Request::Interim { reply } => drop(reply.send(Ok(self.terminal.interim()))),
+            Request::Read { reply } => drop(reply.send(Ok(self.reading()))),
+            Request::ReadCommand { command_id, reply } => drop(reply.send(self.read_command(command_id))),
+            Request::Commands { reply } => {
+                let records = self.commands.iter().map(Kept::record_now).collect();
+                drop(reply.send(Ok(records)));
+            }
+            Request::Attach { reply } => drop(reply.send(Ok(self.attach()))),
+            Request::Resize { size, reply } => drop(reply.send(self.resize(size))),
+        }
+    }
+
+    fn submit(&mut self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
+        self.must_be_open()?;
+        self.record_verdict(&cleared)?;
+        let typist = cleared.typist();
+        let text = match cleared.into_payload() {
+            Payload::Line(text) => text,
+            Payload::Bytes(_) => return Err(NotReady::NoPrompt("typing keys".to_owned()).into()),
+        };
+        let submission = Submission { text, typist, opens, expect_level: None };
+        let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
+        self.happened(event);
+        self.must_be_open()?;
+        let (waiter, settled) = oneshot::channel();
+        self.command_waiters.push((command_id, waiter));
+        self.record_input(typist, &bytes)?;
+        self.write(bytes);
+        self.refresh();
+        Ok(Ticket { command_id, settled })
+    }
+
+    fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        self.must_still_hold(&cleared)?;
+        self.record_verdict(&cleared)?;
+        let typist = cleared.typist();
+        let bytes = match cleared.into_payload() {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Line(text) => {
+                let mut bytes = self.terminal.encode(&text).ok_or(SessionError::NotEncodable)?;
+                bytes.push(b'\r');
+                bytes
+            }
+        };
+        self.record_input(typist, &bytes)?;
+        if typist == Typist::Human {
+            let started = self.terminal.human_typed(&bytes, self.at());
+            if let Some(event) = started {
+                self.happened(event);
+                self.refresh();
+            }
+        } else {
+            self.terminal.program_typed();
+        }
+        self.write(bytes);
+        Ok(())
+    }
+
+    /// The verdict was given for what read the terminal then; this is what reads it now.
+    fn must_still_hold(&self, cleared: &Cleared) -> Result<(), SessionError> {
+        if cleared.reader() == Reader::Anything {
+            return Ok(());
+        }
+        if self.asks_for_secret() {
+            return Err(SessionError::SecretAsked);
+        }
+        let state = self.terminal.state();
+        let holds = match cleared.reader() {
+            Reader::Anything => true,
+            Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
+            Reader::Menu => state == State::Menu,
+            Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
+        };
+        if holds { Ok(()) } else { Err(SessionError::MovedOn) }
+    }
+
+    fn asks_for_secret(&self) -> bool {
+        let line = self.terminal.line_before_cursor();
+        patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
+    }
+
+    fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
+        let entry = if self.asks_for_secret() {
+            Entry::SecretInput { actor, length: bytes.len() }
+        } else {
+            Entry::Input { actor, content: bytes.into() }
+        };
+        self.must_record(&entry)
+    }
+
+    fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
+        match cleared.verdict_entry() {
+            Some(entry) => self.must_record(&entry),
+            None => Ok(()),
+        }
+    }
+
+    fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
+        self.must_record(&refusal.verdict_entry())
+    }
+
+    fn expect_level(&mut self, expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>>) {
+        if let Err(error) = self.must_be_open() {
+            drop(reply.send(Err(error)));
+            return;
+        }
+        let (waiter, wait) = oneshot::channel();
+        self.level_waiters.push(waiter);
+        self.terminal.expect_level(expectation, self.at());
+        self.refresh();
+        drop(reply.send(Ok(wait)));
+    }
+
+    fn reading(&self) -> Reading {
+        Reading {
+            screen: self.terminal.screen(),
+            generation: self.terminal.end().0,
+            quiet_ms: self.terminal.quiet(self.at()).as_millis() as u64,
+            at_prompt: matches!(self.terminal.state(), State::AtPrompt { .. }),
+            running: self.terminal.running(),
+            asks_for_secret: self.asks_for_secret(),
+            levels: self.terminal.levels().to_vec(),
+            shows_shell_prompt: self.terminal.shows_shell_prompt(),
+        }
+    }
+
+    fn attach(&self) -> Attachment {
+        let snapshot = self.terminal.snapshot();
+        Attachment {
+            snapshot: snapshot.bytes,
+            offset: snapshot.at.0,
+            columns: snapshot.columns,
+            rows: snapshot.rows,
+            live: self.events.subscribe(),
+        }
+    }
+
+    fn resize(&mut self, size: TerminalSize) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        self.must_record(&Entry::Resize { columns: size.columns, rows: size.rows })?;
+        self.terminal.resize(size.columns, size.rows);
+        // A full queue means the server takes nothing; the size is then the least of it.
+        drop(self.link.commands.try_send(ShellCommand::Resize(size)));
+        self.tell(SessionEventKind::Resized { columns: size.columns, rows: size.rows });
+        self.refresh();
+        Ok(())
+    }
+}
