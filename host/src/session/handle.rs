@@ -1,13 +1,15 @@
 //! The way in to a session's task.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use portcullis_term::track::Expectation;
-use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, ScreenView};
+use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, Offset, ScreenView, Span};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Attachment, CommandRecord, SessionEvent, SessionId, SessionSummary};
+use super::{Attachment, CommandRecord, Cut, Health, LineRange, SessionEvent, SessionId, SessionSummary};
 use crate::audit::TranscriptError;
 use crate::config::TerminalSize;
 use crate::gate::{Cleared, Refusal};
@@ -63,9 +65,39 @@ pub struct Reading {
 #[derive(Debug, Clone)]
 pub struct CommandOutput {
     pub record: CommandRecord,
+    /// Where in the session's output it lies, so far; none when nothing is known beyond its start.
+    pub span: Option<Span>,
     pub text: CleanText,
     /// Bytes at its beginning that are no longer kept in memory.
     pub evicted_bytes: u64,
+}
+
+/// Output as it came, decoded to UTF-8 and with its control sequences.
+#[derive(Debug, Clone)]
+pub struct OutputSlice {
+    /// Where `bytes` begin.
+    pub from: Offset,
+    pub bytes: Vec<u8>,
+    /// Bytes from where was asked up to `from` that are no longer kept.
+    pub evicted_bytes: u64,
+    /// One past the newest byte of the session.
+    pub end: Offset,
+    /// A full-screen program had the terminal at `from`.
+    pub full_screen: bool,
+    /// No more will come.
+    pub closed: bool,
+}
+
+/// How a session is, at this moment.
+#[derive(Debug, Clone)]
+pub struct Vitals {
+    pub health: Health,
+    /// Since the last key from anyone or the last byte of output.
+    pub idle: Duration,
+    /// One past the newest byte of output.
+    pub end: Offset,
+    /// Number of the next line of the history.
+    pub next_line: u64,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
@@ -83,6 +115,11 @@ pub(super) enum Request {
     Commands { reply: Reply<Vec<CommandRecord>> },
     Attach { reply: Reply<Attachment> },
     Resize { size: TerminalSize, reply: Reply<()> },
+    Vitals { reply: Reply<Vitals> },
+    OutputSlice { from: Option<Offset>, to: Option<Offset>, most_bytes: usize, reply: Reply<OutputSlice> },
+    ReadHistory { range: LineRange, reply: Reply<Cut> },
+    Followed { route: String, reply: Reply<()> },
+    ReopenedAs { session_id: String, reply: Reply<()> },
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -97,11 +134,22 @@ pub struct SessionHandle {
     /// Who closed it and why; the first one to say so.
     pub(super) close_reason: Arc<OnceLock<String>>,
     pub(super) done: CancellationToken,
+    pub(super) transcript: Arc<PathBuf>,
 }
 
 impl SessionHandle {
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// Whether the caller called it that.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.summary.borrow().name.as_deref() == Some(name)
+    }
+
+    /// Where the session's record lies.
+    pub fn transcript(&self) -> &Path {
+        &self.transcript
     }
 
     pub fn summary(&self) -> SessionSummary {
@@ -172,7 +220,7 @@ impl SessionHandle {
     }
 
     /// Waits until a line can be run, at most `within`; whether that is so.
-    pub async fn until_prompt(&self, within: std::time::Duration) -> bool {
+    pub async fn until_prompt(&self, within: Duration) -> bool {
         let mut summary = self.watch_summary();
         let settled = summary.wait_for(|summary| summary.state == "at_prompt" || summary.closed_reason.is_some());
         drop(tokio::time::timeout(within, settled).await);
@@ -233,6 +281,52 @@ impl SessionHandle {
     /// When the session is closed.
     pub async fn resize(&self, size: TerminalSize) -> Result<(), SessionError> {
         self.ask(|reply| Request::Resize { size, reply }).await
+    }
+
+    /// How the session is.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn vitals(&self) -> Result<Vitals, SessionError> {
+        self.ask(|reply| Request::Vitals { reply }).await
+    }
+
+    /// Output between two offsets, at most `most_bytes` of it: the first ones from `from`, or the newest
+    /// ones before `to` where no `from` is given.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn output_slice(
+        &self,
+        from: Option<Offset>,
+        to: Option<Offset>,
+        most_bytes: usize,
+    ) -> Result<OutputSlice, SessionError> {
+        self.ask(|reply| Request::OutputSlice { from, to, most_bytes, reply }).await
+    }
+
+    /// Lines of the history.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn read_history(&self, range: LineRange) -> Result<Cut, SessionError> {
+        self.ask(|reply| Request::ReadHistory { range, reply }).await
+    }
+
+    /// Notes that a route was followed to its end, for whoever reopens the session.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn followed(&self, route: String) -> Result<(), SessionError> {
+        self.ask(|reply| Request::Followed { route, reply }).await
+    }
+
+    /// Notes which session goes on from this one.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn reopened_as(&self, session_id: String) -> Result<(), SessionError> {
+        self.ask(|reply| Request::ReopenedAs { session_id, reply }).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {

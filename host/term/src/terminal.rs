@@ -223,6 +223,11 @@ impl Terminal {
         self.screen.line_before_cursor()
     }
 
+    /// A full-screen program has the terminal.
+    pub fn alternate_screen(&self) -> bool {
+        self.screen.alternate_screen()
+    }
+
     /// What stands at the cursor is a shell's prompt beyond reasonable doubt: a line editor is
     /// waiting, or the usual `user@host` shape. A bastion's own prompt is neither.
     pub fn shows_shell_prompt(&self) -> bool {

@@ -1,9 +1,8 @@
 //! The session's commands: what was run, by whom, how it ended, and who waits to hear of it.
 
-use std::time::Instant;
-
-use portcullis_term::{CommandId, Completion, Typist};
+use portcullis_term::{CommandId, Completion, Outcome, Typist};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::super::CommandRecord;
 use super::super::handle::{CommandOutput, SessionError};
@@ -32,6 +31,9 @@ impl Actor {
                 kept.ended = Some(Instant::now());
             }
             kept.record.completion = Some(completion.clone());
+        }
+        if let Some(end) = end_line(&completion) {
+            self.history.happened(&end);
         }
         for (id, waiter) in std::mem::take(&mut self.command_waiters) {
             if id == completion.command_id {
@@ -74,9 +76,10 @@ impl Actor {
         let record = kept.record_now();
         let settled = record.completion.clone().filter(|completion| !completion.outcome.is_open());
         let interim = || self.terminal.interim().filter(|interim| interim.command_id == command_id);
-        let (text, evicted_bytes) =
-            settled.or_else(interim).map(|completion| self.terminal.command_text(&completion)).unwrap_or_default();
-        Ok(CommandOutput { record, text, evicted_bytes })
+        let known = settled.or_else(interim);
+        let span = known.as_ref().map(|completion| completion.span);
+        let (text, evicted_bytes) = known.map(|completion| self.terminal.command_text(&completion)).unwrap_or_default();
+        Ok(CommandOutput { record, span, text, evicted_bytes })
     }
 }
 
@@ -84,5 +87,20 @@ impl Kept {
     pub(super) fn record_now(&self) -> CommandRecord {
         let end = self.ended.unwrap_or_else(Instant::now);
         CommandRecord { duration_ms: end.duration_since(self.started).as_millis() as u64, ..self.record.clone() }
+    }
+}
+
+/// A command's end as a line of the history; none while it may still be running.
+fn end_line(completion: &Completion) -> Option<String> {
+    let id = completion.command_id;
+    match &completion.outcome {
+        Outcome::Completed { exit_code: Some(code), .. } => Some(format!("{id} ended, exit {code}")),
+        Outcome::Completed { exit_code: None, .. } | Outcome::PromptNoStatus => {
+            Some(format!("{id} ended, exit code unknown"))
+        }
+        Outcome::Disconnected { .. } => Some(format!("{id} was cut off; it may or may not have completed")),
+        // The level that was entered or left has a line of its own.
+        Outcome::LevelChanged { .. } => None,
+        Outcome::AwaitingInput { .. } | Outcome::Fullscreen | Outcome::Running | Outcome::Unknown { .. } => None,
     }
 }

@@ -8,20 +8,25 @@ mod requests;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use portcullis_term::{CommandId, Completion, Event, Fed, Level, State, Terminal, TerminalOptions, Typist};
+use portcullis_term::{
+    CommandId, Completion, Event, Fed, Level, LevelKind, Outcome, State, Terminal, TerminalOptions, Typist,
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use jobs::Kept;
 
 use super::handle::{Request, SessionError, SessionHandle};
+use super::health::Pulse;
+use super::history::History;
 use super::nested_level;
 use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
-use crate::config::Profile;
+use crate::config::{Profile, TerminalSize};
 use crate::random;
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
@@ -34,6 +39,9 @@ const NESTED_PROMPT: Duration = Duration::from_secs(60);
 /// Typed bytes waiting for the server's window; a server that takes no more than this is stuck.
 const MAX_OUTBOX_BYTES: usize = 1 << 20;
 
+/// One slow answer must not make the host wait for minutes before it believes in quiet.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(2);
+
 /// What a new session is made of.
 pub struct Opening {
     pub id: SessionId,
@@ -42,8 +50,19 @@ pub struct Opening {
     pub transcript: Transcript,
     /// The outermost level where it is a bastion's menu.
     pub menu: Option<Level>,
+    /// The caller's name for it.
+    pub name: Option<String>,
+    pub reopened_from: Option<ReopenedFrom>,
     /// Told when the summary changes.
     pub on_change: Box<dyn Fn() + Send + Sync>,
+}
+
+/// The closed session that a new one goes on from. Nothing of it is replayed.
+#[derive(Debug, Clone)]
+pub struct ReopenedFrom {
+    pub session_id: String,
+    /// Name of its transcript's file.
+    pub transcript: String,
 }
 
 /// Starts the session's task.
@@ -64,6 +83,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         close_reason: actor.close_reason.clone(),
         close,
         done,
+        transcript: Arc::new(actor.transcript.path().to_owned()),
     };
     tokio::spawn(async move { actor.run().await });
     Ok(handle)
@@ -89,6 +109,10 @@ struct Actor {
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
     exit_status: Option<i32>,
     closed: Option<String>,
+    history: History,
+    pulse: Pulse,
+    /// The last key from anyone, or the last byte of output.
+    last_activity: Instant,
     /// What the summary was last made from.
     last_state: State,
 }
@@ -100,6 +124,7 @@ enum Woken {
     Room(Result<mpsc::OwnedPermit<ShellCommand>, mpsc::error::SendError<()>>),
     Asked(Box<Request>),
     Due,
+    Idle,
 }
 
 impl Actor {
@@ -110,9 +135,14 @@ impl Actor {
         close: CancellationToken,
         done: CancellationToken,
     ) -> Result<Self, TranscriptError> {
-        let Opening { id, profile, link, mut transcript, menu, on_change } = opening;
+        let Opening { id, profile, link, mut transcript, menu, name, reopened_from, on_change } = opening;
         let size = profile.terminal;
-        let options = TerminalOptions { columns: size.columns, rows: size.rows, ..TerminalOptions::default() };
+        let options = TerminalOptions {
+            columns: size.columns,
+            rows: size.rows,
+            encoding: profile.encoding,
+            ..TerminalOptions::default()
+        };
         let mut terminal = Terminal::new(&options);
         if let Some(menu) = menu {
             terminal.declare_level(menu);
@@ -126,17 +156,28 @@ impl Actor {
             auth_method: &link.peer.auth_method,
             columns: size.columns,
             rows: size.rows,
+            name: name.as_deref(),
+            reopened_from: reopened_from.as_ref().map(|from| from.session_id.as_str()),
+            reopened_from_transcript: reopened_from.as_ref().map(|from| from.transcript.as_str()),
         })?;
+        let pulse = Pulse::new();
+        let mut history = History::default();
+        history.happened(&opened_line(&link, reopened_from.as_ref()));
         let summary = SessionSummary {
             session_id: id.to_string(),
+            name,
             profile: profile.name.clone(),
             label: profile.label.clone(),
             host: format!("{}@{}", link.peer.user, link.peer.address),
             breadcrumb: terminal.breadcrumb(),
             state: state_name(&terminal.state()).to_owned(),
             running_command: None,
+            health: pulse.health(None),
             opened_unix_ms: clock::unix_ms(),
             closed_reason: None,
+            reopened_from: reopened_from.map(|from| from.session_id),
+            reopened_as: None,
+            route: None,
             columns: size.columns,
             rows: size.rows,
         };
@@ -160,6 +201,9 @@ impl Actor {
             level_waiters: Vec::new(),
             exit_status: None,
             closed: None,
+            history,
+            pulse,
+            last_activity: Instant::now(),
             last_state: State::Unknown,
         })
     }
@@ -179,8 +223,13 @@ impl Actor {
                 },
                 Woken::Asked(request) => self.answer(*request),
                 Woken::Due => {
+                    let full_screen = self.terminal.alternate_screen();
                     let fed = self.terminal.tick(self.at());
-                    self.carry(fed);
+                    self.carry(fed, full_screen);
+                }
+                Woken::Idle => {
+                    let idle = self.last_activity.elapsed().as_secs();
+                    self.end(&format!("idle: nobody typed and nothing was printed for {idle} s (idle_close_s)"));
                 }
             }
         }
@@ -191,7 +240,9 @@ impl Actor {
     async fn next(&mut self) -> Option<Woken> {
         let open = self.closed.is_none();
         let deadline = self.terminal.deadline().filter(|_| open);
-        let due = tokio::time::Instant::from_std(self.opened + deadline.unwrap_or_default());
+        let due = self.opened + deadline.unwrap_or_default();
+        let idle = self.idle_deadline();
+        let idle_due = idle.unwrap_or(self.opened);
         tokio::select! {
             // Closing outranks everything; output outranks requests, so that an answer is as fresh
             // as it can be.
@@ -203,7 +254,15 @@ impl Actor {
             }
             request = self.inbox.recv() => request.map(|request| Woken::Asked(Box::new(request))),
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
+            () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
         }
+    }
+
+    /// When the session has been idle for too long; never while a command runs.
+    fn idle_deadline(&self) -> Option<Instant> {
+        let limit = self.profile.idle_close;
+        let may_end = self.closed.is_none() && !limit.is_zero() && self.terminal.running().is_none();
+        may_end.then(|| self.last_activity + limit)
     }
 
     fn at(&self) -> Duration {
@@ -213,9 +272,14 @@ impl Actor {
     fn heard(&mut self, event: Option<ShellEvent>) {
         match event {
             Some(ShellEvent::Output(bytes)) => {
+                self.last_activity = Instant::now();
+                self.alive(None);
+                let full_screen = self.terminal.alternate_screen();
                 let fed = self.terminal.feed(&bytes, self.at());
-                self.carry(fed);
+                self.carry(fed, full_screen);
             }
+            Some(ShellEvent::Alive { round_trip }) => self.alive(round_trip),
+            Some(ShellEvent::Silent { unanswered, limit, silence }) => self.silent(unanswered, limit, silence),
             Some(ShellEvent::ExitStatus(status)) => self.exit_status = i32::try_from(status).ok(),
             Some(ShellEvent::ExitSignal(_)) => {}
             Some(ShellEvent::Closed { reason }) => self.end(&reason),
@@ -223,14 +287,43 @@ impl Actor {
         }
     }
 
+    fn alive(&mut self, round_trip: Option<Duration>) {
+        if let Some(round_trip) = round_trip {
+            self.terminal.set_round_trip(round_trip.min(LONGEST_ROUND_TRIP));
+        }
+        let Some(silence) = self.pulse.heard(round_trip) else { return };
+        let reason = format!("the server answers again after {:.0} s", silence.as_secs_f64());
+        self.health_changed("healthy", &reason);
+    }
+
+    fn silent(&mut self, unanswered: u32, limit: u32, silence: Duration) {
+        let news = self.pulse.missed(unanswered, limit, silence);
+        let reason = self.pulse.health(None).reason.unwrap_or_default();
+        if news {
+            self.health_changed("unhealthy", &reason);
+        } else {
+            self.refresh();
+        }
+    }
+
+    fn health_changed(&mut self, state: &str, reason: &str) {
+        if self.recorded(&Entry::Health { state, reason }) {
+            self.history.happened(&format!("{state}: {reason}"));
+            self.refresh();
+        }
+    }
+
     /// Carries out what feeding the terminal has caused: the record first, then everyone else.
-    fn carry(&mut self, fed: Fed) {
+    /// `full_screen` is whether a full-screen program had the terminal before.
+    fn carry(&mut self, fed: Fed, full_screen: bool) {
         if !fed.visible.is_empty() {
-            let offset = self.terminal.end().0;
-            let entry = Entry::Output { offset, content: fed.visible.as_slice().into() };
+            let end = self.terminal.end();
+            let entry = Entry::Output { offset: end.0, content: fed.visible.as_slice().into() };
             if !self.recorded(&entry) {
                 return;
             }
+            self.history.output(&fed.visible, end, full_screen);
+            self.history.evict(self.terminal.start());
             self.tell(SessionEventKind::Output(fed.visible.into()));
         }
         if !fed.write.is_empty() && self.recorded(&Entry::HostInput { content: fed.write.as_slice().into() }) {
@@ -270,10 +363,13 @@ impl Actor {
             }
             Event::LevelEntered { breadcrumb } => {
                 self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
+                self.history.happened(&format!("now at {}", breadcrumb.join(" › ")));
+                self.tell_pod_its_size();
                 self.level_waiters.drain(..).for_each(|waiter| drop(waiter.send(Ok(()))));
             }
             Event::LevelsLeft { breadcrumb } => {
                 self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
+                self.history.happened(&format!("back at {}", breadcrumb.join(" › ")));
             }
             Event::LevelFailed { label, reason } => {
                 for waiter in self.level_waiters.drain(..) {
@@ -281,6 +377,19 @@ impl Actor {
                     drop(waiter.send(Err(error)));
                 }
             }
+        }
+    }
+
+    /// A pod's terminal often begins with no size or a default one, and learns its own only from a
+    /// change: one column less, then as it is.
+    fn tell_pod_its_size(&mut self) {
+        if self.terminal.levels().last().is_none_or(|level| level.kind != LevelKind::PodShell) {
+            return;
+        }
+        let (columns, rows) = self.terminal.size();
+        for columns in [columns.saturating_sub(1).max(1), columns] {
+            // A full queue means the server takes nothing; the size is then the least of it.
+            drop(self.link.commands.try_send(ShellCommand::Resize(TerminalSize { columns, rows })));
         }
     }
 
@@ -333,8 +442,9 @@ impl Actor {
         if self.closed.is_some() {
             return;
         }
+        let full_screen = self.terminal.alternate_screen();
         let fed = self.terminal.close(reason, self.exit_status);
-        self.carry(fed);
+        self.carry(fed, full_screen);
         self.recorded(&Entry::Closed { reason, exit_code: self.exit_status });
         self.end_without_record(reason);
     }
@@ -344,6 +454,7 @@ impl Actor {
             return;
         }
         self.closed = Some(reason.to_owned());
+        self.history.happened(&format!("closed: {reason}"));
         drop(self.link.commands.try_send(ShellCommand::Close));
         self.outbox.clear();
         self.command_waiters.clear();
@@ -364,20 +475,22 @@ impl Actor {
         let running = self.terminal.running();
         let kept = running.and_then(|id| self.commands.iter().find(|kept| kept.id == id));
         let name = match kept.and_then(|kept| kept.record.completion.as_ref()).map(|known| &known.outcome) {
-            Some(portcullis_term::Outcome::AwaitingInput { .. }) => "awaiting_input",
-            Some(portcullis_term::Outcome::Fullscreen) => "fullscreen",
+            Some(Outcome::AwaitingInput { .. }) => "awaiting_input",
+            Some(Outcome::Fullscreen) => "fullscreen",
             _ if self.closed.is_some() => "closed",
             _ => state_name(&state),
         };
         let running_command = kept.map(|kept| kept.record.text.clone());
         let breadcrumb = self.terminal.breadcrumb();
         let closed_reason = self.closed.clone();
+        let health = self.pulse.health(self.closed.as_deref());
         let snapshot = self.terminal.size();
         let changed = self.summary.send_if_modified(|summary| {
             let next = SessionSummary {
                 breadcrumb,
                 state: name.to_owned(),
                 running_command,
+                health,
                 closed_reason,
                 columns: snapshot.0,
                 rows: snapshot.1,
@@ -392,6 +505,11 @@ impl Actor {
             (self.on_change)();
         }
     }
+}
+
+fn opened_line(link: &ShellLink, reopened_from: Option<&ReopenedFrom>) -> String {
+    let from = reopened_from.map(|from| format!("; goes on from {}, nothing of it was replayed", from.session_id));
+    format!("opened on {}@{}{}", link.peer.user, link.peer.address, from.unwrap_or_default())
 }
 
 fn state_name(state: &State) -> &'static str {

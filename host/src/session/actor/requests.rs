@@ -1,10 +1,12 @@
 //! What a session's task does when it is asked: typing what the gate has cleared, reading, resizing.
 
 use portcullis_term::track::Expectation;
-use portcullis_term::{NotReady, State, Submission, Typist, patterns};
+use portcullis_term::{NotReady, Offset, Span, State, Submission, Typist, patterns};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::super::handle::{Reading, Reply, Request, SessionError, Ticket};
+use super::super::handle::{OutputSlice, Reading, Reply, Request, SessionError, Ticket, Vitals};
+use super::super::history::full_screen_after;
 use super::super::{Attachment, SessionEventKind};
 use super::Actor;
 use super::jobs::Kept;
@@ -36,6 +38,21 @@ impl Actor {
             }
             Request::Attach { reply } => drop(reply.send(Ok(self.attach()))),
             Request::Resize { size, reply } => drop(reply.send(self.resize(size))),
+            Request::Vitals { reply } => drop(reply.send(Ok(self.vitals()))),
+            Request::OutputSlice { from, to, most_bytes, reply } => {
+                drop(reply.send(Ok(self.output_slice(from, to, most_bytes))));
+            }
+            Request::ReadHistory { range, reply } => {
+                drop(reply.send(Ok(self.history.cut(range, |span| self.terminal.read(span)))));
+            }
+            Request::Followed { route, reply } => {
+                self.summary.send_modify(|summary| summary.route = Some(route));
+                drop(reply.send(Ok(())));
+            }
+            Request::ReopenedAs { session_id, reply } => {
+                self.summary.send_modify(|summary| summary.reopened_as = Some(session_id));
+                drop(reply.send(Ok(())));
+            }
         }
     }
 
@@ -53,7 +70,7 @@ impl Actor {
         self.must_be_open()?;
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
-        self.record_input(typist, &bytes)?;
+        self.record_line(typist, &submission.text, &bytes)?;
         self.write(bytes);
         self.refresh();
         Ok(Ticket { command_id, settled })
@@ -64,6 +81,7 @@ impl Actor {
         self.must_still_hold(&cleared)?;
         self.record_verdict(&cleared)?;
         let typist = cleared.typist();
+        self.last_activity = Instant::now();
         let bytes = match cleared.into_payload() {
             Payload::Bytes(bytes) => bytes,
             Payload::Line(text) => {
@@ -110,12 +128,23 @@ impl Actor {
     }
 
     fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
-        let entry = if self.asks_for_secret() {
+        let secret = self.asks_for_secret();
+        let entry = if secret {
             Entry::SecretInput { actor, length: bytes.len() }
         } else {
             Entry::Input { actor, content: bytes.into() }
         };
-        self.must_record(&entry)
+        self.must_record(&entry)?;
+        self.history.typed(actor, bytes, secret);
+        Ok(())
+    }
+
+    /// A line for the prompt: in the history as it was given, in the record as it was typed.
+    fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
+        self.last_activity = Instant::now();
+        self.must_record(&Entry::Input { actor, content: bytes.into() })?;
+        self.history.submitted(actor, text);
+        Ok(())
     }
 
     fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
@@ -126,7 +155,10 @@ impl Actor {
     }
 
     fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
-        self.must_record(&refusal.verdict_entry())
+        self.must_record(&refusal.verdict_entry())?;
+        let rule = &refusal.strictest().rule_id;
+        self.history.happened(&format!("refused by {rule}, not sent: {}", refusal.text()));
+        Ok(())
     }
 
     fn expect_level(&mut self, expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>>) {
@@ -168,11 +200,50 @@ impl Actor {
     fn resize(&mut self, size: TerminalSize) -> Result<(), SessionError> {
         self.must_be_open()?;
         self.must_record(&Entry::Resize { columns: size.columns, rows: size.rows })?;
+        self.history.happened(&format!("resized to {}×{}", size.columns, size.rows));
         self.terminal.resize(size.columns, size.rows);
         // A full queue means the server takes nothing; the size is then the least of it.
         drop(self.link.commands.try_send(ShellCommand::Resize(size)));
         self.tell(SessionEventKind::Resized { columns: size.columns, rows: size.rows });
         self.refresh();
         Ok(())
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals {
+            health: self.pulse.health_now(self.closed.as_deref()),
+            idle: self.last_activity.elapsed(),
+            end: self.terminal.end(),
+            next_line: self.history.next_line(),
+        }
+    }
+
+    fn output_slice(&self, from: Option<Offset>, to: Option<Offset>, most_bytes: usize) -> OutputSlice {
+        let end = self.terminal.end();
+        let to = to.unwrap_or(end).min(end);
+        let wanted = match from {
+            Some(from) => Span { from, to: to.min(Offset(from.0.saturating_add(most_bytes as u64))) },
+            None => {
+                let newest = Offset(to.0.saturating_sub(most_bytes as u64));
+                Span { from: newest.max(self.terminal.start().min(to)), to }
+            }
+        };
+        // A span that begins in what is gone still gives as much as was asked for.
+        let first = wanted.from.max(self.terminal.start()).min(end);
+        let span = Span { from: first, to: wanted.to.max(Offset(first.0.saturating_add(most_bytes as u64)).min(to)) };
+        let slice = self.terminal.read(span);
+        OutputSlice {
+            from: slice.from,
+            bytes: slice.bytes,
+            evicted_bytes: slice.from.0.min(to.0).saturating_sub(wanted.from.0),
+            end,
+            full_screen: self.full_screen_at(slice.from),
+            closed: self.closed.is_some(),
+        }
+    }
+
+    fn full_screen_at(&self, offset: Offset) -> bool {
+        let Some((from, full_screen)) = self.history.full_screen_before(offset) else { return false };
+        full_screen_after(&self.terminal.read(Span { from, to: offset }).bytes, full_screen)
     }
 }
