@@ -93,11 +93,20 @@ impl Reply {
         result
     }
 
+    /// What is wrong with the connection of the session this is about.
+    fn unhealthy(&self) -> Option<&str> {
+        let health = self.fields.get("session")?.get("health")?;
+        if health["state"] == "unhealthy" { health["reason"].as_str() } else { None }
+    }
+
     fn text(&self) -> String {
         let mut text = self.summary.clone();
         if !self.body.is_empty() {
             text.push('\n');
             text.push_str(self.body.trim_end());
+        }
+        if let Some(reason) = self.unhealthy() {
+            text.push_str(&format!("\n[unhealthy: {reason}]"));
         }
         if let Some(category) = self.failure_category {
             text.push_str(&format!("\n[{category}]"));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::audit::TranscriptError;
 use crate::gate::Refusal;
-use crate::session::SessionError;
+use crate::session::{Dropped, SessionError};
 use crate::ssh::ConnectError;
 
 /// A tool call that makes sense next, as it stands.
@@ -35,6 +35,18 @@ pub enum OpError {
     NoNavigator { profile: String },
     #[error("there is no session `{session_id}`; {}", known_list("sessions", .known))]
     UnknownSession { session_id: String, known: Vec<String> },
+    #[error(
+        "session `{}` is closed and no longer kept here (the newest {keep} closed ones are); its record is {}",
+        .dropped.session_id,
+        .dropped.transcript.display()
+    )]
+    DroppedSession { dropped: Dropped, keep: usize },
+    #[error("the name `{name}` is taken by an open session: {by}")]
+    NameTaken { name: String, by: String },
+    #[error("session `{session_id}` is still open, so there is nothing to reopen")]
+    StillOpen { session_id: String },
+    #[error("session `{session_id}` was reopened already, as `{as_session_id}`, which is open")]
+    ReopenedAlready { session_id: String, as_session_id: String },
     #[error("no session is open; open one with ssh_open on a profile ({})", .profiles.join(", "))]
     NoSession { profiles: Vec<String> },
     #[error("more than one session is open, so `session_id` is needed; {}", known_list("open", .open))]
@@ -88,8 +100,13 @@ impl OpError {
     pub fn category(&self) -> &'static str {
         match self {
             Self::UnknownProfile { .. } | Self::UnknownRoute { .. } | Self::NoNavigator { .. } => "config-error",
-            Self::BadArgument(_) => "config-error",
-            Self::UnknownSession { .. } | Self::NoSession { .. } | Self::AmbiguousSession { .. } => "ambiguous-session",
+            Self::BadArgument(_) | Self::NameTaken { .. } => "config-error",
+            Self::UnknownSession { .. }
+            | Self::DroppedSession { .. }
+            | Self::StillOpen { .. }
+            | Self::ReopenedAlready { .. }
+            | Self::NoSession { .. }
+            | Self::AmbiguousSession { .. } => "ambiguous-session",
             Self::Connect { source, .. } => match source.category() {
                 "host-key" => "host-key",
                 "authentication" => "auth-failure",
@@ -127,8 +144,15 @@ impl OpError {
             Self::Connect { .. } | Self::Record(_) | Self::Random(_) | Self::BadArgument(_) => {
                 NextStep::new("ssh_hosts", json!({}))
             }
-            Self::UnknownSession { .. } | Self::AmbiguousSession { .. } | Self::Plugin { .. } => {
-                NextStep::new("ssh_status", json!({}))
+            Self::UnknownSession { .. }
+            | Self::AmbiguousSession { .. }
+            | Self::NameTaken { .. }
+            | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
+            Self::DroppedSession { dropped, .. } => {
+                NextStep::new("ssh_open", json!({ "profile": dropped.profile, "new": true }))
+            }
+            Self::StillOpen { session_id } | Self::ReopenedAlready { as_session_id: session_id, .. } => {
+                NextStep::new("ssh_read", json!({ "session_id": session_id }))
             }
             Self::Refused { session_id, .. }
             | Self::SecretAsked { session_id, .. }
@@ -137,6 +161,7 @@ impl OpError {
                 SessionError::NotReady(portcullis_term::NotReady::Running(command)) => {
                     NextStep::new("ssh_read", json!({ "session_id": id, "job_id": command.to_string() }))
                 }
+                SessionError::Closed { .. } => NextStep::new("ssh_open", json!({ "reopen": id })),
                 _ => NextStep::new("ssh_read", json!({ "session_id": id })),
             },
             Self::Session { session_id: None, .. } => NextStep::new("ssh_status", json!({})),

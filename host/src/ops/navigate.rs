@@ -104,6 +104,7 @@ pub async fn navigate(host: &Host, request: NavigateRequest) -> Result<NavigateR
         let exhausted = journey.exhausted(repeats);
         event = match step {
             Step::Done(outcome) => {
+                session.followed(request.route.clone()).await?;
                 return Ok(NavigateReport {
                     session: session.summary(),
                     route: request.route,

@@ -77,9 +77,15 @@ pub struct StatusReport {
 
 #[derive(Debug, Serialize)]
 pub struct SessionLine {
+    /// With the health's times of this moment.
     #[serde(flatten)]
     pub summary: SessionSummary,
-    pub commands: Vec<CommandRecord>,
+    /// Since anybody typed or anything was printed.
+    pub idle_s: u64,
+    /// The session's record.
+    pub transcript: String,
+    /// The latest commands, whoever ran them.
+    pub jobs: Vec<CommandRecord>,
 }
 
 /// Sessions with their latest commands, and the plugins.
@@ -93,9 +99,15 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
     };
     let mut sessions = Vec::new();
     for session in wanted {
-        let mut commands = session.commands().await?;
-        commands.drain(..commands.len().saturating_sub(RECENT_COMMANDS));
-        sessions.push(SessionLine { summary: session.summary(), commands });
+        let mut jobs = session.commands().await?;
+        jobs.drain(..jobs.len().saturating_sub(RECENT_COMMANDS));
+        let vitals = session.vitals().await?;
+        sessions.push(SessionLine {
+            summary: SessionSummary { health: vitals.health, ..session.summary() },
+            idle_s: vitals.idle.as_secs(),
+            transcript: session.transcript().display().to_string(),
+            jobs,
+        });
     }
     Ok(StatusReport {
         instance_id: host.instance().id.clone(),

@@ -54,6 +54,12 @@ fn session_schema() -> Value {
     json!({ "type": "object", "required": ["session_id", "state"] })
 }
 
+/// The session's id, with the name its caller gave it.
+fn named(summary: &SessionSummary) -> String {
+    let name = summary.name.as_ref().map(|name| format!(" \"{name}\""));
+    format!("{}{}", summary.session_id, name.unwrap_or_default())
+}
+
 fn notes(notes: &[String]) -> String {
     notes.iter().map(|note| format!("note: {note}\n")).collect()
 }
