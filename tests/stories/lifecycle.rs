@@ -242,13 +242,17 @@ while True:
 #[test]
 fn a_pod_learns_the_size_of_the_terminal() {
     use std::os::unix::fs::PermissionsExt;
-    let (_sshd, scene, mut client) = on_sshd("");
+    let scene = Scene::empty();
     let program = scene.path("kubectl");
     std::fs::write(&program, KUBECTL).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("PATH={}:/usr/local/bin:/usr/bin:/bin", scene.folder.path().display());
+    let config_lines = vec![format!("ForceCommand {path} bash --norc -i")];
+    let sshd = Sshd::start(SshdOptions { config_lines, ..SshdOptions::default() });
+    scene.configure(&sshd_profile("host", &sshd));
+    let mut client = scene.client();
     client.succeed("ssh_open", json!({ "profile": "host", "columns": 111, "rows": 37 }));
-    let command = format!("{} exec -it api-1 -n orders -- bash", program.display());
-    let entered = client.succeed("ssh_run", json!({ "command": command }));
+    let entered = client.succeed("ssh_run", json!({ "command": "kubectl exec -it api-1 -n orders -- bash" }));
     assert_eq!(entered["outcome"], "level_changed", "{entered}");
     assert_eq!(client.succeed("ssh_run", json!({ "command": "stty size" }))["text"], "37 111\n");
 }

@@ -14,26 +14,25 @@ use crate::ops::{self, NextStep, OpenReport, OpenRequest};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Profile name, as ssh_hosts lists it. Needed unless `reopen` is given.
+    /// Profile name, as ssh_hosts lists it; needed unless you reopen.
     #[serde(default)]
     profile: Option<String>,
-    /// Route of the profile to follow at once, e.g. through a bastion into a pod.
+    /// Route to follow at once, e.g. through a bastion into a pod.
     #[serde(default)]
     route: Option<String>,
-    /// Open one more session even if one is open on this profile.
+    /// One more, even if one is open on this profile.
     #[serde(default)]
     new: bool,
-    /// A name of yours for this session; it can stand for session_id.
+    /// Your name for it, usable as session_id.
     #[serde(default)]
     name: Option<String>,
-    /// A closed session to go on from: new login on its profile, nothing is replayed.
+    /// Closed session to go on from; nothing is replayed.
     #[serde(default)]
     reopen: Option<String>,
-    /// Terminal width; resizes a session that is open already.
+    /// Width; resizes an open session.
     #[serde(default)]
     #[schemars(range(min = 2, max = 1000))]
     columns: Option<u16>,
-    /// Terminal height.
     #[serde(default)]
     #[schemars(range(min = 2, max = 1000))]
     rows: Option<u16>,
@@ -43,7 +42,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_open",
         title: "Open SSH session",
-        description: "Open a persistent SSH terminal on a profile (or reuse the open one) and optionally follow a named route through its bastion. Also reopens a closed one and resizes.",
+        description: "Open a persistent SSH terminal on a profile (or reuse the open one), follow a route through its bastion, reopen a closed one, or resize.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "session": session_schema(), "reused": { "type": "boolean" }, "screen": { "type": "string" } }),

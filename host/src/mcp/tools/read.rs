@@ -17,41 +17,41 @@ struct Parameters {
     /// Id or name; may be left out when exactly one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// screen (default), output (by offset), history (numbered lines: output, who typed what, events) or job.
+    /// Default screen. history: numbered lines of output, who typed what, events.
     #[serde(default)]
     what: Option<What>,
-    /// A job: ssh_run's job_id.
+    /// Job to read, from ssh_run.
     #[serde(default)]
     job_id: Option<String>,
-    /// Begin at this absolute offset of the output; go on with next_offset_bytes.
+    /// Absolute offset in the output to begin at.
     #[serde(default)]
     offset_bytes: Option<u64>,
-    /// First line, from 1.
+    /// First line (from 1).
     #[serde(default)]
     from_line: Option<u64>,
     /// Last line.
     #[serde(default)]
     to_line: Option<u64>,
-    /// Only the first so many lines.
+    /// First lines only.
     #[serde(default)]
     head: Option<u64>,
-    /// Only the last so many lines.
+    /// Last lines only.
     #[serde(default)]
     tail: Option<u64>,
-    /// Only lines that contain this text.
+    /// Only lines with this text.
     #[serde(default)]
     grep: Option<String>,
-    /// Only lines that match this regular expression.
+    /// Only lines that match this regex.
     #[serde(default)]
     pattern: Option<String>,
-    /// Seconds to wait for the job's end or for new output (default 0, at most 50).
+    /// Seconds to wait for the job's end or new output (default 0).
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
-    /// Wait until output goes beyond this offset.
+    /// Wait for output beyond this offset.
     #[serde(default)]
     since_bytes: Option<u64>,
-    /// Characters to return (default 8000, at most 40000).
+    /// Default 8000.
     #[serde(default)]
     #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
@@ -70,20 +70,16 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_read",
         title: "Read screen, output or history",
-        description: "Read a session, open or closed: its screen, its output by offset, its numbered history, or a job's output and exit code. Can wait, filter lines and page. Sends nothing.",
+        description: "Read a session, open or closed: screen, output by offset, numbered history, or a job's output and exit code. Can wait, filter and page. Sends nothing.",
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
         output: || {
             json!({
                 "session": session_schema(),
                 "text": { "type": "string" },
-                "total_chars": { "type": "integer" },
-                "omitted_chars": { "type": "integer" },
                 "cursor": { "type": "object" },
                 "job": { "type": "object" },
-                "next_offset_bytes": { "type": "integer" },
-                "evicted_bytes": { "type": "integer" },
-                "total_lines": { "type": "integer" }
+                "next_offset_bytes": { "type": "integer" }
             })
         },
         call: |host, arguments| tool::typed(host, arguments, call),

@@ -64,6 +64,8 @@ impl Actor {
             Payload::Line(text) => text,
             Payload::Bytes(_) => return Err(NotReady::NoPrompt("typing keys".to_owned()).into()),
         };
+        // Asked before anything begins: what cannot be written there is not typed in part either.
+        self.encoded(text.as_bytes())?;
         let submission = Submission { text, typist, opens, expect_level: None };
         let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
         self.happened(event);
@@ -71,7 +73,7 @@ impl Actor {
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
         self.record_line(typist, &submission.text, &bytes)?;
-        self.write(bytes);
+        self.write(self.encoded(&bytes)?);
         self.refresh();
         Ok(Ticket { command_id, settled })
     }
@@ -84,12 +86,9 @@ impl Actor {
         self.last_activity = Instant::now();
         let bytes = match cleared.into_payload() {
             Payload::Bytes(bytes) => bytes,
-            Payload::Line(text) => {
-                let mut bytes = self.terminal.encode(&text).ok_or(SessionError::NotEncodable)?;
-                bytes.push(b'\r');
-                bytes
-            }
+            Payload::Line(text) => format!("{text}\r").into_bytes(),
         };
+        let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
             let started = self.terminal.human_typed(&bytes, self.at());
@@ -100,8 +99,17 @@ impl Actor {
         } else {
             self.terminal.program_typed();
         }
-        self.write(bytes);
+        self.write(written);
         Ok(())
+    }
+
+    /// Typed bytes, which are UTF-8 here and in the record, as the present level reads them. What is
+    /// no text (a cut character of a person's paste) goes as it is.
+    fn encoded(&self, bytes: &[u8]) -> Result<Vec<u8>, SessionError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.terminal.encode(text).ok_or(SessionError::NotEncodable),
+            Err(_) => Ok(bytes.to_vec()),
+        }
     }
 
     /// The verdict was given for what read the terminal then; this is what reads it now.
