@@ -68,10 +68,11 @@ pub(super) struct Tool {
 
 impl Tool {
     pub(super) fn definition(&self) -> Definition {
-        // `failure_category` and `evidence` come with errors; they are left out here because the list
-        // of all tools has to stay short.
+        // `failure_category` and `evidence` come with errors; they are left out here, and the values of
+        // `result_status` said once in the server's instructions, because the list of all tools has to
+        // stay short.
         let mut properties = json!({
-            "result_status": { "type": "string", "enum": ["success", "partial_success", "blocked", "failure"] },
+            "result_status": { "type": "string" },
             "summary": { "type": "string" },
             "next": { "type": "object" }
         });

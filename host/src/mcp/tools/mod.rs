@@ -51,7 +51,7 @@ fn breadcrumb(summary: &SessionSummary) -> String {
 
 /// The session as every result describes it: id, profile, breadcrumb, state and more.
 fn session_schema() -> Value {
-    json!({ "type": "object", "required": ["session_id", "state"] })
+    json!({ "type": "object" })
 }
 
 /// The session's id, with the name its caller gave it.

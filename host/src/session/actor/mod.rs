@@ -1,18 +1,17 @@
 //! The task that owns one session.
 //!
 //! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
-//! who hold a handle, `jobs` keeps the commands.
+//! who hold a handle, `jobs` keeps the commands, `life` watches over health and idleness.
 
 mod jobs;
+mod life;
 mod requests;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use portcullis_term::{
-    CommandId, Completion, Event, Fed, Level, LevelKind, Outcome, State, Terminal, TerminalOptions, Typist,
-};
+use portcullis_term::{CommandId, Completion, Event, Fed, Level, Outcome, State, Terminal, TerminalOptions, Typist};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,7 @@ use super::nested_level;
 use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
-use crate::config::{Profile, TerminalSize};
+use crate::config::Profile;
 use crate::random;
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
@@ -38,9 +37,6 @@ const EVENTS: usize = 1024;
 const NESTED_PROMPT: Duration = Duration::from_secs(60);
 /// Typed bytes waiting for the server's window; a server that takes no more than this is stuck.
 const MAX_OUTBOX_BYTES: usize = 1 << 20;
-
-/// One slow answer must not make the host wait for minutes before it believes in quiet.
-const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(2);
 
 /// What a new session is made of.
 pub struct Opening {
@@ -258,13 +254,6 @@ impl Actor {
         }
     }
 
-    /// When the session has been idle for too long; never while a command runs.
-    fn idle_deadline(&self) -> Option<Instant> {
-        let limit = self.profile.idle_close;
-        let may_end = self.closed.is_none() && !limit.is_zero() && self.terminal.running().is_none();
-        may_end.then(|| self.last_activity + limit)
-    }
-
     fn at(&self) -> Duration {
         self.opened.elapsed()
     }
@@ -284,32 +273,6 @@ impl Actor {
             Some(ShellEvent::ExitSignal(_)) => {}
             Some(ShellEvent::Closed { reason }) => self.end(&reason),
             None => self.end("the connection ended"),
-        }
-    }
-
-    fn alive(&mut self, round_trip: Option<Duration>) {
-        if let Some(round_trip) = round_trip {
-            self.terminal.set_round_trip(round_trip.min(LONGEST_ROUND_TRIP));
-        }
-        let Some(silence) = self.pulse.heard(round_trip) else { return };
-        let reason = format!("the server answers again after {:.0} s", silence.as_secs_f64());
-        self.health_changed("healthy", &reason);
-    }
-
-    fn silent(&mut self, unanswered: u32, limit: u32, silence: Duration) {
-        let news = self.pulse.missed(unanswered, limit, silence);
-        let reason = self.pulse.health(None).reason.unwrap_or_default();
-        if news {
-            self.health_changed("unhealthy", &reason);
-        } else {
-            self.refresh();
-        }
-    }
-
-    fn health_changed(&mut self, state: &str, reason: &str) {
-        if self.recorded(&Entry::Health { state, reason }) {
-            self.history.happened(&format!("{state}: {reason}"));
-            self.refresh();
         }
     }
 
@@ -377,19 +340,6 @@ impl Actor {
                     drop(waiter.send(Err(error)));
                 }
             }
-        }
-    }
-
-    /// A pod's terminal often begins with no size or a default one, and learns its own only from a
-    /// change: one column less, then as it is.
-    fn tell_pod_its_size(&mut self) {
-        if self.terminal.levels().last().is_none_or(|level| level.kind != LevelKind::PodShell) {
-            return;
-        }
-        let (columns, rows) = self.terminal.size();
-        for columns in [columns.saturating_sub(1).max(1), columns] {
-            // A full queue means the server takes nothing; the size is then the least of it.
-            drop(self.link.commands.try_send(ShellCommand::Resize(TerminalSize { columns, rows })));
         }
     }
 
