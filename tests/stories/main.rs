@@ -9,3 +9,7 @@ mod plain_host;
 mod process;
 mod reading;
 mod record;
+mod retrying;
+mod running;
+mod stopping;
+mod typing;

@@ -59,7 +59,7 @@ fn a_job_can_be_interrupted() {
     let running = client.call("ssh_run", json!({ "command": "sleep 60", "wait_s": 1 }));
     let job = running.structured["job_id"].clone();
     let stopped = client.succeed("ssh_stop", json!({ "job_id": job }));
-    assert_eq!((&stopped["ended"], &stopped["outcome"]["exit_code"]), (&json!(true), &json!(130)), "{stopped}");
+    assert_eq!((&stopped["ended"], &stopped["exit_code"]), (&json!(true), &json!(130)), "{stopped}");
     assert_eq!(client.succeed("ssh_run", json!({ "command": "echo alive" }))["text"], "alive\n");
 }
 

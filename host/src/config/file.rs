@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::PolicyMode;
+use super::{EnterKey, PolicyMode};
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,7 @@ pub(super) struct ProfileFile {
     pub(super) encoding: Option<EncodingName>,
     pub(super) columns: Option<u16>,
     pub(super) rows: Option<u16>,
+    pub(super) enter: Option<EnterKey>,
     pub(super) policy_mode: Option<PolicyMode>,
     #[serde(default)]
     pub(super) policies: Vec<String>,

@@ -42,6 +42,7 @@ pub struct Profile {
     /// What the first thing met there, a menu or a shell, writes.
     pub encoding: Encoding,
     pub terminal: TerminalSize,
+    pub enter: EnterKey,
 }
 
 /// One way to prove who we are.
@@ -49,6 +50,27 @@ pub struct Profile {
 pub enum AuthMethod {
     Password(SecretSource),
     KeyFile { path: PathBuf, passphrase: Option<SecretSource> },
+}
+
+/// What the Enter key sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnterKey {
+    /// What a terminal sends.
+    #[default]
+    Cr,
+    Lf,
+    CrLf,
+}
+
+impl EnterKey {
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Cr => b"\r",
+            Self::Lf => b"\n",
+            Self::CrLf => b"\r\n",
+        }
+    }
 }
 
 /// Size of a terminal in character cells.

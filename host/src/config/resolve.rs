@@ -150,6 +150,7 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         idle_close: Duration::from_secs(written.idle_close_s.unwrap_or(0)),
         encoding: written.encoding.map_or_else(Encoding::default, encoding),
         terminal: size,
+        enter: written.enter.unwrap_or_default(),
     };
     if !written.routes.is_empty() && written.navigator.is_none() {
         return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());

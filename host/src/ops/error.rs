@@ -1,6 +1,7 @@
 //! Why an operation did not do what was asked: what, why, and the next step.
 
 use portcullis_sandbox::CallError;
+use portcullis_term::AwaitingKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -59,8 +60,10 @@ pub enum OpError {
     },
     #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
     Refused { refusal: Box<Refusal>, session_id: String },
-    #[error("the terminal asks for a secret ({prompt}); only a person may type it, in the viewer")]
-    SecretAsked { prompt: String, session_id: String },
+    #[error("awaiting input ({prompt}): a secret, which only a person may type, in the viewer; nothing was sent")]
+    SecretAsked { kind: AwaitingKind, prompt: String, session_id: String },
+    #[error("{job_id} is being stopped already; what comes of it stands with the job")]
+    BeingStopped { job_id: String, session_id: String },
     #[error("{source}")]
     Session {
         session_id: Option<String>,
@@ -116,7 +119,7 @@ impl OpError {
             Self::Refused { refusal, .. } if refusal.was_ask() => "policy-ask-denied",
             Self::Refused { refusal, .. } if refusal.strictest().rule_id == "host/policy-failed" => "plugin-failure",
             Self::Refused { .. } => "policy-blocked",
-            Self::SecretAsked { .. } => "terminal-state-abnormal",
+            Self::SecretAsked { .. } | Self::BeingStopped { .. } => "terminal-state-abnormal",
             Self::Session { source, .. } => match source {
                 SessionError::NotReady(portcullis_term::NotReady::DirtyLine) => "input-locked",
                 SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
@@ -131,7 +134,10 @@ impl OpError {
 
     /// Nothing was sent because of a decision, not because of a fault.
     pub fn is_blocked(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::SecretAsked { .. })
+        matches!(
+            self,
+            Self::Refused { .. } | Self::SecretAsked { .. } | Self::Session { source: SessionError::SecretAsked, .. }
+        )
     }
 
     /// What to call next.
@@ -153,6 +159,9 @@ impl OpError {
             }
             Self::StillOpen { session_id } | Self::ReopenedAlready { as_session_id: session_id, .. } => {
                 NextStep::new("ssh_read", json!({ "session_id": session_id }))
+            }
+            Self::BeingStopped { session_id, job_id } => {
+                NextStep::new("ssh_read", json!({ "session_id": session_id, "job_id": job_id, "wait_s": 20 }))
             }
             Self::Refused { session_id, .. }
             | Self::SecretAsked { session_id, .. }

@@ -4,16 +4,20 @@
 //! web, command line) call these and translate; they decide nothing. Every refusal is on record
 //! before the caller hears of it.
 
+mod answer;
+mod echo;
 mod error;
 mod lines;
 mod navigate;
 mod open;
 mod page;
 mod read;
+mod retry;
 mod run;
 mod search_logs;
 mod send;
 mod status;
+mod stop;
 mod text;
 
 use std::sync::Arc;
@@ -26,15 +30,18 @@ use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
 use crate::session::{Reading, SessionHandle};
 
+pub use answer::Standing;
 pub use error::{NextStep, OpError};
 pub use lines::{Choice, Filter};
 pub use navigate::{NavigateReport, NavigateRequest, navigate};
 pub use open::{OpenReport, OpenRequest, Previous, open};
 pub use read::{ReadReport, ReadRequest, What, read};
+pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
 pub use search_logs::{SearchMode, SearchReport, SearchRequest, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
-pub use status::{HostsReport, SessionLine, StatusReport, StopReport, StopRequest, hosts, status, stop};
+pub use status::{HostsReport, SessionLine, StatusReport, hosts, status};
+pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 
 /// The session meant: by its id or its name, or the only one that is open.

@@ -6,7 +6,7 @@ use portcullis_term::{Completion, Typist};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use super::Health;
+use super::{Health, StopAttempt};
 
 /// A session at one moment, as lists and breadcrumbs show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,4 +77,10 @@ pub struct CommandRecord {
     pub duration_ms: u64,
     /// None until something is known beyond "it was started".
     pub completion: Option<Completion>,
+    /// What was tried to stop it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<StopAttempt>,
+    /// The command as which it goes on, after it was suspended to be stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_as: Option<String>,
 }

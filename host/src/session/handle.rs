@@ -9,7 +9,11 @@ use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, Offset,
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Attachment, CommandRecord, Cut, Health, LineRange, SessionEvent, SessionId, SessionSummary};
+use super::stopping::Stopping;
+use super::{
+    Attachment, CommandRecord, Cut, Health, LineRange, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
+    StopGuard,
+};
 use crate::audit::TranscriptError;
 use crate::config::TerminalSize;
 use crate::gate::{Cleared, Refusal};
@@ -43,6 +47,16 @@ pub enum SessionError {
 pub struct Ticket {
     pub command_id: CommandId,
     pub settled: oneshot::Receiver<Completion>,
+}
+
+/// What goes with a line, beside the line.
+#[derive(Debug, Default)]
+pub struct SubmitOptions {
+    /// The level it should lead to.
+    pub opens: Option<Expectation>,
+    /// Where the caller thinks the terminal is; elsewhere the line is not typed.
+    pub expect_level: Option<String>,
+    pub resumes: Option<Resumes>,
 }
 
 /// The terminal as it is read: the screen and what is known of it.
@@ -103,7 +117,7 @@ pub struct Vitals {
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
 
 pub(super) enum Request {
-    Submit { cleared: Cleared, opens: Option<Expectation>, reply: Reply<Ticket> },
+    Submit { cleared: Cleared, options: Box<SubmitOptions>, reply: Reply<Ticket> },
     TypeIn { cleared: Cleared, reply: Reply<()> },
     RecordRefusal { refusal: Box<Refusal>, reply: Reply<()> },
     DeclareLevel { level: Box<Level>, reply: Reply<()> },
@@ -112,6 +126,7 @@ pub(super) enum Request {
     Interim { reply: Reply<Option<Completion>> },
     Read { reply: Reply<Reading> },
     ReadCommand { command_id: CommandId, reply: Reply<CommandOutput> },
+    NoteStop { command_id: CommandId, attempt: StopAttempt, reply: Reply<()> },
     Commands { reply: Reply<Vec<CommandRecord>> },
     Attach { reply: Reply<Attachment> },
     Resize { size: TerminalSize, reply: Reply<()> },
@@ -135,6 +150,7 @@ pub struct SessionHandle {
     pub(super) close_reason: Arc<OnceLock<String>>,
     pub(super) done: CancellationToken,
     pub(super) transcript: Arc<PathBuf>,
+    pub(super) stopping: Stopping,
 }
 
 impl SessionHandle {
@@ -182,8 +198,27 @@ impl SessionHandle {
     ///
     /// # Errors
     /// When the terminal is not at a clean prompt; nothing was typed then.
-    pub async fn submit(&self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
-        self.ask(|reply| Request::Submit { cleared, opens, reply }).await
+    pub async fn submit(&self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
+        let options = Box::new(options);
+        self.ask(|reply| Request::Submit { cleared, options, reply }).await
+    }
+
+    /// Takes the right to stop the command; `None` when somebody is stopping one already.
+    pub fn begin_stop(&self, command_id: CommandId) -> Option<StopGuard> {
+        self.stopping.begin(command_id)
+    }
+
+    /// The command that is being stopped now: its terminal may show a prompt for a moment.
+    pub fn being_stopped(&self) -> Option<CommandId> {
+        self.stopping.current()
+    }
+
+    /// Keeps with the command what was tried to stop it.
+    ///
+    /// # Errors
+    /// When the session does not know the command.
+    pub async fn note_stop(&self, command_id: CommandId, attempt: StopAttempt) -> Result<(), SessionError> {
+        self.ask(|reply| Request::NoteStop { command_id, attempt, reply }).await
     }
 
     /// Types the cleared bytes as they are.

@@ -15,18 +15,20 @@ mod health;
 mod history;
 mod nested;
 mod registry;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod typed;
 
 pub use actor::{Opening, ReopenedFrom, open};
 pub use event::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary};
-pub use handle::{CommandOutput, OutputSlice, Reading, SessionError, SessionHandle, Ticket, Vitals};
+pub use handle::{CommandOutput, OutputSlice, Reading, SessionError, SessionHandle, SubmitOptions, Ticket, Vitals};
 pub use health::{Health, HealthState};
 pub(crate) use history::full_screen_after;
 pub use history::{Cut, HistoryLine, LineRange};
 pub(crate) use nested::nested_level;
 pub use registry::{Dropped, NameGuard, NameTaken, Sessions};
+pub use stopping::{Resumes, StopAttempt, StopGuard, ToldCodes};
 
 use std::fmt;
 

@@ -151,6 +151,11 @@ impl Terminal {
         self.tracker.answered();
     }
 
+    /// The program has asked for application cursor keys.
+    pub fn application_cursor(&self) -> bool {
+        self.screen.application_cursor()
+    }
+
     /// Puts a level on the path that needs no marks (a menu).
     pub fn declare_level(&mut self, level: Level) {
         self.tracker.declare(level);

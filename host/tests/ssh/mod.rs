@@ -12,7 +12,7 @@ use std::{path::PathBuf, time::Duration};
 
 use e2e::sshd::Sshd;
 use portcullis::{
-    config::profile::{AuthMethod, Profile, TerminalSize},
+    config::profile::{AuthMethod, EnterKey, Profile, TerminalSize},
     ssh::{ShellCommand, ShellEvent, ShellLink},
 };
 
@@ -35,6 +35,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         idle_close: Duration::ZERO,
         encoding: Default::default(),
         terminal: TerminalSize { columns: 111, rows: 37 },
+        enter: EnterKey::default(),
     }
 }
 

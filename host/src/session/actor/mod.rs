@@ -22,6 +22,7 @@ use super::handle::{Request, SessionError, SessionHandle};
 use super::health::Pulse;
 use super::history::History;
 use super::nested_level;
+use super::stopping::Stopping;
 use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
@@ -80,6 +81,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         close,
         done,
         transcript: Arc::new(actor.transcript.path().to_owned()),
+        stopping: Stopping::default(),
     };
     tokio::spawn(async move { actor.run().await });
     Ok(handle)

@@ -5,13 +5,13 @@ use portcullis_term::{NotReady, Offset, Span, State, Submission, Typist, pattern
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::handle::{OutputSlice, Reading, Reply, Request, SessionError, Ticket, Vitals};
+use super::super::handle::{OutputSlice, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals};
 use super::super::history::full_screen_after;
 use super::super::{Attachment, SessionEventKind};
 use super::Actor;
 use super::jobs::Kept;
 use crate::audit::Entry;
-use crate::config::TerminalSize;
+use crate::config::{EnterKey, TerminalSize};
 use crate::gate::{Cleared, Payload, Reader, Refusal};
 use crate::ssh::ShellCommand;
 
@@ -19,7 +19,7 @@ impl Actor {
     pub(super) fn answer(&mut self, request: Request) {
         // A caller that no longer waits for its answer is no reason to stop.
         match request {
-            Request::Submit { cleared, opens, reply } => drop(reply.send(self.submit(cleared, opens))),
+            Request::Submit { cleared, options, reply } => drop(reply.send(self.submit(cleared, *options))),
             Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
             Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
             Request::DeclareLevel { level, reply } => {
@@ -32,6 +32,9 @@ impl Actor {
             Request::Interim { reply } => drop(reply.send(Ok(self.terminal.interim()))),
             Request::Read { reply } => drop(reply.send(Ok(self.reading()))),
             Request::ReadCommand { command_id, reply } => drop(reply.send(self.read_command(command_id))),
+            Request::NoteStop { command_id, attempt, reply } => {
+                drop(reply.send(self.note_stop(command_id, attempt)));
+            }
             Request::Commands { reply } => {
                 let records = self.commands.iter().map(Kept::record_now).collect();
                 drop(reply.send(Ok(records)));
@@ -56,22 +59,29 @@ impl Actor {
         }
     }
 
-    fn submit(&mut self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
+    fn submit(&mut self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
+        let SubmitOptions { opens, expect_level, resumes } = options;
         self.must_be_open()?;
         self.record_verdict(&cleared)?;
         let typist = cleared.typist();
         let text = match cleared.into_payload() {
             Payload::Line(text) => text,
-            Payload::Bytes(_) => return Err(NotReady::NoPrompt("typing keys".to_owned()).into()),
+            Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) => {
+                return Err(NotReady::NoPrompt("typing keys".to_owned()).into());
+            }
         };
         // Asked before anything begins: what cannot be written there is not typed in part either.
         self.encoded(text.as_bytes())?;
-        let submission = Submission { text, typist, opens, expect_level: None };
+        let submission = Submission { text, typist, opens, expect_level };
         let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
         self.happened(event);
         self.must_be_open()?;
+        if let Some(resumes) = resumes {
+            self.resume(resumes, command_id);
+        }
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
+        let bytes = with_enter(bytes, self.profile.enter);
         self.record_line(typist, &submission.text, &bytes)?;
         self.write(self.encoded(&bytes)?);
         self.refresh();
@@ -84,10 +94,7 @@ impl Actor {
         self.record_verdict(&cleared)?;
         let typist = cleared.typist();
         self.last_activity = Instant::now();
-        let bytes = match cleared.into_payload() {
-            Payload::Bytes(bytes) => bytes,
-            Payload::Line(text) => format!("{text}\r").into_bytes(),
-        };
+        let bytes = self.bytes_of(cleared.into_payload());
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
@@ -97,10 +104,20 @@ impl Actor {
                 self.refresh();
             }
         } else {
-            self.terminal.program_typed();
+            self.answered();
         }
         self.write(written);
         Ok(())
+    }
+
+    /// What is typed for the payload, as UTF-8.
+    fn bytes_of(&self, payload: Payload) -> Vec<u8> {
+        match payload {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Text(text) => text.into_bytes(),
+            Payload::Line(text) => [text.as_bytes(), self.profile.enter.bytes()].concat(),
+            Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), self.profile.enter),
+        }
     }
 
     /// Typed bytes, which are UTF-8 here and in the record, as the present level reads them. What is
@@ -253,5 +270,37 @@ impl Actor {
     fn full_screen_at(&self, offset: Offset) -> bool {
         let Some((from, full_screen)) = self.history.full_screen_before(offset) else { return false };
         full_screen_after(&self.terminal.read(Span { from, to: offset }).bytes, full_screen)
+    }
+}
+
+/// The host's lines and keys have CR where Enter is pressed; some front ends want something else. In a
+/// bracketed paste the line ends inside belong to the text.
+fn with_enter(bytes: Vec<u8>, enter: EnterKey) -> Vec<u8> {
+    if enter == EnterKey::Cr {
+        return bytes;
+    }
+    let is_paste = bytes.starts_with(b"\x1b[200~");
+    let last = bytes.iter().rposition(|byte| *byte == b'\r');
+    let mut out = Vec::with_capacity(bytes.len() + 1);
+    for (index, byte) in bytes.into_iter().enumerate() {
+        match byte {
+            b'\r' if !is_paste || Some(index) == last => out.extend(enter.bytes()),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enter_is_what_the_profile_says() {
+        let typed = |bytes: &[u8], enter| with_enter(bytes.to_vec(), enter);
+        assert_eq!(typed(b"ls\r", EnterKey::Cr), b"ls\r");
+        assert_eq!(typed(b"a\rb\r", EnterKey::Lf), b"a\nb\n");
+        assert_eq!(typed(b"ls\r", EnterKey::CrLf), b"ls\r\n");
+        assert_eq!(typed(b"\x1b[200~a\rb\x1b[201~\r", EnterKey::Lf), b"\x1b[200~a\rb\x1b[201~\n");
     }
 }
