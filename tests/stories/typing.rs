@@ -88,7 +88,7 @@ fn lines_for_a_program_go_one_by_one() {
     let lines = scene.transcript(session_id);
     let typed: Vec<&Value> = lines.iter().filter(|line| line["kind"] == "input").map(|line| &line["text"]).collect();
     assert!(typed.contains(&&json!("x = 20\r")) && typed.contains(&&json!("x * 2 + 2\r")), "{typed:?}");
-    let ended = client.succeed("ssh_send", json!({ "text": "exit()", "enter": true }));
+    let ended = client.succeed("ssh_send", json!({ "keys": ["ctrl-d"] }));
     assert_eq!((&ended["outcome"], &ended["job_id"]), (&json!("completed"), &repl["job_id"]), "{ended}");
 
     // The second line belongs to a program that is gone: it is not typed at the prompt behind it.
