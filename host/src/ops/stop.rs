@@ -202,7 +202,8 @@ impl<'a> Ladder<'a> {
         }
         let Some(end) = end_within(self.session, self.foreground, SUSPEND_WAIT).await else {
             let how = "not possible: after ctrl-z no prompt of a known shell came back, so nothing was typed. \
-                       What runs may ignore ctrl-z, or a part of it may now be suspended out of sight";
+                       What runs may ignore ctrl-z, or a part of it may now be suspended out of sight; closing the session \
+                       (ssh_stop without job_id) hangs it up";
             self.note(signal.name(), how.to_owned(), None).await?;
             return Ok(false);
         };

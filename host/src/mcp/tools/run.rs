@@ -23,19 +23,19 @@ const DEFAULT_DELAY_S: u32 = 1;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// The shell line, as you would type it; several lines run as one script.
+    /// As you would type it; several lines run as one script.
     command: String,
     /// May be left out when exactly one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Seconds until control returns (default 20); the command goes on, it is not killed.
+    /// Seconds until control returns (default 20); the command goes on.
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
-    /// Stop the command after these seconds by INT, TERM, KILL in turn (default never).
+    /// Stop the command after these seconds: INT, TERM, KILL.
     #[serde(default)]
     timeout_s: Option<u32>,
-    /// Characters of output (default 8000); head and tail are kept.
+    /// Characters of output (default 8000), head and tail.
     #[serde(default)]
     #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,

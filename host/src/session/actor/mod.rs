@@ -291,8 +291,9 @@ impl Actor {
             self.history.evict(self.terminal.start());
             self.tell(SessionEventKind::Output(fed.visible.into()));
         }
-        if !fed.write.is_empty() && self.recorded(&Entry::HostInput { content: fed.write.as_slice().into() }) {
-            self.write(fed.write);
+        let write = requests::shell_line(fed.write, self.profile.enter);
+        if !write.is_empty() && self.recorded(&Entry::HostInput { content: write.as_slice().into() }) {
+            self.write(write);
         }
         let state = self.terminal.state();
         let changed = !fed.events.is_empty() || state != self.last_state;

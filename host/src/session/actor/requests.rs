@@ -81,7 +81,7 @@ impl Actor {
         }
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
-        let bytes = with_enter(bytes, self.profile.enter);
+        let bytes = shell_line(bytes, self.profile.enter);
         self.record_line(typist, &submission.text, &bytes)?;
         self.write(self.encoded(&bytes)?);
         self.refresh();
@@ -273,22 +273,22 @@ impl Actor {
     }
 }
 
-/// The host's lines and keys have CR where Enter is pressed; some front ends want something else. In a
-/// bracketed paste the line ends inside belong to the text.
+/// Keys with Enter as the profile says.
 fn with_enter(bytes: Vec<u8>, enter: EnterKey) -> Vec<u8> {
-    if enter == EnterKey::Cr {
-        return bytes;
-    }
-    let is_paste = bytes.starts_with(b"\x1b[200~");
-    let last = bytes.iter().rposition(|byte| *byte == b'\r');
-    let mut out = Vec::with_capacity(bytes.len() + 1);
-    for (index, byte) in bytes.into_iter().enumerate() {
-        match byte {
-            b'\r' if !is_paste || Some(index) == last => out.extend(enter.bytes()),
-            other => out.push(other),
+    if bytes == EnterKey::Cr.bytes() { enter.bytes().to_vec() } else { bytes }
+}
+
+/// The host's own lines for a shell have CR where Enter is pressed. A shell takes either of CR and LF for
+/// it: both together would run an empty line behind each, whose end could be taken for the next one's. In
+/// a bracketed paste the line ends inside belong to the text.
+pub(super) fn shell_line(mut bytes: Vec<u8>, enter: EnterKey) -> Vec<u8> {
+    if enter == EnterKey::Lf {
+        let text_ends = if bytes.starts_with(b"\x1b[200~") { bytes.len().saturating_sub(1) } else { 0 };
+        for byte in bytes[text_ends..].iter_mut().filter(|byte| **byte == b'\r') {
+            *byte = b'\n';
         }
     }
-    out
+    bytes
 }
 
 #[cfg(test)]
@@ -297,10 +297,12 @@ mod tests {
 
     #[test]
     fn enter_is_what_the_profile_says() {
-        let typed = |bytes: &[u8], enter| with_enter(bytes.to_vec(), enter);
-        assert_eq!(typed(b"ls\r", EnterKey::Cr), b"ls\r");
-        assert_eq!(typed(b"a\rb\r", EnterKey::Lf), b"a\nb\n");
-        assert_eq!(typed(b"ls\r", EnterKey::CrLf), b"ls\r\n");
-        assert_eq!(typed(b"\x1b[200~a\rb\x1b[201~\r", EnterKey::Lf), b"\x1b[200~a\rb\x1b[201~\n");
+        assert_eq!(with_enter(b"\r".to_vec(), EnterKey::CrLf), b"\r\n");
+        assert_eq!(with_enter(b"\x1b[A".to_vec(), EnterKey::Lf), b"\x1b[A");
+        let line = |bytes: &[u8], enter| shell_line(bytes.to_vec(), enter);
+        assert_eq!(line(b"a\rb\r", EnterKey::Cr), b"a\rb\r");
+        assert_eq!(line(b"a\rb\r", EnterKey::Lf), b"a\nb\n");
+        assert_eq!(line(b"ls\r", EnterKey::CrLf), b"ls\r");
+        assert_eq!(line(b"\x1b[200~a\rb\x1b[201~\r", EnterKey::Lf), b"\x1b[200~a\rb\x1b[201~\n");
     }
 }
