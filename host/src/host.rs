@@ -59,10 +59,11 @@ impl Host {
         let instance = Instance::create(&config.state_directory)?;
         let gate = Gate::new(catalog.policy_chain());
         let parsers = catalog.parser_set();
+        let sessions = Arc::new(Sessions::new(config.limits.closed_sessions));
         Ok(Self(Arc::new(Inner {
             config,
             instance,
-            sessions: Arc::default(),
+            sessions,
             gate,
             input: InputLine::default(),
             catalog,

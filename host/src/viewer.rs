@@ -6,7 +6,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::host::Host;
 use crate::ops;
-use crate::session::{SessionEvent, SessionEventKind, SessionSummary};
+use crate::session::{HealthState, SessionEvent, SessionEventKind, SessionSummary};
 use crate::web::protocol;
 use crate::web::{AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 
@@ -64,25 +64,30 @@ fn live(event: SessionEvent) -> LiveEvent {
 fn summary(session: SessionSummary) -> protocol::SessionSummary {
     let SessionSummary {
         session_id,
+        name,
         profile,
         label,
         host,
         breadcrumb,
         state,
         running_command,
+        health,
         opened_unix_ms,
         closed_reason,
         columns,
         rows,
+        ..
     } = session;
     protocol::SessionSummary {
         session_id,
+        name,
         profile,
         label,
         host,
         breadcrumb,
         state,
         running_command,
+        unhealthy_reason: health.reason.filter(|_| health.state == HealthState::Unhealthy),
         opened_unix_ms,
         closed_reason,
         columns,

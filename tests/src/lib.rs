@@ -2,5 +2,6 @@
 //! test and ended with it; the program under test, driven as a client drives it.
 
 pub mod mcp;
+pub mod relay;
 pub mod scene;
 pub mod sshd;

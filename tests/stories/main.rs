@@ -2,8 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod lifecycle;
 mod login_program;
 mod main_job;
 mod plain_host;
 mod process;
+mod reading;
 mod record;
+mod retrying;
+mod running;
+mod stopping;
+mod typing;

@@ -18,12 +18,14 @@ const OUTPUT_HEAD = 8;
 
 export interface SessionSummary {
   readonly session_id: string;
+  readonly name: string | null;
   readonly profile: string;
   readonly label: string;
   readonly host: string;
   readonly breadcrumb: readonly string[];
   readonly state: string;
   readonly running_command: string | null;
+  readonly unhealthy_reason: string | null;
   readonly opened_unix_ms: number;
   readonly closed_reason: string | null;
   readonly columns: number;
@@ -148,6 +150,7 @@ function summary(value: unknown): SessionSummary {
   const fields = record(value);
   return {
     session_id: string(fields, "session_id"),
+    name: stringOrNull(fields, "name"),
     profile: string(fields, "profile"),
     label: string(fields, "label"),
     host: string(fields, "host"),
@@ -157,6 +160,7 @@ function summary(value: unknown): SessionSummary {
     }),
     state: string(fields, "state"),
     running_command: stringOrNull(fields, "running_command"),
+    unhealthy_reason: stringOrNull(fields, "unhealthy_reason"),
     opened_unix_ms: count(fields, "opened_unix_ms"),
     closed_reason: stringOrNull(fields, "closed_reason"),
     columns: cells(fields, "columns"),

@@ -15,7 +15,7 @@ import {
 } from "./protocol";
 import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
-import { connectionText, mood, stateText } from "./summary";
+import { connectionText, mood, sessionTitle, stateText } from "./summary";
 import { TerminalView } from "./terminal-view";
 
 /** How long a message to the person stays, in milliseconds. */
@@ -209,13 +209,14 @@ export class SessionPage {
   }
 
   #showSession(session: SessionSummary): void {
-    const label = session.label === "" ? session.session_id : session.label;
+    const label = sessionTitle(session);
     setText(this.#label, label);
     this.#label.title = `${session.session_id} on ${session.host}`;
     document.title = `${label} · Portcullis`;
     fillBreadcrumb(this.#places, session.breadcrumb);
     setText(this.#badge, stateText(session));
     this.#badge.dataset["mood"] = mood(session);
+    this.#badge.title = session.unhealthy_reason ?? "";
     setText(this.#command, session.running_command ?? "");
     this.#command.title = session.running_command ?? "";
     if (session.closed_reason !== null) this.#close(session.closed_reason);

@@ -4,7 +4,7 @@ import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
 import { checkLogin, openEvents } from "./host-api";
 import { parseServerMessage, ProtocolError, type SessionSummary } from "./protocol";
-import { ago, connectionText, mood, stateText } from "./summary";
+import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
 
 /** How often "3 minutes ago" is brought up to date, in milliseconds. */
 const CLOCK_INTERVAL = 15_000;
@@ -119,9 +119,10 @@ class Card {
   }
 
   show(session: SessionSummary): void {
-    setText(this.#label, session.label === "" ? session.session_id : session.label);
+    setText(this.#label, sessionTitle(session));
     setText(this.#state, stateText(session));
     this.#state.dataset["mood"] = mood(session);
+    this.#state.title = session.unhealthy_reason ?? "";
     setText(this.#host, session.host);
     fillBreadcrumb(this.#places, session.breadcrumb);
     this.#places.hidden = session.breadcrumb.length === 0;

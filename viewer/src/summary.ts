@@ -4,7 +4,7 @@ import type { ConnectionState } from "./connection";
 import type { SessionSummary } from "./protocol";
 
 /** What the colour of a badge stands for. */
-export type Mood = "idle" | "busy" | "over";
+export type Mood = "idle" | "busy" | "ill" | "over";
 
 /** Where the host's own word says little to somebody who only watches. */
 const STATE_WORDS: ReadonlyMap<string, string> = new Map([
@@ -16,11 +16,19 @@ const STATE_WORDS: ReadonlyMap<string, string> = new Map([
 
 export function mood(session: SessionSummary): Mood {
   if (session.closed_reason !== null) return "over";
+  if (session.unhealthy_reason !== null) return "ill";
   return session.running_command === null ? "idle" : "busy";
+}
+
+/** What a person calls the session. */
+export function sessionTitle(session: SessionSummary): string {
+  const label = session.label === "" ? session.session_id : session.label;
+  return session.name === null ? label : `${label} · ${session.name}`;
 }
 
 export function stateText(session: SessionSummary): string {
   if (session.closed_reason !== null) return "closed";
+  if (session.unhealthy_reason !== null) return "no answer";
   return STATE_WORDS.get(session.state) ?? session.state.replaceAll("_", " ");
 }
 

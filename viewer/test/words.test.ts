@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { pasteNeedsConsent, safePaste } from "../src/paste";
 import type { SessionSummary } from "../src/protocol";
-import { ago, mood, stateText } from "../src/summary";
+import { ago, mood, sessionTitle, stateText } from "../src/summary";
 
 describe("paste", () => {
   it("loses control characters and keeps text, tabs and line ends", () => {
@@ -29,7 +29,8 @@ describe("age", () => {
 
 describe("state", () => {
   const session: SessionSummary = {
-    session_id: "s-1", profile: "p", label: "", host: "h", breadcrumb: [], state: "at_prompt", running_command: null,
+    session_id: "s-1", name: null, profile: "p", label: "", host: "h", breadcrumb: [], state: "at_prompt", running_command: null,
+    unhealthy_reason: null,
     opened_unix_ms: 0, closed_reason: null, columns: 80, rows: 24,
   };
 
@@ -46,5 +47,16 @@ describe("state", () => {
     expect(mood(closed)).toBe("over");
     expect(mood(session)).toBe("idle");
     expect(mood({ ...session, running_command: "sleep 1" })).toBe("busy");
+  });
+
+  it("says that the server does not answer, as long as the session is open", () => {
+    const ill: SessionSummary = { ...session, running_command: "sleep 1", unhealthy_reason: "nothing for 32 s" };
+    expect([stateText(ill), mood(ill)]).toEqual(["no answer", "ill"]);
+    expect(stateText({ ...ill, closed_reason: "gone" })).toBe("closed");
+  });
+
+  it("is called by its label and its name", () => {
+    expect(sessionTitle(session)).toBe("s-1");
+    expect(sessionTitle({ ...session, label: "Lab", name: "orders" })).toBe("Lab · orders");
   });
 });

@@ -44,6 +44,14 @@ pub enum Entry<'a> {
         auth_method: &'a str,
         columns: u16,
         rows: u16,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        /// The closed session this one goes on from; its own file is sealed and says nothing of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reopened_from: Option<&'a str>,
+        /// That session's file, in the same folder.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reopened_from_transcript: Option<&'a str>,
     },
     Output {
         offset: u64,
@@ -88,6 +96,11 @@ pub enum Entry<'a> {
     Resize {
         columns: u16,
         rows: u16,
+    },
+    /// The connection's health has changed.
+    Health {
+        state: &'a str,
+        reason: &'a str,
     },
     Closed {
         reason: &'a str,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::PolicyMode;
+use super::{EnterKey, PolicyMode};
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) viewer: ViewerFile,
     #[serde(default)]
+    pub(super) limits: LimitsFile,
+    #[serde(default)]
     pub(super) defaults: DefaultsFile,
     #[serde(default)]
     pub(super) plugins: BTreeMap<String, PluginFile>,
@@ -52,9 +54,32 @@ pub(super) struct ViewerFile {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct LimitsFile {
+    pub(super) closed_sessions: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DefaultsFile {
     pub(super) policy_mode: Option<PolicyMode>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
+    pub(super) keepalive_s: Option<u64>,
+    pub(super) keepalive_max: Option<u32>,
+    pub(super) idle_close_s: Option<u64>,
+    pub(super) encoding: Option<EncodingName>,
+    pub(super) columns: Option<u16>,
+    pub(super) rows: Option<u16>,
+}
+
+/// Encodings a terminal may be read in.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum EncodingName {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "gbk")]
+    Gbk,
+    #[serde(rename = "gb18030")]
+    Gb18030,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,8 +104,12 @@ pub(super) struct ProfileFile {
     pub(super) known_hosts: Option<Vec<PathBuf>>,
     pub(super) connect_timeout_s: Option<u64>,
     pub(super) keepalive_s: Option<u64>,
+    pub(super) keepalive_max: Option<u32>,
+    pub(super) idle_close_s: Option<u64>,
+    pub(super) encoding: Option<EncodingName>,
     pub(super) columns: Option<u16>,
     pub(super) rows: Option<u16>,
+    pub(super) enter: Option<EnterKey>,
     pub(super) policy_mode: Option<PolicyMode>,
     #[serde(default)]
     pub(super) policies: Vec<String>,

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use file::ConfigError;
-pub use profile::{AuthMethod, Profile, Secret, SecretError, SecretSource, TerminalSize};
+pub use profile::{AuthMethod, EnterKey, Profile, Secret, SecretError, SecretSource, TerminalSize};
 pub use resolve::load;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,7 @@ pub struct Config {
     pub state_directory: PathBuf,
     pub cache_directory: PathBuf,
     pub viewer: ViewerConfig,
+    pub limits: Limits,
     pub plugins: Vec<PluginEntry>,
     pub destinations: BTreeMap<String, Arc<Destination>>,
 }
@@ -35,6 +36,13 @@ pub struct ViewerConfig {
     pub enabled: bool,
     /// The first port tried; the next free one above it is taken.
     pub first_port: u16,
+}
+
+/// What is kept of what is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Closed sessions that can still be read; beyond it the oldest goes, its transcript stays.
+    pub closed_sessions: usize,
 }
 
 /// A component the operator added, or settings for one that is built in.

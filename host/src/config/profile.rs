@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use portcullis_term::Encoding;
 use zeroize::Zeroizing;
 
 /// How one host is reached and with which terminal.
@@ -33,7 +34,15 @@ pub struct Profile {
     pub connect_timeout: Duration,
     /// Silence after which the server is asked for a sign of life; zero switches that off.
     pub keepalive: Duration,
+    /// Signs of life that may fail to come before the connection counts as dead; at least 1.
+    pub keepalive_max: u32,
+    /// A session in which nobody has typed and nothing was printed for this long is closed; zero
+    /// keeps it open.
+    pub idle_close: Duration,
+    /// What the first thing met there, a menu or a shell, writes.
+    pub encoding: Encoding,
     pub terminal: TerminalSize,
+    pub enter: EnterKey,
 }
 
 /// One way to prove who we are.
@@ -43,11 +52,48 @@ pub enum AuthMethod {
     KeyFile { path: PathBuf, passphrase: Option<SecretSource> },
 }
 
+/// What the Enter key sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnterKey {
+    /// What a terminal sends.
+    #[default]
+    Cr,
+    Lf,
+    CrLf,
+}
+
+impl EnterKey {
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Cr => b"\r",
+            Self::Lf => b"\n",
+            Self::CrLf => b"\r\n",
+        }
+    }
+}
+
 /// Size of a terminal in character cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TerminalSize {
     pub columns: u16,
     pub rows: u16,
+}
+
+/// Limits of what a terminal may be; far outside of what any program expects.
+const SIZES: std::ops::RangeInclusive<u16> = 2..=1000;
+
+impl TerminalSize {
+    /// A size within what programs cope with.
+    ///
+    /// # Errors
+    /// Says what the limits are.
+    pub fn new(columns: u16, rows: u16) -> Result<Self, String> {
+        if SIZES.contains(&columns) && SIZES.contains(&rows) {
+            return Ok(Self { columns, rows });
+        }
+        Err(format!("`columns` and `rows` go from {} to {}", SIZES.start(), SIZES.end()))
+    }
 }
 
 /// Where a secret lies.

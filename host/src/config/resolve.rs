@@ -5,18 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::{self, AuthFile, ConfigFile, LogSearchFile, NavigatorFile, PluginFile, ProfileFile};
+use portcullis_term::Encoding;
+
+use super::file::{
+    self, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile,
+};
 use super::{
-    AuthMethod, Config, ConfigError, Destination, LogSearchChoice, NavigatorChoice, PluginEntry, Profile, SecretSource,
-    TerminalSize, ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
+    SecretSource, TerminalSize, ViewerConfig,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(30);
+/// Short enough that a dead connection is known within a minute, long enough to cost nothing.
+const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
+const DEFAULT_KEEPALIVE_MAX: u32 = 3;
+/// Closed sessions that can still be read; each holds its newest output in memory.
+const DEFAULT_CLOSED_SESSIONS: usize = 16;
 /// Wide enough for tables of pods, as tall as a large window.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
-/// Limits of what a terminal may be; far outside of what any program expects.
-const SIZES: std::ops::RangeInclusive<u16> = 2..=1000;
 const DEFAULT_VIEWER_PORT: u16 = 8765;
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
 
@@ -67,10 +73,7 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         .collect::<Result<_, _>>()?;
     let mut destinations = BTreeMap::new();
     for (name, mut profile) in written.profiles {
-        profile.policy_mode = profile.policy_mode.or(written.defaults.policy_mode);
-        if profile.known_hosts.is_none() {
-            profile.known_hosts.clone_from(&written.defaults.known_hosts);
-        }
+        fill_in(&mut profile, &written.defaults);
         let destination = destination(&name, profile, base).map_err(|problem| ConfigError::Profile {
             path: path.to_owned(),
             profile: name.clone(),
@@ -86,9 +89,24 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
             enabled: written.viewer.enabled.unwrap_or(true),
             first_port: written.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
         },
+        limits: Limits { closed_sessions: written.limits.closed_sessions.unwrap_or(DEFAULT_CLOSED_SESSIONS) },
         plugins,
         destinations,
     })
+}
+
+/// What the profile does not say, `[defaults]` says for it.
+fn fill_in(profile: &mut ProfileFile, defaults: &DefaultsFile) {
+    profile.policy_mode = profile.policy_mode.or(defaults.policy_mode);
+    profile.keepalive_s = profile.keepalive_s.or(defaults.keepalive_s);
+    profile.keepalive_max = profile.keepalive_max.or(defaults.keepalive_max);
+    profile.idle_close_s = profile.idle_close_s.or(defaults.idle_close_s);
+    profile.encoding = profile.encoding.or(defaults.encoding);
+    profile.columns = profile.columns.or(defaults.columns);
+    profile.rows = profile.rows.or(defaults.rows);
+    if profile.known_hosts.is_none() {
+        profile.known_hosts.clone_from(&defaults.known_hosts);
+    }
 }
 
 /// Relative paths are relative to the file they stand in; `~/` is the user's home.
@@ -109,12 +127,11 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("a profile's name has no blanks or control characters; rename it".to_owned());
     }
-    let size = TerminalSize {
-        columns: written.columns.unwrap_or(DEFAULT_SIZE.columns),
-        rows: written.rows.unwrap_or(DEFAULT_SIZE.rows),
-    };
-    if !SIZES.contains(&size.columns) || !SIZES.contains(&size.rows) {
-        return Err(format!("`columns` and `rows` go from {} to {}", SIZES.start(), SIZES.end()));
+    let size =
+        TerminalSize::new(written.columns.unwrap_or(DEFAULT_SIZE.columns), written.rows.unwrap_or(DEFAULT_SIZE.rows))?;
+    let keepalive_max = written.keepalive_max.unwrap_or(DEFAULT_KEEPALIVE_MAX);
+    if keepalive_max == 0 {
+        return Err("`keepalive_max` is at least 1; `keepalive_s = 0` switches keepalive off".to_owned());
     }
     let auth = written.auth.into_iter().map(|method| auth_method(method, base)).collect::<Result<_, _>>()?;
     let known_hosts = written.known_hosts.unwrap_or_else(|| vec![PathBuf::from("~/.ssh/known_hosts")]);
@@ -129,7 +146,11 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
         connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
         keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
+        keepalive_max,
+        idle_close: Duration::from_secs(written.idle_close_s.unwrap_or(0)),
+        encoding: written.encoding.map_or_else(Encoding::default, encoding),
         terminal: size,
+        enter: written.enter.unwrap_or_default(),
     };
     if !written.routes.is_empty() && written.navigator.is_none() {
         return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
@@ -142,6 +163,14 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         routes: written.routes,
         log_search: log_search(written.log_search),
     })
+}
+
+fn encoding(name: EncodingName) -> Encoding {
+    match name {
+        EncodingName::Utf8 => Encoding::Utf8,
+        EncodingName::Gbk => Encoding::Gbk,
+        EncodingName::Gb18030 => Encoding::Gb18030,
+    }
 }
 
 fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
@@ -209,12 +238,29 @@ mod tests {
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
             (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
             (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
+            (&format!("{PROFILE}keepalive_max = 0\n"), "keepalive_s = 0"),
+            (&format!("{PROFILE}encoding = 'latin-1'\n"), "gb18030"),
+            (&format!("{PROFILE}[limits]\nclosed = 3\n"), "closed_sessions"),
         ];
         for (text, expected) in cases {
             let message = parse(text).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
             assert!(message.contains("portcullis.toml"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_profile_overrides_the_defaults_and_they_what_is_built_in() {
+        let text = format!(
+            "[defaults]\nkeepalive_s = 5\nencoding = 'gbk'\nidle_close_s = 60\ncolumns = 100\n\
+             [limits]\nclosed_sessions = 2\n{PROFILE}keepalive_s = 7\n"
+        );
+        let config = parse(&text).unwrap();
+        let web = &config.destinations["web"].profile;
+        assert_eq!((web.keepalive, web.keepalive_max), (Duration::from_secs(7), 3));
+        assert_eq!((web.idle_close, web.encoding), (Duration::from_secs(60), Encoding::Gbk));
+        assert_eq!((web.terminal.columns, web.terminal.rows), (100, 40));
+        assert_eq!(config.limits.closed_sessions, 2);
     }
 
     #[test]

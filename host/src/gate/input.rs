@@ -5,108 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use portcullis_sandbox::policy::TerminalState;
 
-use super::Place;
+use super::{Key, Place};
 use crate::config::PolicyMode;
 
 /// Longest line an agent may build up piece by piece, in bytes.
 const MAX_HELD_BYTES: usize = 16 * 1024;
-
-/// A key an agent may press by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    Enter,
-    Escape,
-    Tab,
-    Backspace,
-    Space,
-    Up,
-    Down,
-    Left,
-    Right,
-    Home,
-    End,
-    PageUp,
-    PageDown,
-    /// `ctrl-a` to `ctrl-z`, as the letter in lower case.
-    Control(u8),
-    /// `q`, the way out of a pager.
-    Quit,
-}
-
-/// Names and what terminals send for them (xterm, normal cursor keys).
-const KEYS: &[(&str, Key, &[u8])] = &[
-    ("enter", Key::Enter, b"\r"),
-    ("escape", Key::Escape, b"\x1b"),
-    ("tab", Key::Tab, b"\t"),
-    ("backspace", Key::Backspace, b"\x7f"),
-    ("space", Key::Space, b" "),
-    ("up", Key::Up, b"\x1b[A"),
-    ("down", Key::Down, b"\x1b[B"),
-    ("right", Key::Right, b"\x1b[C"),
-    ("left", Key::Left, b"\x1b[D"),
-    ("home", Key::Home, b"\x1b[H"),
-    ("end", Key::End, b"\x1b[F"),
-    ("page-up", Key::PageUp, b"\x1b[5~"),
-    ("page-down", Key::PageDown, b"\x1b[6~"),
-    ("q", Key::Quit, b"q"),
-];
-
-/// The control characters by letter; index 0 is `ctrl-a`.
-const CONTROLS: [u8; 26] = {
-    let mut bytes = [0; 26];
-    let mut index = 0;
-    while index < 26 {
-        bytes[index] = index as u8 + 1;
-        index += 1;
-    }
-    bytes
-};
-const CONTROL_NAMES: [&str; 26] = [
-    "ctrl-a", "ctrl-b", "ctrl-c", "ctrl-d", "ctrl-e", "ctrl-f", "ctrl-g", "ctrl-h", "ctrl-i", "ctrl-j", "ctrl-k",
-    "ctrl-l", "ctrl-m", "ctrl-n", "ctrl-o", "ctrl-p", "ctrl-q", "ctrl-r", "ctrl-s", "ctrl-t", "ctrl-u", "ctrl-v",
-    "ctrl-w", "ctrl-x", "ctrl-y", "ctrl-z",
-];
-
-impl Key {
-    /// By its name, in any case; `None` when there is no such key.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        let named = KEYS.iter().find(|(known, _, _)| *known == name).map(|(_, key, _)| *key);
-        let control =
-            || CONTROL_NAMES.iter().position(|known| *known == name).map(|index| Self::Control(b'a' + index as u8));
-        named.or_else(control)
-    }
-
-    /// All names, for messages.
-    pub fn names() -> String {
-        let names: Vec<&str> = KEYS.iter().map(|(name, _, _)| *name).collect();
-        format!("{}, ctrl-a to ctrl-z", names.join(", "))
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Control(letter) => CONTROL_NAMES[control_index(letter)],
-            other => KEYS.iter().find(|(_, key, _)| *key == other).map_or("", |(name, _, _)| name),
-        }
-    }
-
-    /// What the terminal sends.
-    pub fn bytes(self) -> &'static [u8] {
-        match self {
-            Self::Control(letter) => std::slice::from_ref(&CONTROLS[control_index(letter)]),
-            other => KEYS.iter().find(|(_, key, _)| *key == other).map_or(&[], |(_, _, bytes)| bytes),
-        }
-    }
-
-    /// Interrupts are always allowed: they only stop.
-    pub fn is_interrupt(self) -> bool {
-        self == Self::Control(b'c')
-    }
-}
-
-fn control_index(letter: u8) -> usize {
-    usize::from(letter.wrapping_sub(b'a')).min(CONTROLS.len() - 1)
-}
 
 /// Why an agent may not press `key` there; `None` when it may.
 ///
@@ -123,7 +26,10 @@ pub(super) fn objection(key: Key, place: &Place) -> Option<&'static str> {
     if free || place.destination.policy_mode == PolicyMode::Full {
         return None;
     }
-    Some("what this control key does depends on the program that reads it; it needs the mode `full`")
+    Some(
+        "what this control key does depends on the program that reads it; it needs the mode `full`. \
+         To end the program use ssh_stop with force",
+    )
 }
 
 /// What becomes of text for a shell prompt.
@@ -137,10 +43,13 @@ pub enum HeldLine {
     TooLong,
 }
 
-/// Lines agents have begun at a prompt, by session.
+/// Lines agents have begun, by session.
 #[derive(Debug, Default)]
 pub struct InputLine {
+    /// At a prompt: nothing of it was sent.
     held: Mutex<HashMap<String, String>>,
+    /// Into a program: sent, and part of the line that Enter will complete.
+    typed: Mutex<HashMap<String, String>>,
 }
 
 impl InputLine {
@@ -159,9 +68,35 @@ impl InputLine {
         }
     }
 
+    /// What the agent has typed into the session's program since its last Enter.
+    pub fn begun(&self, session_id: &str) -> String {
+        let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        typed.get(session_id).cloned().unwrap_or_default()
+    }
+
+    /// The program was sent `text`. Of a line that grows without end its newest part is kept.
+    pub fn typed(&self, session_id: &str, text: &str, enter: bool) {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        if enter {
+            typed.remove(session_id);
+            return;
+        }
+        let line = typed.entry(session_id.to_owned()).or_default();
+        line.push_str(text);
+        let excess = line.len().saturating_sub(MAX_HELD_BYTES);
+        let cut = (excess..line.len()).find(|index| line.is_char_boundary(*index)).unwrap_or(line.len());
+        line.drain(..cut);
+    }
+
+    /// Another reader has the terminal: what was typed into the last one is no part of a line there.
+    pub fn forget_typed(&self, session_id: &str) {
+        self.typed.lock().unwrap_or_else(PoisonError::into_inner).remove(session_id);
+    }
+
     /// Forgets what was begun.
     pub fn clear(&self, session_id: &str) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(session_id);
+        self.forget_typed(session_id);
     }
 }
 
@@ -170,22 +105,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_have_names_and_bytes_both_ways() {
-        for name in ["enter", "up", "page-down", "ctrl-c", "q"] {
-            let key = Key::from_name(name);
-            assert_eq!(key.map(Key::name), Some(name));
-            assert!(key.is_some_and(|key| !key.bytes().is_empty()));
-        }
-        assert_eq!(Key::from_name("CTRL-C").map(Key::bytes), Some(&b"\x03"[..]));
-        assert_eq!(Key::from_name("ctrl-1"), None);
-    }
-
-    #[test]
     fn a_line_typed_in_pieces_is_judged_whole() {
         let input = InputLine::default();
         assert_eq!(input.add("s", "rm -rf ", false), HeldLine::Waiting("rm -rf ".into()));
         assert_eq!(input.add("other", "ls", true), HeldLine::Complete("ls".into()));
         assert_eq!(input.add("s", "/", true), HeldLine::Complete("rm -rf /".into()));
         assert_eq!(input.add("s", "", true), HeldLine::Complete(String::new()));
+    }
+
+    #[test]
+    fn what_a_program_was_sent_stays_part_of_its_line_until_enter() {
+        let input = InputLine::default();
+        input.typed("s", "rm -rf ", false);
+        assert_eq!(input.begun("s"), "rm -rf ");
+        input.typed("s", &"❤".repeat(MAX_HELD_BYTES), false);
+        assert!(input.begun("s").len() <= MAX_HELD_BYTES);
+        input.typed("s", "/", true);
+        assert_eq!(input.begun("s"), "");
     }
 }

@@ -7,10 +7,13 @@
 //!
 //! A person's keys pass with the actor `human` and are not blocked. An agent's text at a shell
 //! prompt waits here until the Enter that completes the line; what is judged is the whole line.
+//! The keys and lines with which the host stops a command are its own (`host/stop`).
 //! A policy that fails in any way denies. The gate knows no session, no channel and no client.
 
 mod input;
 mod judge;
+mod key;
+mod stop;
 
 use std::sync::Arc;
 
@@ -23,8 +26,10 @@ use crate::audit::Entry;
 use crate::config::Destination;
 use crate::plugins::PolicyChain;
 
-pub use input::{HeldLine, InputLine, Key};
+pub use input::{HeldLine, InputLine};
 pub(crate) use judge::{endpoint, level};
+pub use key::Key;
+pub use stop::{StopSignal, StopStep, stop_line};
 
 /// Where something would be typed.
 #[derive(Debug, Clone)]
@@ -52,10 +57,13 @@ pub enum Action {
     Run { line: String, delivery: Delivery, opens: Option<String> },
     /// A line into a menu, completed with Enter.
     MenuLine { text: String },
-    /// Text into whatever reads the terminal, with or without Enter behind it.
-    Type { text: String, enter: bool },
+    /// Text into whatever reads the terminal, with or without Enter behind it. `before` was typed there
+    /// already: what is judged is the line that Enter would complete.
+    Type { before: String, text: String, enter: bool },
     /// A key that ends or answers something and adds no text of its own.
     Press { key: Key },
+    /// A step of stopping the running command, made by the host.
+    Stop { step: StopStep },
     /// A person's bytes.
     Human { bytes: Vec<u8> },
 }
@@ -81,10 +89,15 @@ pub enum Reader {
     Program,
 }
 
-/// The final form: a line for the prompt, or bytes as they are.
+/// The final form. How Enter and keys are sent is known only where the terminal is.
 #[derive(Debug)]
 pub enum Payload {
+    /// Completed with Enter.
     Line(String),
+    /// Without Enter.
+    Text(String),
+    Key(Key),
+    /// As they are.
     Bytes(Vec<u8>),
 }
 
@@ -213,9 +226,9 @@ impl Gate {
                 }
                 let judged = Judged::host(typist, Delivery::PtyInput, key.name(), Verdict::Allow, "input/key", "");
                 let reader = if key.is_interrupt() { Reader::Anything } else { Reader::Program };
-                let payload = Payload::Bytes(key.bytes().to_vec());
-                Ok(Cleared { typist, payload, reader, judged: Some(judged) })
+                Ok(Cleared { typist, payload: Payload::Key(key), reader, judged: Some(judged) })
             }
+            Action::Stop { step } => Ok(stop::clear(typist, step)),
             Action::Run { line, delivery, opens } => {
                 let request = judge::request(place, typist, delivery, &line, intent.purpose);
                 let judged = self.judge(place, judge::leading_to(request, opens)).await?;
@@ -226,10 +239,11 @@ impl Gate {
                 let judged = self.judge(place, request).await?;
                 Ok(Cleared { typist, payload: Payload::Line(text), reader: Reader::Menu, judged: Some(judged) })
             }
-            Action::Type { text, enter } => {
-                let request = judge::request(place, typist, Delivery::PtyInput, &text, intent.purpose);
+            Action::Type { before, text, enter } => {
+                let whole = format!("{before}{text}");
+                let request = judge::request(place, typist, Delivery::PtyInput, &whole, intent.purpose);
                 let judged = self.judge(place, request).await?;
-                let payload = if enter { Payload::Line(text) } else { Payload::Bytes(text.into_bytes()) };
+                let payload = if enter { Payload::Line(text) } else { Payload::Text(text) };
                 Ok(Cleared { typist, payload, reader: Reader::Program, judged: Some(judged) })
             }
         }

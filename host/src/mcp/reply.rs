@@ -45,6 +45,14 @@ impl Reply {
         self
     }
 
+    /// Fields that are there in every result of this kind: null says that something is not known.
+    pub(super) fn with_nulls(mut self, names: &[&str]) -> Self {
+        for name in names {
+            self.fields.entry(*name).or_insert(Value::Null);
+        }
+        self
+    }
+
     pub(super) fn with_evidence(mut self, evidence: Vec<String>) -> Self {
         self.evidence = evidence;
         self
@@ -93,11 +101,20 @@ impl Reply {
         result
     }
 
+    /// What is wrong with the connection of the session this is about.
+    fn unhealthy(&self) -> Option<&str> {
+        let health = self.fields.get("session")?.get("health")?;
+        if health["state"] == "unhealthy" { health["reason"].as_str() } else { None }
+    }
+
     fn text(&self) -> String {
         let mut text = self.summary.clone();
         if !self.body.is_empty() {
             text.push('\n');
             text.push_str(self.body.trim_end());
+        }
+        if let Some(reason) = self.unhealthy() {
+            text.push_str(&format!("\n[unhealthy: {reason}]"));
         }
         if let Some(category) = self.failure_category {
             text.push_str(&format!("\n[{category}]"));
@@ -130,6 +147,12 @@ impl From<OpError> for Reply {
                 fields.insert("suggestion".to_owned(), json!(suggestion));
                 body.push(format!("instead: {suggestion}"));
             }
+        }
+        if let OpError::SecretAsked { kind, prompt, .. } = &error {
+            fields.insert("outcome".to_owned(), json!("awaiting_input"));
+            fields.insert("kind".to_owned(), json!(kind));
+            fields.insert("prompt".to_owned(), json!(prompt));
+            fields.insert("sent".to_owned(), json!(false));
         }
         if let OpError::Navigation { rows, code, .. } = &error {
             fields.insert("code".to_owned(), json!(code));

@@ -13,7 +13,7 @@ pub(super) fn of<T: JsonSchema>() -> JsonObject {
     schema.to_value().as_object().cloned().unwrap_or_default()
 }
 
-/// Removes what some clients refuse.
+/// Removes what some clients refuse, and what says nothing: the list of all tools has to stay short.
 pub(super) fn make_portable(schema: &mut JsonObject) {
     schema.remove("$schema");
     schema.remove("title");
@@ -24,6 +24,12 @@ pub(super) fn make_portable(schema: &mut JsonObject) {
     let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
     if nonstandard.iter().any(|prefix| format.starts_with(prefix)) {
         schema.remove("format");
+    }
+    if schema.get("minimum").is_some_and(|minimum| *minimum == 0) && !schema.contains_key("maximum") {
+        schema.remove("minimum");
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
     }
     if let Some(Value::Array(types)) = schema.get("type") {
         let mut real = types.iter().filter(|name| name.as_str() != Some("null")).cloned();

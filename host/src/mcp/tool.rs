@@ -25,9 +25,9 @@ pub(super) enum Class {
 }
 
 impl Class {
-    fn annotations(self, title: &str) -> ToolAnnotations {
+    fn annotations(self) -> ToolAnnotations {
         let read_only = matches!(self, Self::ReadHere | Self::ReadRemote);
-        ToolAnnotations::with_title(title)
+        ToolAnnotations::new()
             .read_only(read_only)
             .destructive(!read_only)
             .idempotent(read_only || self == Self::End)
@@ -68,12 +68,13 @@ pub(super) struct Tool {
 
 impl Tool {
     pub(super) fn definition(&self) -> Definition {
-        // `failure_category` and `evidence` come with errors; they are left out here because the list
-        // of all tools has to stay short.
+        // `failure_category` and `evidence` come with errors; they are left out here, and the values of
+        // `result_status` said once in the server's instructions, because the list of all tools has to
+        // stay short.
         let mut properties = json!({
-            "result_status": { "type": "string", "enum": ["success", "partial_success", "blocked", "failure"] },
+            "result_status": { "type": "string" },
             "summary": { "type": "string" },
-            "next": { "type": "object", "required": ["tool", "arguments"] }
+            "next": { "type": "object" }
         });
         if let (Some(all), Value::Object(own)) = (properties.as_object_mut(), (self.output)()) {
             all.extend(own);
@@ -88,6 +89,6 @@ impl Tool {
         Definition::new(self.name, self.description, input)
             .with_title(self.title)
             .with_raw_output_schema(std::sync::Arc::new(output.as_object().cloned().unwrap_or_default()))
-            .with_annotations(self.class.annotations(self.title))
+            .with_annotations(self.class.annotations())
     }
 }

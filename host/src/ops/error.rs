@@ -1,12 +1,13 @@
 //! Why an operation did not do what was asked: what, why, and the next step.
 
 use portcullis_sandbox::CallError;
+use portcullis_term::AwaitingKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::TranscriptError;
 use crate::gate::Refusal;
-use crate::session::SessionError;
+use crate::session::{Dropped, SessionError};
 use crate::ssh::ConnectError;
 
 /// A tool call that makes sense next, as it stands.
@@ -35,6 +36,18 @@ pub enum OpError {
     NoNavigator { profile: String },
     #[error("there is no session `{session_id}`; {}", known_list("sessions", .known))]
     UnknownSession { session_id: String, known: Vec<String> },
+    #[error(
+        "session `{}` is closed and no longer kept here (the newest {keep} closed ones are); its record is {}",
+        .dropped.session_id,
+        .dropped.transcript.display()
+    )]
+    DroppedSession { dropped: Dropped, keep: usize },
+    #[error("the name `{name}` is taken by an open session: {by}")]
+    NameTaken { name: String, by: String },
+    #[error("session `{session_id}` is still open, so there is nothing to reopen")]
+    StillOpen { session_id: String },
+    #[error("session `{session_id}` was reopened already, as `{as_session_id}`, which is open")]
+    ReopenedAlready { session_id: String, as_session_id: String },
     #[error("no session is open; open one with ssh_open on a profile ({})", .profiles.join(", "))]
     NoSession { profiles: Vec<String> },
     #[error("more than one session is open, so `session_id` is needed; {}", known_list("open", .open))]
@@ -47,8 +60,10 @@ pub enum OpError {
     },
     #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
     Refused { refusal: Box<Refusal>, session_id: String },
-    #[error("the terminal asks for a secret ({prompt}); only a person may type it, in the viewer")]
-    SecretAsked { prompt: String, session_id: String },
+    #[error("awaiting input ({prompt}): a secret, which only a person may type, in the viewer; nothing was sent")]
+    SecretAsked { kind: AwaitingKind, prompt: String, session_id: String },
+    #[error("{job_id} is being stopped already; what comes of it stands with the job")]
+    BeingStopped { job_id: String, session_id: String },
     #[error("{source}")]
     Session {
         session_id: Option<String>,
@@ -88,8 +103,13 @@ impl OpError {
     pub fn category(&self) -> &'static str {
         match self {
             Self::UnknownProfile { .. } | Self::UnknownRoute { .. } | Self::NoNavigator { .. } => "config-error",
-            Self::BadArgument(_) => "config-error",
-            Self::UnknownSession { .. } | Self::NoSession { .. } | Self::AmbiguousSession { .. } => "ambiguous-session",
+            Self::BadArgument(_) | Self::NameTaken { .. } => "config-error",
+            Self::UnknownSession { .. }
+            | Self::DroppedSession { .. }
+            | Self::StillOpen { .. }
+            | Self::ReopenedAlready { .. }
+            | Self::NoSession { .. }
+            | Self::AmbiguousSession { .. } => "ambiguous-session",
             Self::Connect { source, .. } => match source.category() {
                 "host-key" => "host-key",
                 "authentication" => "auth-failure",
@@ -99,7 +119,7 @@ impl OpError {
             Self::Refused { refusal, .. } if refusal.was_ask() => "policy-ask-denied",
             Self::Refused { refusal, .. } if refusal.strictest().rule_id == "host/policy-failed" => "plugin-failure",
             Self::Refused { .. } => "policy-blocked",
-            Self::SecretAsked { .. } => "terminal-state-abnormal",
+            Self::SecretAsked { .. } | Self::BeingStopped { .. } => "terminal-state-abnormal",
             Self::Session { source, .. } => match source {
                 SessionError::NotReady(portcullis_term::NotReady::DirtyLine) => "input-locked",
                 SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
@@ -114,7 +134,10 @@ impl OpError {
 
     /// Nothing was sent because of a decision, not because of a fault.
     pub fn is_blocked(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::SecretAsked { .. })
+        matches!(
+            self,
+            Self::Refused { .. } | Self::SecretAsked { .. } | Self::Session { source: SessionError::SecretAsked, .. }
+        )
     }
 
     /// What to call next.
@@ -127,8 +150,18 @@ impl OpError {
             Self::Connect { .. } | Self::Record(_) | Self::Random(_) | Self::BadArgument(_) => {
                 NextStep::new("ssh_hosts", json!({}))
             }
-            Self::UnknownSession { .. } | Self::AmbiguousSession { .. } | Self::Plugin { .. } => {
-                NextStep::new("ssh_status", json!({}))
+            Self::UnknownSession { .. }
+            | Self::AmbiguousSession { .. }
+            | Self::NameTaken { .. }
+            | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
+            Self::DroppedSession { dropped, .. } => {
+                NextStep::new("ssh_open", json!({ "profile": dropped.profile, "new": true }))
+            }
+            Self::StillOpen { session_id } | Self::ReopenedAlready { as_session_id: session_id, .. } => {
+                NextStep::new("ssh_read", json!({ "session_id": session_id }))
+            }
+            Self::BeingStopped { session_id, job_id } => {
+                NextStep::new("ssh_read", json!({ "session_id": session_id, "job_id": job_id, "wait_s": 20 }))
             }
             Self::Refused { session_id, .. }
             | Self::SecretAsked { session_id, .. }
@@ -137,6 +170,7 @@ impl OpError {
                 SessionError::NotReady(portcullis_term::NotReady::Running(command)) => {
                     NextStep::new("ssh_read", json!({ "session_id": id, "job_id": command.to_string() }))
                 }
+                SessionError::Closed { .. } => NextStep::new("ssh_open", json!({ "reopen": id })),
                 _ => NextStep::new("ssh_read", json!({ "session_id": id })),
             },
             Self::Session { session_id: None, .. } => NextStep::new("ssh_status", json!({})),

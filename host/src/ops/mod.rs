@@ -4,14 +4,20 @@
 //! web, command line) call these and translate; they decide nothing. Every refusal is on record
 //! before the caller hears of it.
 
+mod answer;
+mod echo;
 mod error;
+mod lines;
 mod navigate;
 mod open;
+mod page;
 mod read;
+mod retry;
 mod run;
 mod search_logs;
 mod send;
 mod status;
+mod stop;
 mod text;
 
 use std::sync::Arc;
@@ -24,22 +30,28 @@ use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
 use crate::session::{Reading, SessionHandle};
 
+pub use answer::Standing;
 pub use error::{NextStep, OpError};
+pub use lines::{Choice, Filter};
 pub use navigate::{NavigateReport, NavigateRequest, navigate};
-pub use open::{OpenReport, OpenRequest, open};
-pub use read::{ReadReport, ReadRequest, read};
+pub use open::{OpenReport, OpenRequest, Previous, open};
+pub use read::{ReadReport, ReadRequest, What, read};
+pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
 pub use search_logs::{SearchMode, SearchReport, SearchRequest, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
-pub use status::{HostsReport, StatusReport, StopReport, StopRequest, hosts, status, stop};
+pub use status::{HostsReport, SessionLine, StatusReport, hosts, status};
+pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 
-/// The session meant: by its id, or the only one that is open.
+/// The session meant: by its id or its name, or the only one that is open.
 fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, OpError> {
+    let sessions = host.sessions();
     if let Some(id) = session_id {
-        return host.sessions().get(id).ok_or_else(|| OpError::UnknownSession {
-            session_id: id.to_owned(),
-            known: host.sessions().all().iter().map(|session| session.id().to_string()).collect(),
+        let found = sessions.get(id).or_else(|| sessions.named(id));
+        return found.ok_or_else(|| match sessions.dropped(id) {
+            Some(dropped) => OpError::DroppedSession { dropped, keep: sessions.keep_closed() },
+            None => OpError::UnknownSession { session_id: id.to_owned(), known: described(&sessions.all()) },
         });
     }
     let mut open = host.sessions().open();
@@ -48,9 +60,20 @@ fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, 
         (None, _) => Err(OpError::NoSession { profiles: host.config().destinations.keys().cloned().collect() }),
         (Some(last), false) => {
             open.push(last);
-            Err(OpError::AmbiguousSession { open: open.iter().map(|session| session.id().to_string()).collect() })
+            Err(OpError::AmbiguousSession { open: described(&open) })
         }
     }
+}
+
+/// Sessions as an error lists them: id, name, place and state of each.
+fn described(sessions: &[SessionHandle]) -> Vec<String> {
+    let describe = |session: &SessionHandle| {
+        let summary = session.summary();
+        let name = summary.name.map_or(String::new(), |name| format!(" \"{name}\""));
+        let place = if summary.breadcrumb.is_empty() { summary.host } else { summary.breadcrumb.join(" › ") };
+        format!("{}{name} at {place}, {}", summary.session_id, summary.state)
+    };
+    sessions.iter().map(describe).collect()
 }
 
 /// The session's profile; it was there when the session was opened and the configuration does not

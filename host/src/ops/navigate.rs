@@ -21,7 +21,7 @@ use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Key, level};
 use crate::host::Host;
 use crate::random;
-use crate::session::{Reading, SessionError, SessionHandle, SessionSummary};
+use crate::session::{Reading, SessionError, SessionHandle, SessionSummary, SubmitOptions};
 
 /// Steps of one navigation; the longest real one has about fifteen.
 const MAX_STEPS: usize = 64;
@@ -104,6 +104,7 @@ pub async fn navigate(host: &Host, request: NavigateRequest) -> Result<NavigateR
         let exhausted = journey.exhausted(repeats);
         event = match step {
             Step::Done(outcome) => {
+                session.followed(request.route.clone()).await?;
                 return Ok(NavigateReport {
                     session: session.summary(),
                     route: request.route,
@@ -206,7 +207,7 @@ impl Journey<'_> {
         let mut event = Event::Refused("no key was given".to_owned());
         for key in keys {
             let action = match key {
-                PluginKey::Text(text) => Action::Type { text, enter: false },
+                PluginKey::Text(text) => Action::Type { before: String::new(), text, enter: false },
                 PluginKey::Named(name) => Action::Press { key: named(name) },
                 PluginKey::Control(letter) if letter.is_ascii_alphabetic() => {
                     Action::Press { key: Key::Control(letter.to_ascii_lowercase() as u8) }
@@ -255,7 +256,7 @@ impl Journey<'_> {
             Ok(cleared) => cleared,
             Err(refused) => return Ok(refused),
         };
-        let ticket = match self.session.submit(cleared, None).await {
+        let ticket = match self.session.submit(cleared, SubmitOptions::default()).await {
             Ok(ticket) => ticket,
             Err(SessionError::NotReady(reason)) => return Ok(Event::Refused(reason.to_string())),
             Err(other) => return Err(other.into()),
@@ -283,7 +284,8 @@ impl Journey<'_> {
             Ok(cleared) => cleared,
             Err(refused) => return Ok(refused),
         };
-        let ticket = match self.session.submit(cleared, Some(expectation(level)?)).await {
+        let options = SubmitOptions { opens: Some(expectation(level)?), ..SubmitOptions::default() };
+        let ticket = match self.session.submit(cleared, options).await {
             Ok(ticket) => ticket,
             Err(SessionError::NotReady(reason)) => return Ok(Event::Refused(reason.to_string())),
             Err(other) => return Err(other.into()),
@@ -332,7 +334,7 @@ fn named(key: NamedKey) -> Key {
         NamedKey::Tab => Key::Tab,
         NamedKey::Escape => Key::Escape,
         NamedKey::Backspace => Key::Backspace,
-        NamedKey::Delete => Key::Control(b'd'),
+        NamedKey::Delete => Key::Delete,
         NamedKey::Up => Key::Up,
         NamedKey::Down => Key::Down,
         NamedKey::Left => Key::Left,

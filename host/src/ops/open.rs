@@ -1,21 +1,23 @@
-//! Opening a session on a profile.
+//! Opening a session on a profile, taking the open one, or going on from a closed one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_term::track::Expectation;
-use portcullis_term::{Level, LevelKind};
+use portcullis_term::{Level, LevelKind, Outcome};
 use serde::Serialize;
 
-use super::{NavigateReport, NavigateRequest, OpError, navigate};
-use crate::config::Destination;
+use super::{NavigateReport, NavigateRequest, OpError, described, find_session, navigate};
+use crate::config::{Destination, Profile, TerminalSize};
 use crate::host::Host;
 use crate::random;
-use crate::session::{self, Opening, SessionHandle, SessionSummary};
+use crate::session::{self, NameGuard, Opening, ReopenedFrom, SessionHandle, SessionSummary};
 use crate::ssh;
 
 /// A login may print a long greeting and run slow start-up files before its first prompt.
 const FIRST_PROMPT: Duration = Duration::from_secs(20);
+/// Longest name of a session, in characters.
+const MAX_NAME_CHARS: usize = 40;
 
 /// Asked of the server for the shell's environment; most servers take none of it, and the shell is
 /// told again when its prompt is marked.
@@ -24,11 +26,18 @@ const ENVIRONMENT: &[(&str, &str)] =
 
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
-    pub profile: String,
+    /// Needed unless a session is reopened.
+    pub profile: Option<String>,
     /// Followed at once when given.
     pub route: Option<String>,
     /// Open another session even if one is open on this profile.
     pub new: bool,
+    /// The caller's name for the session; unique among open ones.
+    pub name: Option<String>,
+    /// A closed session to go on from: same profile, new login, nothing replayed.
+    pub reopen: Option<String>,
+    pub columns: Option<u16>,
+    pub rows: Option<u16>,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,6 +45,9 @@ pub struct OpenReport {
     pub session: SessionSummary,
     /// One that was open already was taken.
     pub reused: bool,
+    /// The session this one goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reopened_from: Option<Previous>,
     /// The last rows of the screen.
     pub screen: String,
     pub notes: Vec<String>,
@@ -43,22 +55,54 @@ pub struct OpenReport {
     pub navigation: Option<NavigateReport>,
 }
 
+/// Where a closed session was when it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Previous {
+    pub session_id: String,
+    pub breadcrumb: Vec<String>,
+    pub closed_reason: Option<String>,
+    /// The route that had led there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The command that was cut off; it may or may not have completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_off_command: Option<String>,
+    pub transcript: String,
+}
+
 /// Opens a session, or takes the one that is open on this profile.
 ///
 /// # Errors
-/// When the profile or route is unknown or the connection fails; no session is left half open.
+/// When the profile or route is unknown, the session meant is not clear or the connection fails; no
+/// session is left half open.
 pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpError> {
-    let destination = find_destination(host, &request.profile)?;
+    let previous = previous(host, &request)?;
+    let profile = match (&request.profile, &previous) {
+        (Some(profile), _) => profile.clone(),
+        (None, Some(previous)) => previous.summary().profile,
+        (None, None) => return Err(OpError::BadArgument("give the `profile` to open, or `reopen`".to_owned())),
+    };
+    let destination = find_destination(host, &profile)?;
     if let Some(route) = &request.route {
         navigate::known_route(&destination, route)?;
     }
-    let existing = host.sessions().open().into_iter().find(|session| session.summary().profile == request.profile);
-    let (session, reused, notes) = match existing.filter(|_| !request.new) {
-        Some(session) => (session, true, Vec::new()),
-        None => {
-            let (session, notes) = open_new(host, &destination).await?;
-            (session, false, notes)
+    if let Some(name) = &request.name {
+        check_name(name)?;
+    }
+    let size = wanted_size(&request, previous.as_ref().map_or(destination.profile.terminal, size_of))?;
+    let existing = if previous.is_some() { None } else { existing(host, &profile, &request)? };
+    let mut notes = Vec::new();
+    let reused = existing.is_some();
+    let session = match existing {
+        Some(session) => {
+            resize(&session, &request).await?;
+            session
         }
+        None => open_new(host, &destination, &request, size, previous.as_ref(), &mut notes).await?,
+    };
+    let reopened_from = match &previous {
+        Some(previous) => Some(link(previous, &session, &mut notes).await?),
+        None => None,
     };
     let navigation = match request.route {
         Some(route) => {
@@ -67,8 +111,8 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
         }
         None => None,
     };
-    let reading = session.read().await?;
-    Ok(OpenReport { session: session.summary(), reused, screen: reading.screen.text(), notes, navigation })
+    let screen = session.read().await?.screen.text();
+    Ok(OpenReport { session: session.summary(), reused, reopened_from, screen, notes, navigation })
 }
 
 fn find_destination(host: &Host, profile: &str) -> Result<Arc<Destination>, OpError> {
@@ -79,8 +123,96 @@ fn find_destination(host: &Host, profile: &str) -> Result<Arc<Destination>, OpEr
     })
 }
 
-async fn open_new(host: &Host, destination: &Arc<Destination>) -> Result<(SessionHandle, Vec<String>), OpError> {
-    let profile = destination.profile.clone();
+/// The closed session to go on from.
+fn previous(host: &Host, request: &OpenRequest) -> Result<Option<SessionHandle>, OpError> {
+    let Some(id) = &request.reopen else { return Ok(None) };
+    let previous = find_session(host, Some(id))?;
+    let summary = previous.summary();
+    if !previous.is_closed() {
+        return Err(OpError::StillOpen { session_id: summary.session_id });
+    }
+    if let Some(profile) = request.profile.as_ref().filter(|profile| **profile != summary.profile) {
+        let message =
+            format!("session `{id}` was on profile `{}`, not on `{profile}`; leave `profile` out", summary.profile);
+        return Err(OpError::BadArgument(message));
+    }
+    let successor = summary.reopened_as.as_ref().and_then(|id| host.sessions().get(id));
+    if let Some(successor) = successor.filter(|successor| !successor.is_closed() && !request.new) {
+        let as_session_id = successor.id().to_string();
+        return Err(OpError::ReopenedAlready { session_id: summary.session_id, as_session_id });
+    }
+    Ok(Some(previous))
+}
+
+/// The open session that is meant, if one is.
+fn existing(host: &Host, profile: &str, request: &OpenRequest) -> Result<Option<SessionHandle>, OpError> {
+    if request.new {
+        return Ok(None);
+    }
+    let mut open = host.sessions().open();
+    if let Some(name) = &request.name {
+        let named = open.into_iter().find(|session| session.has_name(name));
+        return match named {
+            Some(session) if session.summary().profile != profile => Err(name_taken(host, name)),
+            named => Ok(named),
+        };
+    }
+    open.retain(|session| session.summary().profile == profile);
+    match open.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only.clone())),
+        several => Err(OpError::AmbiguousSession { open: described(several) }),
+    }
+}
+
+fn name_taken(host: &Host, name: &str) -> OpError {
+    let open: Vec<SessionHandle> = host.sessions().open().into_iter().filter(|it| it.has_name(name)).collect();
+    let by = described(&open).pop().unwrap_or_else(|| "one that is being opened".to_owned());
+    OpError::NameTaken { name: name.to_owned(), by }
+}
+
+/// A name is usable wherever an id is, so it must not look like one.
+fn check_name(name: &str) -> Result<(), OpError> {
+    let fits = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let length = name.chars().count();
+    if (1..=MAX_NAME_CHARS).contains(&length) && name.chars().all(fits) && !name.starts_with("s-") {
+        return Ok(());
+    }
+    Err(OpError::BadArgument(format!(
+        "`name` is 1 to {MAX_NAME_CHARS} letters, digits, `-`, `_` or `.` and does not begin with `s-` as ids do"
+    )))
+}
+
+fn size_of(session: &SessionHandle) -> TerminalSize {
+    let summary = session.summary();
+    TerminalSize { columns: summary.columns, rows: summary.rows }
+}
+
+fn wanted_size(request: &OpenRequest, otherwise: TerminalSize) -> Result<TerminalSize, OpError> {
+    let columns = request.columns.unwrap_or(otherwise.columns);
+    TerminalSize::new(columns, request.rows.unwrap_or(otherwise.rows)).map_err(OpError::BadArgument)
+}
+
+/// Gives an open session the size that was asked for.
+async fn resize(session: &SessionHandle, request: &OpenRequest) -> Result<(), OpError> {
+    let present = size_of(session);
+    let wanted = wanted_size(request, present)?;
+    if wanted == present {
+        return Ok(());
+    }
+    session.resize(wanted).await.map_err(|error| OpError::from(error).in_session(session.id().as_str()))
+}
+
+async fn open_new(
+    host: &Host,
+    destination: &Arc<Destination>,
+    request: &OpenRequest,
+    size: TerminalSize,
+    previous: Option<&SessionHandle>,
+    notes: &mut Vec<String>,
+) -> Result<SessionHandle, OpError> {
+    let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
+    let name = name_for(host, request, previous)?;
     let environment: Vec<(String, String)> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let link = ssh::open_shell(&profile, &environment)
@@ -88,7 +220,11 @@ async fn open_new(host: &Host, destination: &Arc<Destination>) -> Result<(Sessio
         .map_err(|source| OpError::Connect { profile: profile.name.clone(), source: Box::new(source) })?;
     let id = host.sessions().next_id(&profile.name);
     let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
-    let menu = destination.navigator.as_ref().map(|choice| Level::new(LevelKind::Menu, choice.menu_label.clone()));
+    let menu = destination.navigator.as_ref().map(|choice| {
+        let mut level = Level::new(LevelKind::Menu, choice.menu_label.clone());
+        level.encoding = profile.encoding;
+        level
+    });
     let has_menu = menu.is_some();
     let sessions = host.sessions().clone();
     let opening = Opening {
@@ -97,23 +233,91 @@ async fn open_new(host: &Host, destination: &Arc<Destination>) -> Result<(Sessio
         link,
         transcript,
         menu,
+        name: name.as_ref().map(|(name, _)| name.clone()),
+        reopened_from: previous.map(reopened_from),
         on_change: Box::new(move || sessions.changed()),
     };
     let session = session::open(opening).map_err(OpError::Record)?;
     host.sessions().insert(session.clone());
-    let mut notes = Vec::new();
+    // From here on the open session itself has the name.
+    drop(name);
     if !has_menu {
-        let nonce = random::hex(4).map_err(OpError::Random)?;
-        let expectation = Expectation::new(LevelKind::Shell, profile.host.clone(), nonce, FIRST_PROMPT);
-        match session.expect_level(expectation).await {
-            Ok(()) => drop(session.until_prompt(FIRST_PROMPT).await),
-            Err(session::SessionError::LevelFailed { reason, .. }) => {
-                notes.push(format!(
-                    "the shell's prompt could not be recognised ({reason}); ssh_send and ssh_read still work"
-                ));
-            }
-            Err(error) => return Err(OpError::from(error).in_session(session.id().as_str())),
+        first_prompt(&session, &profile, notes).await?;
+    }
+    Ok(session)
+}
+
+/// The name of the session to open, set aside for it: the one given, or the one of the session it goes
+/// on from when that is free.
+fn name_for(
+    host: &Host,
+    request: &OpenRequest,
+    previous: Option<&SessionHandle>,
+) -> Result<Option<(String, NameGuard)>, OpError> {
+    if let Some(name) = &request.name {
+        let guard = host.sessions().reserve(name).map_err(|_taken| name_taken(host, name))?;
+        return Ok(Some((name.clone(), guard)));
+    }
+    let inherited = previous.and_then(|previous| previous.summary().name);
+    Ok(inherited.and_then(|name| host.sessions().reserve(&name).ok().map(|guard| (name, guard))))
+}
+
+fn reopened_from(previous: &SessionHandle) -> ReopenedFrom {
+    let file = previous.transcript().file_name().unwrap_or_default();
+    ReopenedFrom { session_id: previous.id().to_string(), transcript: file.to_string_lossy().into_owned() }
+}
+
+/// Waits for the login shell and makes its prompt recognisable.
+async fn first_prompt(session: &SessionHandle, profile: &Profile, notes: &mut Vec<String>) -> Result<(), OpError> {
+    let nonce = random::hex(4).map_err(OpError::Random)?;
+    let expected = Expectation::new(LevelKind::Shell, profile.host.clone(), nonce, FIRST_PROMPT);
+    let expectation = Expectation { encoding: profile.encoding, ..expected };
+    match session.expect_level(expectation).await {
+        Ok(()) => drop(session.until_prompt(FIRST_PROMPT).await),
+        Err(session::SessionError::LevelFailed { reason, .. }) => {
+            notes.push(format!(
+                "the shell's prompt could not be recognised ({reason}); ssh_send and ssh_read still work"
+            ));
+        }
+        Err(error) => return Err(OpError::from(error).in_session(session.id().as_str())),
+    }
+    Ok(())
+}
+
+/// Ties the closed session to the one that goes on from it, and says what was lost.
+async fn link(previous: &SessionHandle, session: &SessionHandle, notes: &mut Vec<String>) -> Result<Previous, OpError> {
+    previous.reopened_as(session.id().to_string()).await?;
+    let summary = previous.summary();
+    let commands = previous.commands().await?;
+    let cut_off = commands.into_iter().next_back().filter(|command| {
+        command.completion.as_ref().is_some_and(|it| matches!(it.outcome, Outcome::Disconnected { .. }))
+    });
+    let place = if summary.breadcrumb.is_empty() { summary.host } else { summary.breadcrumb.join(" › ") };
+    notes.push(format!("nothing was replayed; {} was at {place} when it ended", summary.session_id));
+    if let Some(command) = &cut_off {
+        notes.push(format!("`{}` was cut off; it may or may not have completed", command.text));
+    }
+    Ok(Previous {
+        session_id: summary.session_id,
+        breadcrumb: summary.breadcrumb,
+        closed_reason: summary.closed_reason,
+        route: summary.route,
+        cut_off_command: cut_off.map(|command| command.text),
+        transcript: previous.transcript().display().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_words_that_are_no_ids() {
+        for name in ["db", "orders.1", "构建", "a-b_c"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "s-lab-1", "two words", "a/b", "a\n", &"x".repeat(41)] {
+            assert!(check_name(name).is_err(), "{name:?}");
         }
     }
-    Ok((session, notes))
 }

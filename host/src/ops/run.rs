@@ -1,22 +1,27 @@
-//! Running one command.
+//! Running one command, once or until it succeeds.
+//!
+//! Nothing here ends a command but its own deadline, which is a task of its own ([`super::stop`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_sandbox::parser::OutputMeta;
 use portcullis_sandbox::policy::Delivery;
 use portcullis_shell as shell;
 use portcullis_term::nested::nested_level;
 use portcullis_term::track::Expectation;
-use portcullis_term::{Completion, Outcome};
+use portcullis_term::{AwaitingKind, CommandId, Completion, NotReady, Outcome, ScreenView, patterns};
 use serde::Serialize;
+use tokio::sync::oneshot;
 
+use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
+use super::stop::{Deadline, standing};
 use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
 use crate::clock;
 use crate::gate::{Action, Place, Ruling, endpoint};
 use crate::host::Host;
 use crate::plugins::Parsed;
 use crate::random;
-use crate::session::{SessionHandle, SessionSummary};
+use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions};
 
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);
@@ -27,10 +32,16 @@ const MAX_PARSED_BYTES: usize = 4 << 20;
 pub struct RunRequest {
     pub session_id: Option<String>,
     pub command: String,
-    /// How long to wait before control comes back; the command goes on.
+    /// How long to wait before control comes back; the command goes on. All attempts of a retry
+    /// together get no more.
     pub wait: Duration,
+    /// When the command is stopped, whoever waits for it then.
+    pub timeout: Option<Duration>,
     pub max_chars: usize,
     pub purpose: Option<String>,
+    /// Where the caller thinks the terminal is; elsewhere nothing is typed.
+    pub expect_level: Option<String>,
+    pub retry: Option<RetryRequest>,
     /// Look for a parser that can read the output.
     pub parse: bool,
 }
@@ -44,8 +55,15 @@ pub struct RunReport {
     pub duration_ms: u64,
     #[serde(flatten)]
     pub output: Excerpt,
+    /// Redrawn states of lines (progress bars) of which only the last is shown.
+    pub collapsed_redraws: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parsed: Option<Parsed>,
+    /// How it was stopped when its time was over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StopAttempt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryReport>,
     /// Rules that warned.
     pub warnings: Vec<Ruling>,
     pub notes: Vec<String>,
@@ -66,65 +84,161 @@ async fn run_in(host: &Host, session: &SessionHandle, request: RunRequest) -> Re
     if line.trim().is_empty() {
         return Err(OpError::BadArgument("`command` is empty; give the line to run".to_owned()));
     }
+    let until = Instant::now() + request.wait;
+    let retry = request.retry.clone().map(Retry::new).transpose()?;
+    let (mut run, report) = match retry {
+        None => (attempt(host, session, &request, &line, until).await?, None),
+        Some(retry) => {
+            let (run, report) = attempts(host, session, &request, &line, until, &retry).await?;
+            (run, Some(report))
+        }
+    };
+    let parsed = if request.parse { parse(host, &mut run, &line).await } else { None };
+    let output = run.output;
+    Ok(RunReport {
+        session: session.summary(),
+        job_id: run.command_id.to_string(),
+        duration_ms: output.record.duration_ms,
+        output: excerpt(&output.text.text, request.max_chars),
+        collapsed_redraws: output.text.redraws,
+        completion: run.completion,
+        parsed,
+        steps: run.steps,
+        retry: report,
+        warnings: run.warnings,
+        notes: run.notes,
+    })
+}
+
+/// One run of the line, as far as it is known when its caller's time is over.
+struct Run {
+    command_id: CommandId,
+    completion: Completion,
+    output: CommandOutput,
+    place: Place,
+    steps: Vec<StopAttempt>,
+    warnings: Vec<Ruling>,
+    notes: Vec<String>,
+}
+
+async fn attempt(
+    host: &Host,
+    session: &SessionHandle,
+    request: &RunRequest,
+    line: &str,
+    until: Instant,
+) -> Result<Run, OpError> {
+    if let Some(stopping) = session.being_stopped() {
+        return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
+    }
     let destination = destination(host, session)?;
     let reading = session.read().await?;
     if reading.asks_for_secret {
         return Err(secret_asked(session, &reading.screen));
     }
     let place = place(session, &destination, &reading);
-    let action = Action::Run { line: line.clone(), delivery: Delivery::ShellLine, opens: None };
+    let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
     let cleared = clear(host, session, &place, by_agent(action, request.purpose.clone())).await?;
     let warnings = cleared.warnings();
-    let ticket = session.submit(cleared, opens(&line)?).await?;
-    let completion = wait_for(session, ticket.settled, ticket.command_id, request.wait).await?;
+    let expect_level = request.expect_level.clone();
+    let options = SubmitOptions { opens: opens(line)?, expect_level, ..SubmitOptions::default() };
+    let ticket = session.submit(cleared, options).await?;
+    let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
+    let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
     let output = session.read_command(ticket.command_id).await?;
-    let mut notes = notes(&completion, output.evicted_bytes, output.text.full_screen_bytes);
-    let exit_code = exit_code(&completion);
-    let parsed = if request.parse && output.text.text.len() <= MAX_PARSED_BYTES && output.evicted_bytes == 0 {
-        parse(host, &place, &line, &output.text.text, exit_code, &mut notes).await
-    } else {
-        None
+    let notes = notes(&completion, &output);
+    Ok(Run { command_id: ticket.command_id, completion, output, place, steps, warnings, notes })
+}
+
+/// The first report, or what came of stopping the command, or how it stands when the time is over.
+async fn outcome(
+    session: &SessionHandle,
+    settled: oneshot::Receiver<Completion>,
+    command_id: CommandId,
+    deadline: Option<Deadline>,
+    until: Instant,
+) -> Result<(Completion, Vec<StopAttempt>), OpError> {
+    let left = || until.saturating_duration_since(Instant::now());
+    let Some(mut deadline) = deadline else {
+        return Ok((wait_for(session, settled, command_id, left()).await?, Vec::new()));
     };
-    Ok(RunReport {
-        session: session.summary(),
-        job_id: ticket.command_id.to_string(),
-        duration_ms: output.record.duration_ms,
-        output: excerpt(&output.text.text, request.max_chars),
-        completion,
-        parsed,
-        warnings,
-        notes,
-    })
+    tokio::select! {
+        // What the command reports while it is being stopped is not its own end.
+        biased;
+        () = deadline.begun() => {}
+        completion = wait_for(session, settled, command_id, left()) => return Ok((completion?, Vec::new())),
+    }
+    let steps = match deadline.steps(left()).await {
+        Some(steps) => steps,
+        None => session.read_command(command_id).await?.record.stops,
+    };
+    Ok((standing(session, command_id).await?, steps))
+}
+
+/// Runs the line until it succeeds, as often and as long as allowed.
+async fn attempts(
+    host: &Host,
+    session: &SessionHandle,
+    request: &RunRequest,
+    line: &str,
+    until: Instant,
+    retry: &Retry,
+) -> Result<(Run, RetryReport), OpError> {
+    let mut last = attempt(host, session, request, line, until).await?;
+    let mut made = Vec::new();
+    let mut paused = Duration::ZERO;
+    loop {
+        let number = made.len() as u32 + 1;
+        let judged = retry.judge(&last.completion, &last.output.text.text);
+        made.push(Attempt {
+            number,
+            job_id: last.command_id.to_string(),
+            delay_ms: paused.as_millis() as u64,
+            duration_ms: last.output.record.duration_ms,
+            exit_code: exit_code(&last.completion),
+            judged,
+        });
+        let report = |result, reason| RetryReport { result, attempts: made.clone(), reason };
+        if let Some(end) = judged.end() {
+            return Ok((last, report(end, None)));
+        }
+        if number == retry.attempts() {
+            return Ok((last, report(RetryEnd::Exhausted, None)));
+        }
+        paused = retry.delay(number);
+        if Instant::now() + paused >= until {
+            let reason =
+                format!("the next attempt would start {} ms from now, after the time of this call", paused.as_millis());
+            return Ok((last, report(RetryEnd::OutOfTime, Some(reason))));
+        }
+        tokio::time::sleep(paused).await;
+        match attempt(host, session, request, line, until).await {
+            Ok(next) => last = next,
+            Err(error) => return Ok((last, report(RetryEnd::Refused, Some(error.to_string())))),
+        }
+    }
 }
 
 /// The first report, or the command as it stands when the time to wait is over.
 pub(super) async fn wait_for(
     session: &SessionHandle,
-    settled: tokio::sync::oneshot::Receiver<Completion>,
-    command_id: portcullis_term::CommandId,
+    settled: oneshot::Receiver<Completion>,
+    command_id: CommandId,
     wait: Duration,
 ) -> Result<Completion, OpError> {
     match tokio::time::timeout(wait, settled).await {
         Ok(Ok(completion)) => Ok(completion),
-        // The session ended or the wait is over: what the record says now.
-        Ok(Err(_)) | Err(_) => {
-            let known = session.read_command(command_id).await?.record.completion;
-            let settled = known.filter(|completion| !completion.outcome.is_open());
-            match settled {
-                Some(completion) => Ok(completion),
-                None => session
-                    .interim()
-                    .await?
-                    .ok_or_else(|| crate::session::SessionError::UnknownCommand(command_id).into()),
-            }
-        }
+        // The session ended or the wait is over: what is known now.
+        Ok(Err(_)) | Err(_) => standing(session, command_id).await,
     }
 }
 
-pub(super) fn secret_asked(session: &SessionHandle, screen: &portcullis_term::ScreenView) -> OpError {
+/// The refusal to type at a question for a secret.
+pub(super) fn secret_asked(session: &SessionHandle, screen: &ScreenView) -> OpError {
     let row = usize::from(screen.cursor_row);
     let prompt = screen.rows.get(row).map(|row| row.text.trim().to_owned()).unwrap_or_default();
-    OpError::SecretAsked { prompt, session_id: session.id().to_string() }
+    let kind = patterns::awaiting(&prompt).filter(|kind| kind.is_secret()).unwrap_or(AwaitingKind::Password);
+    OpError::SecretAsked { kind, prompt, session_id: session.id().to_string() }
 }
 
 pub(super) fn exit_code(completion: &Completion) -> Option<i32> {
@@ -140,50 +254,54 @@ pub(super) fn exit_code(completion: &Completion) -> Option<i32> {
     }
 }
 
-fn notes(completion: &Completion, evicted_bytes: u64, full_screen_bytes: usize) -> Vec<String> {
+fn notes(completion: &Completion, output: &CommandOutput) -> Vec<String> {
     let mut notes = Vec::new();
-    if evicted_bytes > 0 {
+    if output.evicted_bytes > 0 {
         notes.push(format!(
-            "the first {evicted_bytes} bytes of the output are no longer in memory; the transcript has them"
+            "the first {} bytes of the output are no longer in memory; the transcript has them",
+            output.evicted_bytes
         ));
     }
-    if full_screen_bytes > 0 {
-        notes.push(format!("{full_screen_bytes} bytes of a full-screen program were left out"));
+    if output.text.full_screen_bytes > 0 {
+        notes.push(format!("{} bytes of a full-screen program were left out", output.text.full_screen_bytes));
+    }
+    if output.text.redraws > 0 {
+        notes.push(format!("{} redrawn states were left out, the last of each is shown", output.text.redraws));
     }
     if completion.human_input {
         notes.push("a person typed while this ran".to_owned());
+    }
+    if let Some(line) = &output.record.resumed_as {
+        notes.push(format!("it was suspended to be stopped and brought back as {line}; what it printed then is there"));
     }
     notes
 }
 
 /// A line whose last command starts an interactive shell somewhere else.
-fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
+pub(super) fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
     let Some(level) = nested_level(line) else { return Ok(None) };
     let nonce = random::hex(4).map_err(OpError::Random)?;
     Ok(Some(level.expectation(nonce, NESTED_PROMPT)))
 }
 
-async fn parse(
-    host: &Host,
-    place: &Place,
-    line: &str,
-    text: &str,
-    exit_code: Option<i32>,
-    notes: &mut Vec<String>,
-) -> Option<Parsed> {
-    let argv = only_command(line)?;
+/// The output as data, where it is whole and of one command that a parser knows.
+async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
+    let text = &run.output.text.text;
+    if text.len() > MAX_PARSED_BYTES || run.output.evicted_bytes > 0 {
+        return None;
+    }
     let meta = OutputMeta {
-        argv,
+        argv: only_command(line)?,
         raw_command: line.to_owned(),
-        endpoint: endpoint(place),
+        endpoint: endpoint(&run.place),
         terminal: true,
         now_unix_ms: clock::unix_ms(),
         attributes: Vec::new(),
     };
-    match host.parsers().parse(meta, text, exit_code).await {
+    match host.parsers().parse(meta, text, exit_code(&run.completion)).await {
         Ok(parsed) => parsed,
         Err(note) => {
-            notes.push(note);
+            run.notes.push(note);
             None
         }
     }

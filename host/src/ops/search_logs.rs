@@ -16,7 +16,7 @@ use super::{OpError, clear, destination, find_session, place};
 use crate::clock;
 use crate::gate::{Action, Intent, Place, endpoint};
 use crate::host::Host;
-use crate::session::{SessionHandle, SessionSummary};
+use crate::session::{SessionHandle, SessionSummary, SubmitOptions};
 
 /// Looking for a handful of programs is quick everywhere.
 const PROBE_WAIT: Duration = Duration::from_secs(15);
@@ -145,7 +145,7 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
         notes.push(format!("the command ended with {}; its last lines: {}", code.unwrap_or_default(), tail(text)));
     }
     if !completed {
-        notes.push("the command did not end in time; it was interrupted".to_owned());
+        notes.push("the command did not end in time; it was stopped".to_owned());
     }
     Ok(SearchReport {
         session: session.summary(),
@@ -216,13 +216,14 @@ async fn execute(
     let action = Action::Run { line: line.to_owned(), delivery: Delivery::LogSearch, opens: None };
     let intent = Intent { actor: Typist::Automation, action, purpose: None };
     let cleared = clear(host, session, place, intent).await?;
-    let ticket = session.submit(cleared, None).await?;
+    let ticket = session.submit(cleared, SubmitOptions::default()).await?;
     let completion = wait_for(session, ticket.settled, ticket.command_id, wait).await?;
     if completion.outcome.is_open() {
         // It must leave no load behind.
         let request = super::StopRequest {
             session_id: Some(session.id().to_string()),
             job_id: Some(ticket.command_id.to_string()),
+            force: true,
         };
         super::stop(host, request).await?;
     }

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use portcullis_sandbox::policy::{Delivery, TerminalState};
 use portcullis_term::track::Expectation;
-use portcullis_term::{LevelKind, Typist};
+use portcullis_term::{CommandId, LevelKind, NotReady, Typist};
 use serde::Serialize;
 
-use super::run::secret_asked;
-use super::{OpError, by_agent, clear, destination, find_session, place};
-use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
+use super::answer::{Answer, Standing, Typed, Wanted, settle, settled_screen};
+use super::run::{opens, secret_asked};
+use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
+use crate::gate::{Action, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
 use crate::random;
-use crate::session::{Reading, SessionError, SessionHandle, SessionSummary};
+use crate::session::{Reading, SessionError, SessionHandle, SessionSummary, SubmitOptions};
 
 /// A menu's answer comes in one go; a shell behind it may take a moment longer.
 const MENU_SETTLES: Duration = Duration::from_secs(1);
@@ -20,8 +21,10 @@ const MENU_SETTLES: Duration = Duration::from_secs(1);
 const SHELL_PROMPT: Duration = Duration::from_secs(10);
 /// Longest text of one call, in characters.
 const MAX_TEXT_CHARS: usize = 8192;
-/// The screen has settled when nothing arrived for this long.
-const SETTLED: Duration = Duration::from_millis(150);
+/// A program has taken a line when it has been quiet for this long after it.
+const LINE_TAKEN: Duration = Duration::from_millis(50);
+/// A program that shows nothing for a line gets the next one after this.
+const LINE_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone)]
 pub struct SendRequest {
@@ -33,14 +36,25 @@ pub struct SendRequest {
     pub keys: Vec<String>,
     /// Wait until this text appears in what the terminal prints after the keys.
     pub wait_for: Option<String>,
+    /// The same as a regular expression.
+    pub wait_pattern: Option<String>,
     pub wait: Duration,
+    pub max_chars: usize,
 }
 
 #[derive(Debug, Serialize)]
 pub struct SendReport {
     pub session: SessionSummary,
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// The command that reads the keys, or that they have started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
     pub screen: String,
-    /// Whether `wait_for` appeared; none when there was none.
+    /// What was printed since the keys, without the echo of what was sent.
+    pub output: String,
+    pub output_omitted_chars: usize,
+    /// Whether what was waited for appeared; none when nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<bool>,
     /// Text that waits in the host for its Enter; nothing of it was sent.
@@ -61,36 +75,50 @@ pub async fn send(host: &Host, request: SendRequest) -> Result<SendReport, OpErr
 
 async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> Result<SendReport, OpError> {
     let keys = check(&request)?;
+    let wanted = Wanted::new(request.wait_for.as_deref(), request.wait_pattern.as_deref())?;
     let reading = session.read().await?;
-    let only_stops = request.text.is_none() && keys.iter().all(|key| key.is_interrupt());
+    let only_stops = request.text.is_none() && !request.enter && keys.iter().all(|key| key.is_interrupt());
+    if let (Some(stopping), false) = (session.being_stopped(), only_stops) {
+        return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
+    }
     if reading.asks_for_secret && !only_stops {
         return Err(secret_asked(session, &reading.screen));
     }
-    let destination = destination(host, session)?;
-    let place = place(session, &destination, &reading);
-    let sent_at = reading.generation;
-    let mut held_line = None;
+    let mut typing = Typing::new(host, session, &reading, request.wait)?;
     // Enter named as the first key completes the text like the flag does.
     let enter = request.enter || (request.text.is_some() && keys.first() == Some(&Key::Enter));
     let keys = if enter && !request.enter { &keys[1..] } else { &keys[..] };
     if request.text.is_some() || enter {
-        let text = request.text.clone().unwrap_or_default();
-        held_line = type_text(host, session, &place, &text, enter).await?;
+        typing.text(request.text.as_deref().unwrap_or_default(), enter).await?;
     }
     for key in keys {
-        press(host, session, &place, *key).await?;
+        typing.press(*key).await?;
     }
-    let (mut reading, found) = settle(session, sent_at, request.wait_for.as_deref(), request.wait).await?;
-    let mut notes = Vec::new();
-    if place.terminal == TerminalState::Menu {
+    let Typing { place, until, typed, held_line, mut notes, .. } = typing;
+    let left = until.saturating_duration_since(Instant::now());
+    let wait = if held_line.is_some() && keys.is_empty() { Duration::ZERO } else { left };
+    let Answer { mut reading, printed, found, known } = typed.answer(session, &wanted, wait).await?;
+    if place.terminal == TerminalState::Menu && held_line.is_none() {
         // The text waited for may come before the prompt behind it.
-        reading = settle(session, sent_at, None, MENU_SETTLES).await?.0;
+        reading = settled_screen(session, typed.since, MENU_SETTLES).await?;
         if reading.shows_shell_prompt {
             notes.push(enter_shell(session, &reading).await?);
             reading = session.read().await?;
         }
     }
-    Ok(SendReport { session: session.summary(), screen: reading.screen.text(), found, held_line, notes })
+    let session = session.summary();
+    let Excerpt { text: output, omitted_chars: output_omitted_chars, .. } = excerpt(&printed, request.max_chars);
+    Ok(SendReport {
+        job_id: known.as_ref().map(|known| known.command_id.to_string()),
+        standing: known.map_or_else(|| Standing::State { outcome: session.state.clone() }, Standing::Command),
+        session,
+        screen: reading.screen.text(),
+        output,
+        output_omitted_chars,
+        found,
+        held_line,
+        notes,
+    })
 }
 
 /// The menu has led to a shell: puts it on the path, so that lines for it are judged and run as such.
@@ -133,115 +161,168 @@ fn check(request: &SendRequest) -> Result<Vec<Key>, OpError> {
         .collect()
 }
 
-/// Sends the text in the form its reader takes; gives back what waits in the host instead.
-async fn type_text(
-    host: &Host,
-    session: &SessionHandle,
-    place: &Place,
-    text: &str,
-    enter: bool,
-) -> Result<Option<String>, OpError> {
-    match place.terminal {
-        TerminalState::AtPrompt => at_prompt(host, session, place, text, enter).await,
-        TerminalState::Menu => {
-            if !enter {
-                return hold(host, session, text);
+/// Typing for one call.
+struct Typing<'a> {
+    host: &'a Host,
+    session: &'a SessionHandle,
+    place: Place,
+    until: Instant,
+    typed: Typed,
+    held_line: Option<String>,
+    notes: Vec<String>,
+}
+
+impl<'a> Typing<'a> {
+    fn new(host: &'a Host, session: &'a SessionHandle, reading: &Reading, wait: Duration) -> Result<Self, OpError> {
+        let place = place(session, &destination(host, session)?, reading);
+        if matches!(place.terminal, TerminalState::AtPrompt | TerminalState::Menu) {
+            host.input().forget_typed(session.id().as_str());
+        }
+        let typed = Typed { since: reading.generation, echo: String::new(), job: reading.running, is_new: false };
+        let until = Instant::now() + wait;
+        Ok(Self { host, session, place, until, typed, held_line: None, notes: Vec::new() })
+    }
+
+    /// Sends the text in the form its reader takes, or keeps it until its Enter.
+    async fn text(&mut self, text: &str, enter: bool) -> Result<(), OpError> {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        match self.place.terminal {
+            TerminalState::AtPrompt => self.at_prompt(&text, enter).await,
+            TerminalState::Menu if !enter && !text.contains('\n') => self.hold(&text),
+            TerminalState::Menu => {
+                let HeldLine::Complete(text) = self.host.input().add(self.id(), &text, true) else {
+                    return Err(self.too_long(&text));
+                };
+                self.lines(&text, true).await
             }
-            let HeldLine::Complete(text) = host.input().add(session.id().as_str(), text, true) else {
-                return Err(too_long(session, text));
-            };
-            let cleared = clear(host, session, place, by_agent(Action::MenuLine { text }, None)).await?;
-            session.type_in(cleared).await?;
-            Ok(None)
-        }
-        TerminalState::Running | TerminalState::AwaitingInput | TerminalState::Fullscreen | TerminalState::Unknown => {
-            let action = Action::Type { text: text.to_owned(), enter };
-            let cleared = clear(host, session, place, by_agent(action, None)).await?;
-            session.type_in(cleared).await?;
-            Ok(None)
+            TerminalState::Running
+            | TerminalState::AwaitingInput
+            | TerminalState::Fullscreen
+            | TerminalState::Unknown => self.lines(&text, enter).await,
         }
     }
-}
 
-/// A line for the shell: judged and run as a whole, whoever began it in how many pieces.
-async fn at_prompt(
-    host: &Host,
-    session: &SessionHandle,
-    place: &Place,
-    text: &str,
-    enter: bool,
-) -> Result<Option<String>, OpError> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let (text, enter) = match text.strip_suffix('\n') {
-        Some(line) => (line, true),
-        None => (text.as_str(), enter),
-    };
-    if !enter {
-        return hold(host, session, text);
+    /// Several lines go one by one, each when the one before was taken, as long as the same reader is there.
+    async fn lines(&mut self, text: &str, enter: bool) -> Result<(), OpError> {
+        let (text, enter) = text.strip_suffix('\n').map_or((text, enter), |lines| (lines, true));
+        let lines: Vec<&str> = text.split('\n').collect();
+        for (number, line) in lines.iter().enumerate() {
+            if number > 0
+                && let Some(reason) = self.wait_for_reader().await?
+            {
+                self.notes.push(format!("{number} of {} lines were sent: {reason}", lines.len()));
+                return Ok(());
+            }
+            self.line(line, enter || number + 1 < lines.len()).await?;
+        }
+        Ok(())
     }
-    let HeldLine::Complete(line) = host.input().add(session.id().as_str(), text, true) else {
-        return Err(too_long(session, text));
-    };
-    if line.trim().is_empty() {
-        return Ok(None);
+
+    /// Why the next line cannot go there; `None` when it can.
+    async fn wait_for_reader(&mut self) -> Result<Option<String>, OpError> {
+        let before = self.session.read().await?.generation;
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Some("the time of this call is over".to_owned()));
+        }
+        let reading = settle(self.session, before, LINE_TAKEN, LINE_WAIT.min(left)).await?;
+        let is_menu = |place: &Place| place.terminal == TerminalState::Menu;
+        let now = place(self.session, &self.place.destination, &reading);
+        if reading.asks_for_secret {
+            return Ok(Some("the terminal asks for a secret now".to_owned()));
+        }
+        if now.terminal == TerminalState::AtPrompt || is_menu(&now) != is_menu(&self.place) {
+            return Ok(Some("another program reads the terminal now".to_owned()));
+        }
+        self.place = now;
+        Ok(None)
     }
-    let action = Action::Run { line, delivery: Delivery::ShellLine, opens: None };
-    let cleared = clear(host, session, place, by_agent(action, None)).await?;
-    session.submit(cleared, None).await?;
-    Ok(None)
-}
 
-fn hold(host: &Host, session: &SessionHandle, text: &str) -> Result<Option<String>, OpError> {
-    match host.input().add(session.id().as_str(), text, false) {
-        HeldLine::Waiting(line) => Ok(Some(line)),
-        HeldLine::Complete(_) | HeldLine::TooLong => Err(too_long(session, text)),
-    }
-}
-
-fn too_long(session: &SessionHandle, text: &str) -> OpError {
-    let reason = "the line built up so far is longer than any shell line should be; press ctrl-c to drop it";
-    let refusal = Gate::refuse(Typist::Agent, text, "input/too-long", reason);
-    OpError::Refused { refusal, session_id: session.id().to_string() }
-}
-
-async fn press(host: &Host, session: &SessionHandle, place: &Place, key: Key) -> Result<(), OpError> {
-    if key.is_interrupt() {
-        host.input().clear(session.id().as_str());
-    }
-    let cleared: Cleared = if key == Key::Enter && place.terminal == TerminalState::Menu {
-        clear(host, session, place, by_agent(Action::MenuLine { text: String::new() }, None)).await?
-    } else {
-        clear(host, session, place, by_agent(Action::Press { key }, None)).await?
-    };
-    session.type_in(cleared).await?;
-    Ok(())
-}
-
-/// Waits until the wanted text appears in the output after `since`, or the screen has settled.
-pub(super) async fn settle(
-    session: &SessionHandle,
-    since: u64,
-    wanted: Option<&str>,
-    wait: Duration,
-) -> Result<(Reading, Option<bool>), OpError> {
-    let until = Instant::now() + wait;
-    let Some(mut events) = session.events() else { return Ok((session.read().await?, wanted.map(|_| false))) };
-    loop {
-        let reading = session.read().await?;
-        let changed = reading.generation > since;
-        let seen = wanted.map(|wanted| changed && reading.screen.text().contains(wanted));
-        let quiet = Duration::from_millis(reading.quiet_ms);
-        let done = match seen {
-            Some(seen) => seen,
-            None => changed && quiet >= SETTLED,
+    async fn line(&mut self, text: &str, enter: bool) -> Result<(), OpError> {
+        let is_menu = self.place.terminal == TerminalState::Menu;
+        let before = self.host.input().begun(self.id());
+        let action = if is_menu {
+            Action::MenuLine { text: text.to_owned() }
+        } else if before.is_empty() && text.is_empty() {
+            Action::Press { key: Key::Enter }
+        } else {
+            Action::Type { before, text: text.to_owned(), enter }
         };
-        let left = until.saturating_duration_since(Instant::now());
-        if done || left.is_zero() || session.is_closed() {
-            return Ok((reading, seen));
+        let cleared = clear(self.host, self.session, &self.place, by_agent(action, None)).await?;
+        self.session.type_in(cleared).await?;
+        if !is_menu {
+            self.host.input().typed(self.id(), text, enter);
         }
-        let pause = if wanted.is_none() && changed { SETTLED.saturating_sub(quiet) } else { left };
-        // A lagged receiver only means that much has happened; the screen is read anew anyway.
-        drop(tokio::time::timeout(pause.min(left), events.recv()).await);
+        self.echoed(text, enter);
+        Ok(())
+    }
+
+    fn echoed(&mut self, text: &str, enter: bool) {
+        self.typed.echo.push_str(text);
+        if enter {
+            self.typed.echo.push('\n');
+        }
+    }
+
+    /// A line for the shell: judged and run as a whole, whoever began it in how many pieces.
+    async fn at_prompt(&mut self, text: &str, enter: bool) -> Result<(), OpError> {
+        let (text, enter) = text.strip_suffix('\n').map_or((text, enter), |line| (line, true));
+        if !enter {
+            return self.hold(text);
+        }
+        let HeldLine::Complete(line) = self.host.input().add(self.id(), text, true) else {
+            return Err(self.too_long(text));
+        };
+        if line.trim().is_empty() {
+            return Ok(());
+        }
+        let options = SubmitOptions { opens: opens(&line)?, ..SubmitOptions::default() };
+        self.echoed(&line, true);
+        let action = Action::Run { line, delivery: Delivery::ShellLine, opens: None };
+        let cleared = clear(self.host, self.session, &self.place, by_agent(action, None)).await?;
+        let ticket = self.session.submit(cleared, options).await?;
+        self.started(ticket.command_id);
+        Ok(())
+    }
+
+    fn started(&mut self, command_id: CommandId) {
+        self.typed.job = Some(command_id);
+        self.typed.is_new = true;
+        self.place.terminal = TerminalState::Running;
+    }
+
+    fn hold(&mut self, text: &str) -> Result<(), OpError> {
+        match self.host.input().add(self.id(), text, false) {
+            HeldLine::Waiting(line) => {
+                self.held_line = Some(line);
+                Ok(())
+            }
+            HeldLine::Complete(_) | HeldLine::TooLong => Err(self.too_long(text)),
+        }
+    }
+
+    fn too_long(&self, text: &str) -> OpError {
+        let reason = "the line built up so far is longer than any shell line should be; press ctrl-c to drop it";
+        let refusal = Gate::refuse(Typist::Agent, text, "input/too-long", reason);
+        OpError::Refused { refusal, session_id: self.id().to_owned() }
+    }
+
+    async fn press(&mut self, key: Key) -> Result<(), OpError> {
+        if key.is_interrupt() {
+            self.host.input().clear(self.id());
+        }
+        if key == Key::Enter && self.place.terminal != TerminalState::AtPrompt {
+            // What was typed before is part of the line that it completes.
+            return self.line("", true).await;
+        }
+        let cleared = clear(self.host, self.session, &self.place, by_agent(Action::Press { key }, None)).await?;
+        self.session.type_in(cleared).await?;
+        self.typed.echo.push_str(&key.echo());
+        Ok(())
+    }
+
+    fn id(&self) -> &'a str {
+        self.session.id().as_str()
     }
 }
 

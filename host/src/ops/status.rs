@@ -1,19 +1,14 @@
-//! What there is: profiles, sessions, plugins; and ending things.
+//! What there is: profiles, sessions, plugins.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use portcullis_term::Outcome;
 use serde::Serialize;
 
-use super::{OpError, by_agent, clear, destination, find_session, place};
-use crate::gate::{Action, Key};
+use super::{OpError, find_session};
 use crate::host::Host;
 use crate::plugins::Listed;
 use crate::session::{CommandRecord, SessionSummary};
 
-/// A program that handles the interrupt tidily needs a moment.
-const INTERRUPT_WAIT: Duration = Duration::from_secs(5);
 /// Commands of a session shown in its status.
 const RECENT_COMMANDS: usize = 10;
 
@@ -77,9 +72,15 @@ pub struct StatusReport {
 
 #[derive(Debug, Serialize)]
 pub struct SessionLine {
+    /// With the health's times of this moment.
     #[serde(flatten)]
     pub summary: SessionSummary,
-    pub commands: Vec<CommandRecord>,
+    /// Since anybody typed or anything was printed.
+    pub idle_s: u64,
+    /// The session's record.
+    pub transcript: String,
+    /// The latest commands, whoever ran them.
+    pub jobs: Vec<CommandRecord>,
 }
 
 /// Sessions with their latest commands, and the plugins.
@@ -93,9 +94,15 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
     };
     let mut sessions = Vec::new();
     for session in wanted {
-        let mut commands = session.commands().await?;
-        commands.drain(..commands.len().saturating_sub(RECENT_COMMANDS));
-        sessions.push(SessionLine { summary: session.summary(), commands });
+        let mut jobs = session.commands().await?;
+        jobs.drain(..jobs.len().saturating_sub(RECENT_COMMANDS));
+        let vitals = session.vitals().await?;
+        sessions.push(SessionLine {
+            summary: SessionSummary { health: vitals.health, ..session.summary() },
+            idle_s: vitals.idle.as_secs(),
+            transcript: session.transcript().display().to_string(),
+            jobs,
+        });
     }
     Ok(StatusReport {
         instance_id: host.instance().id.clone(),
@@ -103,58 +110,4 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
         plugins: host.catalog().list(),
         viewer: host.config().viewer.enabled,
     })
-}
-
-#[derive(Debug, Clone)]
-pub struct StopRequest {
-    pub session_id: Option<String>,
-    /// Interrupt this command and keep the session; none closes the session.
-    pub job_id: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct StopReport {
-    pub session: SessionSummary,
-    /// What was stopped.
-    pub stopped: String,
-    /// Whether the end was seen; false means the interrupt was sent and the command goes on.
-    pub ended: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Outcome>,
-}
-
-/// Interrupts a command, or closes a session.
-///
-/// # Errors
-/// When there is no such session or command.
-pub async fn stop(host: &Host, request: StopRequest) -> Result<StopReport, OpError> {
-    let session = find_session(host, request.session_id.as_deref())?;
-    let id = session.id().to_string();
-    let Some(job) = request.job_id else {
-        session.close("closed by the agent").await;
-        host.input().clear(&id);
-        let summary = session.summary();
-        return Ok(StopReport { session: summary, stopped: format!("session {id}"), ended: true, outcome: None });
-    };
-    let command_id =
-        job.parse().map_err(|_| OpError::BadArgument(format!("`job_id` is `{job}`; a job is named like `c7`")))?;
-    let reading = session.read().await?;
-    if reading.running != Some(command_id) {
-        let outcome = session.read_command(command_id).await.map_err(|error| OpError::from(error).in_session(&id))?;
-        let known = outcome.record.completion.map(|completion| completion.outcome);
-        return Ok(StopReport {
-            session: session.summary(),
-            stopped: format!("job {job}"),
-            ended: true,
-            outcome: known,
-        });
-    }
-    let destination = destination(host, &session)?;
-    let place = place(&session, &destination, &reading);
-    let cleared = clear(host, &session, &place, by_agent(Action::Press { key: Key::Control(b'c') }, None)).await?;
-    session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(&id))?;
-    let seen = tokio::time::timeout(INTERRUPT_WAIT, session.wait_command(command_id)).await;
-    let outcome = seen.ok().and_then(Result::ok).map(|completion| completion.outcome);
-    let ended = outcome.as_ref().is_some_and(|outcome| !outcome.is_open());
-    Ok(StopReport { session: session.summary(), stopped: format!("job {job}"), ended, outcome })
 }

@@ -6,10 +6,15 @@ use portcullis_term::{Completion, Typist};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use super::{Health, StopAttempt};
+
 /// A session at one moment, as lists and breadcrumbs show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionSummary {
     pub session_id: String,
+    /// What the caller called it, unique among open sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub profile: String,
     pub label: String,
     /// `user@host:port`.
@@ -19,8 +24,18 @@ pub struct SessionSummary {
     /// `at_prompt`, `running`, `awaiting_input`, `fullscreen`, `arming`, `menu`, `unknown`, `closed`.
     pub state: String,
     pub running_command: Option<String>,
+    pub health: Health,
     pub opened_unix_ms: u64,
     pub closed_reason: Option<String>,
+    /// The closed session this one goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reopened_from: Option<String>,
+    /// The session that goes on from this closed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reopened_as: Option<String>,
+    /// The route that was last followed to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     pub columns: u16,
     pub rows: u16,
 }
@@ -62,4 +77,10 @@ pub struct CommandRecord {
     pub duration_ms: u64,
     /// None until something is known beyond "it was started".
     pub completion: Option<Completion>,
+    /// What was tried to stop it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<StopAttempt>,
+    /// The command as which it goes on, after it was suspended to be stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_as: Option<String>,
 }

@@ -1,13 +1,19 @@
 //! The way in to a session's task.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use portcullis_term::track::Expectation;
-use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, ScreenView};
+use portcullis_term::{CleanText, CommandId, Completion, Level, NotReady, Offset, ScreenView, Span};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Attachment, CommandRecord, SessionEvent, SessionId, SessionSummary};
+use super::stopping::Stopping;
+use super::{
+    Attachment, CommandRecord, Cut, Health, LineRange, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
+    StopGuard,
+};
 use crate::audit::TranscriptError;
 use crate::config::TerminalSize;
 use crate::gate::{Cleared, Refusal};
@@ -43,6 +49,16 @@ pub struct Ticket {
     pub settled: oneshot::Receiver<Completion>,
 }
 
+/// What goes with a line, beside the line.
+#[derive(Debug, Default)]
+pub struct SubmitOptions {
+    /// The level it should lead to.
+    pub opens: Option<Expectation>,
+    /// Where the caller thinks the terminal is; elsewhere the line is not typed.
+    pub expect_level: Option<String>,
+    pub resumes: Option<Resumes>,
+}
+
 /// The terminal as it is read: the screen and what is known of it.
 #[derive(Debug, Clone)]
 pub struct Reading {
@@ -63,15 +79,45 @@ pub struct Reading {
 #[derive(Debug, Clone)]
 pub struct CommandOutput {
     pub record: CommandRecord,
+    /// Where in the session's output it lies, so far; none when nothing is known beyond its start.
+    pub span: Option<Span>,
     pub text: CleanText,
     /// Bytes at its beginning that are no longer kept in memory.
     pub evicted_bytes: u64,
 }
 
+/// Output as it came, decoded to UTF-8 and with its control sequences.
+#[derive(Debug, Clone)]
+pub struct OutputSlice {
+    /// Where `bytes` begin.
+    pub from: Offset,
+    pub bytes: Vec<u8>,
+    /// Bytes from where was asked up to `from` that are no longer kept.
+    pub evicted_bytes: u64,
+    /// One past the newest byte of the session.
+    pub end: Offset,
+    /// A full-screen program had the terminal at `from`.
+    pub full_screen: bool,
+    /// No more will come.
+    pub closed: bool,
+}
+
+/// How a session is, at this moment.
+#[derive(Debug, Clone)]
+pub struct Vitals {
+    pub health: Health,
+    /// Since the last key from anyone or the last byte of output.
+    pub idle: Duration,
+    /// One past the newest byte of output.
+    pub end: Offset,
+    /// Number of the next line of the history.
+    pub next_line: u64,
+}
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
 
 pub(super) enum Request {
-    Submit { cleared: Cleared, opens: Option<Expectation>, reply: Reply<Ticket> },
+    Submit { cleared: Cleared, options: Box<SubmitOptions>, reply: Reply<Ticket> },
     TypeIn { cleared: Cleared, reply: Reply<()> },
     RecordRefusal { refusal: Box<Refusal>, reply: Reply<()> },
     DeclareLevel { level: Box<Level>, reply: Reply<()> },
@@ -80,9 +126,15 @@ pub(super) enum Request {
     Interim { reply: Reply<Option<Completion>> },
     Read { reply: Reply<Reading> },
     ReadCommand { command_id: CommandId, reply: Reply<CommandOutput> },
+    NoteStop { command_id: CommandId, attempt: StopAttempt, reply: Reply<()> },
     Commands { reply: Reply<Vec<CommandRecord>> },
     Attach { reply: Reply<Attachment> },
     Resize { size: TerminalSize, reply: Reply<()> },
+    Vitals { reply: Reply<Vitals> },
+    OutputSlice { from: Option<Offset>, to: Option<Offset>, most_bytes: usize, reply: Reply<OutputSlice> },
+    ReadHistory { range: LineRange, reply: Reply<Cut> },
+    Followed { route: String, reply: Reply<()> },
+    ReopenedAs { session_id: String, reply: Reply<()> },
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -97,11 +149,23 @@ pub struct SessionHandle {
     /// Who closed it and why; the first one to say so.
     pub(super) close_reason: Arc<OnceLock<String>>,
     pub(super) done: CancellationToken,
+    pub(super) transcript: Arc<PathBuf>,
+    pub(super) stopping: Stopping,
 }
 
 impl SessionHandle {
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// Whether the caller called it that.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.summary.borrow().name.as_deref() == Some(name)
+    }
+
+    /// Where the session's record lies.
+    pub fn transcript(&self) -> &Path {
+        &self.transcript
     }
 
     pub fn summary(&self) -> SessionSummary {
@@ -134,8 +198,27 @@ impl SessionHandle {
     ///
     /// # Errors
     /// When the terminal is not at a clean prompt; nothing was typed then.
-    pub async fn submit(&self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
-        self.ask(|reply| Request::Submit { cleared, opens, reply }).await
+    pub async fn submit(&self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
+        let options = Box::new(options);
+        self.ask(|reply| Request::Submit { cleared, options, reply }).await
+    }
+
+    /// Takes the right to stop the command; `None` when somebody is stopping one already.
+    pub fn begin_stop(&self, command_id: CommandId) -> Option<StopGuard> {
+        self.stopping.begin(command_id)
+    }
+
+    /// The command that is being stopped now: its terminal may show a prompt for a moment.
+    pub fn being_stopped(&self) -> Option<CommandId> {
+        self.stopping.current()
+    }
+
+    /// Keeps with the command what was tried to stop it.
+    ///
+    /// # Errors
+    /// When the session does not know the command.
+    pub async fn note_stop(&self, command_id: CommandId, attempt: StopAttempt) -> Result<(), SessionError> {
+        self.ask(|reply| Request::NoteStop { command_id, attempt, reply }).await
     }
 
     /// Types the cleared bytes as they are.
@@ -172,7 +255,7 @@ impl SessionHandle {
     }
 
     /// Waits until a line can be run, at most `within`; whether that is so.
-    pub async fn until_prompt(&self, within: std::time::Duration) -> bool {
+    pub async fn until_prompt(&self, within: Duration) -> bool {
         let mut summary = self.watch_summary();
         let settled = summary.wait_for(|summary| summary.state == "at_prompt" || summary.closed_reason.is_some());
         drop(tokio::time::timeout(within, settled).await);
@@ -233,6 +316,52 @@ impl SessionHandle {
     /// When the session is closed.
     pub async fn resize(&self, size: TerminalSize) -> Result<(), SessionError> {
         self.ask(|reply| Request::Resize { size, reply }).await
+    }
+
+    /// How the session is.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn vitals(&self) -> Result<Vitals, SessionError> {
+        self.ask(|reply| Request::Vitals { reply }).await
+    }
+
+    /// Output between two offsets, at most `most_bytes` of it: the first ones from `from`, or the newest
+    /// ones before `to` where no `from` is given.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn output_slice(
+        &self,
+        from: Option<Offset>,
+        to: Option<Offset>,
+        most_bytes: usize,
+    ) -> Result<OutputSlice, SessionError> {
+        self.ask(|reply| Request::OutputSlice { from, to, most_bytes, reply }).await
+    }
+
+    /// Lines of the history.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn read_history(&self, range: LineRange) -> Result<Cut, SessionError> {
+        self.ask(|reply| Request::ReadHistory { range, reply }).await
+    }
+
+    /// Notes that a route was followed to its end, for whoever reopens the session.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn followed(&self, route: String) -> Result<(), SessionError> {
+        self.ask(|reply| Request::Followed { route, reply }).await
+    }
+
+    /// Notes which session goes on from this one.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn reopened_as(&self, session_id: String) -> Result<(), SessionError> {
+        self.ask(|reply| Request::ReopenedAs { session_id, reply }).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {

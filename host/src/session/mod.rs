@@ -11,33 +11,51 @@
 mod actor;
 mod event;
 mod handle;
+mod health;
+mod history;
 mod registry;
+mod stopping;
+#[cfg(test)]
+mod tests;
+mod typed;
 
-pub use actor::{Opening, open};
+pub use actor::{Opening, ReopenedFrom, open};
 pub use event::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary};
-pub use handle::{CommandOutput, Reading, SessionError, SessionHandle, Ticket};
-pub use registry::Sessions;
+pub use handle::{CommandOutput, OutputSlice, Reading, SessionError, SessionHandle, SubmitOptions, Ticket, Vitals};
+pub use health::{Health, HealthState};
+pub(crate) use history::full_screen_after;
+pub use history::{Cut, HistoryLine, LineRange};
+pub use registry::{Dropped, NameGuard, NameTaken, Sessions};
+pub use stopping::{Resumes, StopAttempt, StopGuard, ToldCodes};
 
 use std::fmt;
 
 /// Name of a session, unique within the instance: `s-<profile>-<number>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(String);
+pub struct SessionId {
+    text: String,
+    number: u64,
+}
 
 impl SessionId {
     /// Only letters, digits and `-` of the profile's name are kept: the id names a file.
     pub fn new(profile: &str, number: u64) -> Self {
         let safe: String = profile.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
-        Self(format!("s-{safe}-{number}"))
+        Self { text: format!("s-{safe}-{number}"), number }
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Grows with every session of the process.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 }
 
 impl fmt::Display for SessionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }

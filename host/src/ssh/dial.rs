@@ -25,6 +25,7 @@ use super::{
     error::{ConnectError, ConnectStep, Target, host_and_port},
     handler::{ClientHandler, HandlerError, KeyPolicy, Observed},
     host_key,
+    keepalive::{Keepalive, LastHeard},
     known_hosts::KnownHosts,
     text::printable,
 };
@@ -50,9 +51,6 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 /// Messages russh holds for our one channel before it stops reading the socket; with packets of at most
 /// 32 KiB that is 1 MiB.
 const CHANNEL_QUEUE_MESSAGES: usize = 32;
-/// Unanswered requests for a sign of life before the connection counts as dead: it is noticed after
-/// three intervals.
-const KEEPALIVE_UNANSWERED: usize = 2;
 /// Addresses of one name that are tried; a name with more is answered by its first ones.
 const ADDRESSES_TRIED: usize = 8;
 /// No address gets less than this of the deadline, so that many dead ones cannot starve a slow live one.
@@ -70,13 +68,16 @@ pub(super) struct Connection {
     pub(super) address: SocketAddr,
     /// Limit for each further step.
     pub(super) step_limit: Duration,
+    pub(super) keepalive: Option<Keepalive>,
+    pub(super) heard: Arc<LastHeard>,
     _cut: DropGuard,
 }
 
 /// How to connect, apart from where to.
 pub(super) struct DialOptions {
     pub(super) step_limit: Duration,
-    pub(super) keepalive: Option<Duration>,
+    /// None asks for no sign of life.
+    pub(super) keepalive: Option<Keepalive>,
 }
 
 /// Refuses names that could not be host or user names, before they are resolved, sent or recorded.
@@ -112,7 +113,8 @@ pub(super) async fn dial(target: &Target, known: KnownHosts, options: DialOption
     let mut config = client_config(&options);
     config.preferred.key = host_key::algorithms_to_ask(&known, target);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
-    let (dialling, stream) = Dialling::start(target, options.step_limit).await?;
+    let (mut dialling, stream) = Dialling::start(target, options.step_limit).await?;
+    dialling.keepalive = options.keepalive;
     dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await
 }
 
@@ -138,6 +140,7 @@ struct Dialling {
     observed: Arc<Observed>,
     address: SocketAddr,
     step_limit: Duration,
+    keepalive: Option<Keepalive>,
 }
 
 impl Dialling {
@@ -147,7 +150,7 @@ impl Dialling {
         let address = stream.peer_addr().map_err(unreachable)?;
         // Keystrokes are small and must not wait for each other.
         stream.set_nodelay(true).map_err(unreachable)?;
-        Ok((Self { target: target.clone(), observed: Arc::default(), address, step_limit }, stream))
+        Ok((Self { target: target.clone(), observed: Arc::default(), address, step_limit, keepalive: None }, stream))
     }
 
     async fn exchange_keys(
@@ -158,7 +161,8 @@ impl Dialling {
     ) -> Result<Connection, ConnectError> {
         let cut = CancellationToken::new();
         let identified = Arc::new(AtomicBool::new(false));
-        let stream = super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified));
+        let heard = Arc::new(LastHeard::new());
+        let stream = super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified), heard.clone());
         // From here on every way out cuts the socket, and with it russh's task.
         let cut_on_drop = cut.drop_guard();
         let handler = ClientHandler::new(self.target.clone(), policy, Arc::clone(&self.observed));
@@ -175,6 +179,8 @@ impl Dialling {
                 observed: self.observed,
                 address: self.address,
                 step_limit: self.step_limit,
+                keepalive: self.keepalive,
+                heard,
                 _cut: cut_on_drop,
             }),
             Ok(Err(error)) => Err(self.exchange_error(step, error)),
@@ -230,9 +236,11 @@ fn client_config(options: &DialOptions) -> client::Config {
             // russh's key exchanges need no choice: post-quantum first, no SHA-1, strict, none below 2048 bits.
             ..Preferred::DEFAULT
         },
-        // russh sends these only once authentication has ended.
-        keepalive_interval: options.keepalive,
-        keepalive_max: KEEPALIVE_UNANSWERED,
+        // `keepalive` asks and decides. russh sends one more where that request is held back behind a full
+        // window, a little later so that it is not doubled; only once authentication has ended, and it
+        // never gives up by itself.
+        keepalive_interval: options.keepalive.map(|keepalive| keepalive.interval * 5 / 4),
+        keepalive_max: 0,
         ..client::Config::default()
     }
 }

@@ -239,7 +239,6 @@ fn describe_end(reason: &DisconnectReason<HandlerError>) -> Ended {
 fn describe_ssh_error(error: &russh::Error) -> &'static str {
     use std::io::ErrorKind;
     match error {
-        russh::Error::KeepaliveTimeout => "the server no longer answers (keepalive timeout)",
         russh::Error::Disconnect | russh::Error::HUP => "the server closed the connection",
         russh::Error::IO(source) => match source.kind() {
             ErrorKind::UnexpectedEof => "the server closed the connection",

@@ -9,14 +9,15 @@
 //! [`ShellLink`] ends both.
 //!
 //! `known_hosts` judges recorded keys, `host_key` what a server presents, `dial` connects, `auth` logs
-//! in, `shell` opens the terminal and moves its bytes, `handler` refuses what a server starts by itself,
-//! `socket` cuts connections.
+//! in, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
+//! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
 mod auth;
 mod dial;
 mod error;
 mod handler;
 mod host_key;
+mod keepalive;
 pub mod known_hosts;
 mod shell;
 mod socket;
@@ -52,6 +53,12 @@ pub enum ShellEvent {
     ExitStatus(u32),
     /// The login shell was ended by this signal, named without `SIG`.
     ExitSignal(String),
+    /// The server has given a sign of life after silence, with the time from request to answer where an
+    /// answer was it.
+    Alive { round_trip: Option<Duration> },
+    /// Nothing has come for `silence`; `unanswered` requests for a sign of life are open, and at `limit`
+    /// the connection is given up.
+    Silent { unanswered: u32, limit: u32, silence: Duration },
     /// The last event, exactly once.
     Closed { reason: String },
 }
@@ -102,7 +109,8 @@ pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> 
     let (known, credentials) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
     let options = dial::DialOptions {
         step_limit: profile.connect_timeout,
-        keepalive: Some(profile.keepalive).filter(|interval| !interval.is_zero()),
+        keepalive: Some(keepalive::Keepalive { interval: profile.keepalive, max: profile.keepalive_max })
+            .filter(|keepalive| !keepalive.interval.is_zero()),
     };
     let mut connection = dial::dial(&target, known, options).await?;
     let auth_method = auth::authenticate(&mut connection, &profile.user, &credentials).await?;

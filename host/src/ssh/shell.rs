@@ -19,6 +19,7 @@ use super::{
     dial::{Connection, is_hang_up, protocol},
     error::{ConnectError, ConnectStep},
     handler::connection_gone,
+    keepalive,
     text::printable,
 };
 use crate::config::profile::TerminalSize;
@@ -187,6 +188,8 @@ enum Stop {
     ClosedByUs,
     ClosedByServer,
     ConnectionLost,
+    /// The server has given no sign of life for this long.
+    Silent(Duration),
 }
 
 async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: mpsc::Receiver<ShellCommand>) {
@@ -194,18 +197,30 @@ async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: 
     let stop = tokio::select! {
         stop = forward_output(&mut reader, early, &events) => stop,
         stop = forward_input(&writer, &mut commands) => stop,
+        silence = watch_server(&connection, &events) => Stop::Silent(silence),
         () = events.closed() => Stop::ClosedByUs,
     };
     // The rest of the output is not wanted any more; letting go of it frees russh's task if it waits.
     drop(reader);
     let reason = match stop {
-        Stop::ClosedByUs => "closed by this program",
-        Stop::ClosedByServer => "the server ended the session",
-        Stop::ConnectionLost => lost_reason(&connection),
+        Stop::ClosedByUs => "closed by this program".to_owned(),
+        Stop::ClosedByServer => "the server ended the session".to_owned(),
+        Stop::ConnectionLost => lost_reason(&connection).to_owned(),
+        Stop::Silent(silence) => {
+            format!("the server no longer answers: no sign of life for {:.0} s", silence.as_secs_f64())
+        }
     };
-    let closed = events.send(ShellEvent::Closed { reason: reason.to_owned() });
+    let closed = events.send(ShellEvent::Closed { reason });
     // An error means that nobody listens any more.
     let (_, ()) = tokio::join!(closed, say_farewell(&mut connection));
+}
+
+/// Returns when the server is given up, with the length of its silence.
+async fn watch_server(connection: &Connection, events: &mpsc::Sender<ShellEvent>) -> Duration {
+    match connection.keepalive {
+        Some(keepalive) => keepalive::watch(&connection.handle, &connection.heard, keepalive, events).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// russh notes the reason before it lets go of the channel, so it is there when the channel has ended.

@@ -22,6 +22,8 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::keepalive::LastHeard;
+
 /// How long a peer may take none of our bytes. TCP itself would wait a quarter of an hour and more.
 const WRITE_STALL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -32,12 +34,19 @@ pub(super) struct GuardedStream {
     stalled: bool,
     first_write_done: bool,
     identified: Arc<AtomicBool>,
+    heard: Arc<LastHeard>,
 }
 
 impl GuardedStream {
     /// Throwing `cut` ends all reading and writing. `identified` becomes true when the server has named
-    /// its version: russh answers a valid identification with its second write, and only then.
-    pub(super) fn new(stream: TcpStream, cut: CancellationToken, identified: Arc<AtomicBool>) -> Self {
+    /// its version: russh answers a valid identification with its second write, and only then. `heard`
+    /// notes every arrival.
+    pub(super) fn new(
+        stream: TcpStream,
+        cut: CancellationToken,
+        identified: Arc<AtomicBool>,
+        heard: Arc<LastHeard>,
+    ) -> Self {
         Self {
             stream,
             cut: Box::pin(cut.cancelled_owned()),
@@ -45,6 +54,7 @@ impl GuardedStream {
             stalled: false,
             first_write_done: false,
             identified,
+            heard,
         }
     }
 
@@ -68,7 +78,12 @@ impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.check_cut(context)?;
-        Pin::new(&mut this.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            this.heard.now();
+        }
+        read
     }
 }
 

@@ -133,6 +133,8 @@ pub enum ClientMessage {
 pub struct SessionSummary {
     /// The session's id, as used in addresses.
     pub session_id: String,
+    /// The name its opener gave it, to tell several on one host apart.
+    pub name: Option<String>,
     /// The profile it was opened on.
     pub profile: String,
     /// What a person calls it.
@@ -145,6 +147,8 @@ pub struct SessionSummary {
     pub state: String,
     /// The command line that runs now, if one does and it is known.
     pub running_command: Option<String>,
+    /// What is wrong with the connection of an open session: signs of life that do not come.
+    pub unhealthy_reason: Option<String>,
     /// When it was opened, in milliseconds since 1970-01-01 UTC.
     pub opened_unix_ms: u64,
     /// Set once the session is over.

@@ -164,6 +164,11 @@ impl Screen {
         self.term.mode().intersects(TermMode::APP_CURSOR | TermMode::APP_KEYPAD)
     }
 
+    /// The program has asked for application cursor keys (DECCKM).
+    pub fn application_cursor(&self) -> bool {
+        self.term.mode().contains(TermMode::APP_CURSOR)
+    }
+
     /// (row, column), from 0.
     pub fn cursor(&self) -> (u16, u16) {
         let point = self.term.grid().cursor.point;

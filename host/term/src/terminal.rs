@@ -151,6 +151,11 @@ impl Terminal {
         self.tracker.program_typed(bytes);
     }
 
+    /// The program has asked for application cursor keys.
+    pub fn application_cursor(&self) -> bool {
+        self.screen.application_cursor()
+    }
+
     /// Puts a level on the path that needs no marks (a menu).
     pub fn declare_level(&mut self, level: Level) {
         self.tracker.declare(level);
@@ -221,6 +226,11 @@ impl Terminal {
     /// The logical line the cursor is on, up to the cursor.
     pub fn line_before_cursor(&self) -> String {
         self.screen.line_before_cursor()
+    }
+
+    /// A full-screen program has the terminal.
+    pub fn alternate_screen(&self) -> bool {
+        self.screen.alternate_screen()
     }
 
     /// What stands at the cursor is a shell's prompt beyond reasonable doubt: a line editor is

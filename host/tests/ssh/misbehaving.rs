@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use e2e::sshd::{Sshd, SshdOptions, free_port};
-use portcullis::ssh::{ConnectError, ConnectStep, ShellEvent, fetch_host_key, open_shell};
+use portcullis::ssh::{ConnectError, ConnectStep, ShellEvent, ShellLink, fetch_host_key, open_shell};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use super::{EVENT_LIMIT, output_until, profile_for, profile_of, remaining_events, type_line};
+use super::{EVENT_LIMIT, next_event, output_until, profile_for, profile_of, type_line};
 
 /// Short, and still far above what loopback needs.
 const STEP_LIMIT: Duration = Duration::from_millis(400);
@@ -112,7 +112,7 @@ async fn an_abandoned_attempt_leaves_no_socket_behind() {
 #[derive(Clone, Copy, PartialEq)]
 enum Relay {
     Forward,
-    /// Keeps both connections open and forwards nothing more.
+    /// Keeps both connections open and forwards nothing until told to go on.
     Freeze,
     /// Ends the client's connection with a reset.
     Reset,
@@ -126,21 +126,28 @@ async fn relay(port: u16) -> (u16, tokio::sync::watch::Sender<Relay>) {
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.unwrap();
         let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        tokio::select! {
-            _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-            _ = orders.wait_for(|order| *order != Relay::Forward) => {}
+        loop {
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut client, &mut server) => break,
+                _ = orders.wait_for(|order| *order != Relay::Forward) => {}
+            }
+            if *orders.borrow() == Relay::Reset {
+                client.set_zero_linger().unwrap();
+                drop(client);
+                break;
+            }
+            // Frozen connections stay open until the test has ended or lets them go on.
+            if orders.wait_for(|order| *order == Relay::Forward).await.is_err() {
+                break;
+            }
         }
-        if *orders.borrow() == Relay::Reset {
-            client.set_zero_linger().unwrap();
-            drop(client);
-        }
-        // Frozen connections stay open until the test has ended.
-        let _ = orders.wait_for(|_| false).await;
     });
     (own_port, order)
 }
 
-async fn end_by(order: Relay) -> Vec<ShellEvent> {
+/// A shell behind a relay, with the relay's switch; the server is asked for a sign of life every half
+/// second.
+async fn relayed() -> (Sshd, ShellLink, tokio::sync::watch::Sender<Relay>) {
     let server = Sshd::start(SshdOptions::default());
     let (port, orders) = relay(server.port()).await;
     let mut profile = profile_of(&server);
@@ -151,19 +158,78 @@ async fn end_by(order: Relay) -> Vec<ShellEvent> {
     let mut link = open_shell(&profile, &[]).await.unwrap();
     type_line(&link, "printf 'rea%s\\n' dy").await;
     output_until(&mut link, "ready").await;
-    orders.send(order).unwrap();
-    remaining_events(&mut link).await
+    (server, link, orders)
+}
+
+/// The next event that is neither output nor a sign of life.
+async fn next_trouble(link: &mut ShellLink) -> Option<ShellEvent> {
+    loop {
+        match next_event(link).await {
+            Some(ShellEvent::Alive { .. } | ShellEvent::Output(_)) => {}
+            other => return other,
+        }
+    }
+}
+
+/// The next event but output.
+async fn next_but_output(link: &mut ShellLink) -> Option<ShellEvent> {
+    loop {
+        match next_event(link).await {
+            Some(ShellEvent::Output(_)) => {}
+            other => return other,
+        }
+    }
 }
 
 #[tokio::test]
-async fn a_connection_that_dies_in_silence_is_noticed_by_keepalives() {
-    let events = end_by(Relay::Freeze).await;
-    let reason = "the server no longer answers (keepalive timeout)".to_owned();
-    assert_eq!(events, [ShellEvent::Closed { reason }]);
+async fn a_server_answers_requests_for_a_sign_of_life() {
+    let (_server, mut link, _orders) = relayed().await;
+    // OpenSSH knows no such request and says so, which is an answer.
+    for _ in 0..3 {
+        let event = next_but_output(&mut link).await;
+        assert!(
+            matches!(event, Some(ShellEvent::Alive { round_trip: Some(time) }) if time < Duration::from_millis(400)),
+            "{event:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_dies_in_silence_is_doubted_and_then_given_up() {
+    let (_server, mut link, orders) = relayed().await;
+    orders.send(Relay::Freeze).unwrap();
+    let frozen = Instant::now();
+    for missing in 1..=2 {
+        let event = next_trouble(&mut link).await;
+        assert!(
+            matches!(event, Some(ShellEvent::Silent { unanswered, limit: 2, .. }) if unanswered == missing),
+            "{event:?}"
+        );
+    }
+    let event = next_trouble(&mut link).await;
+    let Some(ShellEvent::Closed { reason }) = event else { panic!("{event:?}") };
+    assert!(reason.contains("no longer answers"), "{reason}");
+    assert!(frozen.elapsed() < Duration::from_secs(4), "{:?}", frozen.elapsed());
+    assert_eq!(link.events.recv().await, None);
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_back_is_told_at_once() {
+    let (_server, mut link, orders) = relayed().await;
+    orders.send(Relay::Freeze).unwrap();
+    let event = next_trouble(&mut link).await;
+    assert!(matches!(event, Some(ShellEvent::Silent { unanswered: 1, .. })), "{event:?}");
+    orders.send(Relay::Forward).unwrap();
+    let event = next_but_output(&mut link).await;
+    assert!(matches!(event, Some(ShellEvent::Alive { .. })), "{event:?}");
+    type_line(&link, "printf 'still%s\\n' here").await;
+    output_until(&mut link, "stillhere").await;
 }
 
 #[tokio::test]
 async fn a_reset_connection_is_told() {
-    let events = end_by(Relay::Reset).await;
-    assert_eq!(events, [ShellEvent::Closed { reason: "the connection was reset".to_owned() }]);
+    let (_server, mut link, orders) = relayed().await;
+    orders.send(Relay::Reset).unwrap();
+    let event = next_trouble(&mut link).await;
+    assert_eq!(event, Some(ShellEvent::Closed { reason: "the connection was reset".to_owned() }));
 }

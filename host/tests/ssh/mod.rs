@@ -12,7 +12,7 @@ use std::{path::PathBuf, time::Duration};
 
 use e2e::sshd::Sshd;
 use portcullis::{
-    config::profile::{AuthMethod, Profile, TerminalSize},
+    config::profile::{AuthMethod, EnterKey, Profile, TerminalSize},
     ssh::{ShellCommand, ShellEvent, ShellLink},
 };
 
@@ -31,7 +31,11 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         known_hosts: Vec::new(),
         connect_timeout: Duration::from_secs(20),
         keepalive: Duration::ZERO,
+        keepalive_max: 2,
+        idle_close: Duration::ZERO,
+        encoding: Default::default(),
         terminal: TerminalSize { columns: 111, rows: 37 },
+        enter: EnterKey::default(),
     }
 }
 
@@ -64,6 +68,8 @@ async fn output_until(link: &mut ShellLink, wanted: &str) -> String {
         searched = seen.len().saturating_sub(wanted.len());
         match next_event(link).await {
             Some(ShellEvent::Output(bytes)) => seen.push_str(&String::from_utf8_lossy(&bytes)),
+            // A sign of life may come at any time.
+            Some(ShellEvent::Alive { .. }) => {}
             other => panic!("{other:?} came before {wanted:?}; output so far: {seen:?}"),
         }
     }

@@ -3,6 +3,7 @@
 mod hosts;
 mod navigate;
 mod open;
+mod outcome;
 mod read;
 mod run;
 mod search_logs;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::tool::Tool;
-use crate::session::SessionSummary;
+use crate::session::{SessionSummary, StopAttempt};
 
 /// Longest a call keeps a client waiting, in seconds: several give up at 60.
 const MAX_WAIT_S: u32 = 50;
@@ -51,7 +52,22 @@ fn breadcrumb(summary: &SessionSummary) -> String {
 
 /// The session as every result describes it: id, profile, breadcrumb, state and more.
 fn session_schema() -> Value {
-    json!({ "type": "object", "required": ["session_id", "state"] })
+    json!({ "type": "object" })
+}
+
+/// The session's id, with the name its caller gave it.
+fn named(summary: &SessionSummary) -> String {
+    let name = summary.name.as_ref().map(|name| format!(" \"{name}\""));
+    format!("{}{}", summary.session_id, name.unwrap_or_default())
+}
+
+/// How a command was stopped, a line for each step.
+fn steps(steps: &[StopAttempt]) -> String {
+    let line = |step: &StopAttempt| {
+        let seen = if step.ended { "its end was seen" } else { "no end seen" };
+        format!("[stop] {}: {} → {seen}\n", step.signal, step.how)
+    };
+    steps.iter().map(line).collect()
 }
 
 fn notes(notes: &[String]) -> String {

@@ -7,28 +7,42 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, notes, session_schema};
+use super::{breadcrumb, named, notes, session_schema};
 use crate::host::Host;
 use crate::ops::{self, NextStep, OpenReport, OpenRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Profile name, as ssh_hosts lists it.
-    profile: String,
-    /// Route of the profile to follow at once, e.g. through a bastion into a pod.
+    /// Profile name, as ssh_hosts lists it; needed unless you reopen.
+    #[serde(default)]
+    profile: Option<String>,
+    /// Route to follow at once, e.g. through a bastion into a pod.
     #[serde(default)]
     route: Option<String>,
-    /// Open one more session even if one is open on this profile.
+    /// One more, even if one is open on this profile.
     #[serde(default)]
     new: bool,
+    /// Your name for it, usable as session_id.
+    #[serde(default)]
+    name: Option<String>,
+    /// Closed session to go on from; nothing is replayed.
+    #[serde(default)]
+    reopen: Option<String>,
+    /// Width; resizes an open session.
+    #[serde(default)]
+    #[schemars(range(min = 2, max = 1000))]
+    columns: Option<u16>,
+    #[serde(default)]
+    #[schemars(range(min = 2, max = 1000))]
+    rows: Option<u16>,
 }
 
 pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_open",
         title: "Open SSH session",
-        description: "Open a persistent SSH terminal on a profile (or reuse the open one) and optionally follow a named route through its bastion. Returns the session_id.",
+        description: "Open a persistent SSH terminal on a profile (or reuse the open one), follow a route through its bastion, reopen a closed one, or resize.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "session": session_schema(), "reused": { "type": "boolean" }, "screen": { "type": "string" } }),
@@ -37,8 +51,8 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
-    let Parameters { profile, route, new } = parameters;
-    match ops::open(&host, OpenRequest { profile, route, new }).await {
+    let Parameters { profile, route, new, name, reopen, columns, rows } = parameters;
+    match ops::open(&host, OpenRequest { profile, route, new, name, reopen, columns, rows }).await {
         Ok(report) => render(&report),
         Err(error) => error.into(),
     }
@@ -46,13 +60,35 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 
 fn render(report: &OpenReport) -> Reply {
     let session = &report.session;
-    let how = if report.reused { "was open already" } else { "opened" };
-    let summary = format!("session {} {how} · {} · {}", session.session_id, breadcrumb(session), session.state);
-    let status = if report.notes.is_empty() { Status::Success } else { Status::PartialSuccess };
-    let next = match session.state.as_str() {
-        "at_prompt" => NextStep::new("ssh_status", json!({ "session_id": session.session_id })),
-        _ => NextStep::new("ssh_read", json!({ "session_id": session.session_id })),
+    let how = match &report.reopened_from {
+        Some(previous) => format!("reopened from {}", previous.session_id),
+        None if report.reused => "was open already".to_owned(),
+        None => "opened".to_owned(),
     };
+    let summary = format!(
+        "session {} {how} · {} · {} · {}×{}",
+        named(session),
+        breadcrumb(session),
+        session.state,
+        session.columns,
+        session.rows
+    );
+    // What was lost with the old session is no failure of this call.
+    let complete = report.notes.is_empty() || report.reopened_from.is_some();
+    let status = if complete { Status::Success } else { Status::PartialSuccess };
     let body = format!("{}{}", notes(&report.notes), report.screen);
-    Reply::new(status, summary, body, report).with_next(Some(next))
+    Reply::new(status, summary, body, report).with_next(Some(next(report)))
+}
+
+/// Where the closed session had followed a route, the new one is offered it; nothing is followed unasked.
+fn next(report: &OpenReport) -> NextStep {
+    let id = &report.session.session_id;
+    let route = report.reopened_from.as_ref().and_then(|previous| previous.route.as_ref());
+    match (route, report.session.state.as_str()) {
+        (Some(route), _) if report.navigation.is_none() => {
+            NextStep::new("ssh_navigate", json!({ "session_id": id, "route": route }))
+        }
+        (_, "at_prompt") => NextStep::new("ssh_status", json!({ "session_id": id })),
+        _ => NextStep::new("ssh_read", json!({ "session_id": id })),
+    }
 }

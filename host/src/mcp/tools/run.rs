@@ -1,6 +1,7 @@
 //! `ssh_run`: one command.
 
-use portcullis_term::Outcome;
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -8,32 +9,72 @@ use serde_json::json;
 use super::super::reply::{Reply, Status, remote};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, chars, notes, session_schema, wait};
+use super::{breadcrumb, chars, notes, outcome, session_schema, steps, wait};
 use crate::host::Host;
-use crate::ops::{self, NextStep, RunReport, RunRequest};
+use crate::ops::{self, Backoff, NextStep, RetryEnd, RetryReport, RetryRequest, RunReport, RunRequest};
 
 /// Seconds a call waits for the command when the caller does not say.
 const DEFAULT_WAIT_S: u32 = 20;
+/// Seconds that INT, TERM and KILL in turn may take.
+const STOP_S: u32 = 26;
+/// Seconds between two attempts when the caller does not say.
+const DEFAULT_DELAY_S: u32 = 1;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// The shell line to run, as you would type it. Several lines run as one script.
+    /// As you would type it; several lines run as one script.
     command: String,
     /// May be left out when exactly one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Seconds to wait before control returns (default 20, at most 50). The command goes on; it is not killed.
+    /// Seconds until control returns (default 20); the command goes on.
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
-    /// Characters of output to return (default 8000, at most 40000); head and tail are kept.
+    /// Stop the command after these seconds: INT, TERM, KILL.
+    #[serde(default)]
+    timeout_s: Option<u32>,
+    /// Characters of output (default 8000), head and tail.
     #[serde(default)]
     #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
-    /// Why you run it, for the person watching and the policy.
+    /// Why, for the person watching and the policy.
     #[serde(default)]
     purpose: Option<String>,
+    /// Label of the level it is meant for; elsewhere nothing is typed.
+    #[serde(default)]
+    expect_level: Option<String>,
+    /// Run it until it succeeds, all attempts within wait_s.
+    #[serde(default)]
+    retry: Option<Retry>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Retry {
+    /// In total.
+    #[schemars(range(min = 2, max = 10))]
+    attempts: u32,
+    #[serde(default)]
+    backoff: BackoffName,
+    /// Before the second attempt (default 1).
+    #[serde(default)]
+    delay_s: Option<u32>,
+    /// Regular expression in the output: success.
+    #[serde(default)]
+    success_pattern: Option<String>,
+    /// In the output: try again.
+    #[serde(default)]
+    failure_pattern: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum BackoffName {
+    #[default]
+    Fixed,
+    Exponential,
 }
 
 pub(super) fn tool() -> Tool {
@@ -48,12 +89,8 @@ pub(super) fn tool() -> Tool {
                 "session": session_schema(),
                 "job_id": { "type": "string" },
                 "outcome": { "type": "string" },
-                "confidence": { "type": "string" },
-                "duration_ms": { "type": "integer" },
                 "text": { "type": "string" },
-                "total_chars": { "type": "integer" },
-                "omitted_chars": { "type": "integer" },
-                "parsed": { "type": "object" }
+                "omitted_chars": { "type": "integer" }
             })
         },
         call: |host, arguments| tool::typed(host, arguments, call),
@@ -61,12 +98,18 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
+    let timeout_s = parameters.timeout_s.filter(|seconds| *seconds > 0);
+    // Unless told otherwise the call stays until its own deadline has done its work.
+    let default_wait_s = timeout_s.map_or(DEFAULT_WAIT_S, |seconds| seconds.saturating_add(STOP_S).max(DEFAULT_WAIT_S));
     let request = RunRequest {
         session_id: parameters.session_id,
         command: parameters.command,
-        wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
+        wait: wait(parameters.wait_s, default_wait_s),
+        timeout: timeout_s.map(|seconds| Duration::from_secs(seconds.into())),
         max_chars: chars(parameters.max_chars),
         purpose: parameters.purpose,
+        expect_level: parameters.expect_level,
+        retry: parameters.retry.map(Retry::into_request),
         parse: true,
     };
     match ops::run(&host, request).await {
@@ -75,49 +118,85 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
     }
 }
 
+impl Retry {
+    fn into_request(self) -> RetryRequest {
+        RetryRequest {
+            attempts: self.attempts,
+            backoff: match self.backoff {
+                BackoffName::Fixed => Backoff::Fixed,
+                BackoffName::Exponential => Backoff::Exponential,
+            },
+            delay: Duration::from_secs(self.delay_s.unwrap_or(DEFAULT_DELAY_S).into()),
+            success_pattern: self.success_pattern,
+            failure_pattern: self.failure_pattern,
+        }
+    }
+}
+
 fn render(report: &RunReport) -> Reply {
     let session = &report.session;
-    let read = |wait: u32| {
-        NextStep::new("ssh_read", json!({ "session_id": session.session_id, "job_id": report.job_id, "wait_s": wait }))
+    let told = outcome::tell(&report.completion, &session.session_id, 30);
+    let (status, retried) = match &report.retry {
+        None => (told.status, String::new()),
+        Some(retry) => retry_words(retry, told.status),
     };
-    let (status, told, next) = match &report.completion.outcome {
-        Outcome::Completed { exit_code: Some(code), .. } => (Status::Success, format!("exit {code}"), None),
-        Outcome::Completed { exit_code: None, .. } => (Status::PartialSuccess, "ended, no exit code".to_owned(), None),
-        Outcome::PromptNoStatus => (Status::PartialSuccess, "prompt is back, exit code unknown".to_owned(), None),
-        Outcome::LevelChanged { exit_code, .. } => {
-            let code = exit_code.map_or(String::new(), |code| format!(", exit {code}"));
-            (Status::Success, format!("now at another level{code}"), None)
-        }
-        Outcome::AwaitingInput { kind, prompt, .. } => {
-            let who = if kind.is_secret() { "a person must type it in the viewer" } else { "answer with ssh_send" };
-            (Status::PartialSuccess, format!("waits for input ({kind:?}: {prompt}); {who}"), Some(read(20)))
-        }
-        Outcome::Fullscreen => (Status::PartialSuccess, "a full-screen program runs".to_owned(), Some(read(0))),
-        Outcome::Running => (Status::PartialSuccess, "still running".to_owned(), Some(read(30))),
-        Outcome::Disconnected { reason, .. } => (
-            Status::Failure,
-            format!("the connection ended while it ran ({reason}); it may or may not have completed"),
-            None,
-        ),
-        Outcome::Unknown { reason } => (Status::PartialSuccess, reason.clone(), Some(read(0))),
-    };
+    let was_stopped = if report.steps.is_empty() { "" } else { "stopped because its time was over: " };
     let summary = format!(
-        "{told} · {} · {:.1} s · job {} · session {}",
+        "{retried}{was_stopped}{} · {} · {:.1} s · job {} · session {}",
+        told.words,
         breadcrumb(session),
         report.duration_ms as f64 / 1000.0,
         report.job_id,
         session.session_id
     );
-    let mut body = remote(&report.output.text);
-    body = format!("{}\n", body.trim_end_matches('\n'));
+    let next = told.next.or_else(|| {
+        let arguments = json!({ "session_id": session.session_id, "job_id": report.job_id, "offset_bytes": 0 });
+        (report.output.omitted_chars > 0).then(|| NextStep::new("ssh_read", arguments))
+    });
+    Reply::new(status, summary, body(report), report)
+        .with_next(next)
+        .with_evidence(report.completion.evidence.clone())
+        .with_nulls(outcome::ALWAYS)
+}
+
+/// What the attempts came to, in front of what the last one did.
+fn retry_words(retry: &RetryReport, last: Status) -> (Status, String) {
+    let made = retry.attempts.len();
+    match retry.result {
+        RetryEnd::Succeeded => (Status::Success, format!("succeeded at attempt {made}: ")),
+        RetryEnd::Exhausted => (Status::PartialSuccess, format!("failed, all {made} attempts made: ")),
+        RetryEnd::OutOfTime => {
+            (Status::PartialSuccess, format!("no success yet after {made} attempts, time is over: "))
+        }
+        RetryEnd::Refused => {
+            (Status::PartialSuccess, format!("no success after {made} attempts, the next was refused: "))
+        }
+        RetryEnd::Undecided if last == Status::Failure => (last, format!("undecided at attempt {made}: ")),
+        RetryEnd::Undecided => (Status::PartialSuccess, format!("undecided at attempt {made}: ")),
+    }
+}
+
+fn body(report: &RunReport) -> String {
+    let mut body = format!("{}\n", remote(&report.output.text).trim_end_matches('\n'));
     if report.output.omitted_chars > 0 {
         body.push_str(&format!(
-            "[{} of {} characters shown; the rest: ssh_read job_id={} offset_chars=0]\n",
+            "[{} of {} characters shown; the rest: ssh_read job_id={} offset_bytes=0]\n",
             report.output.total_chars - report.output.omitted_chars,
             report.output.total_chars,
             report.job_id
         ));
     }
+    for attempt in report.retry.iter().flat_map(|retry| &retry.attempts) {
+        let code = attempt.exit_code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit {code}"));
+        body.push_str(&format!(
+            "[attempt {}] job {}: {code} after {} ms\n",
+            attempt.number, attempt.job_id, attempt.duration_ms
+        ));
+    }
+    if let Some(reason) = report.retry.as_ref().and_then(|retry| retry.reason.as_ref()) {
+        body.push_str(&format!("[no further attempt] {reason}\n"));
+    }
+    body.push_str(&steps(&report.steps));
     for warning in &report.warnings {
         body.push_str(&format!("warning ({}): {}\n", warning.rule_id, warning.reason));
     }
@@ -130,5 +209,5 @@ fn render(report: &RunReport) -> Reply {
         ));
     }
     body.push_str(&notes(&report.notes));
-    Reply::new(status, summary, body, report).with_next(next).with_evidence(report.completion.evidence.clone())
+    body
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, notes, session_schema, wait};
+use super::{breadcrumb, chars, notes, outcome, session_schema, wait};
 use crate::host::Host;
-use crate::ops::{self, NextStep, SendReport, SendRequest};
+use crate::ops::{self, NextStep, SendReport, SendRequest, Standing};
 
 /// Seconds a call waits for the screen to settle when the caller does not say.
 const DEFAULT_WAIT_S: u32 = 5;
@@ -17,22 +17,28 @@ const DEFAULT_WAIT_S: u32 = 5;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Text to type. At a shell prompt it waits in the host until `enter` completes the line.
+    /// Text to type; lines go one by one. At a shell prompt it waits in the host for `enter`.
     #[serde(default)]
     text: Option<String>,
     /// Press Enter after the text.
     #[serde(default)]
     enter: bool,
-    /// Keys to press after the text: enter, tab, escape, up, down, left, right, page-up, page-down, q, ctrl-c, …
+    /// Keys after the text: enter, tab, escape, up, home, page-up, insert, delete, f1…f12, q, ctrl-c, ctrl-\, …
     #[serde(default)]
     keys: Vec<String>,
-    /// Wait until this text is on the screen.
+    /// Wait until this is printed after the keys; the echo does not count.
     #[serde(default)]
     wait_for: Option<String>,
-    /// Seconds to wait for the screen to settle or `wait_for` (default 5, at most 50).
+    /// The same as a regular expression.
+    #[serde(default)]
+    wait_pattern: Option<String>,
+    /// Seconds to wait for that or for quiet (default 5).
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
+    #[serde(default)]
+    #[schemars(range(min = 200, max = 40000))]
+    max_chars: Option<u32>,
     /// May be left out when exactly one session is open.
     #[serde(default)]
     session_id: Option<String>,
@@ -45,7 +51,14 @@ pub(super) fn tool() -> Tool {
         description: "Type text or press keys in a session: answer a question or a menu, leave a pager, press ctrl-c. For commands use ssh_run. Secrets are typed by a person in the viewer.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
-        output: || json!({ "session": session_schema(), "screen": { "type": "string" }, "found": { "type": "boolean" } }),
+        output: || {
+            json!({
+                "session": session_schema(),
+                "outcome": { "type": "string" },
+                "screen": { "type": "string" },
+                "output": { "type": "string" }
+            })
+        },
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }
@@ -57,7 +70,9 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         enter: parameters.enter,
         keys: parameters.keys,
         wait_for: parameters.wait_for,
+        wait_pattern: parameters.wait_pattern,
         wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
+        max_chars: chars(parameters.max_chars),
     };
     match ops::send(&host, request).await {
         Ok(report) => render(&report),
@@ -67,15 +82,26 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 
 fn render(report: &SendReport) -> Reply {
     let session = &report.session;
-    let told = match (&report.held_line, report.found) {
+    let sent = match (&report.held_line, report.found) {
         (Some(line), _) => format!("held in the host until Enter, nothing was sent: {line}"),
-        (None, Some(true)) => "sent; the text appeared".to_owned(),
-        (None, Some(false)) => "sent; the text did not appear in time".to_owned(),
+        (None, Some(true)) => "sent; what was waited for appeared".to_owned(),
+        (None, Some(false)) => "sent; what was waited for did not appear".to_owned(),
         (None, None) => "sent".to_owned(),
     };
+    let screen = NextStep::new("ssh_read", json!({ "session_id": session.session_id }));
+    let (words, next, evidence) = match &report.standing {
+        Standing::Command(known) => {
+            let told = outcome::tell(known, &session.session_id, 20);
+            (format!("{}: {}", known.command_id, told.words), told.next.unwrap_or(screen), known.evidence.clone())
+        }
+        Standing::State { outcome } => (format!("the terminal is {outcome}"), screen, Vec::new()),
+    };
     let status = if report.found == Some(false) { Status::PartialSuccess } else { Status::Success };
-    let summary = format!("{told} · {} · {} · session {}", breadcrumb(session), session.state, session.session_id);
-    let next = NextStep::new("ssh_read", json!({ "session_id": session.session_id }));
-    let body = format!("{}{}", notes(&report.notes), report.screen);
-    Reply::new(status, summary, body, report).with_next(Some(next))
+    let summary = format!("{sent} · {words} · {} · session {}", breadcrumb(session), session.session_id);
+    let mut body = notes(&report.notes);
+    if !report.output.is_empty() {
+        body.push_str(&format!("[printed since]\n{}\n", report.output.trim_end_matches('\n')));
+    }
+    body.push_str(&format!("[screen]\n{}", report.screen));
+    Reply::new(status, summary, body, report).with_next(Some(next)).with_evidence(evidence).with_nulls(outcome::ALWAYS)
 }

@@ -7,14 +7,15 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::breadcrumb;
+use super::{breadcrumb, named};
 use crate::host::Host;
-use crate::ops::{self, StatusReport};
+use crate::ops::{self, SessionLine, StatusReport};
+use crate::session::HealthState;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Only this session.
+    /// Only this session, by id or name.
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -23,7 +24,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_status",
         title: "Session status",
-        description: "Show open and recently closed sessions with place, state and latest commands with their exit codes, and the loaded plugins. Sends nothing.",
+        description: "Show open and recently closed sessions with place, state, health, idle time and latest jobs with their exit codes, and the loaded plugins. Sends nothing.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || {
@@ -44,13 +45,40 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
     }
 }
 
+/// The rest of a session's line: how it is, and what it goes on from.
+fn health(line: &SessionLine) -> String {
+    let health = &line.summary.health;
+    let mut text = String::new();
+    match health.state {
+        HealthState::Healthy => text.push_str(" · healthy"),
+        HealthState::Unhealthy => {
+            text.push_str(&format!(" · UNHEALTHY: {}", health.reason.as_deref().unwrap_or_default()));
+        }
+        HealthState::Closed => {}
+    }
+    if let Some(round_trip) = health.round_trip_ms.filter(|_| health.state != HealthState::Closed) {
+        text.push_str(&format!(" · round trip {round_trip:.1} ms"));
+    }
+    if health.state != HealthState::Closed {
+        text.push_str(&format!(" · idle {} s", line.idle_s));
+    }
+    for (word, other) in [("goes on from", &line.summary.reopened_from), ("reopened as", &line.summary.reopened_as)] {
+        if let Some(other) = other {
+            text.push_str(&format!(" · {word} {other}"));
+        }
+    }
+    text.push('\n');
+    text
+}
+
 fn render(report: &StatusReport) -> Reply {
     let mut body = String::new();
     for line in &report.sessions {
         let session = &line.summary;
         let closed = session.closed_reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-        body.push_str(&format!("{} · {} · {}{closed}\n", session.session_id, breadcrumb(session), session.state));
-        for command in &line.commands {
+        body.push_str(&format!("{} · {} · {}{closed}", named(session), breadcrumb(session), session.state));
+        body.push_str(&health(line));
+        for command in &line.jobs {
             let outcome = command.completion.as_ref().map(|completion| format!("{:?}", completion.outcome));
             let text: String = command.text.chars().take(100).collect();
             body.push_str(&format!(

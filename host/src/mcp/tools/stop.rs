@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::session_schema;
+use super::{outcome, session_schema, steps};
 use crate::host::Host;
 use crate::ops::{self, NextStep, StopReport, StopRequest};
 
@@ -17,39 +17,59 @@ struct Parameters {
     /// May be left out when exactly one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Interrupt this job (ctrl-c) and keep the session; without it the session is closed.
+    /// Stop this job; without it the session is closed.
     #[serde(default)]
     job_id: Option<String>,
+    /// Go on to TERM and KILL until the end is seen.
+    #[serde(default)]
+    force: bool,
 }
 
 pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_stop",
         title: "Stop job or close session",
-        description: "Interrupt a running job by job_id (ctrl-c, and say whether its end was seen), or without job_id close the session. Its record can still be read afterwards.",
+        description: "Stop a running job by job_id (ctrl-c; with force TERM and KILL) and say whether its end was seen, or without job_id close the session. Its record stays readable.",
         class: Class::End,
         input: schema::of::<Parameters>,
-        output: || json!({ "session": session_schema(), "stopped": { "type": "string" }, "ended": { "type": "boolean" } }),
+        output: || {
+            json!({
+                "session": session_schema(),
+                "ended": { "type": "boolean" },
+                "steps": { "type": "array" }
+            })
+        },
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
-    let Parameters { session_id, job_id } = parameters;
-    match ops::stop(&host, StopRequest { session_id, job_id }).await {
-        Ok(report) => render(&report),
+    let Parameters { session_id, job_id, force } = parameters;
+    match ops::stop(&host, StopRequest { session_id, job_id, force }).await {
+        Ok(report) => render(&report, force),
         Err(error) => error.into(),
     }
 }
 
-fn render(report: &StopReport) -> Reply {
+fn render(report: &StopReport, force: bool) -> Reply {
     let id = &report.session.session_id;
-    let (status, told) = if report.ended {
-        (Status::Success, "ended")
-    } else {
-        (Status::PartialSuccess, "interrupted; its end was not seen yet")
+    let told = report.completion.as_ref().map(|known| outcome::tell(known, id, 20));
+    let ended = match (report.ended, report.steps.is_empty(), &report.job_id) {
+        (true, true, Some(_)) => "had ended already",
+        (true, ..) => "ended",
+        (false, ..) => "its end was not seen",
     };
-    let summary = format!("{} {told} · session {id} is {}", report.stopped, report.session.state);
-    let next = (!report.ended).then(|| NextStep::new("ssh_read", json!({ "session_id": id })));
-    Reply::new(status, summary, String::new(), report).with_next(next)
+    let words = told.as_ref().map_or(String::new(), |told| format!(": {}", told.words));
+    let summary = format!("{} {ended}{words} · session {id} is {}", report.stopped, report.session.state);
+    let status = if report.ended { Status::Success } else { Status::PartialSuccess };
+    let next = match &report.job_id {
+        Some(job_id) if !report.ended && !force => {
+            Some(NextStep::new("ssh_stop", json!({ "session_id": id, "job_id": job_id, "force": true })))
+        }
+        _ if !report.ended => Some(NextStep::new("ssh_read", json!({ "session_id": id }))),
+        _ => None,
+    };
+    let evidence = report.completion.as_ref().map(|known| known.evidence.clone()).unwrap_or_default();
+    let reply = Reply::new(status, summary, steps(&report.steps), report).with_next(next).with_evidence(evidence);
+    if report.job_id.is_some() { reply.with_nulls(outcome::ALWAYS) } else { reply }
 }

@@ -31,12 +31,14 @@ impl Default for ScriptedBackend {
     fn default() -> Self {
         let summary = SessionSummary {
             session_id: "s-lab-1".to_owned(),
+            name: None,
             profile: "lab".to_owned(),
             label: "Lab".to_owned(),
             host: "operator@127.0.0.1:2222".to_owned(),
             breadcrumb: vec!["bastion".to_owned()],
             state: "ready".to_owned(),
             running_command: None,
+            unhealthy_reason: None,
             opened_unix_ms: 1_780_000_000_000,
             closed_reason: None,
             columns: 120,

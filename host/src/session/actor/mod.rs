@@ -1,23 +1,32 @@
 //! The task that owns one session.
+//!
+//! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
+//! who hold a handle, `jobs` keeps the commands, `life` watches over health and idleness.
+
+mod jobs;
+mod life;
+mod requests;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis_term::nested::nested_level;
-use portcullis_term::track::Expectation;
-use portcullis_term::{
-    CommandId, Completion, Event, Fed, Level, State, Submission, Terminal, TerminalOptions, Typist, patterns,
-};
+use portcullis_term::{CommandId, Completion, Event, Fed, Level, Outcome, State, Terminal, TerminalOptions, Typist};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::handle::{CommandOutput, Reading, Reply, Request, SessionError, SessionHandle, Ticket};
-use super::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionId, SessionSummary};
+use jobs::Kept;
+
+use super::handle::{Request, SessionError, SessionHandle};
+use super::health::Pulse;
+use super::history::History;
+use super::stopping::Stopping;
+use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
-use crate::config::{Profile, TerminalSize};
-use crate::gate::{Cleared, Payload, Reader, Refusal};
+use crate::config::Profile;
 use crate::random;
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
@@ -25,8 +34,6 @@ use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 const REQUESTS: usize = 64;
 /// Events a viewer may be behind before it takes a new snapshot instead.
 const EVENTS: usize = 1024;
-/// Commands whose outcome is remembered.
-const COMMANDS: usize = 256;
 /// A person may be asked for a password before the shell they asked for appears.
 const NESTED_PROMPT: Duration = Duration::from_secs(60);
 /// Typed bytes waiting for the server's window; a server that takes no more than this is stuck.
@@ -40,8 +47,19 @@ pub struct Opening {
     pub transcript: Transcript,
     /// The outermost level where it is a bastion's menu.
     pub menu: Option<Level>,
+    /// The caller's name for it.
+    pub name: Option<String>,
+    pub reopened_from: Option<ReopenedFrom>,
     /// Told when the summary changes.
     pub on_change: Box<dyn Fn() + Send + Sync>,
+}
+
+/// The closed session that a new one goes on from. Nothing of it is replayed.
+#[derive(Debug, Clone)]
+pub struct ReopenedFrom {
+    pub session_id: String,
+    /// Name of its transcript's file.
+    pub transcript: String,
 }
 
 /// Starts the session's task.
@@ -62,6 +80,8 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         close_reason: actor.close_reason.clone(),
         close,
         done,
+        transcript: Arc::new(actor.transcript.path().to_owned()),
+        stopping: Stopping::default(),
     };
     tokio::spawn(async move { actor.run().await });
     Ok(handle)
@@ -87,6 +107,10 @@ struct Actor {
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
     exit_status: Option<i32>,
     closed: Option<String>,
+    history: History,
+    pulse: Pulse,
+    /// The last key from anyone, or the last byte of output.
+    last_activity: Instant,
     /// What the summary was last made from.
     last_state: State,
 }
@@ -98,13 +122,7 @@ enum Woken {
     Room(Result<mpsc::OwnedPermit<ShellCommand>, mpsc::error::SendError<()>>),
     Asked(Box<Request>),
     Due,
-}
-
-struct Kept {
-    id: CommandId,
-    started: Instant,
-    ended: Option<Instant>,
-    record: CommandRecord,
+    Idle,
 }
 
 impl Actor {
@@ -115,9 +133,14 @@ impl Actor {
         close: CancellationToken,
         done: CancellationToken,
     ) -> Result<Self, TranscriptError> {
-        let Opening { id, profile, link, mut transcript, menu, on_change } = opening;
+        let Opening { id, profile, link, mut transcript, menu, name, reopened_from, on_change } = opening;
         let size = profile.terminal;
-        let options = TerminalOptions { columns: size.columns, rows: size.rows, ..TerminalOptions::default() };
+        let options = TerminalOptions {
+            columns: size.columns,
+            rows: size.rows,
+            encoding: profile.encoding,
+            ..TerminalOptions::default()
+        };
         let mut terminal = Terminal::new(&options);
         if let Some(menu) = menu {
             terminal.declare_level(menu);
@@ -131,17 +154,28 @@ impl Actor {
             auth_method: &link.peer.auth_method,
             columns: size.columns,
             rows: size.rows,
+            name: name.as_deref(),
+            reopened_from: reopened_from.as_ref().map(|from| from.session_id.as_str()),
+            reopened_from_transcript: reopened_from.as_ref().map(|from| from.transcript.as_str()),
         })?;
+        let pulse = Pulse::new();
+        let mut history = History::default();
+        history.happened(&opened_line(&link, reopened_from.as_ref()));
         let summary = SessionSummary {
             session_id: id.to_string(),
+            name,
             profile: profile.name.clone(),
             label: profile.label.clone(),
             host: format!("{}@{}", link.peer.user, link.peer.address),
             breadcrumb: terminal.breadcrumb(),
             state: state_name(&terminal.state()).to_owned(),
             running_command: None,
+            health: pulse.health(None),
             opened_unix_ms: clock::unix_ms(),
             closed_reason: None,
+            reopened_from: reopened_from.map(|from| from.session_id),
+            reopened_as: None,
+            route: None,
             columns: size.columns,
             rows: size.rows,
         };
@@ -165,6 +199,9 @@ impl Actor {
             level_waiters: Vec::new(),
             exit_status: None,
             closed: None,
+            history,
+            pulse,
+            last_activity: Instant::now(),
             last_state: State::Unknown,
         })
     }
@@ -184,8 +221,13 @@ impl Actor {
                 },
                 Woken::Asked(request) => self.answer(*request),
                 Woken::Due => {
+                    let full_screen = self.terminal.alternate_screen();
                     let fed = self.terminal.tick(self.at());
-                    self.carry(fed);
+                    self.carry(fed, full_screen);
+                }
+                Woken::Idle => {
+                    let idle = self.last_activity.elapsed().as_secs();
+                    self.end(&format!("idle: nobody typed and nothing was printed for {idle} s (idle_close_s)"));
                 }
             }
         }
@@ -196,7 +238,9 @@ impl Actor {
     async fn next(&mut self) -> Option<Woken> {
         let open = self.closed.is_none();
         let deadline = self.terminal.deadline().filter(|_| open);
-        let due = tokio::time::Instant::from_std(self.opened + deadline.unwrap_or_default());
+        let due = self.opened + deadline.unwrap_or_default();
+        let idle = self.idle_deadline();
+        let idle_due = idle.unwrap_or(self.opened);
         tokio::select! {
             // Closing outranks everything; output outranks requests, so that an answer is as fresh
             // as it can be.
@@ -208,6 +252,7 @@ impl Actor {
             }
             request = self.inbox.recv() => request.map(|request| Woken::Asked(Box::new(request))),
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
+            () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
         }
     }
 
@@ -218,9 +263,14 @@ impl Actor {
     fn heard(&mut self, event: Option<ShellEvent>) {
         match event {
             Some(ShellEvent::Output(bytes)) => {
+                self.last_activity = Instant::now();
+                self.alive(None);
+                let full_screen = self.terminal.alternate_screen();
                 let fed = self.terminal.feed(&bytes, self.at());
-                self.carry(fed);
+                self.carry(fed, full_screen);
             }
+            Some(ShellEvent::Alive { round_trip }) => self.alive(round_trip),
+            Some(ShellEvent::Silent { unanswered, limit, silence }) => self.silent(unanswered, limit, silence),
             Some(ShellEvent::ExitStatus(status)) => self.exit_status = i32::try_from(status).ok(),
             Some(ShellEvent::ExitSignal(_)) => {}
             Some(ShellEvent::Closed { reason }) => self.end(&reason),
@@ -229,17 +279,21 @@ impl Actor {
     }
 
     /// Carries out what feeding the terminal has caused: the record first, then everyone else.
-    fn carry(&mut self, fed: Fed) {
+    /// `full_screen` is whether a full-screen program had the terminal before.
+    fn carry(&mut self, fed: Fed, full_screen: bool) {
         if !fed.visible.is_empty() {
-            let offset = self.terminal.end().0;
-            let entry = Entry::Output { offset, content: fed.visible.as_slice().into() };
+            let end = self.terminal.end();
+            let entry = Entry::Output { offset: end.0, content: fed.visible.as_slice().into() };
             if !self.recorded(&entry) {
                 return;
             }
+            self.history.output(&fed.visible, end, full_screen);
+            self.history.evict(self.terminal.start());
             self.tell(SessionEventKind::Output(fed.visible.into()));
         }
-        if !fed.write.is_empty() && self.recorded(&Entry::HostInput { content: fed.write.as_slice().into() }) {
-            self.write(fed.write);
+        let write = requests::shell_line(fed.write, self.profile.enter);
+        if !write.is_empty() && self.recorded(&Entry::HostInput { content: write.as_slice().into() }) {
+            self.write(write);
         }
         let state = self.terminal.state();
         let changed = !fed.events.is_empty() || state != self.last_state;
@@ -275,10 +329,13 @@ impl Actor {
             }
             Event::LevelEntered { breadcrumb } => {
                 self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
+                self.history.happened(&format!("now at {}", breadcrumb.join(" › ")));
+                self.tell_pod_its_size();
                 self.level_waiters.drain(..).for_each(|waiter| drop(waiter.send(Ok(()))));
             }
             Event::LevelsLeft { breadcrumb } => {
                 self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
+                self.history.happened(&format!("back at {}", breadcrumb.join(" › ")));
             }
             Event::LevelFailed { label, reason } => {
                 for waiter in self.level_waiters.drain(..) {
@@ -295,156 +352,6 @@ impl Actor {
         // Without randomness the level is not put on the path; the person's work goes on.
         let Ok(nonce) = random::hex(4) else { return };
         self.terminal.expect_level_of_running(level.expectation(nonce, NESTED_PROMPT), self.at());
-    }
-
-    fn reported(&mut self, completion: Completion) {
-        if !self.recorded(&Entry::CommandEnd { completion: &completion }) {
-            return;
-        }
-        if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == completion.command_id) {
-            if !completion.outcome.is_open() {
-                kept.ended = Some(Instant::now());
-            }
-            kept.record.completion = Some(completion.clone());
-        }
-        for (id, waiter) in std::mem::take(&mut self.command_waiters) {
-            if id == completion.command_id {
-                // A caller that has stopped waiting reads the outcome later.
-                drop(waiter.send(completion.clone()));
-            } else {
-                self.command_waiters.push((id, waiter));
-            }
-        }
-    }
-
-    fn remember(&mut self, id: CommandId, typist: Typist, text: String) {
-        if self.commands.len() == COMMANDS {
-            self.commands.pop_front();
-        }
-        let record = CommandRecord {
-            command_id: id.to_string(),
-            typist,
-            text,
-            started_unix_ms: clock::unix_ms(),
-            duration_ms: 0,
-            completion: None,
-        };
-        self.commands.push_back(Kept { id, started: Instant::now(), ended: None, record });
-    }
-
-    fn answer(&mut self, request: Request) {
-        // A caller that no longer waits for its answer is no reason to stop.
-        match request {
-            Request::Submit { cleared, opens, reply } => drop(reply.send(self.submit(cleared, opens))),
-            Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
-            Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
-            Request::DeclareLevel { level, reply } => {
-                self.terminal.declare_level(*level);
-                self.refresh();
-                drop(reply.send(Ok(())));
-            }
-            Request::ExpectLevel { expectation, reply } => self.expect_level(expectation, reply),
-            Request::WaitCommand { command_id, reply } => self.wait_command(command_id, reply),
-            Request::Interim { reply } => drop(reply.send(Ok(self.terminal.interim()))),
-            Request::Read { reply } => drop(reply.send(Ok(self.reading()))),
-            Request::ReadCommand { command_id, reply } => drop(reply.send(self.read_command(command_id))),
-            Request::Commands { reply } => {
-                let records = self.commands.iter().map(Kept::record_now).collect();
-                drop(reply.send(Ok(records)));
-            }
-            Request::Attach { reply } => drop(reply.send(Ok(self.attach()))),
-            Request::Resize { size, reply } => drop(reply.send(self.resize(size))),
-        }
-    }
-
-    fn submit(&mut self, cleared: Cleared, opens: Option<Expectation>) -> Result<Ticket, SessionError> {
-        self.must_be_open()?;
-        self.record_verdict(&cleared)?;
-        let typist = cleared.typist();
-        let text = match cleared.into_payload() {
-            Payload::Line(text) => text,
-            Payload::Bytes(_) => return Err(portcullis_term::NotReady::NoPrompt("typing keys".to_owned()).into()),
-        };
-        let submission = Submission { text, typist, opens, expect_level: None };
-        let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
-        self.happened(event);
-        self.must_be_open()?;
-        let (waiter, settled) = oneshot::channel();
-        self.command_waiters.push((command_id, waiter));
-        self.record_input(typist, &bytes)?;
-        self.write(bytes);
-        self.refresh();
-        Ok(Ticket { command_id, settled })
-    }
-
-    fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
-        self.must_be_open()?;
-        self.must_still_hold(&cleared)?;
-        self.record_verdict(&cleared)?;
-        let typist = cleared.typist();
-        let bytes = match cleared.into_payload() {
-            Payload::Bytes(bytes) => bytes,
-            Payload::Line(text) => {
-                let mut bytes = self.terminal.encode(&text).ok_or(SessionError::NotEncodable)?;
-                bytes.push(b'\r');
-                bytes
-            }
-        };
-        self.record_input(typist, &bytes)?;
-        if typist == Typist::Human {
-            let started = self.terminal.human_typed(&bytes, self.at());
-            if let Some(event) = started {
-                self.happened(event);
-                self.refresh();
-            }
-        } else {
-            self.terminal.program_typed(&bytes);
-        }
-        self.write(bytes);
-        Ok(())
-    }
-
-    /// The verdict was given for what read the terminal then; this is what reads it now.
-    fn must_still_hold(&self, cleared: &Cleared) -> Result<(), SessionError> {
-        if cleared.reader() == Reader::Anything {
-            return Ok(());
-        }
-        if self.asks_for_secret() {
-            return Err(SessionError::SecretAsked);
-        }
-        let state = self.terminal.state();
-        let holds = match cleared.reader() {
-            Reader::Anything => true,
-            Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
-            Reader::Menu => state == State::Menu,
-            Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
-        };
-        if holds { Ok(()) } else { Err(SessionError::MovedOn) }
-    }
-
-    fn asks_for_secret(&self) -> bool {
-        let line = self.terminal.line_before_cursor();
-        patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
-    }
-
-    fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
-        let entry = if self.asks_for_secret() {
-            Entry::SecretInput { actor, length: bytes.len() }
-        } else {
-            Entry::Input { actor, content: bytes.into() }
-        };
-        self.must_record(&entry)
-    }
-
-    fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
-        match cleared.verdict_entry() {
-            Some(entry) => self.must_record(&entry),
-            None => Ok(()),
-        }
-    }
-
-    fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
-        self.must_record(&refusal.verdict_entry())
     }
 
     fn must_record(&mut self, entry: &Entry<'_>) -> Result<(), SessionError> {
@@ -468,74 +375,6 @@ impl Actor {
         }
     }
 
-    fn expect_level(&mut self, expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>>) {
-        if let Err(error) = self.must_be_open() {
-            drop(reply.send(Err(error)));
-            return;
-        }
-        let (waiter, wait) = oneshot::channel();
-        self.level_waiters.push(waiter);
-        self.terminal.expect_level(expectation, self.at());
-        self.refresh();
-        drop(reply.send(Ok(wait)));
-    }
-
-    fn wait_command(&mut self, command_id: CommandId, reply: oneshot::Sender<Completion>) {
-        let known = self.commands.iter().find(|kept| kept.id == command_id);
-        match known.map(|kept| kept.record.completion.clone()) {
-            // Dropping the sender says that the command is not known.
-            None => drop(reply),
-            Some(Some(completion)) if !completion.outcome.is_open() => drop(reply.send(completion)),
-            Some(_) => self.command_waiters.push((command_id, reply)),
-        }
-    }
-
-    fn reading(&self) -> Reading {
-        Reading {
-            screen: self.terminal.screen(),
-            generation: self.terminal.end().0,
-            quiet_ms: self.terminal.quiet(self.at()).as_millis() as u64,
-            at_prompt: matches!(self.terminal.state(), State::AtPrompt { .. }),
-            running: self.terminal.running(),
-            asks_for_secret: self.asks_for_secret(),
-            levels: self.terminal.levels().to_vec(),
-            shows_shell_prompt: self.terminal.shows_shell_prompt(),
-        }
-    }
-
-    fn read_command(&self, command_id: CommandId) -> Result<CommandOutput, SessionError> {
-        let kept =
-            self.commands.iter().find(|kept| kept.id == command_id).ok_or(SessionError::UnknownCommand(command_id))?;
-        let record = kept.record_now();
-        let settled = record.completion.clone().filter(|completion| !completion.outcome.is_open());
-        let interim = || self.terminal.interim().filter(|interim| interim.command_id == command_id);
-        let (text, evicted_bytes) =
-            settled.or_else(interim).map(|completion| self.terminal.command_text(&completion)).unwrap_or_default();
-        Ok(CommandOutput { record, text, evicted_bytes })
-    }
-
-    fn attach(&self) -> Attachment {
-        let snapshot = self.terminal.snapshot();
-        Attachment {
-            snapshot: snapshot.bytes,
-            offset: snapshot.at.0,
-            columns: snapshot.columns,
-            rows: snapshot.rows,
-            live: self.events.subscribe(),
-        }
-    }
-
-    fn resize(&mut self, size: TerminalSize) -> Result<(), SessionError> {
-        self.must_be_open()?;
-        self.must_record(&Entry::Resize { columns: size.columns, rows: size.rows })?;
-        self.terminal.resize(size.columns, size.rows);
-        // A full queue means the server takes nothing; the size is then the least of it.
-        drop(self.link.commands.try_send(ShellCommand::Resize(size)));
-        self.tell(SessionEventKind::Resized { columns: size.columns, rows: size.rows });
-        self.refresh();
-        Ok(())
-    }
-
     fn write(&mut self, bytes: Vec<u8>) {
         if self.outbox.is_empty() {
             match self.link.commands.try_send(ShellCommand::Write(bytes)) {
@@ -556,8 +395,9 @@ impl Actor {
         if self.closed.is_some() {
             return;
         }
+        let full_screen = self.terminal.alternate_screen();
         let fed = self.terminal.close(reason, self.exit_status);
-        self.carry(fed);
+        self.carry(fed, full_screen);
         self.recorded(&Entry::Closed { reason, exit_code: self.exit_status });
         self.end_without_record(reason);
     }
@@ -567,6 +407,7 @@ impl Actor {
             return;
         }
         self.closed = Some(reason.to_owned());
+        self.history.happened(&format!("closed: {reason}"));
         drop(self.link.commands.try_send(ShellCommand::Close));
         self.outbox.clear();
         self.command_waiters.clear();
@@ -587,20 +428,22 @@ impl Actor {
         let running = self.terminal.running();
         let kept = running.and_then(|id| self.commands.iter().find(|kept| kept.id == id));
         let name = match kept.and_then(|kept| kept.record.completion.as_ref()).map(|known| &known.outcome) {
-            Some(portcullis_term::Outcome::AwaitingInput { .. }) => "awaiting_input",
-            Some(portcullis_term::Outcome::Fullscreen) => "fullscreen",
+            Some(Outcome::AwaitingInput { .. }) => "awaiting_input",
+            Some(Outcome::Fullscreen) => "fullscreen",
             _ if self.closed.is_some() => "closed",
             _ => state_name(&state),
         };
         let running_command = kept.map(|kept| kept.record.text.clone());
         let breadcrumb = self.terminal.breadcrumb();
         let closed_reason = self.closed.clone();
+        let health = self.pulse.health(self.closed.as_deref());
         let snapshot = self.terminal.size();
         let changed = self.summary.send_if_modified(|summary| {
             let next = SessionSummary {
                 breadcrumb,
                 state: name.to_owned(),
                 running_command,
+                health,
                 closed_reason,
                 columns: snapshot.0,
                 rows: snapshot.1,
@@ -617,11 +460,9 @@ impl Actor {
     }
 }
 
-impl Kept {
-    fn record_now(&self) -> CommandRecord {
-        let end = self.ended.unwrap_or_else(Instant::now);
-        CommandRecord { duration_ms: end.duration_since(self.started).as_millis() as u64, ..self.record.clone() }
-    }
+fn opened_line(link: &ShellLink, reopened_from: Option<&ReopenedFrom>) -> String {
+    let from = reopened_from.map(|from| format!("; goes on from {}, nothing of it was replayed", from.session_id));
+    format!("opened on {}@{}{}", link.peer.user, link.peer.address, from.unwrap_or_default())
 }
 
 fn state_name(state: &State) -> &'static str {

@@ -1,0 +1,308 @@
+//! What a session's task does when it is asked: typing what the gate has cleared, reading, resizing.
+
+use portcullis_term::track::Expectation;
+use portcullis_term::{NotReady, Offset, Span, State, Submission, Typist, patterns};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::handle::{OutputSlice, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals};
+use super::super::history::full_screen_after;
+use super::super::{Attachment, SessionEventKind};
+use super::Actor;
+use super::jobs::Kept;
+use crate::audit::Entry;
+use crate::config::{EnterKey, TerminalSize};
+use crate::gate::{Cleared, Payload, Reader, Refusal};
+use crate::ssh::ShellCommand;
+
+impl Actor {
+    pub(super) fn answer(&mut self, request: Request) {
+        // A caller that no longer waits for its answer is no reason to stop.
+        match request {
+            Request::Submit { cleared, options, reply } => drop(reply.send(self.submit(cleared, *options))),
+            Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
+            Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
+            Request::DeclareLevel { level, reply } => {
+                self.terminal.declare_level(*level);
+                self.refresh();
+                drop(reply.send(Ok(())));
+            }
+            Request::ExpectLevel { expectation, reply } => self.expect_level(expectation, reply),
+            Request::WaitCommand { command_id, reply } => self.wait_command(command_id, reply),
+            Request::Interim { reply } => drop(reply.send(Ok(self.terminal.interim()))),
+            Request::Read { reply } => drop(reply.send(Ok(self.reading()))),
+            Request::ReadCommand { command_id, reply } => drop(reply.send(self.read_command(command_id))),
+            Request::NoteStop { command_id, attempt, reply } => {
+                drop(reply.send(self.note_stop(command_id, attempt)));
+            }
+            Request::Commands { reply } => {
+                let records = self.commands.iter().map(Kept::record_now).collect();
+                drop(reply.send(Ok(records)));
+            }
+            Request::Attach { reply } => drop(reply.send(Ok(self.attach()))),
+            Request::Resize { size, reply } => drop(reply.send(self.resize(size))),
+            Request::Vitals { reply } => drop(reply.send(Ok(self.vitals()))),
+            Request::OutputSlice { from, to, most_bytes, reply } => {
+                drop(reply.send(Ok(self.output_slice(from, to, most_bytes))));
+            }
+            Request::ReadHistory { range, reply } => {
+                drop(reply.send(Ok(self.history.cut(range, |span| self.terminal.read(span)))));
+            }
+            Request::Followed { route, reply } => {
+                self.summary.send_modify(|summary| summary.route = Some(route));
+                drop(reply.send(Ok(())));
+            }
+            Request::ReopenedAs { session_id, reply } => {
+                self.summary.send_modify(|summary| summary.reopened_as = Some(session_id));
+                drop(reply.send(Ok(())));
+            }
+        }
+    }
+
+    fn submit(&mut self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
+        let SubmitOptions { opens, expect_level, resumes } = options;
+        self.must_be_open()?;
+        self.record_verdict(&cleared)?;
+        let typist = cleared.typist();
+        let text = match cleared.into_payload() {
+            Payload::Line(text) => text,
+            Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) => {
+                return Err(NotReady::NoPrompt("typing keys".to_owned()).into());
+            }
+        };
+        // Asked before anything begins: what cannot be written there is not typed in part either.
+        self.encoded(text.as_bytes())?;
+        let submission = Submission { text, typist, opens, expect_level };
+        let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
+        self.happened(event);
+        self.must_be_open()?;
+        if let Some(resumes) = resumes {
+            self.resume(resumes, command_id);
+        }
+        let (waiter, settled) = oneshot::channel();
+        self.command_waiters.push((command_id, waiter));
+        let bytes = shell_line(bytes, self.profile.enter);
+        self.record_line(typist, &submission.text, &bytes)?;
+        self.write(self.encoded(&bytes)?);
+        self.refresh();
+        Ok(Ticket { command_id, settled })
+    }
+
+    fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        self.must_still_hold(&cleared)?;
+        self.record_verdict(&cleared)?;
+        let typist = cleared.typist();
+        self.last_activity = Instant::now();
+        let bytes = self.bytes_of(cleared.into_payload());
+        let written = self.encoded(&bytes)?;
+        self.record_input(typist, &bytes)?;
+        if typist == Typist::Human {
+            let started = self.terminal.human_typed(&bytes, self.at());
+            if let Some(event) = started {
+                self.happened(event);
+                self.refresh();
+            }
+        } else {
+            self.answered(&bytes);
+        }
+        self.write(written);
+        Ok(())
+    }
+
+    /// What is typed for the payload, as UTF-8.
+    fn bytes_of(&self, payload: Payload) -> Vec<u8> {
+        match payload {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Text(text) => text.into_bytes(),
+            Payload::Line(text) => [text.as_bytes(), self.profile.enter.bytes()].concat(),
+            Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), self.profile.enter),
+        }
+    }
+
+    /// Typed bytes, which are UTF-8 here and in the record, as the present level reads them. What is
+    /// no text (a cut character of a person's paste) goes as it is.
+    fn encoded(&self, bytes: &[u8]) -> Result<Vec<u8>, SessionError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.terminal.encode(text).ok_or(SessionError::NotEncodable),
+            Err(_) => Ok(bytes.to_vec()),
+        }
+    }
+
+    /// The verdict was given for what read the terminal then; this is what reads it now.
+    fn must_still_hold(&self, cleared: &Cleared) -> Result<(), SessionError> {
+        if cleared.reader() == Reader::Anything {
+            return Ok(());
+        }
+        if self.asks_for_secret() {
+            return Err(SessionError::SecretAsked);
+        }
+        let state = self.terminal.state();
+        let holds = match cleared.reader() {
+            Reader::Anything => true,
+            Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
+            Reader::Menu => state == State::Menu,
+            Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
+        };
+        if holds { Ok(()) } else { Err(SessionError::MovedOn) }
+    }
+
+    fn asks_for_secret(&self) -> bool {
+        let line = self.terminal.line_before_cursor();
+        patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
+    }
+
+    fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
+        let secret = self.asks_for_secret();
+        let entry = if secret {
+            Entry::SecretInput { actor, length: bytes.len() }
+        } else {
+            Entry::Input { actor, content: bytes.into() }
+        };
+        self.must_record(&entry)?;
+        self.history.typed(actor, bytes, secret);
+        Ok(())
+    }
+
+    /// A line for the prompt: in the history as it was given, in the record as it was typed.
+    fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
+        self.last_activity = Instant::now();
+        self.must_record(&Entry::Input { actor, content: bytes.into() })?;
+        self.history.submitted(actor, text);
+        Ok(())
+    }
+
+    fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
+        match cleared.verdict_entry() {
+            Some(entry) => self.must_record(&entry),
+            None => Ok(()),
+        }
+    }
+
+    fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
+        self.must_record(&refusal.verdict_entry())?;
+        let rule = &refusal.strictest().rule_id;
+        self.history.happened(&format!("refused by {rule}, not sent: {}", refusal.text()));
+        Ok(())
+    }
+
+    fn expect_level(&mut self, expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>>) {
+        if let Err(error) = self.must_be_open() {
+            drop(reply.send(Err(error)));
+            return;
+        }
+        let (waiter, wait) = oneshot::channel();
+        self.level_waiters.push(waiter);
+        self.terminal.expect_level(expectation, self.at());
+        self.refresh();
+        drop(reply.send(Ok(wait)));
+    }
+
+    fn reading(&self) -> Reading {
+        Reading {
+            screen: self.terminal.screen(),
+            generation: self.terminal.end().0,
+            quiet_ms: self.terminal.quiet(self.at()).as_millis() as u64,
+            at_prompt: matches!(self.terminal.state(), State::AtPrompt { .. }),
+            running: self.terminal.running(),
+            asks_for_secret: self.asks_for_secret(),
+            levels: self.terminal.levels().to_vec(),
+            shows_shell_prompt: self.terminal.shows_shell_prompt(),
+        }
+    }
+
+    fn attach(&self) -> Attachment {
+        let snapshot = self.terminal.snapshot();
+        Attachment {
+            snapshot: snapshot.bytes,
+            offset: snapshot.at.0,
+            columns: snapshot.columns,
+            rows: snapshot.rows,
+            live: self.events.subscribe(),
+        }
+    }
+
+    fn resize(&mut self, size: TerminalSize) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        self.must_record(&Entry::Resize { columns: size.columns, rows: size.rows })?;
+        self.history.happened(&format!("resized to {}×{}", size.columns, size.rows));
+        self.terminal.resize(size.columns, size.rows);
+        // A full queue means the server takes nothing; the size is then the least of it.
+        drop(self.link.commands.try_send(ShellCommand::Resize(size)));
+        self.tell(SessionEventKind::Resized { columns: size.columns, rows: size.rows });
+        self.refresh();
+        Ok(())
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals {
+            health: self.pulse.health_now(self.closed.as_deref()),
+            idle: self.last_activity.elapsed(),
+            end: self.terminal.end(),
+            next_line: self.history.next_line(),
+        }
+    }
+
+    fn output_slice(&self, from: Option<Offset>, to: Option<Offset>, most_bytes: usize) -> OutputSlice {
+        let end = self.terminal.end();
+        let to = to.unwrap_or(end).min(end);
+        let wanted = match from {
+            Some(from) => Span { from, to: to.min(Offset(from.0.saturating_add(most_bytes as u64))) },
+            None => {
+                let newest = Offset(to.0.saturating_sub(most_bytes as u64));
+                Span { from: newest.max(self.terminal.start().min(to)), to }
+            }
+        };
+        // A span that begins in what is gone still gives as much as was asked for.
+        let first = wanted.from.max(self.terminal.start()).min(end);
+        let span = Span { from: first, to: wanted.to.max(Offset(first.0.saturating_add(most_bytes as u64)).min(to)) };
+        let slice = self.terminal.read(span);
+        OutputSlice {
+            from: slice.from,
+            bytes: slice.bytes,
+            evicted_bytes: slice.from.0.min(to.0).saturating_sub(wanted.from.0),
+            end,
+            full_screen: self.full_screen_at(slice.from),
+            closed: self.closed.is_some(),
+        }
+    }
+
+    fn full_screen_at(&self, offset: Offset) -> bool {
+        let Some((from, full_screen)) = self.history.full_screen_before(offset) else { return false };
+        full_screen_after(&self.terminal.read(Span { from, to: offset }).bytes, full_screen)
+    }
+}
+
+/// Keys with Enter as the profile says.
+fn with_enter(bytes: Vec<u8>, enter: EnterKey) -> Vec<u8> {
+    if bytes == EnterKey::Cr.bytes() { enter.bytes().to_vec() } else { bytes }
+}
+
+/// The host's own lines for a shell have CR where Enter is pressed. A shell takes either of CR and LF for
+/// it: both together would run an empty line behind each, whose end could be taken for the next one's. In
+/// a bracketed paste the line ends inside belong to the text.
+pub(super) fn shell_line(mut bytes: Vec<u8>, enter: EnterKey) -> Vec<u8> {
+    if enter == EnterKey::Lf {
+        let text_ends = if bytes.starts_with(b"\x1b[200~") { bytes.len().saturating_sub(1) } else { 0 };
+        for byte in bytes[text_ends..].iter_mut().filter(|byte| **byte == b'\r') {
+            *byte = b'\n';
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enter_is_what_the_profile_says() {
+        assert_eq!(with_enter(b"\r".to_vec(), EnterKey::CrLf), b"\r\n");
+        assert_eq!(with_enter(b"\x1b[A".to_vec(), EnterKey::Lf), b"\x1b[A");
+        let line = |bytes: &[u8], enter| shell_line(bytes.to_vec(), enter);
+        assert_eq!(line(b"a\rb\r", EnterKey::Cr), b"a\rb\r");
+        assert_eq!(line(b"a\rb\r", EnterKey::Lf), b"a\nb\n");
+        assert_eq!(line(b"ls\r", EnterKey::CrLf), b"ls\r");
+        assert_eq!(line(b"\x1b[200~a\rb\x1b[201~\r", EnterKey::Lf), b"\x1b[200~a\rb\x1b[201~\n");
+    }
+}

@@ -1,0 +1,182 @@
+//! Sessions on a scripted shell, with a clock that only moves when everything waits.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::*;
+use crate::audit::Instance;
+use crate::config::{Profile, TerminalSize};
+use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink};
+
+/// A session, and the far side of its channel.
+struct Scripted {
+    session: SessionHandle,
+    shell: mpsc::Sender<ShellEvent>,
+    commands: mpsc::Receiver<ShellCommand>,
+    _state: TempDir,
+}
+
+impl Scripted {
+    fn open(adjust: impl FnOnce(&mut Profile)) -> Self {
+        let mut profile = Profile {
+            name: "test".to_owned(),
+            label: "test".to_owned(),
+            tags: Vec::new(),
+            host: "host".to_owned(),
+            port: 22,
+            user: "me".to_owned(),
+            auth: Vec::new(),
+            known_hosts: Vec::new(),
+            connect_timeout: Duration::from_secs(1),
+            keepalive: Duration::ZERO,
+            keepalive_max: 3,
+            idle_close: Duration::ZERO,
+            encoding: Default::default(),
+            terminal: TerminalSize { columns: 80, rows: 24 },
+        };
+        adjust(&mut profile);
+        let state = tempfile::tempdir().unwrap();
+        let instance = Instance::create(state.path()).unwrap();
+        let (shell, events) = mpsc::channel(16);
+        let (sender, commands) = mpsc::channel(16);
+        let peer = PeerInfo {
+            address: "192.0.2.1:22".to_owned(),
+            user: "me".to_owned(),
+            host_key: String::new(),
+            auth_method: String::new(),
+            server_version: String::new(),
+        };
+        let id = SessionId::new("test", 1);
+        let transcript = instance.transcript(id.as_str()).unwrap();
+        let session = open(Opening {
+            id,
+            profile: Arc::new(profile),
+            link: ShellLink { events, commands: sender, peer },
+            transcript,
+            menu: None,
+            name: None,
+            reopened_from: None,
+            on_change: Box::new(|| {}),
+        });
+        Self { session: session.unwrap(), shell, commands, _state: state }
+    }
+
+    async fn tell(&self, event: ShellEvent) {
+        self.shell.send(event).await.unwrap();
+    }
+
+    async fn print(&self, text: &str) {
+        self.tell(ShellEvent::Output(text.as_bytes().to_vec())).await;
+    }
+
+    async fn until(&self, wanted: impl FnMut(&SessionSummary) -> bool) -> SessionSummary {
+        self.session.watch_summary().wait_for(wanted).await.unwrap().clone()
+    }
+
+    fn record(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.session.transcript()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    async fn history(&self) -> Vec<String> {
+        let cut = self.session.read_history(LineRange::Between(None, None)).await.unwrap();
+        cut.lines(80).into_iter().map(|line| line.text).collect()
+    }
+}
+
+fn silent(unanswered: u32) -> ShellEvent {
+    ShellEvent::Silent { unanswered, limit: 3, silence: Duration::from_secs(15 * u64::from(unanswered + 1)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_told_once_as_news_and_counted_on() {
+    let scripted = Scripted::open(|_| {});
+    scripted.tell(silent(1)).await;
+    let ill = scripted.until(|summary| summary.health.state == HealthState::Unhealthy).await;
+    assert!(ill.health.reason.unwrap().contains("for 30 s, 1 of 3"));
+    scripted.tell(silent(2)).await;
+    scripted.until(|summary| summary.health.reason.as_ref().is_some_and(|reason| reason.contains("2 of 3"))).await;
+    scripted.tell(ShellEvent::Alive { round_trip: None }).await;
+    scripted.until(|summary| summary.health.state == HealthState::Healthy).await;
+    let told: Vec<_> = scripted.record().into_iter().filter(|line| line["kind"] == "health").collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let history = scripted.history().await;
+    assert!(
+        history[1].starts_with("[session] unhealthy:") && history[2].starts_with("[session] healthy:"),
+        "{history:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_too_is_a_sign_of_life() {
+    let scripted = Scripted::open(|_| {});
+    scripted.tell(silent(1)).await;
+    scripted.until(|summary| summary.health.state == HealthState::Unhealthy).await;
+    scripted.print("still here\r\n").await;
+    scripted.until(|summary| summary.health.state == HealthState::Healthy).await;
+    tokio::time::advance(Duration::from_secs(7)).await;
+    let vitals = scripted.session.vitals().await.unwrap();
+    assert_eq!((vitals.health.last_reply_ms_ago, vitals.idle), (Some(7_000), Duration::from_secs(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn idleness_counts_from_the_last_output() {
+    let scripted = Scripted::open(|profile| profile.idle_close = Duration::from_secs(60));
+    let opened = Instant::now();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    scripted.print("something\r\n").await;
+    // Signs of life are not something that happens in the terminal.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    scripted.tell(ShellEvent::Alive { round_trip: Some(Duration::from_millis(3)) }).await;
+    let closed = scripted.until(|summary| summary.closed_reason.is_some()).await;
+    assert_eq!(opened.elapsed(), Duration::from_secs(110));
+    assert!(closed.closed_reason.unwrap().contains("for 60 s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_session_can_be_read_and_says_so() {
+    let scripted = Scripted::open(|_| {});
+    scripted.print("one\r\ntwo\r\n").await;
+    scripted.tell(ShellEvent::Closed { reason: "the cable was cut".to_owned() }).await;
+    let closed = scripted.until(|summary| summary.closed_reason.is_some()).await;
+    assert_eq!((closed.health.state, closed.state.as_str()), (HealthState::Closed, "closed"));
+    let slice = scripted.session.output_slice(None, None, 100).await.unwrap();
+    assert_eq!((slice.bytes.as_slice(), slice.closed), (&b"one\r\ntwo\r\n"[..], true));
+    assert_eq!(scripted.history().await.last().unwrap(), "[session] closed: the cable was cut");
+    assert!(scripted.session.read().await.unwrap().screen.text().contains("two"));
+    let size = TerminalSize { columns: 90, rows: 24 };
+    assert!(matches!(scripted.session.resize(size).await, Err(SessionError::Closed { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_is_cut_from_either_end() {
+    let scripted = Scripted::open(|_| {});
+    scripted.print("0123456789").await;
+    let at = |offset| Some(portcullis_term::Offset(offset));
+    let cases = [
+        (None, None, 4, 6, "6789"),
+        (at(2), None, 4, 2, "2345"),
+        (at(2), at(4), 9, 2, "23"),
+        (at(50), None, 4, 10, ""),
+    ];
+    for (from, to, most, begins, bytes) in cases {
+        let slice = scripted.session.output_slice(from, to, most).await.unwrap();
+        assert_eq!((slice.from.0, slice.bytes.as_slice()), (begins, bytes.as_bytes()), "{from:?} {to:?}");
+        assert_eq!((slice.end.0, slice.evicted_bytes), (10, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_size_reaches_the_shell() {
+    let mut scripted = Scripted::open(|_| {});
+    let size = TerminalSize { columns: 90, rows: 30 };
+    scripted.session.resize(size).await.unwrap();
+    assert_eq!(scripted.commands.recv().await, Some(ShellCommand::Resize(size)));
+    assert_eq!(scripted.until(|summary| summary.columns == 90).await.rows, 30);
+}
