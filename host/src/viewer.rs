@@ -56,7 +56,7 @@ fn live(event: SessionEvent) -> LiveEvent {
     match event.kind {
         SessionEventKind::Output(bytes) => LiveEvent::Output { offset_after: event.offset, bytes },
         SessionEventKind::Resized { columns, rows } => LiveEvent::Resized { columns, rows },
-        SessionEventKind::Summary(session) => LiveEvent::Summary(Box::new(summary(session))),
+        SessionEventKind::Summary(session) => LiveEvent::Summary(Box::new(summary(*session))),
         SessionEventKind::Closed { reason } => LiveEvent::Closed { reason },
     }
 }

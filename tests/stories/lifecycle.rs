@@ -250,6 +250,7 @@ fn a_pod_learns_the_size_of_the_terminal() {
     let config_lines = vec![format!("ForceCommand {path} bash --norc -i")];
     let sshd = Sshd::start(SshdOptions { config_lines, ..SshdOptions::default() });
     scene.configure(&sshd_profile("host", &sshd));
+    scene.allow_everything_but_the_worst();
     let mut client = scene.client();
     client.succeed("ssh_open", json!({ "profile": "host", "columns": 111, "rows": 37 }));
     let entered = client.succeed("ssh_run", json!({ "command": "kubectl exec -it api-1 -n orders -- bash" }));

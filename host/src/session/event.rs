@@ -52,7 +52,7 @@ pub struct SessionEvent {
 pub enum SessionEventKind {
     Output(Arc<[u8]>),
     Resized { columns: u16, rows: u16 },
-    Summary(SessionSummary),
+    Summary(Box<SessionSummary>),
     Closed { reason: String },
 }
 

@@ -454,7 +454,7 @@ impl Actor {
             changed
         });
         if changed {
-            self.tell(SessionEventKind::Summary(self.summary.borrow().clone()));
+            self.tell(SessionEventKind::Summary(Box::new(self.summary.borrow().clone())));
             (self.on_change)();
         }
     }
