@@ -19,6 +19,12 @@ const AT_WORK: Duration = Duration::from_millis(500);
 /// Least time between two looks at a flood of output.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
+/// A program has taken a line when it has been quiet for this long after it answered, or after an echo
+/// without an answer.
+const LINE_ANSWERED: Duration = Duration::from_millis(50);
+const LINE_SILENT: Duration = Duration::from_millis(300);
+/// A program that shows nothing at all for a line gets the next one after this.
+const LINE_WAIT: Duration = Duration::from_secs(2);
 /// More than this is not looked through.
 const MAX_PRINTED_BYTES: usize = 4 << 20;
 /// Switches to the alternate screen (DEC mode 1049).
@@ -76,6 +82,8 @@ pub(super) struct Typed {
     pub(super) job: Option<CommandId>,
     /// It was started by what was typed; its output is known exactly.
     pub(super) is_new: bool,
+    /// What lines that were sent before have brought.
+    earlier: String,
 }
 
 /// The answer as it stands when the waiting ends.
@@ -87,6 +95,36 @@ pub(super) struct Answer {
 }
 
 impl Typed {
+    /// Nothing yet, at the terminal as it was read.
+    pub(super) fn new(reading: &Reading) -> Self {
+        let (since, job) = (reading.generation, reading.running);
+        Self { since, echo: String::new(), job, is_new: false, earlier: String::new() }
+    }
+
+    /// Waits until the program has taken the line just sent, and goes on from there: it has shown more
+    /// than the line's echo, or nothing for a while.
+    pub(super) async fn line_taken(&mut self, session: &SessionHandle, until: Instant) -> Result<Reading, OpError> {
+        let until = until.min(Instant::now() + LINE_WAIT);
+        let mut events = session.events();
+        loop {
+            let reading = session.read().await?;
+            let printed = printed_since(session, self.since, Some(reading.generation)).await?;
+            let own = without_echo(&printed, &self.echo);
+            let quiet = Duration::from_millis(reading.quiet_ms);
+            let enough = if own.is_empty() { LINE_SILENT } else { LINE_ANSWERED };
+            let taken = reading.generation > self.since && quiet >= enough;
+            let left = until.saturating_duration_since(Instant::now());
+            let Some(events) = events.as_mut().filter(|_| !taken && !left.is_zero() && !session.is_closed()) else {
+                self.earlier.push_str(own);
+                self.since = reading.generation;
+                self.echo.clear();
+                return Ok(reading);
+            };
+            let pause = if reading.generation > self.since { enough.saturating_sub(quiet) } else { left };
+            drop(tokio::time::timeout(pause.min(left), events.recv()).await);
+        }
+    }
+
     /// Waits until what is wanted was printed, the command has come to something, or all is quiet.
     pub(super) async fn answer(
         &self,
@@ -146,7 +184,7 @@ impl Typed {
                 printed_since(session, self.since, end).await?
             }
         };
-        Ok(without_echo(&text, &self.echo).to_owned())
+        Ok(format!("{}{}", self.earlier, without_echo(&text, &self.echo)))
     }
 }
 
@@ -166,13 +204,9 @@ fn next_look(reading: &Reading, since: u64) -> Duration {
     next.map_or(Duration::MAX, |mark| mark - quiet)
 }
 
-/// Waits until something was printed after `since` and the screen has settled.
-pub(super) async fn settle(
-    session: &SessionHandle,
-    since: u64,
-    settled: Duration,
-    wait: Duration,
-) -> Result<Reading, OpError> {
+/// The screen once something was printed after `since` and it has settled, or as it is when the time is
+/// over.
+pub(super) async fn settled_screen(session: &SessionHandle, since: u64, wait: Duration) -> Result<Reading, OpError> {
     let until = Instant::now() + wait;
     let Some(mut events) = session.events() else { return Ok(session.read().await?) };
     loop {
@@ -180,15 +214,10 @@ pub(super) async fn settle(
         let changed = reading.generation > since;
         let quiet = Duration::from_millis(reading.quiet_ms);
         let left = until.saturating_duration_since(Instant::now());
-        if (changed && quiet >= settled) || left.is_zero() || session.is_closed() {
+        if (changed && quiet >= SETTLED) || left.is_zero() || session.is_closed() {
             return Ok(reading);
         }
-        let pause = if changed { settled.saturating_sub(quiet) } else { left };
+        let pause = if changed { SETTLED.saturating_sub(quiet) } else { left };
         drop(tokio::time::timeout(pause.min(left), events.recv()).await);
     }
-}
-
-/// The screen after it has settled, or as it is when the time is over.
-pub(super) async fn settled_screen(session: &SessionHandle, since: u64, wait: Duration) -> Result<Reading, OpError> {
-    settle(session, since, SETTLED, wait).await
 }

@@ -7,7 +7,7 @@ use portcullis_term::track::Expectation;
 use portcullis_term::{CommandId, LevelKind, NotReady, Typist};
 use serde::Serialize;
 
-use super::answer::{Answer, Standing, Typed, Wanted, settle, settled_screen};
+use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{opens, secret_asked};
 use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
 use crate::gate::{Action, Gate, HeldLine, Intent, Key, Place};
@@ -21,10 +21,6 @@ const MENU_SETTLES: Duration = Duration::from_secs(1);
 const SHELL_PROMPT: Duration = Duration::from_secs(10);
 /// Longest text of one call, in characters.
 const MAX_TEXT_CHARS: usize = 8192;
-/// A program has taken a line when it has been quiet for this long after it.
-const LINE_TAKEN: Duration = Duration::from_millis(50);
-/// A program that shows nothing for a line gets the next one after this.
-const LINE_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone)]
 pub struct SendRequest {
@@ -178,7 +174,7 @@ impl<'a> Typing<'a> {
         if matches!(place.terminal, TerminalState::AtPrompt | TerminalState::Menu) {
             host.input().forget_typed(session.id().as_str());
         }
-        let typed = Typed { since: reading.generation, echo: String::new(), job: reading.running, is_new: false };
+        let typed = Typed::new(reading);
         let until = Instant::now() + wait;
         Ok(Self { host, session, place, until, typed, held_line: None, notes: Vec::new() })
     }
@@ -207,35 +203,32 @@ impl<'a> Typing<'a> {
         let (text, enter) = text.strip_suffix('\n').map_or((text, enter), |lines| (lines, true));
         let lines: Vec<&str> = text.split('\n').collect();
         for (number, line) in lines.iter().enumerate() {
-            if number > 0
-                && let Some(reason) = self.wait_for_reader().await?
-            {
-                self.notes.push(format!("{number} of {} lines were sent: {reason}", lines.len()));
-                return Ok(());
+            let is_last = number + 1 == lines.len();
+            self.line(line, enter || !is_last).await?;
+            if !is_last && let Some(reason) = self.taken().await? {
+                self.notes.push(format!("{} of {} lines were sent: {reason}", number + 1, lines.len()));
+                break;
             }
-            self.line(line, enter || number + 1 < lines.len()).await?;
         }
         Ok(())
     }
 
-    /// Why the next line cannot go there; `None` when it can.
-    async fn wait_for_reader(&mut self) -> Result<Option<String>, OpError> {
-        let before = self.session.read().await?.generation;
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(Some("the time of this call is over".to_owned()));
-        }
-        let reading = settle(self.session, before, LINE_TAKEN, LINE_WAIT.min(left)).await?;
+    /// Waits until the line just sent was taken; why the next one cannot go there, or `None` when it can.
+    async fn taken(&mut self) -> Result<Option<String>, OpError> {
+        let reading = self.typed.line_taken(self.session, self.until).await?;
         let is_menu = |place: &Place| place.terminal == TerminalState::Menu;
         let now = place(self.session, &self.place.destination, &reading);
-        if reading.asks_for_secret {
-            return Ok(Some("the terminal asks for a secret now".to_owned()));
-        }
-        if now.terminal == TerminalState::AtPrompt || is_menu(&now) != is_menu(&self.place) {
-            return Ok(Some("another program reads the terminal now".to_owned()));
-        }
+        let reason = if reading.asks_for_secret {
+            Some("the terminal asks for a secret now")
+        } else if now.terminal == TerminalState::AtPrompt || is_menu(&now) != is_menu(&self.place) {
+            Some("another program reads the terminal now")
+        } else if Instant::now() >= self.until {
+            Some("the time of this call is over")
+        } else {
+            None
+        };
         self.place = now;
-        Ok(None)
+        Ok(reason.map(str::to_owned))
     }
 
     async fn line(&mut self, text: &str, enter: bool) -> Result<(), OpError> {

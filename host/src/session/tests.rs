@@ -39,6 +39,7 @@ impl Scripted {
             idle_close: Duration::ZERO,
             encoding: Default::default(),
             terminal: TerminalSize { columns: 80, rows: 24 },
+            enter: Default::default(),
         };
         adjust(&mut profile);
         let state = tempfile::tempdir().unwrap();
