@@ -40,8 +40,14 @@ pub(super) fn request(
         cwd: None,
         intent: purpose,
         now_unix_ms: clock::unix_ms(),
-        attributes: Vec::new(),
+        attributes: reader(place),
     }
+}
+
+/// Names what reads the text, where the host knows it: `reader` = `repl`.
+fn reader(place: &Place) -> Vec<common::Attribute> {
+    let repl = || common::Attribute { key: "reader".to_owned(), value: "repl".to_owned() };
+    place.at_repl.then(repl).into_iter().collect()
 }
 
 /// Tells the policies that the line is a navigator's way into a level of the operator's route.

@@ -39,6 +39,8 @@ pub struct Place {
     /// Outermost first.
     pub levels: Vec<Level>,
     pub terminal: TerminalState,
+    /// An interpreter or a client waits for a statement.
+    pub at_repl: bool,
 }
 
 /// What somebody wants to type.

@@ -94,7 +94,8 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, reading: &Read
         "menu" => TerminalState::Menu,
         _ => TerminalState::Unknown,
     };
-    Place { session_id: summary.session_id, destination: destination.clone(), levels: reading.levels.clone(), terminal }
+    let (levels, at_repl) = (reading.levels.clone(), reading.at_repl);
+    Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl }
 }
 
 /// Asks the gate, and puts a refusal on record before anyone hears of it.

@@ -326,8 +326,13 @@ impl<'a> Typing<'a> {
 pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let destination = destination(host, &session)?;
-    let place =
-        Place { session_id: session_id.to_owned(), destination, levels: Vec::new(), terminal: TerminalState::Unknown };
+    let place = Place {
+        session_id: session_id.to_owned(),
+        destination,
+        levels: Vec::new(),
+        terminal: TerminalState::Unknown,
+        at_repl: false,
+    };
     let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
     session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))

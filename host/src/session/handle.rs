@@ -70,6 +70,8 @@ pub struct Reading {
     pub running: Option<CommandId>,
     /// The terminal asks for something only a person may type.
     pub asks_for_secret: bool,
+    /// An interpreter or a client waits for a statement; what is typed is not read by a shell.
+    pub at_repl: bool,
     pub levels: Vec<Level>,
     /// The cursor stands behind a shell's prompt, whatever the path says.
     pub shows_shell_prompt: bool,

@@ -110,7 +110,17 @@ fn typed(request: &Request, settings: &Settings) -> Vec<Finding> {
         return Vec::new();
     }
     // The worst is denied in every mode, whatever reads it; the rest of what a shell would make of it
-    // says nothing about another program.
-    let worst = as_shell_text(request, settings).into_iter().filter(|finding| finding.rule.class == Class::Extreme);
+    // says nothing about another program. Nor does it matter to an interpreter that the text is no
+    // valid shell.
+    let is_worst = |finding: &Finding| {
+        let only_shells_mind = finding.rule.id == rule::MALFORMED.id && is_for_a_repl(request);
+        finding.rule.class == Class::Extreme && !only_shells_mind
+    };
+    let worst = as_shell_text(request, settings).into_iter().filter(is_worst);
     worst.chain([Finding::whole(&rule::NOT_A_SHELL)]).collect()
+}
+
+/// The host has seen an interpreter's or a client's prompt.
+fn is_for_a_repl(request: &Request) -> bool {
+    portcullis_plugin::attribute(&request.attributes, "reader") == Some("repl")
 }

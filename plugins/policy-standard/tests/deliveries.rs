@@ -39,6 +39,19 @@ fn only_a_plain_answer_reaches_an_unknown_reader() {
 }
 
 #[test]
+fn a_statement_for_an_interpreter_need_not_be_shell() {
+    let statement = "for n in (11, 12):";
+    let at_shell = Request { mode: Mode::Full, delivery: Delivery::PtyInput, ..shell_line(statement, Mode::Full) };
+    assert_eq!(verdict(&at_shell), "deny");
+    let reader = portcullis_plugin::Attribute { key: "reader".into(), value: "repl".into() };
+    let at_repl = Request { attributes: vec![reader], ..at_shell };
+    assert_eq!(verdict(&at_repl), "warn");
+    assert_eq!(verdict(&Request { mode: Mode::Safe, ..at_repl.clone() }), "deny");
+    let worst = Request { raw: "rm -rf /".into(), plan: shell_line("rm -rf /", Mode::Full).plan, ..at_repl };
+    assert_eq!(verdict(&worst), "deny");
+}
+
+#[test]
 fn a_person_is_warned_but_not_blocked() {
     for line in ["rm -rf /", "vim x", "echo 'open"] {
         let request = Request { actor: Actor::Human, ..shell_line(line, Mode::Safe) };

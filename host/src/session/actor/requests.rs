@@ -1,7 +1,7 @@
 //! What a session's task does when it is asked: typing what the gate has cleared, reading, resizing.
 
 use portcullis_term::track::Expectation;
-use portcullis_term::{NotReady, Offset, Span, State, Submission, Typist, patterns};
+use portcullis_term::{AwaitingKind, NotReady, Offset, Outcome, Span, State, Submission, Typist, patterns};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -206,8 +206,21 @@ impl Actor {
             at_prompt: matches!(self.terminal.state(), State::AtPrompt { .. }),
             running: self.terminal.running(),
             asks_for_secret: self.asks_for_secret(),
+            at_repl: self.at_repl(),
             levels: self.terminal.levels().to_vec(),
             shows_shell_prompt: self.terminal.shows_shell_prompt(),
+        }
+    }
+
+    /// Told from the running command's outcome. A shell that waits for the rest of a line is none: it
+    /// offers ctrl-c.
+    fn at_repl(&self) -> bool {
+        let running = self.terminal.running();
+        let kept = running.and_then(|id| self.commands.iter().find(|kept| kept.id == id));
+        match kept.and_then(|kept| kept.record.completion.as_ref()).map(|known| &known.outcome) {
+            Some(Outcome::AwaitingInput { kind: AwaitingKind::Repl, .. }) => true,
+            Some(Outcome::AwaitingInput { kind: AwaitingKind::Continuation, options, .. }) => options.is_empty(),
+            _ => false,
         }
     }
 
