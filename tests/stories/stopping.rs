@@ -79,26 +79,32 @@ fn every_shell_ends_what_ignores_the_interrupt() {
         ("tcsh -f", json!(143)),
         ("fish --no-config", Value::Null),
     ];
-    for (shell, after_term) in shells {
-        let (_sshd, _scene, mut client) = opened_in(shell);
-        let job = started(&mut client, NO_INTERRUPT);
-        let stopped = client.succeed("ssh_stop", json!({ "job_id": job, "force": true }));
-        assert_eq!(signals(&stopped), took(&[("INT", false), ("TERM", true)]), "{shell}: {stopped}");
-        assert_eq!(stopped["exit_code"], after_term, "{shell}: {stopped}");
+    std::thread::scope(|scope| {
+        for (shell, after_term) in shells {
+            scope.spawn(move || ends_what_ignores_the_interrupt(shell, &after_term));
+        }
+    });
+}
 
-        let job = started(&mut client, NO_SIGNAL);
-        let stopped = client.succeed("ssh_stop", json!({ "job_id": job, "force": true }));
-        assert_eq!(signals(&stopped), took(&[("INT", false), ("TERM", false), ("KILL", true)]), "{shell}: {stopped}");
-        // A shell that has seen it die before it could bring it back does not tell the code any more.
-        let code = &stopped["exit_code"];
-        assert!(code.is_null() || (*code == 137 && !after_term.is_null()), "{shell}: {stopped}");
-        let read = client.succeed("ssh_read", json!({ "job_id": job }));
-        assert_eq!(read["job"]["stops"].as_array().unwrap().len(), 3, "{shell}: {read}");
+fn ends_what_ignores_the_interrupt(shell: &str, after_term: &Value) {
+    let (_sshd, _scene, mut client) = opened_in(shell);
+    let job = started(&mut client, NO_INTERRUPT);
+    let stopped = client.succeed("ssh_stop", json!({ "job_id": job, "force": true }));
+    assert_eq!(signals(&stopped), took(&[("INT", false), ("TERM", true)]), "{shell}: {stopped}");
+    assert_eq!(stopped["exit_code"], *after_term, "{shell}: {stopped}");
 
-        let left = client.succeed("ssh_run", json!({ "command": "jobs" }));
-        assert!(!left["text"].as_str().unwrap().contains("sleep"), "{shell} has a job left: {left}");
-        assert_eq!(client.succeed("ssh_run", json!({ "command": "echo alive" }))["text"], "alive\n", "{shell}");
-    }
+    let job = started(&mut client, NO_SIGNAL);
+    let stopped = client.succeed("ssh_stop", json!({ "job_id": job, "force": true }));
+    assert_eq!(signals(&stopped), took(&[("INT", false), ("TERM", false), ("KILL", true)]), "{shell}: {stopped}");
+    // A shell that has seen it die before it could bring it back does not tell the code any more.
+    let code = &stopped["exit_code"];
+    assert!(code.is_null() || (*code == 137 && !after_term.is_null()), "{shell}: {stopped}");
+    let read = client.succeed("ssh_read", json!({ "job_id": job }));
+    assert_eq!(read["job"]["stops"].as_array().unwrap().len(), 3, "{shell}: {read}");
+
+    let left = client.succeed("ssh_run", json!({ "command": "jobs" }));
+    assert!(!left["text"].as_str().unwrap().contains("sleep"), "{shell} has a job left: {left}");
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "echo alive" }))["text"], "alive\n", "{shell}");
 }
 
 #[test]
