@@ -255,5 +255,8 @@ fn a_pod_learns_the_size_of_the_terminal() {
     client.succeed("ssh_open", json!({ "profile": "host", "columns": 111, "rows": 37 }));
     let entered = client.succeed("ssh_run", json!({ "command": "kubectl exec -it api-1 -n orders -- bash" }));
     assert_eq!(entered["outcome"], "level_changed", "{entered}");
+    let id = entered["session"]["session_id"].clone();
+    // The level is told of a moment before its prompt stands.
+    until(&mut client, &id, |session| session["state"] == "at_prompt");
     assert_eq!(client.succeed("ssh_run", json!({ "command": "stty size" }))["text"], "37 111\n");
 }

@@ -163,7 +163,8 @@ fn a_read_waits_for_what_comes_next() {
         json!({ "name": "ssh_read", "arguments": { "what": "output", "offset_bytes": since, "wait_s": 40 } }),
     );
     let started = std::time::Instant::now();
-    client.succeed("ssh_run", json!({ "command": "echo awaited" }));
+    // Its own answer may come before or after that of the read; only the read's is of interest.
+    client.begin("tools/call", json!({ "name": "ssh_run", "arguments": { "command": "echo awaited" } }));
     let read = client.called(waiting);
     assert_eq!(read.structured["changed"], true, "{}", read.text);
     assert!(read.text.contains("echo awaited") && started.elapsed() < Duration::from_secs(20), "{}", read.text);
