@@ -21,6 +21,7 @@ pub mod nested;
 pub mod outcome;
 pub mod patterns;
 pub mod ring;
+mod scan;
 pub mod screen;
 pub mod tap;
 mod terminal;

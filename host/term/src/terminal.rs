@@ -92,16 +92,14 @@ impl Terminal {
     /// Takes bytes from the channel. `at` is the time since the session opened.
     pub fn feed(&mut self, bytes: &[u8], at: Duration) -> Fed {
         let mut fed = Fed::default();
-        let decoded = self.decoder.decode(bytes).into_owned();
+        let decoded = self.decoder.decode(bytes);
         self.tracker.noticed_bytes(at);
-        let mut rest = decoded.as_slice();
+        let mut rest = &*decoded;
+        fed.visible.reserve(rest.len());
         while !rest.is_empty() {
             let piece = self.tap.next_piece(rest);
             let (head, tail) = rest.split_at(piece.length);
-            self.take(head, &mut fed);
-            if piece.cancelled {
-                self.take(&[0x18], &mut fed);
-            }
+            self.take(head, piece.overlong_string, &mut fed);
             for signal in &piece.signals {
                 let actions = self.look(|tracker, glance, end| tracker.observe(signal, end, at, glance));
                 self.carry_out(actions, &mut fed);
@@ -176,7 +174,7 @@ impl Terminal {
     pub fn close(&mut self, reason: &str, exit_code: Option<i32>) -> Fed {
         let mut fed = Fed::default();
         if let Some(held) = self.held.take() {
-            self.take(&held, &mut fed);
+            self.show(&held, &mut fed);
         }
         let actions = self.tracker.close(reason, exit_code, self.ring.end());
         self.carry_out(actions, &mut fed);
@@ -323,7 +321,7 @@ impl Terminal {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], fed: &mut Fed) {
+    fn take(&mut self, bytes: &[u8], overlong_string: bool, fed: &mut Fed) {
         if let Some(held) = &mut self.held {
             held.extend_from_slice(bytes);
             if held.len() <= MAX_HELD_BYTES {
@@ -331,6 +329,9 @@ impl Terminal {
             }
             let held = self.held.take().unwrap_or_default();
             self.show(&held, fed);
+        } else if overlong_string {
+            // Viewers and the record get every byte; the emulator would only pile them up.
+            self.pass_on(bytes, fed);
         } else {
             self.show(bytes, fed);
         }
@@ -338,6 +339,10 @@ impl Terminal {
 
     fn show(&mut self, bytes: &[u8], fed: &mut Fed) {
         self.screen.feed(bytes);
+        self.pass_on(bytes, fed);
+    }
+
+    fn pass_on(&mut self, bytes: &[u8], fed: &mut Fed) {
         self.ring.push(bytes);
         fed.visible.extend_from_slice(bytes);
     }
