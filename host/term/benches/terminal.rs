@@ -16,7 +16,7 @@ use alacritty_terminal::term::test::TermSize;
 use alacritty_terminal::term::{Config, Term};
 use alacritty_terminal::vte::ansi::Processor;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use portcullis_term::tap::Tap;
+use portcullis_term::tap::{Nowhere, Tap};
 use portcullis_term::{OutputRing, Terminal, TerminalOptions, clean};
 
 const WORKLOAD_BYTES: usize = 1 << 20;
@@ -91,7 +91,7 @@ fn feed(criterion: &mut Criterion) {
                 for chunk in bytes.chunks(PIECE_BYTES) {
                     let mut rest = chunk;
                     while !rest.is_empty() {
-                        let piece = tap.next_piece(rest);
+                        let piece = tap.next_piece(rest, &mut Nowhere);
                         let (head, tail) = rest.split_at(piece.length);
                         ring.push(head);
                         rest = tail;

@@ -39,12 +39,14 @@ enum State {
     Text,
 }
 
-/// What stands at the end of the bytes just read.
+/// What the bytes just read are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing of interest up to the end of the bytes.
-    Nothing,
-    /// An operating system command ended; [`Scanner::string`] has it.
+    /// Text and control characters, up to a sequence or the end of the bytes.
+    Text,
+    /// A sequence, or the part of one that is in these bytes.
+    Sequence,
+    /// An operating system command that ends here; [`Scanner::string`] has it.
     Osc,
     /// `CSI ? … h` or `l`; [`Scanner::modes`] has the numbers.
     Modes {
@@ -53,7 +55,11 @@ pub(crate) enum Found {
     Keypad {
         application: bool,
     },
-    /// A string reached the limit and is still open.
+    /// `CSI … b`: print the last character again, so many times.
+    Repeat {
+        count: u16,
+    },
+    /// A string up to where it reached the limit; it is still open.
     StringFull,
     /// Bytes of a string beyond the limit.
     StringRest,
@@ -123,9 +129,9 @@ impl Parameters {
 }
 
 impl Scanner {
-    /// No sequence is open.
-    pub(crate) fn is_ground(&self) -> bool {
-        self.state == State::Ground
+    /// No sequence and no character is unfinished.
+    pub(crate) fn is_on_ground(&self) -> bool {
+        self.state == State::Ground && self.held.is_empty()
     }
 
     /// The text of the last operating system command found.
@@ -144,25 +150,39 @@ impl Scanner {
         if self.state == State::Osc { [b"\x1b]", self.string.as_slice()].concat() } else { self.held.clone() }
     }
 
-    /// Reads up to and including the next thing found; how many bytes that is.
+    /// Reads one thing; how many bytes it has. `bytes` must not be empty.
     pub(crate) fn next(&mut self, bytes: &[u8]) -> (usize, Found) {
+        if self.state == State::Ground {
+            let text = memchr::memchr(ESCAPE, bytes).unwrap_or(bytes.len());
+            if text == bytes.len() {
+                self.keep_character(bytes);
+            } else {
+                self.held.clear();
+            }
+            if text > 0 {
+                return (text, Found::Text);
+            }
+            if let Some(length) = simple_csi(bytes) {
+                return (length, Found::Sequence);
+            }
+        }
+        self.in_sequence(bytes)
+    }
+
+    /// Reads on in a sequence, or from its escape character on, to its end.
+    fn in_sequence(&mut self, bytes: &[u8]) -> (usize, Found) {
         // Where the open sequence begins in `bytes`; what came before is held.
         let mut start = 0;
         let mut at = 0;
-        let mut found = Found::Nothing;
-        while at < bytes.len() && found == Found::Nothing {
+        let mut found = Found::Sequence;
+        while at < bytes.len() && found == Found::Sequence {
             let rest = &bytes[at..];
             let read = match self.state {
-                State::Ground => match memchr::memchr(ESCAPE, rest) {
-                    Some(offset) => {
-                        self.begin();
-                        offset + 1
-                    }
-                    None => {
-                        self.keep_character(rest);
-                        return (bytes.len(), Found::Nothing);
-                    }
-                },
+                State::Ground if at > 0 => break,
+                State::Ground => {
+                    self.begin();
+                    1
+                }
                 State::Osc => {
                     let (read, ended) = self.in_osc(rest);
                     found = ended;
@@ -225,7 +245,7 @@ impl Scanner {
             (State::DcsEntry | State::DcsParameter | State::DcsIntermediate, _) => self.step_dcs(byte),
             _ => {}
         }
-        Found::Nothing
+        Found::Sequence
     }
 
     fn step_csi(&mut self, byte: u8) -> Found {
@@ -235,9 +255,15 @@ impl Scanner {
             (_, 0x40..=0x7e) => {
                 self.state = State::Ground;
                 self.parameters.separator(false);
-                let read = self.parameters.question && !self.parameters.ignored;
-                if read && matches!(byte, b'h' | b'l') {
+                let parameters = &self.parameters;
+                if parameters.ignored {
+                    return Found::Sequence;
+                }
+                if parameters.question && matches!(byte, b'h' | b'l') {
                     return Found::Modes { on: byte == b'h' };
+                }
+                if parameters.intermediates == 0 && byte == b'b' {
+                    return Found::Repeat { count: parameters.heads[0].max(1) };
                 }
             }
             (_, 0x20..=0x2f) => {
@@ -261,7 +287,7 @@ impl Scanner {
             }
             _ => {}
         }
-        Found::Nothing
+        Found::Sequence
     }
 
     fn step_dcs(&mut self, byte: u8) {
@@ -299,13 +325,13 @@ impl Scanner {
             return (room, Found::StringFull);
         }
         self.string.extend_from_slice(text);
-        let Some(end) = end else { return (text.len(), Found::Nothing) };
+        let Some(end) = end else { return (text.len(), Found::Sequence) };
         if bytes[end] == ESCAPE {
             self.begin();
         } else {
             self.state = State::Ground;
         }
-        (end + 1, if self.string_full { Found::Nothing } else { Found::Osc })
+        (end + 1, if self.string_full { Found::Sequence } else { Found::Osc })
     }
 
     /// Keeps the beginning of a character at the end of plain text.
@@ -323,6 +349,15 @@ impl Scanner {
         }
         self.held = tail;
     }
+}
+
+/// The length of a control sequence that stands whole at the beginning of `bytes` and is of the
+/// common kind (colours, cursor movements) that nothing here reads.
+fn simple_csi(bytes: &[u8]) -> Option<usize> {
+    let [ESCAPE, b'[', rest @ ..] = bytes else { return None };
+    let parameters = rest.iter().position(|byte| !(b'0'..=b';').contains(byte))?;
+    let simple = parameters < MAX_PARAMETERS && (0x40..=0x7e).contains(&rest[parameters]) && rest[parameters] != b'b';
+    simple.then_some(parameters + 3)
 }
 
 /// Whether `bytes` are the beginning of one character in UTF-8 and not all of it.

@@ -4,10 +4,11 @@
 //! `aid=<nonce>.<pid>` and `q=<counter>`; a probe answer is `P;k=probe`. The protocol is the
 //! "semantic prompts" proposal that terminals share (FinalTerm's OSC 133).
 //!
-//! The tap does not keep text; the caller feeds each piece it splits off to the screen and the
-//! ring. Plain text is never split: a piece ends at a signal, or where a control string has grown
-//! beyond all sense, from where on the emulator is spared its bytes (it would keep them). The string
-//! still ends at its own terminator, for the emulator, for every viewer and for the tap alike.
+//! The tap does not keep text. It hands what it reads to a [`Surface`], told apart into text and
+//! sequences, and stops behind each signal, so that the surface's state is then the one at the
+//! signal. Of a control string that has grown beyond all sense the surface is spared the rest (it
+//! would keep it); the string still ends at its own terminator, for the emulator, for every viewer
+//! and for the tap alike.
 
 use crate::scan::{Found, Scanner};
 
@@ -59,36 +60,59 @@ pub struct Tap {
     scanner: Scanner,
 }
 
-/// A piece of the stream: `bytes[..length]` came before the signals.
+/// What the stream is drawn on.
+pub trait Surface {
+    /// Text and control characters; `continues` when a character begun in earlier text goes on.
+    fn text(&mut self, bytes: &[u8], continues: bool);
+    /// A sequence, or a part of one.
+    fn sequence(&mut self, bytes: &[u8]);
+    /// Prints the last character again. A part of that sequence may have been drawn already.
+    fn repeat(&mut self, count: u16);
+}
+
+/// Nothing is drawn.
+pub struct Nowhere;
+
+impl Surface for Nowhere {
+    fn text(&mut self, _: &[u8], _: bool) {}
+    fn sequence(&mut self, _: &[u8]) {}
+    fn repeat(&mut self, _: u16) {}
+}
+
+/// The beginning of the stream that came before the signals.
 #[derive(Debug)]
 pub struct Piece {
+    /// In bytes.
     pub length: usize,
     pub signals: Vec<Signal>,
-    /// The piece is the rest of an endless control string; the emulator must not be fed with it.
-    pub overlong_string: bool,
 }
 
 impl Tap {
-    /// Reads `bytes` up to and including the next signal, or to their end.
-    pub fn next_piece(&mut self, bytes: &[u8]) -> Piece {
+    /// Reads `bytes` up to and including the next signal, or to their end, and draws them.
+    pub fn next_piece(&mut self, bytes: &[u8], surface: &mut impl Surface) -> Piece {
         let mut length = 0;
         let mut signals = Vec::new();
         while length < bytes.len() && signals.is_empty() {
+            let begun = !self.scanner.is_on_ground();
             let (read, found) = self.scanner.next(&bytes[length..]);
+            let part = &bytes[length..length + read];
             length += read;
             match found {
-                Found::Nothing => {}
+                Found::Text => surface.text(part, begun),
+                Found::Repeat { count } => surface.repeat(count),
+                Found::StringRest => {}
+                _ => surface.sequence(part),
+            }
+            match found {
                 Found::Osc => signals.extend(self.mark()),
                 Found::Modes { on } => {
-                    signals.extend(self.scanner.modes().iter().filter_map(|mode| changed(*mode, on)))
+                    signals.extend(self.scanner.modes().iter().filter_map(|mode| changed(*mode, on)));
                 }
                 Found::Keypad { application } => signals.push(Signal::ApplicationKeys(application)),
-                Found::StringFull if length == 0 => {}
-                Found::StringFull => break,
-                Found::StringRest => return Piece { length, signals, overlong_string: true },
+                _ => {}
             }
         }
-        Piece { length, signals, overlong_string: false }
+        Piece { length, signals }
     }
 
     /// Bytes of a sequence or character that has begun and not ended.
@@ -151,7 +175,7 @@ mod tests {
         for chunk in chunks {
             let mut rest = *chunk;
             while !rest.is_empty() {
-                let piece = tap.next_piece(rest);
+                let piece = tap.next_piece(rest, &mut Nowhere);
                 rest = &rest[piece.length..];
                 position += piece.length;
                 if !piece.signals.is_empty() {
@@ -195,14 +219,13 @@ mod tests {
         stream.extend(b"\x1b]133;A;aid=n.1\x07 text");
         for chunk_bytes in [1000, 65_536, usize::MAX] {
             let mut tap = Tap::default();
-            let (mut fed, mut position, mut marks) = (0, 0, Vec::new());
+            let (mut drawn, mut position, mut marks) = (Drawn::default(), 0, Vec::new());
             for chunk in stream.chunks(chunk_bytes) {
                 let mut rest = chunk;
                 while !rest.is_empty() {
-                    let piece = tap.next_piece(rest);
+                    let piece = tap.next_piece(rest, &mut drawn);
                     rest = &rest[piece.length..];
                     position += piece.length;
-                    fed += if piece.overlong_string { 0 } else { piece.length };
                     marks.extend(piece.signals.into_iter().map(|signal| (signal, position)));
                 }
             }
@@ -211,8 +234,23 @@ mod tests {
                 if mark.kind == MarkKind::PromptStart && *at == string_ends + 16),
                 "{marks:?}"
             );
-            assert_eq!(fed, crate::scan::MAX_STRING_BYTES + 4 + 16 + 5);
+            assert_eq!(drawn.bytes, crate::scan::MAX_STRING_BYTES + 2 + 16 + 5);
         }
+    }
+
+    #[derive(Default)]
+    struct Drawn {
+        bytes: usize,
+    }
+
+    impl Surface for Drawn {
+        fn text(&mut self, bytes: &[u8], _: bool) {
+            self.bytes += bytes.len();
+        }
+        fn sequence(&mut self, bytes: &[u8]) {
+            self.bytes += bytes.len();
+        }
+        fn repeat(&mut self, _: u16) {}
     }
 
     /// The same, told by the parser of the emulator.

@@ -9,7 +9,7 @@ use crate::outcome::{CommandId, Completion, Outcome};
 use crate::patterns;
 use crate::ring::{Offset, OutputRing, Slice, Span};
 use crate::screen::{Screen, ScreenView};
-use crate::tap::Tap;
+use crate::tap::{Nowhere, Tap};
 use crate::track::echo::MAX_ECHO_BYTES;
 use crate::track::{Actions, Event, Expectation, Glance, NotReady, Show, State, Submission, Tracker, output_start};
 
@@ -35,7 +35,7 @@ pub struct TerminalOptions {
 
 impl Default for TerminalOptions {
     fn default() -> Self {
-        Self { columns: 160, rows: 40, ring_bytes: 4 << 20, encoding: Encoding::Utf8 }
+        Self { columns: 160, rows: 40, ring_bytes: 3 << 20, encoding: Encoding::Utf8 }
     }
 }
 
@@ -97,9 +97,12 @@ impl Terminal {
         let mut rest = &*decoded;
         fed.visible.reserve(rest.len());
         while !rest.is_empty() {
-            let piece = self.tap.next_piece(rest);
+            let piece = match self.held {
+                Some(_) => self.tap.next_piece(rest, &mut Nowhere),
+                None => self.tap.next_piece(rest, &mut self.screen),
+            };
             let (head, tail) = rest.split_at(piece.length);
-            self.take(head, piece.overlong_string, &mut fed);
+            self.take(head, &mut fed);
             for signal in &piece.signals {
                 let actions = self.look(|tracker, glance, end| tracker.observe(signal, end, at, glance));
                 self.carry_out(actions, &mut fed);
@@ -243,8 +246,12 @@ impl Terminal {
         self.screen.view()
     }
 
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot { bytes: self.screen.dump(), at: self.ring.end(), columns: self.columns, rows: self.rows }
+    /// The screen as bytes. What the stream has begun and not ended (half a sequence, half a
+    /// character) stands at their end, so that the output that follows completes it.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let mut bytes = self.screen.dump();
+        bytes.extend(self.tap.unfinished());
+        Snapshot { bytes, at: self.ring.end(), columns: self.columns, rows: self.rows }
     }
 
     /// One past the newest byte of output.
@@ -321,19 +328,16 @@ impl Terminal {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], overlong_string: bool, fed: &mut Fed) {
-        if let Some(held) = &mut self.held {
-            held.extend_from_slice(bytes);
-            if held.len() <= MAX_HELD_BYTES {
-                return;
-            }
+    /// Takes note of bytes that the tap has read and, unless they are held back, drawn.
+    fn take(&mut self, bytes: &[u8], fed: &mut Fed) {
+        let Some(held) = &mut self.held else {
+            self.pass_on(bytes, fed);
+            return;
+        };
+        held.extend_from_slice(bytes);
+        if held.len() > MAX_HELD_BYTES {
             let held = self.held.take().unwrap_or_default();
             self.show(&held, fed);
-        } else if overlong_string {
-            // Viewers and the record get every byte; the emulator would only pile them up.
-            self.pass_on(bytes, fed);
-        } else {
-            self.show(bytes, fed);
         }
     }
 
