@@ -129,11 +129,6 @@ impl Parameters {
 }
 
 impl Scanner {
-    /// No sequence and no character is unfinished.
-    pub(crate) fn is_on_ground(&self) -> bool {
-        self.state == State::Ground && self.held.is_empty()
-    }
-
     /// The text of the last operating system command found.
     pub(crate) fn string(&self) -> &[u8] {
         &self.string
@@ -361,7 +356,7 @@ fn simple_csi(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether `bytes` are the beginning of one character in UTF-8 and not all of it.
-fn begins_character(bytes: &[u8]) -> bool {
+pub(crate) fn begins_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
 }
 

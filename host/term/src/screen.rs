@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use emulator::Emulator;
 
+use crate::scan::begins_character;
 use crate::tap::Surface;
 
 /// Lines kept above the screen; the ring and the transcript hold the rest. The emulator takes memory
@@ -25,6 +26,7 @@ use crate::tap::Surface;
 const SCROLLBACK_LINES: usize = 1000;
 /// Ends a sequence that has begun (ECMA-48 §8.3.6).
 const CANCEL: u8 = 0x18;
+const LONGEST_CHARACTER_BYTES: usize = 4;
 /// Longest title kept, in characters.
 const MAX_TITLE_CHARS: usize = 200;
 
@@ -128,6 +130,8 @@ impl ScreenView {
 pub struct Screen {
     emulator: Emulator,
     processor: Processor<DrawAtOnce>,
+    /// The beginning of a character at the end of the text so far.
+    cut_character: Vec<u8>,
     listener: Listener,
 }
 
@@ -137,7 +141,8 @@ impl Screen {
         let (columns, rows) = (columns.max(2), rows.max(1));
         let listener = Listener::default();
         *listener.size.lock().unwrap_or_else(PoisonError::into_inner) = (columns, rows);
-        Self { emulator: Emulator::new(columns, rows, listener.clone()), processor: Processor::new(), listener }
+        let emulator = Emulator::new(columns, rows, listener.clone());
+        Self { emulator, processor: Processor::new(), cut_character: Vec::new(), listener }
     }
 
     /// Takes bytes that may begin anywhere in a sequence or character.
@@ -252,11 +257,15 @@ impl Screen {
 
     fn row(&self, line: Line) -> Row {
         let grid = self.emulator.term.grid();
-        let mut text = String::with_capacity(grid.columns());
-        for column in 0..grid.columns() {
+        let row = &grid[line];
+        let wrapped = row[Column(grid.columns() - 1)].flags.contains(Flags::WRAPLINE);
+        let is_blank = |cell: &Cell| matches!(cell.c, ' ' | '\t') && cell.extra.is_none();
+        let last = (0..grid.columns()).rposition(|column| wrapped || !is_blank(&row[Column(column)]));
+        let used = last.map_or(0, |last| last + 1);
+        let mut text = String::with_capacity(used);
+        for column in 0..used {
             push_cell(&mut text, grid, Point::new(line, Column(column)));
         }
-        let wrapped = grid[Point::new(line, Column(grid.columns() - 1))].flags.contains(Flags::WRAPLINE);
         if !wrapped {
             text.truncate(text.trim_end().len());
         }
@@ -271,16 +280,11 @@ impl Screen {
     }
 }
 
-/// Text goes past the parser, which only has to find out that it is text.
-impl Surface for Screen {
-    fn text(&mut self, bytes: &[u8], continues: bool) {
-        let mut rest = bytes;
-        if continues {
-            // The parser holds the character's beginning; behind a line end it holds nothing.
-            let ends = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-            self.feed(&rest[..ends]);
-            rest = &rest[ends..];
-        }
+/// Text goes past the parser, which only has to find out that it is text (and loses a character
+/// behind one that was cut).
+impl Surface<'_> for Screen {
+    fn text(&mut self, bytes: &[u8]) {
+        let mut rest = &bytes[self.complete_character(bytes)..];
         while let Some(first) = rest.first() {
             let length = match first {
                 b' '..=b'~' => {
@@ -299,32 +303,74 @@ impl Surface for Screen {
     }
 
     fn sequence(&mut self, bytes: &[u8]) {
+        self.end_character();
         self.feed(bytes);
     }
 
     fn repeat(&mut self, count: u16) {
-        // What the parser has begun, a character or this sequence, ends here.
+        self.end_character();
+        // A part of this sequence may have gone to the parser.
         self.feed(&[CANCEL]);
         self.emulator.repeat(count);
     }
 }
 
 impl Screen {
-    /// Prints the characters beyond ASCII that `text` begins with; how many bytes they have.
+    /// Prints the characters beyond ASCII that `text` begins with; how many bytes they have. The
+    /// beginning of a character at the end of `text` waits for its rest.
     fn print_unicode(&mut self, text: &[u8]) -> usize {
         let length = text.iter().position(u8::is_ascii).unwrap_or(text.len());
-        match std::str::from_utf8(&text[..length]) {
-            Ok(characters) => {
-                let c1 = |c: &char| ('\u{80}'..='\u{9f}').contains(c);
-                characters.chars().filter(|c| !c1(c)).for_each(|c| self.emulator.input(c));
-                length
+        let mut chunks = text[..length].utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            chunk.valid().chars().for_each(|character| self.print(character));
+            let invalid = chunk.invalid();
+            if chunks.peek().is_none() && length == text.len() && begins_character(invalid) {
+                self.cut_character.extend_from_slice(invalid);
+            } else {
+                self.print_invalid(invalid);
             }
-            // Not UTF-8, or cut at the end: the parser knows; one byte more makes it decide.
-            Err(_) => {
-                let length = text.len().min(length + 1);
-                self.feed(&text[..length]);
-                length
-            }
+        }
+        length
+    }
+
+    fn print(&mut self, character: char) {
+        // Control characters of the upper half mean nothing here; they are not drawn either.
+        if !('\u{80}'..='\u{9f}').contains(&character) {
+            self.emulator.input(character);
+        }
+    }
+
+    fn print_invalid(&mut self, bytes: &[u8]) {
+        if !matches!(bytes, [] | [..=0x9f]) {
+            self.emulator.input(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    /// Completes the character that was cut; how many of these bytes belong to it.
+    fn complete_character(&mut self, bytes: &[u8]) -> usize {
+        if self.cut_character.is_empty() {
+            return 0;
+        }
+        let begun = std::mem::take(&mut self.cut_character);
+        let joined = [&begun, &bytes[..bytes.len().min(LONGEST_CHARACTER_BYTES - begun.len())]].concat();
+        let Some(chunk) = joined.utf8_chunks().next() else { return 0 };
+        if let Some(character) = chunk.valid().chars().next() {
+            self.print(character);
+            character.len_utf8() - begun.len()
+        } else if begins_character(&joined) {
+            self.cut_character = joined;
+            bytes.len()
+        } else {
+            self.print_invalid(chunk.invalid());
+            chunk.invalid().len() - begun.len()
+        }
+    }
+
+    /// What was cut stays cut.
+    fn end_character(&mut self) {
+        if !self.cut_character.is_empty() {
+            self.cut_character.clear();
+            self.emulator.input(char::REPLACEMENT_CHARACTER);
         }
     }
 
@@ -433,6 +479,18 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_character_harms_no_other() {
+        for text in ["éa宽b", "宽éx", "❤️é…a", "a\u{80}é"] {
+            for cut in 0..text.len() {
+                let mut screen = screen(b"");
+                screen.text(&text.as_bytes()[..cut]);
+                screen.text(&text.as_bytes()[cut..]);
+                assert_eq!(screen.view().text(), text.replace('\u{80}', ""), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
     fn text_past_the_parser_gives_the_same_screen() {
         let text = "plain line\r\na line that is longer than twenty columns\r\nexactly twenty chars\r\n宽 wide\r\n\
             raw line feed\n\r\n\tnot plain\r\nlast: x";
@@ -441,7 +499,7 @@ mod tests {
             let (mut parsed, mut direct) = (screen(before.as_bytes()), screen(before.as_bytes()));
             for _ in 0..3 {
                 parsed.feed(text.as_bytes());
-                direct.text(text.as_bytes(), false);
+                direct.text(text.as_bytes());
                 assert_eq!(direct.view(), parsed.view(), "{before:?}");
                 assert_eq!(direct.dump(), parsed.dump(), "{before:?}");
             }

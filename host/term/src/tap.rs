@@ -60,21 +60,25 @@ pub struct Tap {
     scanner: Scanner,
 }
 
-/// What the stream is drawn on.
-pub trait Surface {
-    /// Text and control characters; `continues` when a character begun in earlier text goes on.
-    fn text(&mut self, bytes: &[u8], continues: bool);
+/// What the stream is drawn on; `'a` is the life of the stream's bytes.
+pub trait Surface<'a> {
+    /// Text and control characters. A character may be cut at the end and go on in the next text.
+    fn text(&mut self, bytes: &'a [u8]);
     /// A sequence, or a part of one.
-    fn sequence(&mut self, bytes: &[u8]);
+    fn sequence(&mut self, bytes: &'a [u8]);
     /// Prints the last character again. A part of that sequence may have been drawn already.
     fn repeat(&mut self, count: u16);
+    /// Bytes of a string that is too long already; they are not drawn.
+    fn spared(&mut self, bytes: &'a [u8]) {
+        let _ = bytes;
+    }
 }
 
 /// Nothing is drawn.
 pub struct Nowhere;
 
-impl Surface for Nowhere {
-    fn text(&mut self, _: &[u8], _: bool) {}
+impl Surface<'_> for Nowhere {
+    fn text(&mut self, _: &[u8]) {}
     fn sequence(&mut self, _: &[u8]) {}
     fn repeat(&mut self, _: u16) {}
 }
@@ -89,18 +93,17 @@ pub struct Piece {
 
 impl Tap {
     /// Reads `bytes` up to and including the next signal, or to their end, and draws them.
-    pub fn next_piece(&mut self, bytes: &[u8], surface: &mut impl Surface) -> Piece {
+    pub fn next_piece<'a>(&mut self, bytes: &'a [u8], surface: &mut impl Surface<'a>) -> Piece {
         let mut length = 0;
         let mut signals = Vec::new();
         while length < bytes.len() && signals.is_empty() {
-            let begun = !self.scanner.is_on_ground();
             let (read, found) = self.scanner.next(&bytes[length..]);
             let part = &bytes[length..length + read];
             length += read;
             match found {
-                Found::Text => surface.text(part, begun),
+                Found::Text => surface.text(part),
                 Found::Repeat { count } => surface.repeat(count),
-                Found::StringRest => {}
+                Found::StringRest => surface.spared(part),
                 _ => surface.sequence(part),
             }
             match found {
@@ -243,8 +246,8 @@ mod tests {
         bytes: usize,
     }
 
-    impl Surface for Drawn {
-        fn text(&mut self, bytes: &[u8], _: bool) {
+    impl Surface<'_> for Drawn {
+        fn text(&mut self, bytes: &[u8]) {
             self.bytes += bytes.len();
         }
         fn sequence(&mut self, bytes: &[u8]) {

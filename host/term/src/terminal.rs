@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clean::{CleanText, clean};
+use crate::clean::{CleanText, clean_page};
 use crate::decode::{Encoding, StreamDecoder, encode};
 use crate::level::{Level, ShellKind};
 use crate::outcome::{CommandId, Completion, Outcome};
@@ -276,7 +276,7 @@ impl Terminal {
             return (CleanText { text: text.clone(), ..CleanText::default() }, 0);
         }
         let slice = self.ring.read(completion.span);
-        let mut cleaned = clean(&slice.bytes, self.columns);
+        let mut cleaned = clean_page(&slice.bytes, self.columns, self.rows);
         if completion.outcome == Outcome::PromptNoStatus {
             // Without an end mark the prompt stands behind the output.
             let prompt = self.tracker.prompt_text.trim_end();

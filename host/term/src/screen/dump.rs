@@ -3,9 +3,8 @@
 //! Rebuilt: both screens with colours, wrapped rows and the main one's scrollback; both cursors with
 //! what they are saved with; scroll region, tab stops, character sets, modes, palette, title. Not
 //! rebuilt, because the emulator does not tell it or no sequence can say it: the stack of titles put
-//! aside, links behind text, the character that `CSI b` would repeat, a saved cursor's pending wrap
-//! in a row that has wrapped since, and a cursor outside of the scroll region in origin mode. No
-//! byte of a dump makes a terminal answer.
+//! aside, links behind text, the character that `CSI b` would repeat, and a saved cursor's pending
+//! wrap in a row that has wrapped since. No byte of a dump makes a terminal answer.
 
 use std::fmt::Write;
 
@@ -115,6 +114,11 @@ impl Dump {
         let used = if wrapped { columns } else { used.max(usize::from(continues)) };
         for column in 0..used {
             self.cell(grid, Point::new(line, Column(column)));
+        }
+        if continues && used < columns {
+            // Where wrapping scrolled, the new row was filled with the colour in force.
+            self.pen(&Pen::default());
+            self.text.push_str("\x1b[K");
         }
         wrapped
     }

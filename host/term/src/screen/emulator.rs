@@ -173,6 +173,22 @@ impl Emulator {
         }
     }
 
+    fn column(&self) -> usize {
+        self.term.grid().cursor.point.column.0
+    }
+
+    /// Moves the cursor by lines. The emulator takes the line it is on for one that counts from the
+    /// scroll region in origin mode, so it is told one that does.
+    fn move_to(&mut self, by_lines: i32, column: usize) {
+        let line = self.term.grid().cursor.point.line.0;
+        if self.has(TermMode::ORIGIN) {
+            let (top, bottom) = (self.scroll_region.0 as i32, self.scroll_region.1 as i32);
+            self.term.goto((line - top + by_lines).clamp(0, bottom - top), column);
+        } else {
+            self.term.goto(line + by_lines, column);
+        }
+    }
+
     fn set_alternate_screen(&mut self, on: bool) {
         if self.has(TermMode::ALT_SCREEN) != on {
             let point = self.term.grid().cursor.point;
@@ -214,13 +230,8 @@ impl Handler for Emulator {
     passed_on! {
         goto(line: i32, column: usize);
         goto_line(line: i32);
-        goto_col(column: usize);
-        move_up(count: usize);
-        move_down(count: usize);
         move_forward(count: usize);
         move_backward(count: usize);
-        move_down_and_cr(count: usize);
-        move_up_and_cr(count: usize);
         move_backward_tabs(count: u16);
         move_forward_tabs(count: u16);
         put_tab(count: u16);
@@ -234,7 +245,6 @@ impl Handler for Emulator {
         insert_blank_lines(count: usize);
         delete_lines(count: usize);
         save_cursor_position();
-        restore_cursor_position();
         terminal_attribute(attribute: Attr);
         decaln();
         set_mode(mode: Mode);
@@ -278,6 +288,36 @@ impl Handler for Emulator {
         }
     }
 
+    fn goto_col(&mut self, column: usize) {
+        self.move_to(0, column);
+    }
+
+    fn move_up(&mut self, count: usize) {
+        self.move_to(-(count as i32), self.column());
+    }
+
+    fn move_down(&mut self, count: usize) {
+        self.move_to(count as i32, self.column());
+    }
+
+    fn move_up_and_cr(&mut self, count: usize) {
+        self.move_to(-(count as i32), 0);
+    }
+
+    fn move_down_and_cr(&mut self, count: usize) {
+        self.move_to(count as i32, 0);
+    }
+
+    fn restore_cursor_position(&mut self) {
+        self.term.restore_cursor_position();
+        if self.has(TermMode::ORIGIN) {
+            // In origin mode there is no place outside of the scroll region.
+            let (top, bottom) = self.scroll_region;
+            let line = &mut self.term.grid_mut().cursor.point.line;
+            line.0 = line.0.clamp(top as i32, bottom as i32);
+        }
+    }
+
     fn set_title(&mut self, title: Option<String>) {
         let cut = |title: String| title.chars().filter(|c| !c.is_control()).take(MAX_TITLE_CHARS).collect();
         self.term.set_title(title.map(cut));
@@ -311,7 +351,7 @@ impl Handler for Emulator {
     fn unset_private_mode(&mut self, mode: PrivateMode) {
         match mode {
             PrivateMode::Unknown(47 | 1047) => self.set_alternate_screen(false),
-            PrivateMode::Unknown(1048) => self.term.restore_cursor_position(),
+            PrivateMode::Unknown(1048) => self.restore_cursor_position(),
             _ => self.term.unset_private_mode(mode),
         }
         if mode == PrivateMode::Named(NamedPrivateMode::ColumnMode) {
