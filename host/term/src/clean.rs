@@ -47,7 +47,17 @@ pub fn clean(bytes: &[u8], columns: u16) -> CleanText {
 /// Cleans `bytes` as a whole, as written to a terminal of that size. A program can print over no
 /// more than what is on the screen.
 pub fn clean_page(bytes: &[u8], columns: u16, rows: u16) -> CleanText {
-    let mut cleaner = Cleaner::new(columns, rows);
+    clean_with(Cleaner::new(columns, rows), bytes)
+}
+
+/// Cleans a part of a session's output that begins on the alternate screen: what is drawn there is
+/// left out and counted, but not named; the part that entered it has named it.
+pub fn clean_in_full_screen(bytes: &[u8], columns: u16) -> CleanText {
+    let cleaner = Cleaner { alternate: Some(0), named: true, ..Cleaner::new(columns, USUAL_ROWS) };
+    clean_with(cleaner, bytes)
+}
+
+fn clean_with<'a>(mut cleaner: Cleaner<'a>, bytes: &'a [u8]) -> CleanText {
     let mut parser = Parser::new();
     let mut tap = Tap::default();
     for block in blocks(bytes) {
@@ -74,6 +84,8 @@ struct Cleaner<'a> {
     page: Page<'a>,
     /// Bytes since the alternate screen was entered.
     alternate: Option<usize>,
+    /// The full-screen program has its note in an earlier part.
+    named: bool,
     full_screen_bytes: usize,
     binary_bytes: usize,
     /// Bytes of the present control string.
@@ -89,6 +101,7 @@ impl<'a> Cleaner<'a> {
         Self {
             page: Page::new(columns, rows),
             alternate: None,
+            named: false,
             full_screen_bytes: 0,
             binary_bytes: 0,
             string_bytes: 0,
@@ -111,6 +124,9 @@ impl<'a> Cleaner<'a> {
             Some(0) => {}
             Some(bytes) => {
                 self.full_screen_bytes += bytes;
+                if std::mem::take(&mut self.named) {
+                    return;
+                }
                 self.page.note(&format!("[full-screen program, {} left out]", size(bytes)));
             }
         }
@@ -375,7 +391,14 @@ mod tests {
         assert_eq!(cleaned.text, "before\n[full-screen program, 22 bytes left out]\nafter");
         assert_eq!(cleaned.full_screen_bytes, 22);
         let old = clean(b"$\x1b[?47hx\x1b[?47l", 80);
-        assert_eq!(old.text, "$\n[full-screen program, 7 bytes left out]\n");
+        assert_eq!(old.text, "$\n[full-screen program, 7 bytes left out]");
+    }
+
+    #[test]
+    fn a_part_that_begins_on_the_alternate_screen_says_nothing_of_it() {
+        let cleaned = clean_in_full_screen(b"vim stuff\x1b[?1049lafter\x1b[?1049hless", 80);
+        assert_eq!(cleaned.text, "after\n[full-screen program, 4 bytes left out]");
+        assert_eq!(clean_in_full_screen(b"a row of it", 80).text, "");
     }
 
     #[test]

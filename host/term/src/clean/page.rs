@@ -141,6 +141,8 @@ pub(super) struct Page<'a> {
     /// Times something was printed over.
     pub(super) redraws: u32,
     last_printed: Option<char>,
+    /// A note came last.
+    noted: bool,
 }
 
 impl<'a> Page<'a> {
@@ -160,6 +162,7 @@ impl<'a> Page<'a> {
             returned: false,
             redraws: 0,
             last_printed: None,
+            noted: false,
         }
     }
 
@@ -210,9 +213,11 @@ impl<'a> Page<'a> {
         self.carriage_return();
         self.line_feed();
         self.returned = false;
+        self.noted = true;
     }
 
     pub(super) fn print(&mut self, character: char) {
+        self.noted = false;
         self.last_printed = Some(character);
         let width = character.width().unwrap_or(0);
         if width == 0 {
@@ -289,6 +294,7 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn line_feed(&mut self) {
+        self.noted = false;
         if self.row == self.region.1 {
             self.scroll_up(1);
         } else if self.row + 1 < self.height {
@@ -488,6 +494,10 @@ impl<'a> Page<'a> {
                 // One line feed ends every line; the last one belongs to no line.
                 self.text.pop();
             }
+        }
+        if self.noted {
+            // Nothing came behind it.
+            self.text.pop();
         }
         self.text
     }
