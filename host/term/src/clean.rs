@@ -50,11 +50,12 @@ pub fn clean_page(bytes: &[u8], columns: u16, rows: u16) -> CleanText {
     clean_with(Cleaner::new(columns, rows), bytes)
 }
 
-/// Cleans a part of a session's output that begins on the alternate screen: what is drawn there is
-/// left out and counted, but not named; the part that entered it has named it.
-pub fn clean_in_full_screen(bytes: &[u8], columns: u16) -> CleanText {
-    let cleaner = Cleaner { alternate: Some(0), named: true, ..Cleaner::new(columns, USUAL_ROWS) };
-    clean_with(cleaner, bytes)
+/// Cleans a part of a session's output for a caller that tells of full-screen programs itself: what
+/// they drew is left out and counted, but not named. `begins_in_one` when the part begins on the
+/// alternate screen.
+pub fn clean_around_full_screen(bytes: &[u8], columns: u16, begins_in_one: bool) -> CleanText {
+    let alternate = begins_in_one.then_some(0);
+    clean_with(Cleaner { alternate, names_full_screen: false, ..Cleaner::new(columns, USUAL_ROWS) }, bytes)
 }
 
 fn clean_with<'a>(mut cleaner: Cleaner<'a>, bytes: &'a [u8]) -> CleanText {
@@ -84,8 +85,7 @@ struct Cleaner<'a> {
     page: Page<'a>,
     /// Bytes since the alternate screen was entered.
     alternate: Option<usize>,
-    /// The full-screen program has its note in an earlier part.
-    named: bool,
+    names_full_screen: bool,
     full_screen_bytes: usize,
     binary_bytes: usize,
     /// Bytes of the present control string.
@@ -101,7 +101,7 @@ impl<'a> Cleaner<'a> {
         Self {
             page: Page::new(columns, rows),
             alternate: None,
-            named: false,
+            names_full_screen: true,
             full_screen_bytes: 0,
             binary_bytes: 0,
             string_bytes: 0,
@@ -124,10 +124,9 @@ impl<'a> Cleaner<'a> {
             Some(0) => {}
             Some(bytes) => {
                 self.full_screen_bytes += bytes;
-                if std::mem::take(&mut self.named) {
-                    return;
+                if self.names_full_screen {
+                    self.page.note(&format!("[full-screen program, {} left out]", size(bytes)));
                 }
-                self.page.note(&format!("[full-screen program, {} left out]", size(bytes)));
             }
         }
     }
@@ -395,10 +394,10 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_begins_on_the_alternate_screen_says_nothing_of_it() {
-        let cleaned = clean_in_full_screen(b"vim stuff\x1b[?1049lafter\x1b[?1049hless", 80);
-        assert_eq!(cleaned.text, "after\n[full-screen program, 4 bytes left out]");
-        assert_eq!(clean_in_full_screen(b"a row of it", 80).text, "");
+    fn a_caller_may_tell_of_full_screen_programs_itself() {
+        let cleaned = clean_around_full_screen(b"vim stuff\x1b[?1049lafter\x1b[?1049hless", 80, true);
+        assert_eq!((cleaned.text.as_str(), cleaned.full_screen_bytes), ("after", 21));
+        assert_eq!(clean_around_full_screen(b"$ \x1b[?1049hvim", 80, false).text, "$ ");
     }
 
     #[test]
