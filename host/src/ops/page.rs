@@ -4,7 +4,7 @@
 //! can; within a line it ends between two characters and outside of any control sequence, and not
 //! behind a blank, because cleaning drops blanks at a line's end.
 
-use portcullis_term::clean;
+use portcullis_term::{clean, clean_around_full_screen};
 
 /// Bytes looked at for one page, however little of them is text.
 pub(super) const MAX_PAGE_BYTES: usize = 1 << 20;
@@ -69,7 +69,7 @@ pub(super) fn newest_from(bytes: &[u8], max_chars: usize, place: Place) -> usize
 /// The bytes as text, knowing whether they begin on a full-screen program's screen.
 pub(super) fn text(bytes: &[u8], place: Place) -> String {
     if place.full_screen {
-        return clean(&[b"\x1b[?1049h", bytes].concat(), place.columns).text;
+        return clean_around_full_screen(bytes, place.columns, true).text;
     }
     clean(bytes, place.columns).text
 }

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use portcullis_term::{Offset, Slice, Span, Typist, clean};
+use portcullis_term::{Offset, Slice, Span, Typist, clean_around_full_screen};
 
 use super::typed::Typing;
 
@@ -275,12 +275,12 @@ fn output_lines(first: u64, bytes: &[u8], mut full_screen: bool, columns: u16, l
 
 fn line_text(row: &[u8], full_screen: bool, columns: u16) -> String {
     let row = row.strip_suffix(b"\r").unwrap_or(row);
-    if full_screen {
-        return clean(&[b"\x1b[?1049h", row].concat(), columns).text;
-    }
     match std::str::from_utf8(row) {
-        Ok(plain) if !plain.chars().any(|c| c.is_control() && c != '\t') => plain.trim_end_matches(' ').to_owned(),
-        _ => clean(row, columns).text,
+        Ok(plain) if !full_screen && !plain.chars().any(|c| c.is_control() && c != '\t') => {
+            plain.trim_end_matches(' ').to_owned()
+        }
+        // What was left out is named on a line of its own.
+        _ => clean_around_full_screen(row, columns, full_screen).text.replace('\n', " "),
     }
 }
 

@@ -21,12 +21,13 @@ pub mod nested;
 pub mod outcome;
 pub mod patterns;
 pub mod ring;
+mod scan;
 pub mod screen;
 pub mod tap;
 mod terminal;
 pub mod track;
 
-pub use clean::{CleanText, clean};
+pub use clean::{CleanText, clean, clean_around_full_screen, clean_page};
 pub use decode::Encoding;
 pub use level::{Integration, Level, LevelKind, ShellKind};
 pub use outcome::{AwaitingKind, CommandId, Completion, Confidence, ExitSource, Outcome};

@@ -3,8 +3,6 @@
 //! An offset counts bytes of visible output (decoded to UTF-8) since the session opened; it never
 //! shifts. When the ring is full the oldest bytes go, and a reader is told where it now starts.
 
-use std::collections::VecDeque;
-
 use serde::Serialize;
 
 /// Bytes of output since the session opened.
@@ -42,7 +40,10 @@ pub struct Slice {
 /// The newest `capacity` bytes of a session's output.
 #[derive(Debug)]
 pub struct OutputRing {
-    bytes: VecDeque<u8>,
+    /// Grows up to the capacity, then is written round and round.
+    bytes: Vec<u8>,
+    /// Index of the oldest byte.
+    head: usize,
     start: u64,
     capacity: usize,
 }
@@ -50,18 +51,29 @@ pub struct OutputRing {
 impl OutputRing {
     /// `capacity_bytes` bounds the memory; it is taken as needed, not at once.
     pub fn new(capacity_bytes: usize) -> Self {
-        Self { bytes: VecDeque::new(), start: 0, capacity: capacity_bytes.max(1) }
+        Self { bytes: Vec::new(), head: 0, start: 0, capacity: capacity_bytes.max(1) }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
         let keep = &bytes[bytes.len().saturating_sub(self.capacity)..];
-        let skipped = (bytes.len() - keep.len()) as u64;
-        let overflow = (self.bytes.len() + keep.len()).saturating_sub(self.capacity);
-        if overflow > 0 {
-            self.bytes.drain(..overflow.min(self.bytes.len()));
+        self.start += (bytes.len() - keep.len()) as u64;
+        let (fills, overwrites) = keep.split_at(keep.len().min(self.capacity - self.bytes.len()));
+        self.grow_for(fills.len());
+        self.bytes.extend_from_slice(fills);
+        let (before_edge, behind_edge) = overwrites.split_at(overwrites.len().min(self.bytes.len() - self.head));
+        self.bytes[self.head..self.head + before_edge.len()].copy_from_slice(before_edge);
+        self.bytes[..behind_edge.len()].copy_from_slice(behind_edge);
+        self.head = (self.head + overwrites.len()) % self.bytes.len().max(1);
+        self.start += overwrites.len() as u64;
+    }
+
+    /// Doubles the room, but never beyond the capacity.
+    fn grow_for(&mut self, additional: usize) {
+        let needed = self.bytes.len() + additional;
+        if needed > self.bytes.capacity() {
+            let target = needed.max(self.bytes.capacity() * 2).min(self.capacity);
+            self.bytes.reserve_exact(target - self.bytes.len());
         }
-        self.start += overflow as u64 + skipped;
-        self.bytes.extend(keep);
     }
 
     /// The oldest byte still here.
@@ -82,8 +94,11 @@ impl OutputRing {
         let evicted = from.saturating_sub(span.from.0).min(span.len());
         let first = (from - self.start) as usize;
         let count = to.saturating_sub(from) as usize;
-        let bytes = self.bytes.range(first..first + count).copied().collect();
-        Slice { from: Offset(from), bytes, evicted }
+        let (older, newer) = (&self.bytes[self.head..], &self.bytes[..self.head]);
+        let from_older = &older[first.min(older.len())..(first + count).min(older.len())];
+        let first_newer = first.saturating_sub(older.len());
+        let from_newer = &newer[first_newer..first_newer + count - from_older.len()];
+        Slice { from: Offset(from), bytes: [from_older, from_newer].concat(), evicted }
     }
 }
 
@@ -122,5 +137,24 @@ mod tests {
         assert!(ring.read(span(40, 50)).bytes.is_empty());
         assert_eq!(ring.read(span(0, 1)).bytes, b"");
         assert_eq!(ring.read(span(0, 1)).evicted, 1);
+    }
+
+    #[test]
+    fn any_sequence_of_pushes_keeps_the_tail_in_bounded_memory() {
+        let stream: Vec<u8> = (0..=255).cycle().take(5000).collect();
+        for (capacity, lengths) in [(100, [1, 99, 100, 101, 7]), (64, [63, 1, 64, 3, 500]), (1, [1, 2, 1, 3, 1])] {
+            let mut ring = OutputRing::new(capacity);
+            let mut pushed = 0;
+            for length in lengths.into_iter().cycle().take(25) {
+                ring.push(&stream[pushed..pushed + length]);
+                pushed += length;
+                let start = pushed.saturating_sub(capacity);
+                assert_eq!(ring.end(), Offset(pushed as u64));
+                assert_eq!(ring.read(span(0, u64::MAX)).bytes, &stream[start..pushed]);
+                let middle = (start + pushed) / 2;
+                assert_eq!(ring.read(span(middle as u64, pushed as u64)).bytes, &stream[middle..pushed]);
+                assert!(ring.bytes.capacity() <= capacity.max(8));
+            }
+        }
     }
 }

@@ -1,20 +1,32 @@
 //! What a person would see now: the emulator's grid.
 //!
-//! The only file that names the emulator crate. It also collects the answers to terminal queries
-//! (device attributes, cursor position): the host alone gives them, once; a viewer never does.
+//! Only this module and its parts name the emulator crate. It also collects the answers to terminal
+//! queries (device attributes, cursor position): the host alone gives them, once; a viewer never does.
+
+mod dump;
+mod emulator;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alacritty_terminal::event::{Event, EventListener, WindowSize};
-use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::grid::{Dimensions, Grid};
 use alacritty_terminal::index::{Column, Line, Point};
+use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::{Cell, Flags};
-use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
-use alacritty_terminal::vte::ansi::{Color, NamedColor, Processor, Rgb, Timeout};
+use alacritty_terminal::vte::ansi::{Handler, NamedColor, Processor, Rgb, Timeout};
 use serde::Serialize;
 
-/// Lines kept above the screen; the ring and the transcript hold the rest.
-const SCROLLBACK_LINES: usize = 500;
+use emulator::Emulator;
+
+use crate::scan::begins_character;
+use crate::tap::Surface;
+
+/// Lines kept above the screen; the ring and the transcript hold the rest. The emulator takes memory
+/// for a thousand at once, so fewer would save nothing.
+const SCROLLBACK_LINES: usize = 1000;
+/// Ends a sequence that has begun (ECMA-48 §8.3.6).
+const CANCEL: u8 = 0x18;
+const LONGEST_CHARACTER_BYTES: usize = 4;
 /// Longest title kept, in characters.
 const MAX_TITLE_CHARS: usize = 200;
 
@@ -47,9 +59,7 @@ impl EventListener for Listener {
                 let value = if background { 0x10 } else { 0xe5 };
                 heard.replies.extend(format(Rgb { r: value, g: value, b: value }).bytes());
             }
-            Event::Title(title) => {
-                heard.title = Some(title.chars().filter(|c| !c.is_control()).take(MAX_TITLE_CHARS).collect());
-            }
+            Event::Title(title) => heard.title = Some(title),
             Event::ResetTitle => heard.title = None,
             // Clipboard requests are refused, the rest concerns a window we do not have.
             _ => {}
@@ -118,27 +128,26 @@ impl ScreenView {
 
 /// The emulator.
 pub struct Screen {
-    term: Term<Listener>,
+    emulator: Emulator,
     processor: Processor<DrawAtOnce>,
+    /// The beginning of a character at the end of the text so far.
+    cut_character: Vec<u8>,
     listener: Listener,
 }
 
 impl Screen {
+    /// A screen of at least one row and two columns: a wide character must fit.
     pub fn new(columns: u16, rows: u16) -> Self {
+        let (columns, rows) = (columns.max(2), rows.max(1));
         let listener = Listener::default();
         *listener.size.lock().unwrap_or_else(PoisonError::into_inner) = (columns, rows);
-        let config = Config {
-            scrolling_history: SCROLLBACK_LINES,
-            osc52: Osc52::Disabled,
-            kitty_keyboard: false,
-            ..Config::default()
-        };
-        let size = Size { columns: columns.into(), rows: rows.into() };
-        Self { term: Term::new(config, &size, listener.clone()), processor: Processor::new(), listener }
+        let emulator = Emulator::new(columns, rows, listener.clone());
+        Self { emulator, processor: Processor::new(), cut_character: Vec::new(), listener }
     }
 
+    /// Takes bytes that may begin anywhere in a sequence or character.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.processor.advance(&mut self.term, bytes);
+        self.processor.advance(&mut self.emulator, bytes);
     }
 
     /// Answers to queries met since the last call, to be written to the channel.
@@ -147,21 +156,22 @@ impl Screen {
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
+        let (columns, rows) = (columns.max(2), rows.max(1));
         *self.listener.size.lock().unwrap_or_else(PoisonError::into_inner) = (columns, rows);
-        self.term.resize(Size { columns: columns.into(), rows: rows.into() });
+        self.emulator.resize(&Size { columns: columns.into(), rows: rows.into() });
     }
 
     pub fn bracketed_paste(&self) -> bool {
-        self.term.mode().contains(TermMode::BRACKETED_PASTE)
+        self.emulator.has(TermMode::BRACKETED_PASTE)
     }
 
     pub fn alternate_screen(&self) -> bool {
-        self.term.mode().contains(TermMode::ALT_SCREEN)
+        self.emulator.has(TermMode::ALT_SCREEN)
     }
 
     /// A full-screen or line-editing program has asked for its own keys.
     pub fn application_keys(&self) -> bool {
-        self.term.mode().intersects(TermMode::APP_CURSOR | TermMode::APP_KEYPAD)
+        self.emulator.has(TermMode::APP_CURSOR | TermMode::APP_KEYPAD)
     }
 
     /// The program has asked for application cursor keys (DECCKM).
@@ -171,13 +181,13 @@ impl Screen {
 
     /// (row, column), from 0.
     pub fn cursor(&self) -> (u16, u16) {
-        let point = self.term.grid().cursor.point;
+        let point = self.emulator.term.grid().cursor.point;
         (point.line.0.max(0) as u16, point.column.0 as u16)
     }
 
     /// The logical line the cursor is on, up to the cursor, wrapped rows joined.
     pub fn line_before_cursor(&self) -> String {
-        let grid = self.term.grid();
+        let grid = self.emulator.term.grid();
         let last_column = Column(grid.columns() - 1);
         let cursor = grid.cursor.point;
         let mut first = cursor.line;
@@ -187,9 +197,11 @@ impl Screen {
         let mut text = String::new();
         let mut line = first;
         while line <= cursor.line {
-            let end = if line == cursor.line { cursor.column.0 } else { grid.columns() };
+            // A cursor that waits to wrap stands behind the last column.
+            let behind = cursor.column.0 + usize::from(grid.cursor.input_needs_wrap);
+            let end = if line == cursor.line { behind } else { grid.columns() };
             for column in 0..end {
-                push_cell(&mut text, &grid[Point::new(line, Column(column))]);
+                push_cell(&mut text, grid, Point::new(line, Column(column)));
             }
             line += 1;
         }
@@ -229,7 +241,7 @@ impl Screen {
     }
 
     pub fn view(&self) -> ScreenView {
-        let grid = self.term.grid();
+        let grid = self.emulator.term.grid();
         let rows = (0..grid.screen_lines()).map(|row| self.row(Line(row as i32))).collect();
         let (cursor_row, cursor_column) = self.cursor();
         let title = self.listener.heard.lock().unwrap_or_else(PoisonError::into_inner).title.clone();
@@ -244,88 +256,139 @@ impl Screen {
     }
 
     fn row(&self, line: Line) -> Row {
-        let grid = self.term.grid();
-        let mut text = String::with_capacity(grid.columns());
-        for column in 0..grid.columns() {
-            push_cell(&mut text, &grid[Point::new(line, Column(column))]);
+        let grid = self.emulator.term.grid();
+        let row = &grid[line];
+        let wrapped = row[Column(grid.columns() - 1)].flags.contains(Flags::WRAPLINE);
+        let is_blank = |cell: &Cell| matches!(cell.c, ' ' | '\t') && cell.extra.is_none();
+        let last = (0..grid.columns()).rposition(|column| wrapped || !is_blank(&row[Column(column)]));
+        let used = last.map_or(0, |last| last + 1);
+        let mut text = String::with_capacity(used);
+        for column in 0..used {
+            push_cell(&mut text, grid, Point::new(line, Column(column)));
         }
-        let wrapped = grid[Point::new(line, Column(grid.columns() - 1))].flags.contains(Flags::WRAPLINE);
         if !wrapped {
             text.truncate(text.trim_end().len());
         }
         Row { text, wrapped }
     }
 
-    /// Bytes that rebuild this screen, its scrollback and modes in a fresh terminal of this size.
-    /// Of two screens only the one shown is rebuilt.
-    pub fn dump(&self) -> Vec<u8> {
-        let grid = self.term.grid();
-        let mut out = String::new();
-        if self.alternate_screen() {
-            out.push_str("\x1b[?1049h");
+    /// Bytes that rebuild this screen in a fresh terminal of this size; see [`dump`] for how much of
+    /// it. The screen is as before afterwards.
+    pub fn dump(&mut self) -> Vec<u8> {
+        let title = self.listener.heard.lock().unwrap_or_else(PoisonError::into_inner).title.clone();
+        dump::dump(&mut self.emulator, title.as_deref())
+    }
+}
+
+/// Text goes past the parser, which only has to find out that it is text (and loses a character
+/// behind one that was cut).
+impl Surface<'_> for Screen {
+    fn text(&mut self, bytes: &[u8]) {
+        let mut rest = &bytes[self.complete_character(bytes)..];
+        while let Some(first) = rest.first() {
+            let length = match first {
+                b' '..=b'~' => {
+                    let length = rest.iter().position(|byte| !(b' '..=b'~').contains(byte)).unwrap_or(rest.len());
+                    self.emulator.print_ascii(&rest[..length]);
+                    length
+                }
+                0x80.. => self.print_unicode(rest),
+                control => {
+                    self.control(*control);
+                    1
+                }
+            };
+            rest = &rest[length..];
         }
-        let history = grid.history_size() as i32;
-        let last = grid.screen_lines() as i32;
-        for line in -history..last {
-            let wrapped = self.dump_row(&mut out, Line(line));
-            if line + 1 < last && !wrapped {
-                out.push_str("\r\n");
-            }
-        }
-        let (row, column) = self.cursor();
-        out.push_str(&format!("\x1b[0m\x1b[{};{}H", row + 1, column + 1));
-        self.dump_modes(&mut out);
-        out.into_bytes()
     }
 
-    /// Writes the row with its colours; true when the next row continues it.
-    fn dump_row(&self, out: &mut String, line: Line) -> bool {
-        let grid = self.term.grid();
-        let columns = grid.columns();
-        let wrapped = grid[Point::new(line, Column(columns - 1))].flags.contains(Flags::WRAPLINE);
-        let blank = Cell::default();
-        let used = if wrapped {
-            columns
+    fn sequence(&mut self, bytes: &[u8]) {
+        self.end_character();
+        self.feed(bytes);
+    }
+
+    fn repeat(&mut self, count: u16) {
+        self.end_character();
+        // A part of this sequence may have gone to the parser.
+        self.feed(&[CANCEL]);
+        self.emulator.repeat(count);
+    }
+}
+
+impl Screen {
+    /// Prints the characters beyond ASCII that `text` begins with; how many bytes they have. The
+    /// beginning of a character at the end of `text` waits for its rest.
+    fn print_unicode(&mut self, text: &[u8]) -> usize {
+        let length = text.iter().position(u8::is_ascii).unwrap_or(text.len());
+        let mut chunks = text[..length].utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            chunk.valid().chars().for_each(|character| self.print(character));
+            let invalid = chunk.invalid();
+            if chunks.peek().is_none() && length == text.len() && begins_character(invalid) {
+                self.cut_character.extend_from_slice(invalid);
+            } else {
+                self.print_invalid(invalid);
+            }
+        }
+        length
+    }
+
+    fn print(&mut self, character: char) {
+        // Control characters of the upper half mean nothing here; they are not drawn either.
+        if !('\u{80}'..='\u{9f}').contains(&character) {
+            self.emulator.input(character);
+        }
+    }
+
+    fn print_invalid(&mut self, bytes: &[u8]) {
+        if !matches!(bytes, [] | [..=0x9f]) {
+            self.emulator.input(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    /// Completes the character that was cut; how many of these bytes belong to it.
+    fn complete_character(&mut self, bytes: &[u8]) -> usize {
+        if self.cut_character.is_empty() {
+            return 0;
+        }
+        let begun = std::mem::take(&mut self.cut_character);
+        let joined = [&begun, &bytes[..bytes.len().min(LONGEST_CHARACTER_BYTES - begun.len())]].concat();
+        let Some(chunk) = joined.utf8_chunks().next() else { return 0 };
+        if let Some(character) = chunk.valid().chars().next() {
+            self.print(character);
+            character.len_utf8() - begun.len()
+        } else if begins_character(&joined) {
+            self.cut_character = joined;
+            bytes.len()
         } else {
-            (0..columns).rposition(|c| grid[Point::new(line, Column(c))] != blank).map_or(0, |c| c + 1)
-        };
-        let mut style = String::new();
-        for column in 0..used {
-            let cell = &grid[Point::new(line, Column(column))];
-            let wanted = sgr(cell);
-            if wanted != style {
-                out.push_str(&format!("\x1b[0{wanted}m"));
-                style = wanted;
-            }
-            push_cell(out, cell);
+            self.print_invalid(chunk.invalid());
+            chunk.invalid().len() - begun.len()
         }
-        if !style.is_empty() {
-            out.push_str("\x1b[0m");
-        }
-        wrapped
     }
 
-    fn dump_modes(&self, out: &mut String) {
-        let mode = self.term.mode();
-        let switches = [
-            (TermMode::BRACKETED_PASTE, "\x1b[?2004h"),
-            (TermMode::APP_CURSOR, "\x1b[?1h"),
-            (TermMode::APP_KEYPAD, "\x1b="),
-            (TermMode::MOUSE_REPORT_CLICK, "\x1b[?1000h"),
-            (TermMode::MOUSE_DRAG, "\x1b[?1002h"),
-            (TermMode::SGR_MOUSE, "\x1b[?1006h"),
-        ];
-        for (_, sequence) in switches.iter().filter(|(flag, _)| mode.contains(*flag)) {
-            out.push_str(sequence);
+    /// What was cut stays cut.
+    fn end_character(&mut self) {
+        if !self.cut_character.is_empty() {
+            self.cut_character.clear();
+            self.emulator.input(char::REPLACEMENT_CHARACTER);
         }
-        if !mode.contains(TermMode::SHOW_CURSOR) {
-            out.push_str("\x1b[?25l");
+    }
+
+    fn control(&mut self, byte: u8) {
+        match byte {
+            b'\n' => self.emulator.linefeed(),
+            b'\r' => self.emulator.carriage_return(),
+            b'\t' => self.emulator.put_tab(1),
+            0x08 => self.emulator.backspace(),
+            _ => self.feed(&[byte]),
         }
     }
 }
 
-fn push_cell(text: &mut String, cell: &Cell) {
-    if cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER) {
+/// Appends the cell's text: nothing for what a wide character's first cell has said already.
+fn push_cell(text: &mut String, grid: &Grid<Cell>, point: Point) {
+    let cell = &grid[point];
+    if cell.flags.contains(Flags::WIDE_CHAR_SPACER) || fills_up_for_wide_character(grid, point) {
         return;
     }
     // The emulator stores a tab as a character of its own.
@@ -333,41 +396,13 @@ fn push_cell(text: &mut String, cell: &Cell) {
     text.extend(cell.zerowidth().into_iter().flatten());
 }
 
-/// SGR parameters of the cell, each with its leading `;`; empty for the plain style.
-fn sgr(cell: &Cell) -> String {
-    let mut style = String::new();
-    let attributes = [
-        (Flags::BOLD, ";1"),
-        (Flags::DIM, ";2"),
-        (Flags::ITALIC, ";3"),
-        (Flags::UNDERLINE, ";4"),
-        (Flags::INVERSE, ";7"),
-        (Flags::HIDDEN, ";8"),
-        (Flags::STRIKEOUT, ";9"),
-    ];
-    for (_, parameter) in attributes.iter().filter(|(flag, _)| cell.flags.contains(*flag)) {
-        style.push_str(parameter);
-    }
-    push_color(&mut style, cell.fg, 30, NamedColor::Foreground);
-    push_color(&mut style, cell.bg, 40, NamedColor::Background);
-    style
-}
-
-fn push_color(style: &mut String, color: Color, base: u16, default: NamedColor) {
-    match color {
-        Color::Named(name) if name == default => {}
-        Color::Named(name) => {
-            let index = name as u16;
-            match index {
-                0..=7 => style.push_str(&format!(";{}", base + index)),
-                8..=15 => style.push_str(&format!(";{}", base + 52 + index)),
-                // Dim and bright variants of the defaults are made by attributes.
-                _ => {}
-            }
-        }
-        Color::Spec(Rgb { r, g, b }) => style.push_str(&format!(";{};2;{r};{g};{b}", base + 8)),
-        Color::Indexed(index) => style.push_str(&format!(";{};5;{index}", base + 8)),
-    }
+/// The last cell of a row is left out because the wide character behind it did not fit. The mark
+/// may be older than the next row's text.
+fn fills_up_for_wide_character(grid: &Grid<Cell>, point: Point) -> bool {
+    let next = Point::new(point.line + 1, Column(0));
+    grid[point].flags.contains(Flags::LEADING_WIDE_CHAR_SPACER)
+        && next.line < Line(grid.screen_lines() as i32)
+        && grid[next].flags.contains(Flags::WIDE_CHAR)
 }
 
 #[cfg(test)]
@@ -382,20 +417,95 @@ mod tests {
 
     #[test]
     fn a_dump_rebuilds_the_screen() {
-        let cases: [&[u8]; 6] = [
+        let cases: [&[u8]; 19] = [
             b"one\r\ntwo \x1b[1;31mred\x1b[0m three",
             b"a line that is longer than twenty columns\r\nnext",
             "宽字符 and wrap 宽字符宽字符宽字符".as_bytes(),
             b"1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n$ ",
-            b"\x1b[?1049h\x1b[3;4Hfull\x1b[?2004h\x1b[?1h",
+            b"main\x1b[?1049h\x1b[3;4Hfull\x1b[?2004h\x1b[?1h",
             b"\x1b[48;5;200m  \x1b[38;2;1;2;3mx\x1b[0m\x1b[92mgreen\x1b[2;1H",
+            b"\x1b[41mmain in red\x1b[2;3H\x1b[?1049h\x1b[0malternate\x1b[44m",
+            b"\x1b[2;4r\x1b[?6h\x1b[2;3Hin the region",
+            b"\x1b(0lqqk\x1b)0\x0e\x1b(B",
+            b"\x1b[3g\x1b[5G\x1bH\x1b[12G\x1bH\r\ta\tb",
+            b"exactly twenty chars\x1b7\r\nx",
+            b"exactly twenty chars",
+            "nineteen characters宽x\x1b[1;20H\x1b[K".as_bytes(),
+            "宽宽宽\x1b[1;2H\x1b[X宽\x1b[1;4H\x1b[P".as_bytes(),
+            b"\x1b[4h\x1b[?7l\x1b[?25l\x1b[5 q\x1b]2;a title\x07\x1b]4;1;#102030\x07\x1b]11;#000000\x07",
+            b"\x1b[4:3;58;2;1;2;3mcurly\x1b[21m\x1b[?1003h\x1b[?1006h\x1b[?1004h",
+            b"abc\x1b[?47hdef\x1b[?47lghi\x1b[?1047hjkl",
+            b"wrapped to a row which is then erased\x1b[2K\r\n\x1b[7mnext",
+            "e\u{301}\u{302} a\u{301}\tb\x1b[5;1H".as_bytes(),
         ];
         for case in cases {
-            let original = screen(case);
+            let mut original = screen(case);
             let mut copy = Screen::new(20, 5);
-            copy.feed(&original.dump());
-            assert_eq!(copy.view(), original.view(), "{:?}", String::from_utf8_lossy(case));
-            assert_eq!(copy.dump(), original.dump());
+            let before = original.view();
+            let dump = original.dump();
+            copy.feed(&dump);
+            let shown = String::from_utf8_lossy(case);
+            assert_eq!(original.view(), before, "dumping changed {shown:?}");
+            assert_eq!(copy.view(), before, "{shown:?}");
+            assert_eq!(String::from_utf8_lossy(&copy.dump()), String::from_utf8_lossy(&dump), "{shown:?}");
+            // What the program does next looks the same.
+            for next in [&b"more\r\n"[..], b"\x1b8x\tz", b"\x1b[?1049lback\r\n\r\n\r\n\r\n\r\nlast", b"\x1bMtop"] {
+                original.feed(next);
+                copy.feed(next);
+                assert_eq!(copy.view(), original.view(), "{shown:?} then {next:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn old_programs_have_their_alternate_screen() {
+        let mut screen = screen(b"main\x1b[?47h\x1b[2J\x1b[Halternate");
+        assert!(screen.alternate_screen());
+        assert_eq!(screen.view().text(), "alternate");
+        screen.feed(b"\x1b[?47l");
+        assert_eq!((screen.alternate_screen(), screen.view().text().as_str()), (false, "main"));
+    }
+
+    #[test]
+    fn half_a_wide_character_is_blanked() {
+        let screen = screen("a宽b宽c\x1b[1;3H\x1b[X\x1b[1;5H\x1b[1P".as_bytes());
+        assert_eq!(screen.view().text(), "a  b c");
+    }
+
+    #[test]
+    fn characters_piled_on_one_cell_are_bounded() {
+        let pile = format!("a{}", "\u{301}".repeat(100_000));
+        assert!(screen(pile.as_bytes()).view().text().chars().count() <= 9);
+    }
+
+    #[test]
+    fn a_cut_character_harms_no_other() {
+        for text in ["éa宽b", "宽éx", "❤️é…a", "a\u{80}é"] {
+            for cut in 0..text.len() {
+                let mut screen = screen(b"");
+                screen.text(&text.as_bytes()[..cut]);
+                screen.text(&text.as_bytes()[cut..]);
+                assert_eq!(screen.view().text(), text.replace('\u{80}', ""), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_past_the_parser_gives_the_same_screen() {
+        let text = "plain line\r\na line that is longer than twenty columns\r\nexactly twenty chars\r\n宽 wide\r\n\
+            raw line feed\n\r\n\tnot plain\r\nlast: x";
+        for before in ["", "\x1b[31;4m", "\x1b(0", "\x1b[4h", "\x1b[?7l", "宽字符宽字符\r", "\x1b[2;4r", "\x0e\x1b)0"]
+        {
+            let (mut parsed, mut direct) = (screen(before.as_bytes()), screen(before.as_bytes()));
+            for _ in 0..3 {
+                parsed.feed(text.as_bytes());
+                direct.text(text.as_bytes());
+                assert_eq!(direct.view(), parsed.view(), "{before:?}");
+                assert_eq!(direct.dump(), parsed.dump(), "{before:?}");
+            }
+            parsed.feed(b"\x1b[3b");
+            direct.repeat(3);
+            assert_eq!(direct.view(), parsed.view(), "{before:?}");
         }
     }
 
@@ -403,6 +513,11 @@ mod tests {
     fn queries_are_answered_once_and_clipboard_reads_never() {
         let mut screen = screen(b"ab\x1b[6n\x1b]52;c;?\x07");
         assert_eq!(screen.take_replies(), b"\x1b[1;3R");
+        assert_eq!(screen.take_replies(), b"");
+        // Neither titles nor clipboards are told, which would type what a program chose.
+        screen.feed(b"\x1b]2;rm -rf /\x07\x1b[21t\x1b[20t\x1b]52;p;?\x1b\\\x1b[>q\x1bP$qm\x1b\\");
+        assert_eq!(screen.take_replies(), b"");
+        screen.dump();
         assert_eq!(screen.take_replies(), b"");
     }
 

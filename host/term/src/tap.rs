@@ -4,16 +4,16 @@
 //! `aid=<nonce>.<pid>` and `q=<counter>`; a probe answer is `P;k=probe`. The protocol is the
 //! "semantic prompts" proposal that terminals share (FinalTerm's OSC 133).
 //!
-//! The tap does not keep text; the caller feeds each piece it splits off to the screen and the
-//! ring. A control string that never ends is cut off, so that no buffer grows with hostile output.
+//! The tap does not keep text. It hands what it reads to a [`Surface`], told apart into text and
+//! sequences, and stops behind each signal, so that the surface's state is then the one at the
+//! signal. Of a control string that has grown beyond all sense the surface is spared the rest (it
+//! would keep it); the string still ends at its own terminator, for the emulator, for every viewer
+//! and for the tap alike.
 
-use vte::{Params, Parser, Perform};
+use crate::scan::{Found, Scanner};
 
-/// Longest control string tolerated; far above any real title, link or mark.
-const MAX_SILENT_BYTES: usize = 64 * 1024;
-
-/// CAN ends any control sequence in every VT parser (ECMA-48 §8.3, DEC STD 070).
-const CANCEL: u8 = 0x18;
+/// A mark has a letter and a few options.
+const MAX_MARK_FIELDS: usize = 15;
 
 /// A shell-integration mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,108 +54,94 @@ pub enum Signal {
     ApplicationKeys(bool),
 }
 
-/// Splits the stream at marks.
+/// Splits the stream at signals.
+#[derive(Debug, Default)]
 pub struct Tap {
-    parser: Parser,
-    sink: Sink,
-    silent_bytes: usize,
+    scanner: Scanner,
 }
 
-#[derive(Default)]
-struct Sink {
-    signals: Vec<Signal>,
-    /// Set by a mark, so that the parser stops right behind it.
-    stop: bool,
-    spoke: bool,
+/// What the stream is drawn on; `'a` is the life of the stream's bytes.
+pub trait Surface<'a> {
+    /// Text and control characters. A character may be cut at the end and go on in the next text.
+    fn text(&mut self, bytes: &'a [u8]);
+    /// A sequence, or a part of one.
+    fn sequence(&mut self, bytes: &'a [u8]);
+    /// Prints the last character again. A part of that sequence may have been drawn already.
+    fn repeat(&mut self, count: u16);
+    /// Bytes of a string that is too long already; they are not drawn.
+    fn spared(&mut self, bytes: &'a [u8]) {
+        let _ = bytes;
+    }
 }
 
-/// A piece of the stream: `bytes[..length]` came before the signals.
+/// Nothing is drawn.
+pub struct Nowhere;
+
+impl Surface<'_> for Nowhere {
+    fn text(&mut self, _: &[u8]) {}
+    fn sequence(&mut self, _: &[u8]) {}
+    fn repeat(&mut self, _: u16) {}
+}
+
+/// The beginning of the stream that came before the signals.
+#[derive(Debug)]
 pub struct Piece {
+    /// In bytes.
     pub length: usize,
     pub signals: Vec<Signal>,
-    /// The emulator must be given a CAN too: a control string was cut off.
-    pub cancelled: bool,
-}
-
-impl Default for Tap {
-    fn default() -> Self {
-        Self { parser: Parser::new(), sink: Sink::default(), silent_bytes: 0 }
-    }
 }
 
 impl Tap {
-    /// Reads `bytes` up to and including the next mark, or to their end.
-    pub fn next_piece(&mut self, bytes: &[u8]) -> Piece {
-        self.sink.stop = false;
-        self.sink.spoke = false;
-        // Small steps, so that a silent control string is noticed within one.
-        let step = bytes.len().min(MAX_SILENT_BYTES / 4);
-        let length = self.parser.advance_until_terminated(&mut self.sink, &bytes[..step]);
-        self.silent_bytes = if self.sink.spoke { 0 } else { self.silent_bytes + length };
-        let cancelled = self.silent_bytes > MAX_SILENT_BYTES;
-        if cancelled {
-            self.parser.advance(&mut self.sink, &[CANCEL]);
-            self.silent_bytes = 0;
-        }
-        Piece { length, signals: std::mem::take(&mut self.sink.signals), cancelled }
-    }
-}
-
-impl Sink {
-    fn private_mode(&mut self, mode: u16, on: bool) {
-        match mode {
-            2004 => self.signals.push(Signal::BracketedPaste(on)),
-            47 | 1047 | 1049 => self.signals.push(Signal::AlternateScreen(on)),
-            1 => self.signals.push(Signal::ApplicationKeys(on)),
-            _ => {}
-        }
-    }
-}
-
-impl Perform for Sink {
-    fn print(&mut self, _: char) {
-        self.spoke = true;
-    }
-
-    fn execute(&mut self, _: u8) {
-        self.spoke = true;
-    }
-
-    fn put(&mut self, _: u8) {
-        // Passthrough strings are not stored by the parser; they count as speech.
-        self.spoke = true;
-    }
-
-    fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
-        self.spoke = true;
-        if params.first() != Some(&&b"133"[..]) {
-            return;
-        }
-        let signal = parse_mark(&params[1..]).map_or(Signal::ForeignMark, Signal::Mark);
-        self.signals.push(signal);
-        self.stop = true;
-    }
-
-    fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], _: bool, action: char) {
-        self.spoke = true;
-        if intermediates == b"?" && matches!(action, 'h' | 'l') {
-            for mode in params.iter().filter_map(|param| param.first()) {
-                self.private_mode(*mode, action == 'h');
+    /// Reads `bytes` up to and including the next signal, or to their end, and draws them.
+    pub fn next_piece<'a>(&mut self, bytes: &'a [u8], surface: &mut impl Surface<'a>) -> Piece {
+        let mut length = 0;
+        let mut signals = Vec::new();
+        while length < bytes.len() && signals.is_empty() {
+            let (read, found) = self.scanner.next(&bytes[length..]);
+            let part = &bytes[length..length + read];
+            length += read;
+            match found {
+                Found::Text => surface.text(part),
+                Found::Repeat { count } => surface.repeat(count),
+                Found::StringRest => surface.spared(part),
+                _ => surface.sequence(part),
+            }
+            match found {
+                Found::Osc => signals.extend(self.mark()),
+                Found::Modes { on } => {
+                    signals.extend(self.scanner.modes().iter().filter_map(|mode| changed(*mode, on)));
+                }
+                Found::Keypad { application } => signals.push(Signal::ApplicationKeys(application)),
+                _ => {}
             }
         }
+        Piece { length, signals }
     }
 
-    fn esc_dispatch(&mut self, intermediates: &[u8], _: bool, byte: u8) {
-        self.spoke = true;
-        match (intermediates, byte) {
-            ([], b'=') => self.signals.push(Signal::ApplicationKeys(true)),
-            ([], b'>') => self.signals.push(Signal::ApplicationKeys(false)),
-            _ => {}
+    /// Bytes of a sequence or character that has begun and not ended.
+    pub fn unfinished(&self) -> Vec<u8> {
+        self.scanner.unfinished()
+    }
+
+    fn mark(&self) -> Option<Signal> {
+        // Control characters inside the string are not part of it.
+        let text: Vec<u8> = self.scanner.string().iter().copied().filter(|byte| *byte >= 0x20).collect();
+        let mut fields = text.split(|byte| *byte == b';');
+        if fields.next() != Some(b"133") {
+            return None;
         }
+        let fields: Vec<&[u8]> = fields.take(MAX_MARK_FIELDS).collect();
+        Some(parse_mark(&fields).map_or(Signal::ForeignMark, Signal::Mark))
     }
+}
 
-    fn terminated(&self) -> bool {
-        self.stop
+/// What the tracker is told of a private mode.
+fn changed(mode: u16, on: bool) -> Option<Signal> {
+    match mode {
+        2004 => Some(Signal::BracketedPaste(on)),
+        47 | 1047 | 1049 => Some(Signal::AlternateScreen(on)),
+        1 => Some(Signal::ApplicationKeys(on)),
+        _ => None,
     }
 }
 
@@ -192,7 +178,7 @@ mod tests {
         for chunk in chunks {
             let mut rest = *chunk;
             while !rest.is_empty() {
-                let piece = tap.next_piece(rest);
+                let piece = tap.next_piece(rest, &mut Nowhere);
                 rest = &rest[piece.length..];
                 position += piece.length;
                 if !piece.signals.is_empty() {
@@ -229,11 +215,113 @@ mod tests {
     }
 
     #[test]
-    fn a_string_without_end_is_cut_and_the_stream_goes_on() {
+    fn an_endless_string_is_kept_from_the_emulator_and_ends_at_its_terminator() {
         let mut stream = b"\x1b]0;".to_vec();
-        stream.extend(std::iter::repeat_n(b'x', 300_000));
-        stream.extend(b"\x1b]133;A;aid=n.1\x07");
-        let (found, _) = signals(&[&stream]);
-        assert!(matches!(found.last(), Some(Signal::Mark(mark)) if mark.kind == MarkKind::PromptStart));
+        stream.extend(std::iter::repeat_n(b'x', 4 << 20));
+        let string_ends = stream.len();
+        stream.extend(b"\x1b]133;A;aid=n.1\x07 text");
+        for chunk_bytes in [1000, 65_536, usize::MAX] {
+            let mut tap = Tap::default();
+            let (mut drawn, mut position, mut marks) = (Drawn::default(), 0, Vec::new());
+            for chunk in stream.chunks(chunk_bytes) {
+                let mut rest = chunk;
+                while !rest.is_empty() {
+                    let piece = tap.next_piece(rest, &mut drawn);
+                    rest = &rest[piece.length..];
+                    position += piece.length;
+                    marks.extend(piece.signals.into_iter().map(|signal| (signal, position)));
+                }
+            }
+            assert!(
+                matches!(&marks[..], [(Signal::Mark(mark), at)]
+                if mark.kind == MarkKind::PromptStart && *at == string_ends + 16),
+                "{marks:?}"
+            );
+            assert_eq!(drawn.bytes, crate::scan::MAX_STRING_BYTES + 2 + 16 + 5);
+        }
+    }
+
+    #[derive(Default)]
+    struct Drawn {
+        bytes: usize,
+    }
+
+    impl Surface<'_> for Drawn {
+        fn text(&mut self, bytes: &[u8]) {
+            self.bytes += bytes.len();
+        }
+        fn sequence(&mut self, bytes: &[u8]) {
+            self.bytes += bytes.len();
+        }
+        fn repeat(&mut self, _: u16) {}
+    }
+
+    /// The same, told by the parser of the emulator.
+    #[derive(Default)]
+    struct Oracle {
+        signals: Vec<Signal>,
+        stop: bool,
+    }
+
+    impl vte::Perform for Oracle {
+        fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
+            if params.first() == Some(&&b"133"[..]) {
+                self.signals.push(parse_mark(&params[1..]).map_or(Signal::ForeignMark, Signal::Mark));
+                self.stop = true;
+            }
+        }
+
+        fn csi_dispatch(&mut self, params: &vte::Params, intermediates: &[u8], ignored: bool, action: char) {
+            if intermediates == b"?" && matches!(action, 'h' | 'l') && !ignored {
+                let modes = params.iter().filter_map(|param| changed(param[0], action == 'h'));
+                self.signals.extend(modes);
+                self.stop = !self.signals.is_empty();
+            }
+        }
+
+        fn esc_dispatch(&mut self, intermediates: &[u8], _: bool, byte: u8) {
+            if intermediates.is_empty() && matches!(byte, b'=' | b'>') {
+                self.signals.push(Signal::ApplicationKeys(byte == b'='));
+                self.stop = true;
+            }
+        }
+
+        fn terminated(&self) -> bool {
+            self.stop
+        }
+    }
+
+    fn expected(stream: &[u8]) -> (Vec<Signal>, Vec<usize>) {
+        let mut parser = vte::Parser::new();
+        let (mut found, mut ends, mut position) = (Vec::new(), Vec::new(), 0);
+        while position < stream.len() {
+            let mut oracle = Oracle::default();
+            position += parser.advance_until_terminated(&mut oracle, &stream[position..]);
+            if !oracle.signals.is_empty() {
+                ends.push(position);
+            }
+            found.append(&mut oracle.signals);
+        }
+        (found, ends)
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+
+        /// Streams of the characters that move a parser from state to state.
+        #[test]
+        fn signals_are_those_of_the_emulators_parser(
+            stream in proptest::collection::vec(
+                proptest::sample::select(&b"\x1b\x1b\x1b[[]]P_?;:1490hl=>\x07\x18\x9cm q\xe5\xaeA"[..]), 0..40),
+            marked in proptest::prelude::any::<bool>(),
+            chunk_bytes in 1_usize..50,
+        ) {
+            let mut stream = stream;
+            if marked {
+                stream.extend(b"]133;D;3;aid=a.1;q=2\x1b[?2004;1049h\x1b]133;A\x07");
+            }
+            let chunks: Vec<&[u8]> = stream.chunks(chunk_bytes).collect();
+            proptest::prop_assert_eq!(signals(&chunks), expected(&stream));
+        }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::clean::{CleanText, clean};
+use crate::clean::{CleanText, clean_page};
 use crate::decode::{Encoding, StreamDecoder, encode};
 use crate::level::{Level, ShellKind};
 use crate::outcome::{CommandId, Completion, Outcome};
 use crate::patterns;
 use crate::ring::{Offset, OutputRing, Slice, Span};
 use crate::screen::{Screen, ScreenView};
-use crate::tap::Tap;
+use crate::tap::{Nowhere, Tap};
 use crate::track::echo::MAX_ECHO_BYTES;
 use crate::track::{Actions, Event, Expectation, Glance, NotReady, Show, State, Submission, Tracker, output_start};
 
@@ -35,7 +35,7 @@ pub struct TerminalOptions {
 
 impl Default for TerminalOptions {
     fn default() -> Self {
-        Self { columns: 160, rows: 40, ring_bytes: 4 << 20, encoding: Encoding::Utf8 }
+        Self { columns: 160, rows: 40, ring_bytes: 3 << 20, encoding: Encoding::Utf8 }
     }
 }
 
@@ -92,16 +92,17 @@ impl Terminal {
     /// Takes bytes from the channel. `at` is the time since the session opened.
     pub fn feed(&mut self, bytes: &[u8], at: Duration) -> Fed {
         let mut fed = Fed::default();
-        let decoded = self.decoder.decode(bytes).into_owned();
+        let decoded = self.decoder.decode(bytes);
         self.tracker.noticed_bytes(at);
-        let mut rest = decoded.as_slice();
+        let mut rest = &*decoded;
+        fed.visible.reserve(rest.len());
         while !rest.is_empty() {
-            let piece = self.tap.next_piece(rest);
+            let piece = match self.held {
+                Some(_) => self.tap.next_piece(rest, &mut Nowhere),
+                None => self.tap.next_piece(rest, &mut self.screen),
+            };
             let (head, tail) = rest.split_at(piece.length);
             self.take(head, &mut fed);
-            if piece.cancelled {
-                self.take(&[0x18], &mut fed);
-            }
             for signal in &piece.signals {
                 let actions = self.look(|tracker, glance, end| tracker.observe(signal, end, at, glance));
                 self.carry_out(actions, &mut fed);
@@ -176,7 +177,7 @@ impl Terminal {
     pub fn close(&mut self, reason: &str, exit_code: Option<i32>) -> Fed {
         let mut fed = Fed::default();
         if let Some(held) = self.held.take() {
-            self.take(&held, &mut fed);
+            self.show(&held, &mut fed);
         }
         let actions = self.tracker.close(reason, exit_code, self.ring.end());
         self.carry_out(actions, &mut fed);
@@ -245,8 +246,12 @@ impl Terminal {
         self.screen.view()
     }
 
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot { bytes: self.screen.dump(), at: self.ring.end(), columns: self.columns, rows: self.rows }
+    /// The screen as bytes. What the stream has begun and not ended (half a sequence, half a
+    /// character) stands at their end, so that the output that follows completes it.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let mut bytes = self.screen.dump();
+        bytes.extend(self.tap.unfinished());
+        Snapshot { bytes, at: self.ring.end(), columns: self.columns, rows: self.rows }
     }
 
     /// One past the newest byte of output.
@@ -271,7 +276,7 @@ impl Terminal {
             return (CleanText { text: text.clone(), ..CleanText::default() }, 0);
         }
         let slice = self.ring.read(completion.span);
-        let mut cleaned = clean(&slice.bytes, self.columns);
+        let mut cleaned = clean_page(&slice.bytes, self.columns, self.rows);
         if completion.outcome == Outcome::PromptNoStatus {
             // Without an end mark the prompt stands behind the output.
             let prompt = self.tracker.prompt_text.trim_end();
@@ -323,21 +328,25 @@ impl Terminal {
         }
     }
 
+    /// Takes note of bytes that the tap has read and, unless they are held back, drawn.
     fn take(&mut self, bytes: &[u8], fed: &mut Fed) {
-        if let Some(held) = &mut self.held {
-            held.extend_from_slice(bytes);
-            if held.len() <= MAX_HELD_BYTES {
-                return;
-            }
+        let Some(held) = &mut self.held else {
+            self.pass_on(bytes, fed);
+            return;
+        };
+        held.extend_from_slice(bytes);
+        if held.len() > MAX_HELD_BYTES {
             let held = self.held.take().unwrap_or_default();
             self.show(&held, fed);
-        } else {
-            self.show(bytes, fed);
         }
     }
 
     fn show(&mut self, bytes: &[u8], fed: &mut Fed) {
         self.screen.feed(bytes);
+        self.pass_on(bytes, fed);
+    }
+
+    fn pass_on(&mut self, bytes: &[u8], fed: &mut Fed) {
         self.ring.push(bytes);
         fed.visible.extend_from_slice(bytes);
     }

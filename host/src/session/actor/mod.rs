@@ -289,7 +289,10 @@ impl Actor {
             }
             self.history.output(&fed.visible, end, full_screen);
             self.history.evict(self.terminal.start());
-            self.tell(SessionEventKind::Output(fed.visible.into()));
+            // Shared, and so copied, only when somebody watches.
+            if self.events.receiver_count() > 0 {
+                self.tell(SessionEventKind::Output(fed.visible.into()));
+            }
         }
         let write = requests::shell_line(fed.write, self.profile.enter);
         if !write.is_empty() && self.recorded(&Entry::HostInput { content: write.as_slice().into() }) {

@@ -224,7 +224,7 @@ impl Actor {
         }
     }
 
-    fn attach(&self) -> Attachment {
+    fn attach(&mut self) -> Attachment {
         let snapshot = self.terminal.snapshot();
         Attachment {
             snapshot: snapshot.bytes,
