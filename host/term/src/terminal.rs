@@ -285,8 +285,8 @@ impl Terminal {
         }
         self.without_traces(&mut cleaned.text);
         let fish = self.tracker.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
-        if fish && cleaned.text.ends_with(FISH_MISSING_NEWLINE) {
-            let text = cleaned.text.trim_end_matches(FISH_MISSING_NEWLINE).trim_end_matches(' ');
+        if fish && let Some(text) = cleaned.text.trim_end_matches(' ').strip_suffix(FISH_MISSING_NEWLINE) {
+            // The rest of the row is blanks of fish's.
             cleaned.text.truncate(text.len());
         }
         (cleaned, slice.evicted)

@@ -3,8 +3,8 @@
 //! Rebuilt: both screens with colours, wrapped rows and the main one's scrollback; both cursors with
 //! what they are saved with; scroll region, tab stops, character sets, modes, palette, title. Not
 //! rebuilt, because the emulator does not tell it or no sequence can say it: the stack of titles put
-//! aside, links behind text, the character that `CSI b` would repeat, and a saved cursor's pending
-//! wrap in a row that has wrapped since. No byte of a dump makes a terminal answer.
+//! aside, links behind text, the character that `CSI b` would repeat, that the last row has wrapped
+//! into one that is gone, and a saved cursor's pending wrap in a row that has wrapped since. No byte of a dump makes a terminal answer.
 
 use std::fmt::Write;
 

@@ -198,6 +198,15 @@ impl Emulator {
         }
     }
 
+    /// In origin mode there is no place outside of the scroll region.
+    fn keep_in_region(&mut self) {
+        if self.has(TermMode::ORIGIN) {
+            let (top, bottom) = self.scroll_region;
+            let line = &mut self.term.grid_mut().cursor.point.line;
+            line.0 = line.0.clamp(top as i32, bottom as i32);
+        }
+    }
+
     fn forget(&mut self) {
         self.active_charset = CharsetIndex::G0;
         self.tab_stops = default_tab_stops(self.term.columns());
@@ -310,12 +319,7 @@ impl Handler for Emulator {
 
     fn restore_cursor_position(&mut self) {
         self.term.restore_cursor_position();
-        if self.has(TermMode::ORIGIN) {
-            // In origin mode there is no place outside of the scroll region.
-            let (top, bottom) = self.scroll_region;
-            let line = &mut self.term.grid_mut().cursor.point.line;
-            line.0 = line.0.clamp(top as i32, bottom as i32);
-        }
+        self.keep_in_region();
     }
 
     fn set_title(&mut self, title: Option<String>) {
@@ -346,6 +350,7 @@ impl Handler for Emulator {
         if mode == PrivateMode::Named(NamedPrivateMode::ColumnMode) {
             self.scroll_region = (0, self.term.screen_lines() - 1);
         }
+        self.keep_in_region();
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
@@ -357,6 +362,8 @@ impl Handler for Emulator {
         if mode == PrivateMode::Named(NamedPrivateMode::ColumnMode) {
             self.scroll_region = (0, self.term.screen_lines() - 1);
         }
+        // The main screen has its own cursor, and the region may have changed since.
+        self.keep_in_region();
     }
 
     fn set_scrolling_region(&mut self, top: usize, bottom: Option<usize>) {

@@ -124,6 +124,7 @@ impl Tracker {
             return;
         }
         actions.write = inject::probe(&expectation.nonce).into_bytes();
+        self.round_trip.typed(at);
         actions.hold = true;
         let prompt = glance.line();
         self.arming = Some(Arming { expectation, stage: ArmStage::Probe, until: at + self.arm_timeout(), prompt });

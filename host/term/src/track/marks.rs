@@ -87,7 +87,12 @@ impl Tracker {
     /// An end mark with an old counter while a command runs: a replay. (Line editors draw such marks
     /// again too, but not once a line of theirs runs.)
     fn past_mark(&mut self, mark: &Mark, glance: &Glance<'_>) {
-        let tells_ends_only = self.levels.last().is_some_and(|level| level.shell == ShellKind::Posix);
+        let shell = self.levels.last().map_or(ShellKind::Unknown, |level| level.shell);
+        let tells_ends_only = shell == ShellKind::Posix;
+        if shell == ShellKind::Fish && self.current.is_none() {
+            // fish gives up a line without counting its prompt.
+            self.dirty = false;
+        }
         if let (MarkKind::CommandEnd(_), Some(current)) = (&mark.kind, &mut self.current) {
             let taken = tells_ends_only && glance.line_feed_since(current.entered_at);
             current.replayed |= taken || current.output_from.is_some();
@@ -112,6 +117,8 @@ impl Tracker {
     fn command_ended(&mut self, code: Option<i32>, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
         let shell = self.levels.last().map_or(ShellKind::Unknown, |level| level.shell);
         let Some(current) = &mut self.current else {
+            // ctrl-c at the prompt, or Enter behind nothing: a new line.
+            self.dirty = false;
             self.typed_ahead_ended(code, offset, actions);
             return;
         };
@@ -157,7 +164,8 @@ impl Tracker {
 
     pub(super) fn prompt_ready(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
         self.at_prompt = true;
-        self.dirty = false;
+        // A mark that comes late is no reason to forget what a person has begun behind the prompt.
+        self.dirty &= self.current.is_none();
         self.expected = None;
         self.prompt_due = false;
         self.prompt_text = glance.line();

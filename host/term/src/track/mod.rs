@@ -237,6 +237,8 @@ struct Current {
     interrupted: bool,
     /// Open outcome already reported, so that it is told once.
     reported: Option<Outcome>,
+    /// What it had asked for when something was typed, and when the last byte had come by then.
+    answered: Option<(Outcome, Duration)>,
     popped: bool,
 }
 
@@ -254,6 +256,40 @@ struct Arming {
     until: Duration,
     /// The line that looked like a prompt.
     prompt: String,
+}
+
+/// How long the far side takes to answer. A bastion may be near and what stands behind it far, so the
+/// terminal's own answers are timed too: from typing to the next byte, the shortest of the last few.
+#[derive(Debug, Default)]
+struct RoundTrip {
+    of_server: Duration,
+    typed_at: Option<Duration>,
+    samples: VecDeque<Duration>,
+}
+
+impl RoundTrip {
+    /// Answers that are remembered.
+    const SAMPLES: usize = 5;
+    /// A command that starts silently is no slow line.
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    fn typed(&mut self, at: Duration) {
+        self.typed_at = Some(at);
+    }
+
+    /// A byte has come; the round trip as it is now known, when it told something.
+    fn answered(&mut self, at: Duration) -> Option<Duration> {
+        let sample = at.saturating_sub(self.typed_at.take()?).min(Self::LONGEST);
+        if self.samples.len() == Self::SAMPLES {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(sample);
+        Some(self.longest())
+    }
+
+    fn longest(&self) -> Duration {
+        self.samples.iter().min().copied().unwrap_or_default().max(self.of_server)
+    }
 }
 
 /// The state machine.
@@ -285,6 +321,7 @@ pub(crate) struct Tracker {
     next_check: Option<Duration>,
     /// What quiet means here: three round trips, at least [`QUIET`].
     quiet: Duration,
+    round_trip: RoundTrip,
     closed: bool,
 }
 
@@ -309,13 +346,15 @@ impl Tracker {
             last_person_at: None,
             next_check: None,
             quiet: QUIET,
+            round_trip: RoundTrip::default(),
             closed: false,
         }
     }
 
-    /// How long an answer takes to come from the far side.
+    /// How long an answer takes to come from the server.
     pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
-        self.quiet = QUIET.max(round_trip * 3);
+        self.round_trip.of_server = round_trip;
+        self.quiet = QUIET.max(self.round_trip.longest() * 3);
     }
 
     pub(crate) fn breadcrumb(&self) -> Vec<String> {
@@ -336,6 +375,8 @@ impl Tracker {
             State::Running { command_id: current.id }
         } else if self.at_prompt {
             State::AtPrompt { dirty: self.dirty }
+        } else if self.prompt_due {
+            State::Arming
         } else if self.levels.last().is_some_and(|level| level.kind == LevelKind::Menu) {
             State::Menu
         } else {
@@ -379,12 +420,16 @@ impl Tracker {
             replayed: false,
             interrupted: false,
             reported: None,
+            answered: None,
             popped: false,
         })
     }
 
     pub(crate) fn noticed_bytes(&mut self, at: Duration) {
         self.last_byte_at = at;
+        if let Some(round_trip) = self.round_trip.answered(at) {
+            self.quiet = QUIET.max(round_trip * 3);
+        }
         if self.busy() {
             self.next_check = Some(at + SHORT_QUIET);
         }

@@ -20,6 +20,8 @@ const CONTINUATION_QUIET: Duration = Duration::from_millis(800);
 /// A line that says it sets the prompt has done so when a new one has stood still this long. Sooner
 /// than a question is told, so that the new prompt is not taken for one.
 const PROMPT_QUIET: Duration = Duration::from_millis(300);
+/// A question that stands unchanged behind its answer is told again after this many times quiet.
+const ANSWER_PATIENCE: u32 = 10;
 /// Rows above the cursor that may be a list to choose from.
 const LIST_ROWS: usize = 12;
 
@@ -190,6 +192,15 @@ impl Tracker {
             }
             return;
         };
+        let unanswered = quiet < self.quiet * ANSWER_PATIENCE;
+        if current
+            .answered
+            .as_ref()
+            .is_some_and(|(asked, seen)| *asked == open.outcome && *seen == self.last_byte_at && unanswered)
+        {
+            // The answer is still on its way; asking for it twice would have a person type it twice.
+            return;
+        }
         if current.reported.as_ref() != Some(&open.outcome) {
             current.reported = Some(open.outcome.clone());
             actions.report(current, offset, open.outcome, open.confidence, open.evidence);
@@ -200,6 +211,10 @@ impl Tracker {
     fn open_outcome(&self, quiet: Duration, glance: &Glance<'_>) -> Option<Open> {
         let current = self.current.as_ref()?;
         let level = self.levels.last();
+        if quiet < BROAD_QUIET && !self.was_taken(current, glance) {
+            // The Enter is still on its way: what the screen shows is the shell's own editor.
+            return None;
+        }
         let line = glance.line();
         if let Some(open) = full_screen(glance, &line, &current.text) {
             return Some(open);
@@ -217,6 +232,12 @@ impl Tracker {
             return None;
         }
         Some(asking(question, &line))
+    }
+
+    /// The shell has read the line that was typed.
+    fn was_taken(&self, current: &Current, glance: &Glance<'_>) -> bool {
+        let marks = self.levels.last().is_some_and(|level| level.integration == Integration::Marks);
+        !marks || current.output_from.is_some() || glance.line_feed_since(current.entered_at)
     }
 
     fn question(&self, line: &str, glance: &Glance<'_>) -> Option<Question> {

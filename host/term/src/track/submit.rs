@@ -44,6 +44,7 @@ impl Tracker {
             self.expected = Some((expectation, until));
         }
         self.next_check = Some(at + self.quiet);
+        self.round_trip.typed(at);
         let event =
             Event::CommandStarted { command_id: id, typist: submission.typist, text: text.to_owned(), from: offset };
         Ok((id, line.into_bytes(), event))
@@ -98,13 +99,14 @@ impl Tracker {
         let command_id = current.id;
         self.type_ahead(&bytes[typed_now.len() + 1..]);
         self.next_check = Some(at + self.quiet);
+        self.round_trip.typed(at);
         Some(Event::CommandStarted { command_id, typist: Typist::Human, text, from: offset })
     }
 
     /// Something was typed into the running program: the same question may come again.
     pub(crate) fn program_typed(&mut self, bytes: &[u8]) {
         if let Some(current) = &mut self.current {
-            current.reported = None;
+            current.answered = current.reported.take().map(|asked| (asked, self.last_byte_at));
             current.interrupted |= bytes.contains(&INTERRUPT);
         }
     }
