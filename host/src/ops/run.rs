@@ -23,6 +23,8 @@ use crate::plugins::Parsed;
 use crate::random;
 use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions};
 
+/// The prompt of a shell that has been recognised is a few bytes away.
+const LEVEL_PROMPT: Duration = Duration::from_secs(3);
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);
 /// Output larger than this is not parsed; the text remains.
@@ -145,6 +147,10 @@ async fn attempt(
     let ticket = session.submit(cleared, options).await?;
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
+    if matches!(completion.outcome, Outcome::LevelChanged { .. }) {
+        // The level is told when its first mark is seen; its prompt is drawn a moment later.
+        session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
+    }
     let output = session.read_command(ticket.command_id).await?;
     let notes = notes(&completion, &output);
     Ok(Run { command_id: ticket.command_id, completion, output, place, steps, warnings, notes })
