@@ -176,7 +176,7 @@ impl Screen {
 
     /// The program has asked for application cursor keys (DECCKM).
     pub fn application_cursor(&self) -> bool {
-        self.term.mode().contains(TermMode::APP_CURSOR)
+        self.emulator.term.mode().contains(TermMode::APP_CURSOR)
     }
 
     /// (row, column), from 0.
@@ -210,16 +210,16 @@ impl Screen {
 
     /// The row the cursor is on, without the blanks behind it.
     pub fn cursor_row_text(&self) -> String {
-        self.row(self.term.grid().cursor.point.line).text
+        self.row(self.emulator.term.grid().cursor.point.line).text
     }
 
     pub fn cursor_is_on_last_row(&self) -> bool {
-        self.term.grid().cursor.point.line.0 + 1 == self.term.grid().screen_lines() as i32
+        self.emulator.term.grid().cursor.point.line.0 + 1 == self.emulator.term.grid().screen_lines() as i32
     }
 
     /// What stands on the cursor's row is drawn in reverse.
     pub fn cursor_row_is_reverse(&self) -> bool {
-        let grid = self.term.grid();
+        let grid = self.emulator.term.grid();
         let line = grid.cursor.point.line;
         let cells = (0..grid.columns()).map(|column| &grid[Point::new(line, Column(column))]);
         let mut drawn = cells.filter(|cell| cell.c != ' ').peekable();
@@ -228,14 +228,14 @@ impl Screen {
 
     /// Up to `count` rows above the cursor's, oldest first.
     pub fn rows_above(&self, count: usize) -> Vec<String> {
-        let last = self.term.grid().cursor.point.line.0;
+        let last = self.emulator.term.grid().cursor.point.line.0;
         (last - count as i32..last).filter(|line| *line >= 0).map(|line| self.row(Line(line)).text).collect()
     }
 
     /// Modes that only a running full-screen program sets. At a shell's prompt they are left over
     /// from one that died.
     pub fn has_stale_modes(&self) -> bool {
-        let mode = self.term.mode();
+        let mode = self.emulator.term.mode();
         mode.intersects(TermMode::ALT_SCREEN | TermMode::APP_CURSOR | TermMode::APP_KEYPAD | TermMode::MOUSE_MODE)
             || !mode.contains(TermMode::SHOW_CURSOR)
     }
