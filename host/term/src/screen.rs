@@ -526,4 +526,74 @@ mod tests {
         let screen = screen("0123456789012345678901234 宽$ ".as_bytes());
         assert_eq!(screen.line_before_cursor(), "0123456789012345678901234 宽$ ");
     }
+
+    const FRAGMENTS: [&[u8]; 36] = [
+        b"plain text of a log line",
+        b"a line that is longer than the screen is wide\r\nand the next\r\n",
+        "宽字符❤️é".as_bytes(),
+        "e\u{301}\u{302}".as_bytes(),
+        b"\xe5\xae",
+        b"\xff\x80\0\x01\x7f",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\t",
+        b"\x08",
+        b"\x07",
+        b"\x0e",
+        b"\x0f",
+        b"\x1b(0",
+        b"\x1b(B",
+        b"\x1b)0",
+        b"\x1b[4h",
+        b"\x1b[4l",
+        b"\x1b[?7l",
+        b"\x1b[?7h",
+        b"\x1b[20h",
+        b"\x1b[7b",
+        b"\x1b[2;4r",
+        b"\x1b[?6h",
+        b"\x1b[3;9H",
+        b"\x1b[2P\x1b[3@\x1b[2X",
+        b"\x1b[K\x1b[1J",
+        b"\x1b[41;4:3;58;5;9m",
+        b"\x1b[m",
+        b"\x1b[?1049h",
+        b"\x1b[?1049l",
+        b"\x1b[6n\x1b[c\x1b[?7$p",
+        b"\x1b7\x1b8\x1bM",
+        b"\x1b]2;title\x07\x1bP1$r\x1b\\",
+        b"\x1bc",
+    ];
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+
+        /// Text drawn past the parser, in any pieces, against the parser alone on the whole.
+        #[test]
+        fn drawing_differs_in_nothing_from_the_parser(
+            fragments in proptest::collection::vec(proptest::sample::select(&FRAGMENTS[..]), 0..25),
+            lengths in proptest::collection::vec(1_usize..30, 1..5),
+        ) {
+            let stream = fragments.concat();
+            let mut parsed = screen(&stream);
+            let (mut direct, mut tap) = (screen(b""), crate::tap::Tap::default());
+            let mut rest = stream.as_slice();
+            for length in lengths.iter().cycle() {
+                let (mut chunk, tail) = rest.split_at(rest.len().min(*length));
+                while !chunk.is_empty() {
+                    chunk = &chunk[tap.next_piece(chunk, &mut direct).length..];
+                }
+                rest = tail;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            proptest::prop_assert_eq!(direct.view(), parsed.view());
+            proptest::prop_assert_eq!(direct.emulator.term.mode(), parsed.emulator.term.mode());
+            proptest::prop_assert_eq!(direct.take_replies(), parsed.take_replies());
+            let (direct, parsed) = (direct.dump(), parsed.dump());
+            proptest::prop_assert_eq!(String::from_utf8_lossy(&direct), String::from_utf8_lossy(&parsed));
+        }
+    }
 }
