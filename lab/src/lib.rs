@@ -5,6 +5,9 @@
 //! real PTY ([`shell`]), and a `kubectl` there ([`kubectl`]) opens real shells in pod directories
 //! ([`pods`]). The same menu can be the login program of a real sshd ([`install`]).
 //!
+//! Beside that world stand things to be put between a terminal and a program: a bad line
+//! ([`slow`]) and the command line of a network device ([`network_cli`]).
+//!
 //! What it is not: a sandbox. The shells are real and run as the user who started the lab; the
 //! server therefore listens on loopback only and every login needs a password or a key.
 //!
@@ -19,9 +22,11 @@ pub mod cmsm;
 mod error;
 pub mod install;
 pub mod kubectl;
+pub mod network_cli;
 pub mod pods;
 mod processes;
 pub mod shell;
+pub mod slow;
 mod tty;
 
 pub use error::LabError;

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::bastion::{self, BastionOptions, Front};
 use lab::cmsm::login;
-use lab::{install, kubectl};
+use lab::slow::{self, LineOptions};
+use lab::{install, kubectl, network_cli};
 
 /// A bastion to try things on: SSH server, menu, master shells, pods.
 #[derive(Parser)]
@@ -38,6 +40,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
+    /// Run a program on a terminal behind a bad line
+    SlowTerminal(SlowTerminal),
+    /// Command line of a network device, on this terminal
+    NetworkCli,
     /// Put the lab into a directory, and with --auto-start into the SSH login of this user
     Install {
         /// Directory to install into
@@ -80,6 +86,28 @@ struct Serve {
     shell: bool,
 }
 
+#[derive(clap::Args)]
+struct SlowTerminal {
+    /// Mean delay of a byte in each direction
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+    /// Largest difference of a byte's delay from the mean
+    #[arg(long, default_value_t = 0)]
+    jitter_ms: u64,
+    /// Bytes of output handed on at once
+    #[arg(long, default_value_t = usize::MAX)]
+    chunk_bytes: usize,
+    /// Once this is typed the line is silent for good
+    #[arg(long)]
+    mute_at: Option<String>,
+    /// Lose OSC, DCS and APC strings on the way
+    #[arg(long)]
+    without_control_strings: bool,
+    /// Program and arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<std::ffi::OsString>,
+}
+
 /// Password of `serve`, unless the environment names another: the server is on loopback and a
 /// scratch world, so this guards against mistakes, not against the machine's other users.
 const DEFAULT_PASSWORD: &str = "lab";
@@ -88,6 +116,8 @@ const PASSWORD_VARIABLE: &str = "PORTCULLIS_LAB_PASSWORD";
 fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Kubectl { arguments } => return kubectl::main(arguments),
+        Command::SlowTerminal(options) => return slow_terminal(&options),
+        Command::NetworkCli => network_cli::run().map_err(anyhow::Error::from),
         Command::Serve(options) => serve(options),
         Command::Cmsm { list_targets: true, .. } => print(&login::list_targets()),
         Command::Cmsm { home, .. } => directory(home).and_then(|home| Ok(login::run(&home)?)),
@@ -131,6 +161,24 @@ fn serve(options: Serve) -> anyhow::Result<()> {
         ))?;
         Ok(tokio::signal::ctrl_c().await?)
     })
+}
+
+fn slow_terminal(options: &SlowTerminal) -> ExitCode {
+    let line = LineOptions {
+        latency: Duration::from_millis(options.latency_ms),
+        jitter: Duration::from_millis(options.jitter_ms),
+        chunk_bytes: options.chunk_bytes,
+        mute: options.mute_at.clone(),
+        without_control_strings: options.without_control_strings,
+    };
+    match slow::run(&line, &options.command) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            // With standard error gone there is nobody to tell.
+            let _nobody = writeln!(io::stderr(), "portcullis-lab: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn install(prefix: Option<PathBuf>, auto_start: bool, bashrc: Option<PathBuf>) -> anyhow::Result<()> {

@@ -5,3 +5,4 @@ pub mod mcp;
 pub mod relay;
 pub mod scene;
 pub mod sshd;
+pub mod viewer;

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use portcullis_shell::{Plan, UnknownKind, parse};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn bash_accepts(line: &str) -> bool {
     let output = Command::new("bash")
@@ -192,8 +193,20 @@ fn token() -> impl Strategy<Value = String> {
     fixed.prop_map(str::to_owned)
 }
 
+/// The same lines in every run, so that a failure is the change's and not the dice's;
+/// `ORACLE_SEED=NUMBER` looks at others.
+fn fixed_seed() -> ProptestConfig {
+    let seed = std::env::var("ORACLE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(fixed_seed())]
 
     #[test]
     fn agrees_with_bash_on_random_tokens(tokens in prop::collection::vec(token(), 1..12)) {

@@ -1,0 +1,107 @@
+//! A person at the viewer: keys into a session and what it shows, over the page's own WebSocket.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a page that meets something unexpected fails the test, and says what"
+)]
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
+
+/// How long a page may take to be answered.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An open page on one session's terminal.
+pub struct Page {
+    socket: WebSocket<TcpStream>,
+    /// What the terminal has printed since the page was opened, after the snapshot.
+    pub printed: Vec<u8>,
+    has_snapshot: bool,
+}
+
+/// Address and token of the one host that keeps its state below `state`.
+#[must_use]
+pub fn link(state: &Path) -> (String, String) {
+    let found = crate::mcp::wait_until(PATIENCE, || {
+        let instances = std::fs::read_dir(state.join("instances")).ok()?;
+        instances.filter_map(Result::ok).find_map(|instance| {
+            let text = std::fs::read_to_string(instance.path().join("server.json")).ok()?;
+            let server: serde_json::Value = serde_json::from_str(&text).ok()?;
+            server["viewer_url"].as_str().map(str::to_owned)
+        })
+    });
+    let url = found.unwrap_or_else(|| panic!("no viewer's address below {}", state.display()));
+    let rest = url.strip_prefix("http://").expect("an http address");
+    let (address, fragment) = rest.split_once('/').expect("a path");
+    let token = fragment.rsplit(['=', '#', '?']).next().expect("a token");
+    (address.to_owned(), token.to_owned())
+}
+
+impl Page {
+    /// Opens the terminal of a session and waits for its snapshot.
+    #[must_use]
+    pub fn open(address: &str, token: &str, session_id: &str) -> Self {
+        let mut request =
+            format!("ws://{address}/api/v1/sessions/{session_id}/terminal").into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("Origin", format!("http://{address}").parse().unwrap());
+        headers.insert("Authorization", format!("Bearer {token}").parse().unwrap());
+        let stream = TcpStream::connect(address).expect("the viewer listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (socket, _) = tokio_tungstenite::tungstenite::client(request, stream)
+            .unwrap_or_else(|error| panic!("the viewer refuses the socket: {error}"));
+        let mut page = Self { socket, printed: Vec::new(), has_snapshot: false };
+        page.until(PATIENCE, |page| page.has_snapshot);
+        page
+    }
+
+    /// Presses keys.
+    pub fn press(&mut self, bytes: &[u8]) {
+        self.socket.send(Message::binary(bytes.to_vec())).expect("the socket takes keys");
+    }
+
+    /// Reads what arrives until `done`; whether it was done in time.
+    pub fn until(&mut self, within: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let end = Instant::now() + within;
+        while !done(self) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+            match self.socket.read() {
+                Ok(Message::Binary(frame)) => self.drawn(&frame),
+                Ok(Message::Close(_)) => return done(self),
+                Ok(_) => {}
+                Err(Error::Io(error)) if is_timeout(&error) => return done(self),
+                Err(_) => return done(self),
+            }
+        }
+        true
+    }
+
+    /// Takes an output frame (8 bytes of offset, then the bytes) and says that it was drawn.
+    fn drawn(&mut self, frame: &[u8]) {
+        let (head, bytes) = frame.split_at(8);
+        let offset = u64::from_be_bytes(head.try_into().unwrap());
+        // A snapshot's offset is the place it stands at, not that of its bytes.
+        let until = if self.has_snapshot { offset + bytes.len() as u64 } else { offset };
+        if self.has_snapshot {
+            self.printed.extend_from_slice(bytes);
+        }
+        self.has_snapshot = true;
+        let acknowledged = Message::text(format!("{{\"type\":\"ack\",\"offset\":{until}}}"));
+        // A session that has just ended closes the socket; the next read says so.
+        let _ = self.socket.send(acknowledged);
+    }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+}
