@@ -303,8 +303,8 @@ impl Perform for Cleaner<'_> {
                 page.up(count);
                 page.carriage_return();
             }
-            'G' | '`' => page.to_column(count - 1),
-            'd' => page.to_row(count - 1),
+            'G' | '`' => page.move_to_column(count - 1),
+            'd' => page.move_to_row(count - 1),
             'H' | 'f' => page.go_to(count - 1, second.max(1) - 1),
             'J' => page.erase_in_page(mode),
             'K' => page.erase_in_line(mode),

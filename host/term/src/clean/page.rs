@@ -381,19 +381,19 @@ impl<'a> Page<'a> {
         self.column = (self.column + count).min(self.columns - 1);
     }
 
-    pub(super) fn to_column(&mut self, column: usize) {
+    pub(super) fn move_to_column(&mut self, column: usize) {
         self.column = column.min(self.columns - 1);
         self.returned = true;
     }
 
-    pub(super) fn to_row(&mut self, row: usize) {
+    pub(super) fn move_to_row(&mut self, row: usize) {
         self.row = row.min(self.height - 1);
         self.returned = true;
     }
 
     pub(super) fn go_to(&mut self, row: usize, column: usize) {
-        self.to_row(row);
-        self.to_column(column);
+        self.move_to_row(row);
+        self.move_to_column(column);
     }
 
     pub(super) fn save_cursor(&mut self) {
