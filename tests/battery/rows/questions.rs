@@ -169,7 +169,7 @@ fn read_confirm(case: &mut Case<'_>) -> Judged {
 
 fn word_in_output(case: &mut Case<'_>) -> Judged {
     let file = case.world.file("words", b"Password:\nsudo asks: Password: \nDo you want to continue? [Y/n]\n");
-    case.exact(&format!("grep -h Password: {file}"), 0, "Password:\nsudo asks: Password:\n")?;
+    case.exact(&format!("grep -h Password: {file}"), 0, "Password:\nsudo asks: Password: \n")?;
     case.exact("printf Password:", 0, "Password:")?;
     case.lives()
 }

@@ -126,8 +126,9 @@ impl Tracker {
         actions.write = inject::probe(&expectation.nonce).into_bytes();
         self.round_trip.typed(at);
         actions.hold = true;
-        let prompt = glance.line();
-        self.arming = Some(Arming { expectation, stage: ArmStage::Probe, until: at + self.arm_timeout(), prompt });
+        let (prompt, pastes) = (glance.line(), glance.screen.bracketed_paste());
+        let until = at + self.arm_timeout();
+        self.arming = Some(Arming { expectation, stage: ArmStage::Probe, until, prompt, pastes });
     }
 
     fn arm_timeout(&self) -> Duration {
@@ -153,6 +154,7 @@ impl Tracker {
                 let mut level = level_of(&arming.expectation, shell, Integration::Marks);
                 level.pid = Some(mark.pid.clone());
                 level.last_counter = mark.counter.unwrap_or(0);
+                level.pastes = arming.pastes;
                 actions.show = Some(Show::DropHeld);
                 if self.levels.last().is_some_and(|top| top.pid == level.pid) && !arming.expectation.replaces {
                     self.marked_anew(level, actions);

@@ -27,6 +27,12 @@ impl Tracker {
                 }
                 actions
             }
+            Signal::BracketedPaste(true) if self.at_prompt && self.current.is_none() => {
+                if let Some(level) = self.levels.last_mut() {
+                    level.pastes = true;
+                }
+                Actions::default()
+            }
             // Modes are read from the screen when they matter; a foreign mark proves nothing.
             Signal::ForeignMark
             | Signal::BracketedPaste(_)
@@ -62,7 +68,7 @@ impl Tracker {
             self.pop_to(depth, &mut actions);
         }
         match mark.kind {
-            MarkKind::OutputStart => self.output_started(offset, &mut actions),
+            MarkKind::OutputStart => self.output_started(offset, glance, &mut actions),
             MarkKind::CommandEnd(code) => self.command_ended(code, offset, glance, &mut actions),
             MarkKind::InputStart => self.input_started(offset, glance, &mut actions),
             MarkKind::PromptStart | MarkKind::Probe { .. } => {}
@@ -99,7 +105,11 @@ impl Tracker {
         }
     }
 
-    fn output_started(&mut self, offset: Offset, actions: &mut Actions) {
+    fn output_started(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+        if self.current.as_ref().is_some_and(|current| current.ended.is_some()) {
+            // A line typed ahead: csh does not mark the prompt between the two.
+            self.prompt_ready(offset, glance, actions);
+        }
         if self.current.is_none() {
             // Something was run that nobody was seen to submit (a key bound to a command).
             let id = self.start(offset, "").id;

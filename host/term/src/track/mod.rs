@@ -256,6 +256,8 @@ struct Arming {
     until: Duration,
     /// The line that looked like a prompt.
     prompt: String,
+    /// Its editor took pasted text.
+    pastes: bool,
 }
 
 /// How long the far side takes to answer. A bastion may be near and what stands behind it far, so the
