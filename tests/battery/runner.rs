@@ -17,6 +17,9 @@ use crate::world::World;
 /// Cases that run at once: most of them wait most of the time.
 const JOBS: usize = 8;
 
+/// More wrong cases than this are no accident.
+const MOST_SECOND_TRIES: usize = 12;
+
 /// What is to be run.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -94,7 +97,31 @@ pub(crate) fn run(plan: &Plan, world: &World) -> bool {
             scope.spawn(|| worker(world, &queue, &done));
         }
     });
-    figures(&done.into_inner().expect("workers are gone"))
+    let mut done = done.into_inner().expect("workers are gone");
+    let again = second_tries(world, &mut done);
+    figures(&done, again)
+}
+
+/// A case that went wrong while seven others ran may have been short of time: it is run once more,
+/// alone, and counts as right when it is right then; how often that was is told. Calling something
+/// ended that is not is never forgiven. How many were right the second time.
+fn second_tries(world: &World, done: &mut [Done]) -> usize {
+    let may_try = |done: &&mut Done| matches!(&done.judged, Err(wrong) if wrong.kind != Kind::FalseCompletion);
+    let mut wrong: Vec<&mut Done> = done.iter_mut().filter(may_try).collect();
+    if wrong.len() > MOST_SECOND_TRIES {
+        return 0;
+    }
+    let mut right = 0;
+    for done in &mut wrong {
+        let queue = Mutex::new(VecDeque::from([done.job]));
+        let alone = Mutex::new(Vec::new());
+        worker(world, &queue, &alone);
+        if let Some(second) = alone.into_inner().expect("no worker dies with the lock").pop() {
+            right += usize::from(second.judged.is_ok());
+            **done = second;
+        }
+    }
+    right
 }
 
 fn worker(world: &World, queue: &Mutex<VecDeque<Job>>, done: &Mutex<Vec<Done>>) {
@@ -150,7 +177,7 @@ fn tell(job: Job, judged: &Judged, took: Duration) {
     }
 }
 
-fn figures(done: &[Done]) -> bool {
+fn figures(done: &[Done], second_tries: usize) -> bool {
     println!();
     for transport in Transport::ALL {
         let of: Vec<&Done> = done.iter().filter(|done| done.job.transport == *transport).collect();
@@ -176,7 +203,7 @@ fn figures(done: &[Done]) -> bool {
         );
     }
     let all: Vec<&Done> = done.iter().collect();
-    println!("false completions in all: {}", false_completions(&all));
+    println!("false completions in all: {}; right only the second time: {second_tries}", false_completions(&all));
     !done.is_empty() && done.iter().all(|done| done.judged.is_ok())
 }
 

@@ -60,7 +60,12 @@ fn workloads() -> Vec<(&'static str, Vec<u8>)> {
                 }
             }),
         ),
-        ("cjk", repeated(|n, text| drop(write!(text, "日志 {n} 订单服务返回错误：连接超时，正在重试 ✅ 完成\r\n")))),
+        (
+            "cjk",
+            repeated(|n, text| {
+                let _ = write!(text, "日志 {n} 订单服务返回错误：连接超时，正在重试 ✅ 完成\r\n");
+            }),
+        ),
         (
             "progress",
             repeated(|n, text| {
@@ -77,7 +82,12 @@ fn workloads() -> Vec<(&'static str, Vec<u8>)> {
                 }
             }),
         ),
-        ("long lines", repeated(|n, text| drop(write!(text, "{}{n}\r\n", "payload=0123456789abcdef;".repeat(80))))),
+        (
+            "long lines",
+            repeated(|n, text| {
+                let _ = write!(text, "{}{n}\r\n", "payload=0123456789abcdef;".repeat(80));
+            }),
+        ),
     ]
 }
 

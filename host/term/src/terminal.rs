@@ -109,7 +109,7 @@ impl Terminal {
             }
             rest = tail;
         }
-        fed.write.extend(self.screen.take_replies());
+        self.reply(&mut fed);
         fed
     }
 
@@ -118,7 +118,7 @@ impl Terminal {
         let mut fed = Fed::default();
         let actions = self.look(|tracker, glance, end| tracker.tick(end, at, glance));
         self.carry_out(actions, &mut fed);
-        fed.write.extend(self.screen.take_replies());
+        self.reply(&mut fed);
         fed
     }
 
@@ -308,6 +308,16 @@ impl Terminal {
     /// `text` as the present level's program expects it; `None` when it cannot be written there.
     pub fn encode(&self, text: &str) -> Option<Vec<u8>> {
         encode(self.encoding, text)
+    }
+
+    /// Answers the terminal's queries. A program that has asked and is gone before the answer comes
+    /// leaves it to the shell's line editor.
+    fn reply(&mut self, fed: &mut Fed) {
+        let replies = self.screen.take_replies();
+        if !replies.is_empty() {
+            self.tracker.answered_a_query();
+            fed.write.extend(replies);
+        }
     }
 
     /// Lets the tracker look at the screen, what is held and what was printed.

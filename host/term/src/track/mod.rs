@@ -315,6 +315,8 @@ pub(crate) struct Tracker {
     pub(crate) prompt_text: String,
     /// Where that prompt ended.
     prompt_at: Offset,
+    /// A running program was sent answers of the terminal's since the last line was typed.
+    stray_answers: bool,
     /// Output of a command that was read off the screen, because marks do not come through.
     pub(crate) visible_output: Option<(CommandId, String)>,
     last_command: u64,
@@ -342,6 +344,7 @@ impl Tracker {
             heir: None,
             prompt_text: String::new(),
             prompt_at: Offset(0),
+            stray_answers: false,
             visible_output: None,
             last_command: 0,
             last_byte_at: Duration::ZERO,

@@ -16,6 +16,8 @@ const MAX_UNPASTED_BYTES: usize = 1015;
 const MAX_TYPED_AHEAD: usize = 32;
 /// ctrl-c
 const INTERRUPT: u8 = 0x03;
+/// ctrl-u: every line editor and the terminal itself empty the line.
+const KILL_LINE: char = '\u{15}';
 /// What a terminal puts around pasted text (DEC mode 2004).
 const PASTE_START: &str = "\x1b[200~";
 const PASTE_END: &str = "\x1b[201~";
@@ -33,7 +35,7 @@ impl Tracker {
         let level = self.ready_level()?;
         let number = self.last_command + 1;
         let text = submission.text.as_str();
-        let (line, wrapped) = line_for(level, number, text, bracketed_paste)?;
+        let (mut line, wrapped) = line_for(level, number, text, bracketed_paste)?;
         self.typed_ahead.clear();
         let current = self.start(offset, text);
         let id = current.id;
@@ -42,6 +44,10 @@ impl Tracker {
         if let Some(expectation) = submission.opens.clone() {
             let until = at + expectation.within;
             self.expected = Some((expectation, until));
+        }
+        if std::mem::take(&mut self.stray_answers) {
+            // What came too late for the program stands on the shell's line now.
+            line.insert(0, KILL_LINE);
         }
         self.next_check = Some(at + self.quiet);
         self.round_trip.typed(at);
@@ -101,6 +107,11 @@ impl Tracker {
         self.next_check = Some(at + self.quiet);
         self.round_trip.typed(at);
         Some(Event::CommandStarted { command_id, typist: Typist::Human, text, from: offset })
+    }
+
+    /// A query of the running program was answered.
+    pub(crate) fn answered_a_query(&mut self) {
+        self.stray_answers |= self.current.is_some();
     }
 
     /// Something was typed into the running program: the same question may come again.
@@ -163,6 +174,9 @@ fn within(typed: &str) -> Result<(), NotReady> {
 fn typed(text: &str, shell: ShellKind, bracketed_paste: bool) -> Result<String, NotReady> {
     // tcsh replaces `!` even inside quotes; what is run is what was given.
     let text = if shell == ShellKind::Tcsh { text.replace('!', "\\!") } else { text.to_owned() };
+    if shell == ShellKind::Tcsh && text.contains('\n') {
+        return Err(NotReady::Lines("tcsh"));
+    }
     let needs_paste = text.contains(['\n', '\t']) || text.len() > MAX_PLAIN_LINE_BYTES;
     if !needs_paste {
         return Ok(format!("{text}\r"));
@@ -173,10 +187,10 @@ fn typed(text: &str, shell: ShellKind, bracketed_paste: bool) -> Result<String, 
     if text.contains('\t') {
         return Err(NotReady::Tab);
     }
-    let line = match (shell, text.contains('\n')) {
-        (ShellKind::Tcsh, true) => return Err(NotReady::Lines("tcsh")),
-        (_, true) => format!("{}\r", inject::eval(shell, &text).replace('\n', "\r")),
-        (_, false) => format!("{text}\r"),
+    let line = if text.contains('\n') {
+        format!("{}\r", inject::eval(shell, &text).replace('\n', "\r"))
+    } else {
+        format!("{text}\r")
     };
     within(&line)?;
     Ok(line)
