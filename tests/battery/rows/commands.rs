@@ -164,7 +164,8 @@ fn several_lines_of_tcsh(case: &mut Case<'_>, looped: &str) -> Judged {
     match case.stage.run(looped, PATIENCE) {
         Ok(report) => {
             case.count(0, report.completed(0), &report)?;
-            report.text_is("item 1\nitem 2\n")?;
+            // Over MCP a person types it (the policy reads no csh): the shell asks for each line.
+            report.text_has("item 1\nitem 2\n")?;
         }
         Err(refused) => {
             check(refused.reason.contains("several lines"), Kind::Submission, || refused.reason.clone())?;
