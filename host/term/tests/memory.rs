@@ -4,6 +4,7 @@
 //! is allocated: the emulator reserves 2 MiB for synchronised updates that are never touched, because
 //! updates are drawn at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "what is printed is shown beside a failure")]
 
 use std::time::Duration;
 
