@@ -13,6 +13,16 @@ use portcullis_term::{
 /// Longest a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Every shell with an editor of its own and a grammar after sh, and fish.
+const SHELLS: [(&str, &[&str]); 6] = [
+    ("bash", &["--noprofile", "--norc", "-i"]),
+    ("zsh", &["-f", "-i"]),
+    ("fish", &["--no-config", "-i"]),
+    ("dash", &["-i"]),
+    ("busybox", &["ash", "-i"]),
+    ("mksh", &[]),
+];
+
 struct Shell {
     terminal: Terminal,
     pty: pty_process::blocking::Pty,
@@ -300,15 +310,7 @@ fn the_host_s_own_lines_are_not_in_bash_s_and_fish_s_history() {
 
 #[test]
 fn an_open_quote_is_a_line_that_waits_for_its_rest() {
-    let shells: [(&str, &[&str]); 6] = [
-        ("bash", &["--noprofile", "--norc", "-i"]),
-        ("zsh", &["-f", "-i"]),
-        ("fish", &["--no-config", "-i"]),
-        ("dash", &["-i"]),
-        ("busybox", &["ash", "-i"]),
-        ("mksh", &[]),
-    ];
-    for (program, arguments) in shells {
+    for (program, arguments) in SHELLS {
         let mut shell = Shell::armed(program, arguments);
         let (outcome, _) = shell.run("echo 'abc");
         assert!(
@@ -535,15 +537,7 @@ fn output_larger_than_what_is_kept_still_ends() {
 
 #[test]
 fn output_that_looks_like_a_prompt_or_is_an_old_recording_ends_nothing() {
-    let shells: [(&str, &[&str]); 6] = [
-        ("bash", &["--noprofile", "--norc", "-i"]),
-        ("zsh", &["-f", "-i"]),
-        ("fish", &["--no-config", "-i"]),
-        ("dash", &["-i"]),
-        ("busybox", &["ash", "-i"]),
-        ("mksh", &[]),
-    ];
-    for (program, arguments) in shells {
+    for (program, arguments) in SHELLS {
         let mut shell = Shell::armed(program, arguments);
         shell.run("true");
         shell.run("false");
