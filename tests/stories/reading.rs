@@ -213,7 +213,7 @@ fn a_gbk_menu_leads_to_a_utf8_shell() {
     client.succeed("ssh_open", json!({ "profile": "menu" }));
     let menu =
         client.succeed("ssh_read", json!({ "what": "output", "offset_bytes": 0, "since_bytes": 0, "wait_s": 20 }));
-    assert_eq!(text(&menu), "请选择:", "{menu}");
+    assert_eq!(text(&menu), "请选择: ", "{menu}");
     client.succeed("ssh_send", json!({ "text": "1", "enter": true, "wait_s": 20 }));
     let ran = client.succeed("ssh_run", json!({ "command": "echo 你好" }));
     assert_eq!(text(&ran), "你好\n");
