@@ -93,7 +93,9 @@ impl Report {
         // Whether a command that should have asked something had really ended is not known here; an
         // end by the shell's own mark is believed, one that was concluded is not.
         let concluded = !self.is_open() && (wanted == "running" || self.field("confidence") != "certain");
-        let kind = if open && concluded { Kind::FalseCompletion } else { Kind::Outcome };
+        // Where the shell tells its ends, a prompt without one may have been seen too early.
+        let too_early = wanted == "completed" && self.outcome() == "prompt_no_status";
+        let kind = if open && concluded || too_early { Kind::FalseCompletion } else { Kind::Outcome };
         wrong(kind, format!("expected {wanted}, got {}", self.told()))
     }
 

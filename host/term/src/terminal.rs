@@ -314,10 +314,11 @@ impl Terminal {
     /// leaves it to the shell's line editor.
     fn reply(&mut self, fed: &mut Fed) {
         let replies = self.screen.take_replies();
-        if !replies.is_empty() {
-            self.tracker.answered_a_query();
-            fed.write.extend(replies);
+        if replies.is_empty() || self.look(|tracker, glance, _| tracker.asked_too_late(glance)) {
+            return;
         }
+        self.tracker.answered_a_query();
+        fed.write.extend(replies);
     }
 
     /// Lets the tracker look at the screen, what is held and what was printed.

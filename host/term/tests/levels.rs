@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use portcullis_term::{Encoding, Event, Expectation, Level, LevelKind, State, Terminal, TerminalOptions};
+use portcullis_term::{
+    Encoding, Event, Expectation, Level, LevelKind, Outcome, State, Submission, Terminal, TerminalOptions, Typist,
+};
 
 fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -58,4 +60,97 @@ fn a_device_that_is_no_shell_is_known_by_its_prompt() {
     assert!(matches!(fed.events.as_slice(), [Event::LevelEntered { .. }]), "{:?}", fed.events);
     assert_eq!(terminal.levels()[0].kind, LevelKind::NetworkCli);
     assert_eq!(terminal.state(), State::AtPrompt { dirty: false });
+}
+
+/// A terminal whose shell, a bash, waits at its marked prompt.
+fn at_bash() -> Terminal {
+    let mut terminal = Terminal::new(&TerminalOptions { ring_bytes: 100_000, ..TerminalOptions::default() });
+    terminal.expect_level(Expectation::new(LevelKind::Shell, "host", NONCE.into(), at(20_000)), at(0));
+    arm(&mut terminal, NONCE, 0);
+    terminal
+}
+
+const NONCE: &str = "0123abcd";
+
+/// What this shell draws when a command has ended: the counter is that of its prompt.
+fn prompt(code: i32, counter: u32) -> String {
+    format!(
+        "\x1b]133;D;{code};aid={NONCE}.7;q={counter}\x07\x1b]133;A;aid={NONCE}.7\x07user@host:~$ \x1b]133;B;aid={NONCE}.7\x07"
+    )
+}
+
+fn output_start() -> String {
+    format!("\x1b]133;C;aid={NONCE}.7\x07")
+}
+
+fn outcomes(events: &[Event]) -> Vec<&Outcome> {
+    let reported = events.iter().filter_map(|event| match event {
+        Event::Report(completion) => Some(&completion.outcome),
+        _ => None,
+    });
+    reported.collect()
+}
+
+fn line(text: &str) -> Submission {
+    Submission { text: text.to_owned(), typist: Typist::Agent, opens: None, expect_level: None }
+}
+
+#[test]
+fn an_enter_that_was_on_its_way_before_the_line_does_not_end_it() {
+    let mut terminal = at_bash();
+    terminal.begin(&line("echo hi"), at(1000)).unwrap();
+    let fed = terminal.feed(format!("\r\n{}", prompt(0, 2)).as_bytes(), at(1010));
+    assert!(outcomes(&fed.events).is_empty(), "{:?}", fed.events);
+    let rest = format!("echo hi\r\n{}hi\r\n{}", output_start(), prompt(0, 3));
+    let fed = terminal.feed(rest.as_bytes(), at(1020));
+    assert!(matches!(outcomes(&fed.events)[..], [Outcome::Completed { exit_code: Some(0), .. }]), "{:?}", fed.events);
+    // A syntax error is never run, and ends all the same.
+    terminal.begin(&line("echo ("), at(2000)).unwrap();
+    let fed = terminal.feed(format!("\r\n{}", prompt(0, 4)).as_bytes(), at(2010));
+    assert!(outcomes(&fed.events).is_empty(), "{:?}", fed.events);
+    let fed = terminal.feed(format!("echo (\r\nsyntax error\r\n{}", prompt(2, 5)).as_bytes(), at(2020));
+    assert!(matches!(outcomes(&fed.events)[..], [Outcome::Completed { exit_code: Some(2), .. }]), "{:?}", fed.events);
+}
+
+#[test]
+fn nothing_is_typed_at_the_old_prompt_while_the_line_is_on_its_way() {
+    let mut terminal = at_bash();
+    let mut submission = line("su - second");
+    submission.opens = Some(Expectation::new(LevelKind::Shell, "second", "89abcdef".into(), at(20_000)));
+    terminal.begin(&submission, at(1000)).unwrap();
+    for ms in (1100..2000).step_by(100) {
+        assert!(terminal.tick(at(ms)).write.is_empty(), "typed after {ms} ms");
+    }
+    terminal.feed(format!("su - second\r\n{}Password: ", output_start()).as_bytes(), at(2000));
+    let fed = terminal.tick(at(3000));
+    assert!(fed.write.is_empty());
+    assert!(matches!(outcomes(&fed.events)[..], [Outcome::AwaitingInput { .. }]), "{:?}", fed.events);
+}
+
+#[test]
+fn a_pause_in_a_flood_that_has_left_the_ring_ends_nothing() {
+    let mut terminal = at_bash();
+    terminal.begin(&line("yes"), at(1000)).unwrap();
+    // A line editor that draws its prompt again.
+    terminal.feed(format!("\r{}yes\r\n{}", prompt(0, 1), output_start()).as_bytes(), at(1010));
+    terminal.feed("y\r\n".repeat(100_000).as_bytes(), at(1020));
+    for ms in [1400, 2000, 4000] {
+        let fed = terminal.tick(at(ms));
+        assert!(outcomes(&fed.events).is_empty(), "{:?}", fed.events);
+    }
+}
+
+#[test]
+fn a_query_behind_the_prompt_is_not_answered_to_the_program_that_was_started() {
+    let mut terminal = Terminal::new(&TerminalOptions::default());
+    terminal.expect_level(Expectation::new(LevelKind::Shell, "host", NONCE.into(), at(20_000)), at(0));
+    terminal.feed(b"~ $ ", at(0));
+    assert!(!terminal.tick(at(400)).write.is_empty());
+    terminal.feed(format!("\x1b]133;P;k=probe;b=;z=;f=;k2=;aid={NONCE}.0\x07~ $ ").as_bytes(), at(410));
+    terminal.feed(prompt(0, 1).as_bytes(), at(420));
+    assert_eq!(terminal.feed(b"\x1b[6n", at(421)).write, b"\x1b[1;14R");
+    terminal.begin(&line("sh"), at(1000)).unwrap();
+    assert!(terminal.feed(b"\x1b[6n", at(1001)).write.is_empty());
+    let fed = terminal.feed(b"sh\r\n\x1b[6n", at(1002));
+    assert!(!fed.write.is_empty(), "the program's own query is answered");
 }

@@ -123,8 +123,8 @@ impl Tracker {
             self.enter_multiplexer(expectation, glance, actions);
             return;
         }
-        actions.write = inject::probe(&expectation.nonce).into_bytes();
-        self.round_trip.typed(at);
+        actions.write = self.on_an_empty_line(inject::probe(&expectation.nonce));
+        self.round_trip.typed(at, self.last_byte_at);
         actions.hold = true;
         let (prompt, pastes) = (glance.line(), glance.screen.bracketed_paste());
         let until = at + self.arm_timeout();
@@ -288,7 +288,13 @@ impl Tracker {
         let multiplexer = self.expected.as_ref().is_some_and(|(e, _)| e.kind == LevelKind::Multiplexer);
         let enough = if screen.bracketed_paste() && !multiplexer { super::SHORT_QUIET } else { self.quiet };
         let line = glance.line();
+        // Typed before the shell has read the line, the probe would go to what the line starts.
+        let read = self
+            .current
+            .as_ref()
+            .is_none_or(|current| quiet >= super::quiet::BROAD_QUIET || self.was_taken(current, glance));
         quiet >= enough
+            && read
             && (multiplexer || !screen.alternate_screen())
             && (patterns::looks_like_prompt(&line) || self.shows_own_mark(&line) || self.drew_own_mark(glance))
     }

@@ -68,7 +68,7 @@ impl Tracker {
             self.pop_to(depth, &mut actions);
         }
         match mark.kind {
-            MarkKind::OutputStart => self.output_started(offset, glance, &mut actions),
+            MarkKind::OutputStart => self.output_started(offset, at, glance, &mut actions),
             MarkKind::CommandEnd(code) => self.command_ended(code, offset, glance, &mut actions),
             MarkKind::InputStart => self.input_started(offset, glance, &mut actions),
             MarkKind::PromptStart | MarkKind::Probe { .. } => {}
@@ -105,7 +105,10 @@ impl Tracker {
         }
     }
 
-    fn output_started(&mut self, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
+    fn output_started(&mut self, offset: Offset, at: Duration, glance: &Glance<'_>, actions: &mut Actions) {
+        if let Some(round_trip) = self.round_trip.answered(at) {
+            self.learn(round_trip);
+        }
         if self.current.as_ref().is_some_and(|current| current.ended.is_some()) {
             // A line typed ahead: csh does not mark the prompt between the two.
             self.prompt_ready(offset, glance, actions);
@@ -134,13 +137,17 @@ impl Tracker {
         };
         // fish draws its prompt anew after a resize, line feeds and all; what it runs it marks. A
         // terminal that does not echo gives no line feed for the Enter.
-        let taken = current.popped
-            || current.output_from.is_some()
-            || (shell != ShellKind::Fish && glance.line_feed_since(current.entered_at));
-        if taken {
+        let run = current.popped || current.output_from.is_some();
+        let bare_enter = !run && !current.sent.trim().is_empty() && glance.bare_line_feed_since(current.entered_at);
+        let taken = run || (shell != ShellKind::Fish && glance.line_feed_since(current.entered_at));
+        if taken && !bare_enter {
             current.ended = Some((code, offset));
-        } else {
-            current.doubtful_end = Some((code, offset));
+            return;
+        }
+        current.doubtful_end = Some((code, offset));
+        if bare_enter {
+            // An Enter that was on its way before the line: a person's, meant for the program before.
+            current.entered_at = offset;
         }
     }
 

@@ -200,13 +200,22 @@ impl Glance<'_> {
         slice.evicted > 0 || slice.bytes.contains(&b'\n')
     }
 
+    /// A line feed has come since `offset`, and nothing before it that could be an echo.
+    fn bare_line_feed_since(&self, offset: Offset) -> bool {
+        let slice = (self.since)(offset);
+        let first_line = slice.bytes.iter().position(|byte| *byte == b'\n').map(|feed| &slice.bytes[..feed]);
+        slice.evicted == 0 && first_line.is_some_and(|line| clean(line, u16::MAX).text.trim().is_empty())
+    }
+
     /// What has come since `offset` shows nothing: a line editor placing its cursor.
     fn nothing_shown_since(&self, offset: Offset) -> bool {
         self.shows_at_most(offset, 0)
     }
 
     fn shows_at_most(&self, offset: Offset, chars: usize) -> bool {
-        clean(&(self.since)(offset).bytes, u16::MAX).text.trim().chars().count() <= chars
+        let slice = (self.since)(offset);
+        // What has been evicted was shown.
+        slice.evicted == 0 && clean(&slice.bytes, u16::MAX).text.trim().chars().count() <= chars
     }
 }
 
@@ -261,12 +270,21 @@ struct Arming {
 }
 
 /// How long the far side takes to answer. A bastion may be near and what stands behind it far, so the
-/// terminal's own answers are timed too: from typing to the next byte, the shortest of the last few.
+/// terminal's own answers are timed too: from a line to the shell's mark that it runs, or from
+/// typing into silence to the next byte; the shortest of the last few.
 #[derive(Debug, Default)]
 struct RoundTrip {
     of_server: Duration,
-    typed_at: Option<Duration>,
+    typed: Option<Typed>,
     samples: VecDeque<Duration>,
+}
+
+/// A line that was typed and not answered yet.
+#[derive(Debug, Clone, Copy)]
+struct Typed {
+    at: Duration,
+    /// Nothing was under way, so the next byte is the answer.
+    into_silence: bool,
 }
 
 impl RoundTrip {
@@ -275,13 +293,19 @@ impl RoundTrip {
     /// A command that starts silently is no slow line.
     const LONGEST: Duration = Duration::from_secs(2);
 
-    fn typed(&mut self, at: Duration) {
-        self.typed_at = Some(at);
+    fn typed(&mut self, at: Duration, last_byte_at: Duration) {
+        self.typed = Some(Typed { at, into_silence: at.saturating_sub(last_byte_at) >= QUIET });
     }
 
     /// A byte has come; the round trip as it is now known, when it told something.
+    fn heard(&mut self, at: Duration) -> Option<Duration> {
+        self.typed.filter(|typed| typed.into_silence)?;
+        self.answered(at)
+    }
+
+    /// What has come can only be the answer.
     fn answered(&mut self, at: Duration) -> Option<Duration> {
-        let sample = at.saturating_sub(self.typed_at.take()?).min(Self::LONGEST);
+        let sample = at.saturating_sub(self.typed.take()?.at).min(Self::LONGEST);
         if self.samples.len() == Self::SAMPLES {
             self.samples.pop_front();
         }
@@ -359,7 +383,11 @@ impl Tracker {
     /// How long an answer takes to come from the server.
     pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
         self.round_trip.of_server = round_trip;
-        self.quiet = QUIET.max(self.round_trip.longest() * 3);
+        self.learn(self.round_trip.longest());
+    }
+
+    fn learn(&mut self, round_trip: Duration) {
+        self.quiet = QUIET.max(round_trip * 3);
     }
 
     pub(crate) fn breadcrumb(&self) -> Vec<String> {
@@ -432,8 +460,8 @@ impl Tracker {
 
     pub(crate) fn noticed_bytes(&mut self, at: Duration) {
         self.last_byte_at = at;
-        if let Some(round_trip) = self.round_trip.answered(at) {
-            self.quiet = QUIET.max(round_trip * 3);
+        if let Some(round_trip) = self.round_trip.heard(at) {
+            self.learn(round_trip);
         }
         if self.busy() {
             self.next_check = Some(at + SHORT_QUIET);

@@ -13,7 +13,7 @@ use crate::patterns::{self, Question};
 use crate::ring::Offset;
 
 /// A line that merely ends like a question is one after this much silence.
-const BROAD_QUIET: Duration = Duration::from_secs(2);
+pub(super) const BROAD_QUIET: Duration = Duration::from_secs(2);
 /// Behind a slow line the end of an Enter may come in pieces; a statement is only called open after
 /// this.
 const CONTINUATION_QUIET: Duration = Duration::from_millis(800);
@@ -85,7 +85,8 @@ impl Tracker {
     /// prompt drawn again; nothing behind it, and the terminal does not echo.
     fn settle_doubt(&mut self, quiet: Duration, glance: &Glance<'_>) {
         let fish = self.levels.last().is_some_and(|level| level.shell == ShellKind::Fish);
-        let Some(current) = self.current.as_mut().filter(|_| quiet >= CONTINUATION_QUIET) else { return };
+        let enough = CONTINUATION_QUIET.max(self.quiet);
+        let Some(current) = self.current.as_mut().filter(|_| quiet >= enough) else { return };
         let Some(doubtful) = current.doubtful_end.take() else { return };
         if fish || !glance.line_feed_since(current.entered_at) {
             current.ended = current.ended.or(Some(doubtful));
@@ -235,7 +236,7 @@ impl Tracker {
     }
 
     /// The shell has read the line that was typed.
-    fn was_taken(&self, current: &Current, glance: &Glance<'_>) -> bool {
+    pub(super) fn was_taken(&self, current: &Current, glance: &Glance<'_>) -> bool {
         let marks = self.levels.last().is_some_and(|level| level.integration == Integration::Marks);
         !marks || current.output_from.is_some() || glance.line_feed_since(current.entered_at)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, NotReady, State, Submission, Tracker, Typist};
+use super::{Event, Glance, NotReady, State, Submission, Tracker, Typist};
 use crate::inject;
 use crate::level::{Integration, Level, LevelKind, ShellKind};
 use crate::outcome::CommandId;
@@ -35,7 +35,7 @@ impl Tracker {
         let level = self.ready_level()?;
         let number = self.last_command + 1;
         let text = submission.text.as_str();
-        let (mut line, wrapped) = line_for(level, number, text, bracketed_paste)?;
+        let (line, wrapped) = line_for(level, number, text, bracketed_paste)?;
         self.typed_ahead.clear();
         let current = self.start(offset, text);
         let id = current.id;
@@ -45,15 +45,20 @@ impl Tracker {
             let until = at + expectation.within;
             self.expected = Some((expectation, until));
         }
-        if std::mem::take(&mut self.stray_answers) {
-            // What came too late for the program stands on the shell's line now.
-            line.insert(0, KILL_LINE);
-        }
         self.next_check = Some(at + self.quiet);
-        self.round_trip.typed(at);
+        self.round_trip.typed(at, self.last_byte_at);
         let event =
             Event::CommandStarted { command_id: id, typist: submission.typist, text: text.to_owned(), from: offset };
-        Ok((id, line.into_bytes(), event))
+        Ok((id, self.on_an_empty_line(line), event))
+    }
+
+    /// What types `line`, where answers of the terminal's may stand that came too late for the
+    /// program that had asked.
+    pub(super) fn on_an_empty_line(&mut self, mut line: String) -> Vec<u8> {
+        if std::mem::take(&mut self.stray_answers) {
+            line.insert(0, KILL_LINE);
+        }
+        line.into_bytes()
     }
 
     fn must_be_at(&self, expected: Option<&str>) -> Result<(), NotReady> {
@@ -105,13 +110,21 @@ impl Tracker {
         let command_id = current.id;
         self.type_ahead(&bytes[typed_now.len() + 1..]);
         self.next_check = Some(at + self.quiet);
-        self.round_trip.typed(at);
+        self.round_trip.typed(at, self.last_byte_at);
         Some(Event::CommandStarted { command_id, typist: Typist::Human, text, from: offset })
     }
 
     /// A query of the running program was answered.
     pub(crate) fn answered_a_query(&mut self) {
         self.stray_answers |= self.current.is_some();
+    }
+
+    /// A query that comes before the typed Enter was taken is of the line editor that has read the
+    /// line by now (BusyBox asks for the cursor at each prompt, behind it). An answer would reach
+    /// the program that was started.
+    pub(crate) fn asked_too_late(&self, glance: &Glance<'_>) -> bool {
+        let plain = self.levels.last().is_some_and(|level| level.shell == ShellKind::Posix);
+        self.current.as_ref().is_some_and(|current| plain && !glance.line_feed_since(current.entered_at))
     }
 
     /// Something was typed into the running program: the same question may come again.
