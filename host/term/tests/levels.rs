@@ -154,3 +154,18 @@ fn a_query_behind_the_prompt_is_not_answered_to_the_program_that_was_started() {
     let fed = terminal.feed(b"sh\r\n\x1b[6n", at(1002));
     assert!(!fed.write.is_empty(), "the program's own query is answered");
 }
+
+#[test]
+fn a_full_screen_program_that_never_rests_is_told() {
+    let mut terminal = at_bash();
+    terminal.set_round_trip(at(600));
+    terminal.begin(&line("htop"), at(1000)).unwrap();
+    terminal.feed(format!("htop\r\n{}\x1b[?1049h", output_start()).as_bytes(), at(1600));
+    let mut told = Vec::new();
+    for ms in (1700..8000).step_by(500) {
+        let drawn = terminal.feed(b"\x1b[Hload 0.1", at(ms)).events;
+        told.extend(drawn);
+        told.extend(terminal.tick(at(ms + 100)).events);
+    }
+    assert!(matches!(outcomes(&told)[..], [Outcome::Fullscreen]), "{told:?}");
+}

@@ -33,11 +33,12 @@ impl Tracker {
                 }
                 Actions::default()
             }
+            Signal::AlternateScreen(on) => {
+                self.alternate_since = on.then_some(at);
+                Actions::default()
+            }
             // Modes are read from the screen when they matter; a foreign mark proves nothing.
-            Signal::ForeignMark
-            | Signal::BracketedPaste(_)
-            | Signal::AlternateScreen(_)
-            | Signal::ApplicationKeys(_) => Actions::default(),
+            Signal::ForeignMark | Signal::BracketedPaste(_) | Signal::ApplicationKeys(_) => Actions::default(),
         }
     }
 

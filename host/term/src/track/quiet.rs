@@ -181,10 +181,11 @@ impl Tracker {
 
     /// Tells once that a running command asks for something or has taken the whole screen.
     fn report_open(&mut self, offset: Offset, quiet: Duration, glance: &Glance<'_>, actions: &mut Actions) {
-        if quiet < self.quiet {
-            return;
-        }
-        let open = self.open_outcome(quiet, glance);
+        let open = match quiet < self.quiet {
+            true if self.keeps_drawing(quiet, glance) => Some(whole_screen()),
+            true => return,
+            false => self.open_outcome(quiet, glance),
+        };
         let Some(current) = &mut self.current else { return };
         let Some(open) = open else {
             if current.reported.as_ref().is_some_and(|told| quiet >= told_after(told)) {
@@ -207,6 +208,13 @@ impl Tracker {
             actions.report(current, offset, open.outcome, open.confidence, open.evidence);
             actions.echo = echo_of(current);
         }
+    }
+
+    /// A full-screen program that draws again before its last drawing has come whole over a slow line.
+    fn keeps_drawing(&self, quiet: Duration, glance: &Glance<'_>) -> bool {
+        let at = self.last_byte_at + quiet;
+        let long = self.alternate_since.is_some_and(|since| at.saturating_sub(since) >= BROAD_QUIET + self.quiet);
+        long && glance.screen.alternate_screen()
     }
 
     fn open_outcome(&self, quiet: Duration, glance: &Glance<'_>) -> Option<Open> {
@@ -293,8 +301,12 @@ fn full_screen(glance: &Glance<'_>, line: &str, command: &str) -> Option<Open> {
             Outcome::AwaitingInput { kind: AwaitingKind::Pager, prompt: prompt.to_owned(), options, default: None };
         return Some(Open { outcome, confidence: Confidence::High, evidence: "a pager's last row" });
     }
+    takes_keys.then(whole_screen)
+}
+
+fn whole_screen() -> Open {
     let evidence = "the program asked for the whole screen or its own keys";
-    takes_keys.then_some(Open { outcome: Outcome::Fullscreen, confidence: Confidence::High, evidence })
+    Open { outcome: Outcome::Fullscreen, confidence: Confidence::High, evidence }
 }
 
 /// The command is a pager with a file whose name is `row`.
