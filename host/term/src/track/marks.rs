@@ -34,7 +34,9 @@ impl Tracker {
                 Actions::default()
             }
             Signal::AlternateScreen(on) => {
-                self.alternate_since = on.then_some(at);
+                if let Some(current) = &mut self.current {
+                    current.alternate_since = on.then_some(at);
+                }
                 Actions::default()
             }
             // Modes are read from the screen when they matter; a foreign mark proves nothing.

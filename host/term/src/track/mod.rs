@@ -239,6 +239,8 @@ struct Current {
     /// prompt that has lost its end mark. Only quiet right behind it tells.
     drawn_at: Option<Offset>,
     human_input: bool,
+    /// When it took the alternate screen it still has.
+    alternate_since: Option<Duration>,
     /// An end mark of the past has come by: something prints this session's own output, so that only
     /// a new end mark counts.
     replayed: bool,
@@ -341,8 +343,6 @@ pub(crate) struct Tracker {
     prompt_at: Offset,
     /// A running program was sent answers of the terminal's since the last line was typed.
     stray_answers: bool,
-    /// When a program took the alternate screen it still has.
-    alternate_since: Option<Duration>,
     /// Output of a command that was read off the screen, because marks do not come through.
     pub(crate) visible_output: Option<(CommandId, String)>,
     last_command: u64,
@@ -371,7 +371,6 @@ impl Tracker {
             prompt_text: String::new(),
             prompt_at: Offset(0),
             stray_answers: false,
-            alternate_since: None,
             visible_output: None,
             last_command: 0,
             last_byte_at: Duration::ZERO,
@@ -453,6 +452,7 @@ impl Tracker {
             doubtful_end: None,
             drawn_at: None,
             human_input: false,
+            alternate_since: None,
             replayed: false,
             interrupted: false,
             reported: None,

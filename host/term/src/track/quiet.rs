@@ -213,7 +213,8 @@ impl Tracker {
     /// A full-screen program that draws again before its last drawing has come whole over a slow line.
     fn keeps_drawing(&self, quiet: Duration, glance: &Glance<'_>) -> bool {
         let at = self.last_byte_at + quiet;
-        let long = self.alternate_since.is_some_and(|since| at.saturating_sub(since) >= BROAD_QUIET + self.quiet);
+        let since = self.current.as_ref().and_then(|current| current.alternate_since);
+        let long = since.is_some_and(|since| at.saturating_sub(since) >= BROAD_QUIET + self.quiet);
         long && glance.screen.alternate_screen()
     }
 
