@@ -104,11 +104,23 @@ fn an_enter_that_was_on_its_way_before_the_line_does_not_end_it() {
     let rest = format!("echo hi\r\n{}hi\r\n{}", output_start(), prompt(0, 3));
     let fed = terminal.feed(rest.as_bytes(), at(1020));
     assert!(matches!(outcomes(&fed.events)[..], [Outcome::Completed { exit_code: Some(0), .. }]), "{:?}", fed.events);
-    // A syntax error is never run, and ends all the same.
-    terminal.begin(&line("echo ("), at(2000)).unwrap();
-    let fed = terminal.feed(format!("\r\n{}", prompt(0, 4)).as_bytes(), at(2010));
+    // The terminal echoes what comes while the shell is not reading.
+    terminal.begin(&line("echo hi"), at(1500)).unwrap();
+    let fed = terminal.feed(format!("echo hi\r\n{}", prompt(0, 31)).as_bytes(), at(1510));
     assert!(outcomes(&fed.events).is_empty(), "{:?}", fed.events);
-    let fed = terminal.feed(format!("echo (\r\nsyntax error\r\n{}", prompt(2, 5)).as_bytes(), at(2020));
+    let rest = format!("echo hi\r\n{}hi\r\n{}", output_start(), prompt(0, 32));
+    let fed = terminal.feed(rest.as_bytes(), at(1520));
+    assert!(matches!(outcomes(&fed.events)[..], [Outcome::Completed { exit_code: Some(0), .. }]), "{:?}", fed.events);
+    // A comment runs nothing; that nothing more comes tells.
+    terminal.begin(&line("# hi"), at(1600)).unwrap();
+    terminal.feed(format!("# hi\r\n{}", prompt(0, 33)).as_bytes(), at(1610));
+    let events = [1800, 2300, 3000].map(|ms| terminal.tick(at(ms)).events).concat();
+    assert!(matches!(outcomes(&events)[..], [Outcome::Completed { exit_code: Some(0), .. }]), "{events:?}");
+    // A syntax error is never run, and ends all the same.
+    terminal.begin(&line("echo ("), at(4000)).unwrap();
+    let fed = terminal.feed(format!("\r\n{}", prompt(0, 34)).as_bytes(), at(4010));
+    assert!(outcomes(&fed.events).is_empty(), "{:?}", fed.events);
+    let fed = terminal.feed(format!("echo (\r\nsyntax error\r\n{}", prompt(2, 35)).as_bytes(), at(4020));
     assert!(matches!(outcomes(&fed.events)[..], [Outcome::Completed { exit_code: Some(2), .. }]), "{:?}", fed.events);
 }
 

@@ -129,7 +129,8 @@ impl Tracker {
     }
 
     /// An end mark. One that comes before the typed Enter was taken belongs to a prompt that was
-    /// only drawn again.
+    /// only drawn again, or to an Enter that was on its way before the line: a person's, meant for the
+    /// program before.
     fn command_ended(&mut self, code: Option<i32>, offset: Offset, glance: &Glance<'_>, actions: &mut Actions) {
         let shell = self.levels.last().map_or(ShellKind::Unknown, |level| level.shell);
         let Some(current) = &mut self.current else {
@@ -141,15 +142,15 @@ impl Tracker {
         // fish draws its prompt anew after a resize, line feeds and all; what it runs it marks. A
         // terminal that does not echo gives no line feed for the Enter.
         let run = current.popped || current.output_from.is_some();
-        let bare_enter = !run && !current.sent.trim().is_empty() && glance.bare_line_feed_since(current.entered_at);
+        let tells_starts = matches!(shell, ShellKind::Bash | ShellKind::Zsh | ShellKind::Tcsh);
+        let other_enter = !run && glance.is_other_enter(current.entered_at, &current.sent, tells_starts);
         let taken = run || (shell != ShellKind::Fish && glance.line_feed_since(current.entered_at));
-        if taken && !bare_enter {
+        if taken && !other_enter {
             current.ended = Some((code, offset));
             return;
         }
         current.doubtful_end = Some((code, offset));
-        if bare_enter {
-            // An Enter that was on its way before the line: a person's, meant for the program before.
+        if other_enter {
             current.entered_at = offset;
         }
     }

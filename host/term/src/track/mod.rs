@@ -200,11 +200,17 @@ impl Glance<'_> {
         slice.evicted > 0 || slice.bytes.contains(&b'\n')
     }
 
-    /// A line feed has come since `offset`, and nothing before it that could be an echo.
-    fn bare_line_feed_since(&self, offset: Offset) -> bool {
+    /// The line feed since `offset` is not that of `sent`: nothing that could be its echo stands before
+    /// it; or the terminal has echoed, but a shell that tells when it runs something (`tells_starts`)
+    /// has run nothing and complained of nothing.
+    fn is_other_enter(&self, offset: Offset, sent: &str, tells_starts: bool) -> bool {
         let slice = (self.since)(offset);
-        let first_line = slice.bytes.iter().position(|byte| *byte == b'\n').map(|feed| &slice.bytes[..feed]);
-        slice.evicted == 0 && first_line.is_some_and(|line| clean(line, u16::MAX).text.trim().is_empty())
+        let Some(feed) = slice.bytes.iter().position(|byte| *byte == b'\n') else { return false };
+        if slice.evicted > 0 || sent.trim().is_empty() {
+            return false;
+        }
+        let blank = |bytes: &[u8]| clean(bytes, u16::MAX).text.trim().is_empty();
+        blank(&slice.bytes[..feed]) || (tells_starts && blank(&slice.bytes[output_start(&slice.bytes, sent)..]))
     }
 
     /// What has come since `offset` shows nothing: a line editor placing its cursor.
