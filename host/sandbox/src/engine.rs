@@ -20,6 +20,9 @@ const FIBER_STACK_BYTES: usize = 1024 * 1024;
 pub(crate) const POOL_MEMORY_BYTES: usize = 512 * 1024 * 1024;
 /// Instances used for loading come on top of those that answer.
 pub(crate) const LOADING_INSTANCES: u32 = 2;
+/// So do those that are kept ready for the next question; a plugin that finds no room here makes
+/// its instance when it is asked.
+pub(crate) const KEPT_INSTANCES: u32 = 32;
 
 /// A component made by wit-component has three to four core instances; one that carries a
 /// language's engine has some dozens.
@@ -81,7 +84,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
 /// An engine for running plugins, with its ticker. A pool of instances reserves some gigabytes of
 /// address space each; where that is refused, instances are made on demand, at some 40 µs more.
 pub(crate) fn start(instances: u32) -> Result<Engine, SandboxError> {
-    let instances = instances.saturating_add(LOADING_INSTANCES);
+    let instances = instances.saturating_add(LOADING_INSTANCES).saturating_add(KEPT_INSTANCES);
     let mut pooled = common_settings();
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
     let engine = match Engine::new(&pooled) {

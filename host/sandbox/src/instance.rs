@@ -76,6 +76,8 @@ pub(crate) struct Loaded<W: World> {
     pub(crate) pre: W::Pre,
     /// Instances of this plugin's lane that may still be made.
     pub(crate) lane: Arc<Semaphore>,
+    /// Instances of any plugin that may still be kept ready.
+    pub(crate) kept: Arc<Semaphore>,
     pub(crate) calls: AtomicU64,
     pub(crate) failures: AtomicU64,
 }
@@ -103,7 +105,8 @@ impl<W: World> Loaded<W> {
         result
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, CallError> {
+    /// A place among those that answer; waits for it.
+    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, CallError> {
         if let Ok(permit) = Arc::clone(&self.lane).try_acquire_owned() {
             return Ok(permit);
         }
@@ -124,9 +127,20 @@ pub(crate) struct Live<W: World> {
 }
 
 impl<W: World> Live<W> {
-    /// Waits for a place and makes an instance. Its shape was found right when it was loaded.
+    /// Waits for a place and makes an instance.
     pub(crate) async fn start(plugin: &Arc<Loaded<W>>) -> Result<Self, CallError> {
         let permit = plugin.permit().await?;
+        Self::start_at(plugin, permit).await
+    }
+
+    /// An instance to be kept ready; `None` when as many are kept as there may be.
+    pub(crate) async fn start_kept(plugin: &Arc<Loaded<W>>) -> Option<Result<Self, CallError>> {
+        let permit = Arc::clone(&plugin.kept).try_acquire_owned().ok()?;
+        Some(Self::start_at(plugin, permit).await)
+    }
+
+    /// Makes an instance at a place already taken. Its shape was found right when it was loaded.
+    pub(crate) async fn start_at(plugin: &Arc<Loaded<W>>, permit: OwnedSemaphorePermit) -> Result<Self, CallError> {
         Self::with_permit(plugin, permit)
             .await
             .map_err(|error| if error.is_shape { CallError::Host { reason: error.reason } } else { error.classified })

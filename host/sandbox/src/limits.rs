@@ -6,8 +6,8 @@ use std::time::Duration;
 /// are [`Limits::policy`], [`Limits::navigator`], [`Limits::parser`] and [`Limits::log_search`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Computing budget; about one unit per instruction, the same on every machine. A policy's
-    /// covers the whole decision, instantiation included.
+    /// Computing budget; about one unit per instruction, the same on every machine. Making an
+    /// instance ahead of the question has a budget of its own.
     pub fuel: u64,
     /// Wall-clock backstop behind `fuel`. Generous, because a busy machine must not turn into
     /// denials. Also the longest wait for a free instance.

@@ -1,6 +1,7 @@
-//! Parsers: one instance per command's output, fed in chunks.
+//! Parsers: one instance per command's output, fed in chunks. Whether a parser can read an output is
+//! asked of an instance that is kept for that, because it is asked of every parser for every command.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -44,6 +45,8 @@ pub struct ParserPlugin {
     schemas: Arc<[Schema]>,
     /// In the order of `schemas`.
     validators: Arc<[Arc<Validator>]>,
+    /// Answers [`ParserPlugin::can_parse`]; not here while it does, and gone after a failure.
+    asked: Arc<Mutex<Option<Live<world::ParserPlugin>>>>,
 }
 
 /// One output being read.
@@ -66,7 +69,7 @@ impl Sandbox {
         let schemas = live.settle(described).and_then(|described| read_schemas(described, &plugin.limits));
         let read = schemas.and_then(|schemas| Ok((validators(&schemas)?, schemas)));
         let (validators, schemas) = read.map_err(|error| trial_error(name, "describing its schemas", error))?;
-        Ok(ParserPlugin { plugin, schemas: schemas.into(), validators: validators.into() })
+        Ok(ParserPlugin { plugin, schemas: schemas.into(), validators: validators.into(), asked: Arc::default() })
     }
 }
 
@@ -92,15 +95,34 @@ impl ParserPlugin {
     async fn ask_can_parse(&self, meta: &OutputMeta, head: &[u8]) -> Result<Option<Claim>, CallError> {
         measure_meta(meta, &mut Question::new(&self.plugin.limits))?;
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
-        let mut live = Live::start(&self.plugin).await?;
+        let turn = self.plugin.permit().await?;
+        let kept = self.asked().take();
+        let (mut live, keeps) = match kept {
+            Some(mut live) => {
+                live.refill();
+                (live, Some(turn))
+            }
+            None => match Live::start_kept(&self.plugin).await {
+                Some(live) => (live?, Some(turn)),
+                None => (Live::start_at(&self.plugin, turn).await?, None),
+            },
+        };
         let guest = live.world.portcullis_parser_output_parser();
         let answer = guest.call_can_parse(&mut live.store, meta, head).await;
-        let Some(claim) = live.settle(answer)? else { return Ok(None) };
+        let answer = live.settle(answer)?;
+        if keeps.is_some() {
+            *self.asked() = Some(live);
+        }
+        let Some(claim) = answer else { return Ok(None) };
         if claim.score > 100 {
             return Answer::refuse(format!("the score {} is above 100", claim.score));
         }
         self.validator(&claim.schema)?;
         Ok(Some(claim))
+    }
+
+    fn asked(&self) -> std::sync::MutexGuard<'_, Option<Live<world::ParserPlugin>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn validator(&self, schema: &str) -> Result<Arc<Validator>, CallError> {

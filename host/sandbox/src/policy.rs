@@ -1,6 +1,12 @@
 //! Policies: one fresh instance per decision, so that no request can leave a trace for the next.
+//!
+//! The next decision's instance is made while the caller goes on with the last one's, in a task of
+//! its own; a decision that finds none makes its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::component::ResourceAny;
 
 use crate::bindings::policy as world;
 use crate::check::{Answer, Question, plugin_error};
@@ -23,6 +29,13 @@ const MAX_DECISIONS: usize = 64;
 pub struct PolicyPlugin {
     plugin: Arc<Loaded<world::PolicyPlugin>>,
     rules: Arc<[RuleInfo]>,
+    next: Arc<Mutex<Option<Ready>>>,
+}
+
+/// An instance that was asked nothing yet, with its evaluator.
+struct Ready {
+    live: Live<world::PolicyPlugin>,
+    evaluator: ResourceAny,
 }
 
 impl Sandbox {
@@ -49,7 +62,7 @@ impl Sandbox {
         let rules = guest.call_rules(&mut live.store, settings).await;
         let rules = live.settle(rules).and_then(|rules| clean_rules(rules, &plugin.limits));
         let rules = rules.map_err(|error| trial_error(name, "naming its rules", error))?;
-        Ok(PolicyPlugin { plugin, rules: rules.into() })
+        Ok(PolicyPlugin { plugin, rules: rules.into(), next: Arc::default() })
     }
 }
 
@@ -75,17 +88,56 @@ impl PolicyPlugin {
     async fn ask(&self, request: &Request) -> Result<Vec<Decision>, CallError> {
         let limits = &self.plugin.limits;
         measure_request(request, &mut Question::new(limits))?;
-        let mut live = Live::start(&self.plugin).await?;
-
-        let guest = live.world.portcullis_policy_command_policy();
-        let created = guest.call_create(&mut live.store, &self.plugin.settings).await;
-        let evaluator = live.settle(created)?.map_err(plugin_error)?;
-
-        let guest = live.world.portcullis_policy_command_policy().evaluator();
-        let answer = guest.call_evaluate(&mut live.store, evaluator, request).await;
-        let mut decisions = live.settle(answer)?.map_err(plugin_error)?;
+        let turn = self.plugin.permit().await?;
+        let (mut ready, _turn) = match self.take_next() {
+            Some(ready) => (ready, Some(turn)),
+            None => (Ready::at(&self.plugin, turn).await?, None),
+        };
+        let answer = ready.evaluate(request).await;
+        self.make_next(ready);
+        let mut decisions = answer?;
         clean_decisions(&mut decisions, &request.raw, &Answer::new(limits))?;
         Ok(decisions)
+    }
+
+    fn take_next(&self) -> Option<Ready> {
+        let mut ready = self.next.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        ready.live.refill();
+        Some(ready)
+    }
+
+    /// Gives back the instance that has answered and makes the one for the next decision, without
+    /// keeping anyone waiting. When that fails, the next decision meets the failure itself.
+    fn make_next(&self, used: Ready) {
+        let (plugin, next) = (Arc::clone(&self.plugin), Arc::clone(&self.next));
+        tokio::spawn(async move {
+            drop(used);
+            if let Some(Ok(live)) = Live::start_kept(&plugin).await
+                && let Ok(ready) = Ready::new(live).await
+            {
+                let _earlier = next.lock().unwrap_or_else(PoisonError::into_inner).replace(ready);
+            }
+        });
+    }
+}
+
+impl Ready {
+    async fn at(plugin: &Arc<Loaded<world::PolicyPlugin>>, turn: OwnedSemaphorePermit) -> Result<Self, CallError> {
+        Self::new(Live::start_at(plugin, turn).await?).await
+    }
+
+    async fn new(mut live: Live<world::PolicyPlugin>) -> Result<Self, CallError> {
+        let guest = live.world.portcullis_policy_command_policy();
+        let created = guest.call_create(&mut live.store, &live.plugin.settings).await;
+        let evaluator = live.settle(created)?.map_err(plugin_error)?;
+        Ok(Self { live, evaluator })
+    }
+
+    async fn evaluate(&mut self, request: &Request) -> Result<Vec<Decision>, CallError> {
+        let Self { live, evaluator } = self;
+        let guest = live.world.portcullis_policy_command_policy().evaluator();
+        let answer = guest.call_evaluate(&mut live.store, *evaluator, request).await;
+        live.settle(answer)?.map_err(plugin_error)
     }
 }
 

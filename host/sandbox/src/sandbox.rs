@@ -13,7 +13,7 @@ use crate::cache::{self, Cache};
 use crate::check::{self, Answer};
 use crate::common::ConfigDiagnostic;
 use crate::compiler::{CodeStore, Compiler};
-use crate::engine::{self, LOADING_INSTANCES, POOL_MEMORY_BYTES};
+use crate::engine::{self, KEPT_INSTANCES, LOADING_INSTANCES, POOL_MEMORY_BYTES};
 use crate::error::{CallError, LoadError, SandboxError};
 use crate::inspect;
 use crate::instance::{Live, Loaded, World};
@@ -28,7 +28,7 @@ pub struct SandboxOptions {
     /// Where compiled plugins are kept. Made, and made private, if necessary.
     pub cache_directory: PathBuf,
     pub compiler: Compiler,
-    /// Instances alive at the same time, at least 2. Half of them are for policies alone, so that
+    /// Instances at work at the same time, at least 2. Half of them are for policies alone, so that
     /// navigations and long outputs never delay a verdict.
     pub max_concurrent_instances: u32,
 }
@@ -52,6 +52,7 @@ struct Inner {
     decisions: Arc<Semaphore>,
     others: Arc<Semaphore>,
     loading: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
 }
 
 /// Which instances a kind takes.
@@ -84,6 +85,7 @@ impl Sandbox {
             decisions: semaphore(for_decisions),
             others: semaphore(instances - for_decisions),
             loading: semaphore(LOADING_INSTANCES),
+            kept: semaphore(KEPT_INSTANCES),
         })))
     }
 
@@ -129,6 +131,7 @@ impl Sandbox {
                 Lane::Decisions => &self.0.decisions,
                 Lane::Others => &self.0.others,
             }),
+            kept: Arc::clone(&self.0.kept),
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         });
