@@ -15,13 +15,14 @@ pub(super) fn request(
     actor: Typist,
     delivery: Delivery,
     text: &str,
+    parsed: shell::Plan,
     purpose: Option<String>,
 ) -> Request {
     Request {
         request_id: format!("{}:{}", place.session_id, clock::unix_ms()),
         raw: text.to_owned(),
         // Also for a menu or a program: what reads the text may turn out to be a shell.
-        plan: Some(plan(shell::parse(text))),
+        plan: Some(plan(parsed)),
         delivery,
         actor: match actor {
             Typist::Agent => common::Actor::Agent,
@@ -42,6 +43,19 @@ pub(super) fn request(
         now_unix_ms: clock::unix_ms(),
         attributes: reader(place),
     }
+}
+
+/// The words of the one command whose output the line gives: a line of several gives text that
+/// belongs to no one grammar.
+pub(super) fn only_command(plan: &shell::Plan) -> Option<Vec<String>> {
+    if !plan.unknowns.is_empty() {
+        return None;
+    }
+    let [only] = plan.invocations.as_slice() else { return None };
+    if only.stages > 1 || !only.redirections.is_empty() {
+        return None;
+    }
+    only.argv.iter().map(|word| word.value.clone()).collect()
 }
 
 /// Names what reads the text, where the host knows it: `reader` = `repl`.

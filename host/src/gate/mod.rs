@@ -18,6 +18,7 @@ mod stop;
 use std::sync::Arc;
 
 use portcullis_sandbox::policy::{Decision, Delivery, Request, TerminalState, Verdict};
+use portcullis_shell as shell;
 use portcullis_term::{Level, Typist};
 use serde::Serialize;
 use serde_json::json;
@@ -77,6 +78,8 @@ pub struct Cleared {
     payload: Payload,
     reader: Reader,
     judged: Option<Judged>,
+    /// Of a line for a prompt: its words, where it is one command.
+    only_command: Option<Vec<String>>,
 }
 
 /// What has to read the terminal when this is typed: a verdict holds for the reader it was given
@@ -104,6 +107,15 @@ pub enum Payload {
 }
 
 impl Cleared {
+    fn new(typist: Typist, payload: Payload, reader: Reader, judged: Option<Judged>) -> Self {
+        Self { typist, payload, reader, judged, only_command: None }
+    }
+
+    /// The words of the line, where it is one command whose output no other command mixes with.
+    pub fn only_command(&self) -> Option<&[String]> {
+        self.only_command.as_deref()
+    }
+
     pub(crate) fn typist(&self) -> Typist {
         self.typist
     }
@@ -199,7 +211,7 @@ impl Refusal {
 /// use portcullis::gate::{Cleared, Payload, Reader};
 /// let payload = Payload::Line("rm -rf /".to_owned());
 /// let typist = portcullis_term::Typist::Agent;
-/// let cleared = Cleared { typist, payload, reader: Reader::Prompt, judged: None };
+/// let cleared = Cleared { typist, payload, reader: Reader::Prompt, judged: None, only_command: None };
 /// ```
 pub struct Gate {
     policies: PolicyChain,
@@ -220,7 +232,7 @@ impl Gate {
             Action::Human { bytes } => {
                 // The only caller is the viewer's adapter, which cannot set another actor.
                 let payload = Payload::Bytes(bytes);
-                Ok(Cleared { typist: Typist::Human, payload, reader: Reader::Anything, judged: None })
+                Ok(Cleared::new(Typist::Human, payload, Reader::Anything, None))
             }
             Action::Press { key } => {
                 if let Some(reason) = input::objection(key, place) {
@@ -228,25 +240,30 @@ impl Gate {
                 }
                 let judged = Judged::host(typist, Delivery::PtyInput, key.name(), Verdict::Allow, "input/key", "");
                 let reader = if key.is_interrupt() { Reader::Anything } else { Reader::Program };
-                Ok(Cleared { typist, payload: Payload::Key(key), reader, judged: Some(judged) })
+                Ok(Cleared::new(typist, Payload::Key(key), reader, Some(judged)))
             }
             Action::Stop { step } => Ok(stop::clear(typist, step)),
             Action::Run { line, delivery, opens } => {
-                let request = judge::request(place, typist, delivery, &line, intent.purpose);
+                let plan = shell::parse(&line);
+                let only_command = judge::only_command(&plan);
+                let request = judge::request(place, typist, delivery, &line, plan, intent.purpose);
                 let judged = self.judge(place, judge::leading_to(request, opens)).await?;
-                Ok(Cleared { typist, payload: Payload::Line(line), reader: Reader::Prompt, judged: Some(judged) })
+                let cleared = Cleared::new(typist, Payload::Line(line), Reader::Prompt, Some(judged));
+                Ok(Cleared { only_command, ..cleared })
             }
             Action::MenuLine { text } => {
-                let request = judge::request(place, typist, Delivery::MenuInput, &text, intent.purpose);
+                let plan = shell::parse(&text);
+                let request = judge::request(place, typist, Delivery::MenuInput, &text, plan, intent.purpose);
                 let judged = self.judge(place, request).await?;
-                Ok(Cleared { typist, payload: Payload::Line(text), reader: Reader::Menu, judged: Some(judged) })
+                Ok(Cleared::new(typist, Payload::Line(text), Reader::Menu, Some(judged)))
             }
             Action::Type { before, text, enter } => {
                 let whole = format!("{before}{text}");
-                let request = judge::request(place, typist, Delivery::PtyInput, &whole, intent.purpose);
+                let plan = shell::parse(&whole);
+                let request = judge::request(place, typist, Delivery::PtyInput, &whole, plan, intent.purpose);
                 let judged = self.judge(place, request).await?;
                 let payload = if enter { Payload::Line(text) } else { Payload::Text(text) };
-                Ok(Cleared { typist, payload, reader: Reader::Program, judged: Some(judged) })
+                Ok(Cleared::new(typist, payload, Reader::Program, Some(judged)))
             }
         }
     }

@@ -72,17 +72,17 @@ pub(super) fn clear(actor: Typist, step: StopStep) -> Cleared {
         StopStep::Interrupt => {
             let key = Key::Control(b'c');
             let judged = Some(allowed(actor, Delivery::PtyInput, key.name()));
-            Cleared { typist: actor, payload: Payload::Key(key), reader: Reader::Anything, judged }
+            Cleared::new(actor, Payload::Key(key), Reader::Anything, judged)
         }
         StopStep::Suspend => {
             let key = Key::Control(b'z');
             let judged = Some(allowed(Typist::Automation, Delivery::PtyInput, key.name()));
-            Cleared { typist: Typist::Automation, payload: Payload::Key(key), reader: Reader::Program, judged }
+            Cleared::new(Typist::Automation, Payload::Key(key), Reader::Program, judged)
         }
         StopStep::Signal { signal, shell, job } => {
             let line = stop_line(signal, shell, job);
             let judged = Some(allowed(Typist::Automation, Delivery::ShellLine, &line));
-            Cleared { typist: Typist::Automation, payload: Payload::Line(line), reader: Reader::Prompt, judged }
+            Cleared::new(Typist::Automation, Payload::Line(line), Reader::Prompt, judged)
         }
     }
 }

@@ -28,7 +28,7 @@ use portcullis_term::Typist;
 use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
-use crate::session::{Reading, SessionHandle};
+use crate::session::{Position, SessionHandle};
 
 pub use answer::Standing;
 pub use error::{NextStep, OpError};
@@ -84,7 +84,7 @@ fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>,
 }
 
 /// What the gate has to know of the moment.
-fn place(session: &SessionHandle, destination: &Arc<Destination>, reading: &Reading) -> Place {
+fn place(session: &SessionHandle, destination: &Arc<Destination>, position: &Position) -> Place {
     let summary = session.summary();
     let terminal = match summary.state.as_str() {
         "at_prompt" => TerminalState::AtPrompt,
@@ -94,7 +94,7 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, reading: &Read
         "menu" => TerminalState::Menu,
         _ => TerminalState::Unknown,
     };
-    let (levels, at_repl) = (reading.levels.clone(), reading.at_repl);
+    let (levels, at_repl) = (position.levels.clone(), position.at_repl);
     Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl }
 }
 

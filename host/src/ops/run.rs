@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use portcullis_sandbox::parser::OutputMeta;
 use portcullis_sandbox::policy::Delivery;
-use portcullis_shell as shell;
 use portcullis_term::nested::nested_level;
 use portcullis_term::track::Expectation;
 use portcullis_term::{AwaitingKind, CommandId, Completion, NotReady, Outcome, ScreenView, patterns};
@@ -117,6 +116,8 @@ struct Run {
     command_id: CommandId,
     completion: Completion,
     output: CommandOutput,
+    /// The words of the line, where it is one command whose output can be data.
+    argv: Option<Vec<String>>,
     place: Place,
     steps: Vec<StopAttempt>,
     warnings: Vec<Ruling>,
@@ -134,14 +135,14 @@ async fn attempt(
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
     let destination = destination(host, session)?;
-    let reading = session.read().await?;
-    if reading.asks_for_secret {
-        return Err(secret_asked(session, &reading.screen));
+    let position = session.position().await?;
+    if position.asks_for_secret {
+        return Err(secret_asked(session, &session.read().await?.screen));
     }
-    let place = place(session, &destination, &reading);
+    let place = place(session, &destination, &position);
     let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
     let cleared = clear(host, session, &place, by_agent(action, request.purpose.clone())).await?;
-    let warnings = cleared.warnings();
+    let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
     let expect_level = request.expect_level.clone();
     let options = SubmitOptions { opens: opens(line)?, expect_level, ..SubmitOptions::default() };
     let ticket = session.submit(cleared, options).await?;
@@ -153,7 +154,7 @@ async fn attempt(
     }
     let output = session.read_command(ticket.command_id).await?;
     let notes = notes(&completion, &output);
-    Ok(Run { command_id: ticket.command_id, completion, output, place, steps, warnings, notes })
+    Ok(Run { command_id: ticket.command_id, completion, output, argv, place, steps, warnings, notes })
 }
 
 /// The first report, or what came of stopping the command, or how it stands when the time is over.
@@ -297,7 +298,7 @@ async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
         return None;
     }
     let meta = OutputMeta {
-        argv: only_command(line)?,
+        argv: run.argv.clone()?,
         raw_command: line.to_owned(),
         endpoint: endpoint(&run.place),
         terminal: true,
@@ -311,18 +312,4 @@ async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
             None
         }
     }
-}
-
-/// The one command whose output this is: a line of several gives text that belongs to no one
-/// grammar.
-fn only_command(line: &str) -> Option<Vec<String>> {
-    let plan = shell::parse(line);
-    if !plan.unknowns.is_empty() {
-        return None;
-    }
-    let [only] = plan.invocations.as_slice() else { return None };
-    if only.stages > 1 || !only.redirections.is_empty() {
-        return None;
-    }
-    only.argv.iter().map(|word| word.value.clone()).collect()
 }

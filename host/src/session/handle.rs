@@ -59,10 +59,9 @@ pub struct SubmitOptions {
     pub resumes: Option<Resumes>,
 }
 
-/// The terminal as it is read: the screen and what is known of it.
+/// Where the terminal is and what it is doing.
 #[derive(Debug, Clone)]
-pub struct Reading {
-    pub screen: ScreenView,
+pub struct Position {
     /// Grows with every byte of output.
     pub generation: u64,
     pub quiet_ms: u64,
@@ -73,8 +72,23 @@ pub struct Reading {
     /// An interpreter or a client waits for a statement; what is typed is not read by a shell.
     pub at_repl: bool,
     pub levels: Vec<Level>,
+}
+
+/// The terminal as it is read: the screen, and what is known of it. Reads as its position.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub position: Position,
+    pub screen: ScreenView,
     /// The cursor stands behind a shell's prompt, whatever the path says.
     pub shows_shell_prompt: bool,
+}
+
+impl std::ops::Deref for Reading {
+    type Target = Position;
+
+    fn deref(&self) -> &Position {
+        &self.position
+    }
 }
 
 /// A command's output as text.
@@ -126,6 +140,7 @@ pub(super) enum Request {
     ExpectLevel { expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>> },
     WaitCommand { command_id: CommandId, reply: oneshot::Sender<Completion> },
     Interim { reply: Reply<Option<Completion>> },
+    Position { reply: Reply<Position> },
     Read { reply: Reply<Reading> },
     ReadCommand { command_id: CommandId, reply: Reply<CommandOutput> },
     NoteStop { command_id: CommandId, attempt: StopAttempt, reply: Reply<()> },
@@ -278,6 +293,14 @@ impl SessionHandle {
     /// When the session's task is gone.
     pub async fn interim(&self) -> Result<Option<Completion>, SessionError> {
         self.ask(|reply| Request::Interim { reply }).await
+    }
+
+    /// Where the terminal is, without its screen.
+    ///
+    /// # Errors
+    /// When the session's task is gone.
+    pub async fn position(&self) -> Result<Position, SessionError> {
+        self.ask(|reply| Request::Position { reply }).await
     }
 
     /// The screen now.

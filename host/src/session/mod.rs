@@ -21,7 +21,9 @@ mod typed;
 
 pub use actor::{Opening, ReopenedFrom, open};
 pub use event::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary};
-pub use handle::{CommandOutput, OutputSlice, Reading, SessionError, SessionHandle, SubmitOptions, Ticket, Vitals};
+pub use handle::{
+    CommandOutput, OutputSlice, Position, Reading, SessionError, SessionHandle, SubmitOptions, Ticket, Vitals,
+};
 pub use health::{Health, HealthState};
 pub(crate) use history::full_screen_after;
 pub use history::{Cut, HistoryLine, LineRange};

@@ -30,6 +30,8 @@ use crate::config::Profile;
 use crate::random;
 use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
 
+/// Output that takes a good part of a millisecond to read.
+const LARGE_OUTPUT_BYTES: usize = 16 * 1024;
 /// Callers wait for their answers, so more than a few requests are never under way.
 const REQUESTS: usize = 64;
 /// Events a viewer may be behind before it takes a new snapshot instead.
@@ -213,7 +215,14 @@ impl Actor {
                     let reason = self.close_reason.get().cloned();
                     self.end(reason.as_deref().unwrap_or("closed by the host"));
                 }
-                Woken::Heard(event) => self.heard(event),
+                Woken::Heard(event) => {
+                    let large = matches!(&event, Some(ShellEvent::Output(bytes)) if bytes.len() >= LARGE_OUTPUT_BYTES);
+                    self.heard(event);
+                    if large {
+                        // More of it is waiting; so may other sessions be.
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Woken::Room(permit) => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(bytes)) => drop(permit.send(ShellCommand::Write(bytes))),
                     // The reading arm reports the end with its reason.

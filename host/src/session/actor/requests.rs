@@ -5,7 +5,9 @@ use portcullis_term::{AwaitingKind, NotReady, Offset, Outcome, Span, State, Subm
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::handle::{OutputSlice, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals};
+use super::super::handle::{
+    OutputSlice, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
+};
 use super::super::history::full_screen_after;
 use super::super::{Attachment, SessionEventKind};
 use super::Actor;
@@ -30,6 +32,7 @@ impl Actor {
             Request::ExpectLevel { expectation, reply } => self.expect_level(expectation, reply),
             Request::WaitCommand { command_id, reply } => self.wait_command(command_id, reply),
             Request::Interim { reply } => drop(reply.send(Ok(self.terminal.interim()))),
+            Request::Position { reply } => drop(reply.send(Ok(self.position()))),
             Request::Read { reply } => drop(reply.send(Ok(self.reading()))),
             Request::ReadCommand { command_id, reply } => drop(reply.send(self.read_command(command_id))),
             Request::NoteStop { command_id, attempt, reply } => {
@@ -200,7 +203,14 @@ impl Actor {
 
     fn reading(&self) -> Reading {
         Reading {
+            position: self.position(),
             screen: self.terminal.screen(),
+            shows_shell_prompt: self.terminal.shows_shell_prompt(),
+        }
+    }
+
+    fn position(&self) -> Position {
+        Position {
             generation: self.terminal.end().0,
             quiet_ms: self.terminal.quiet(self.at()).as_millis() as u64,
             at_prompt: matches!(self.terminal.state(), State::AtPrompt { .. }),
@@ -208,7 +218,6 @@ impl Actor {
             asks_for_secret: self.asks_for_secret(),
             at_repl: self.at_repl(),
             levels: self.terminal.levels().to_vec(),
-            shows_shell_prompt: self.terminal.shows_shell_prompt(),
         }
     }
 
