@@ -119,8 +119,8 @@ pub(super) struct ProfileFile {
     pub(super) log_search: Option<LogSearchFile>,
 }
 
-/// One way to prove who we are; exactly one of the first three keys.
-#[derive(Debug, Deserialize)]
+/// One way to prove who we are; exactly one of key_file, password_*, agent.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthFile {
     pub(super) key_file: Option<PathBuf>,
@@ -128,6 +128,18 @@ pub(super) struct AuthFile {
     pub(super) password_file: Option<PathBuf>,
     pub(super) passphrase_env: Option<String>,
     pub(super) passphrase_file: Option<PathBuf>,
+    pub(super) agent: Option<AgentFile>,
+    /// Public key files of the only keys an agent may use.
+    #[serde(default)]
+    pub(super) only: Vec<PathBuf>,
+}
+
+/// `agent = true` looks for an agent, `agent = "SOCKET"` names one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "`agent` is true, or the path of the agent's socket")]
+pub(super) enum AgentFile {
+    Wanted(bool),
+    Socket(PathBuf),
 }
 
 #[derive(Debug, Deserialize)]

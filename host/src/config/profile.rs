@@ -49,7 +49,18 @@ pub struct Profile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthMethod {
     Password(SecretSource),
-    KeyFile { path: PathBuf, passphrase: Option<SecretSource> },
+    KeyFile {
+        path: PathBuf,
+        passphrase: Option<SecretSource>,
+    },
+    /// Keys an ssh-agent holds.
+    Agent {
+        /// The agent's socket. A socket that is named is the only one asked; without one the agent is
+        /// looked for where agents usually listen.
+        socket: Option<PathBuf>,
+        /// Public key files; when given, only these keys are used, in this order.
+        only: Vec<PathBuf>,
+    },
 }
 
 /// What the Enter key sends.

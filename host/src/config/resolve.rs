@@ -8,7 +8,8 @@ use std::time::Duration;
 use portcullis_term::Encoding;
 
 use super::file::{
-    self, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile,
+    self, AgentFile, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile,
+    ProfileFile,
 };
 use super::{
     AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
@@ -174,7 +175,6 @@ fn encoding(name: EncodingName) -> Encoding {
 }
 
 fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
-    let one_of = "each entry of `auth` has exactly one of key_file, password_env, password_file";
     let secret = |variable: Option<String>, file: Option<PathBuf>| match (variable, file) {
         (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
         (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
@@ -183,12 +183,27 @@ fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
     };
     let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
     let password = secret(written.password_env, written.password_file)?;
-    match (written.key_file, password) {
-        (Some(path), None) => Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase }),
-        (None, Some(password)) if passphrase.is_none() => Ok(AuthMethod::Password(password)),
-        (None, Some(_)) => Err("a passphrase belongs to a key_file, not to a password".to_owned()),
-        _ => Err(one_of.to_owned()),
+    if passphrase.is_some() && written.key_file.is_none() {
+        return Err("a passphrase belongs to a key_file, not to another method".to_owned());
     }
+    if !written.only.is_empty() && written.agent.is_none() {
+        return Err("`only` names keys of an agent; it belongs to `agent`".to_owned());
+    }
+    match (written.key_file, password, written.agent) {
+        (Some(path), None, None) => Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase }),
+        (None, Some(password), None) => Ok(AuthMethod::Password(password)),
+        (None, None, Some(agent)) => agent_method(agent, &written.only, base),
+        _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent".to_owned()),
+    }
+}
+
+fn agent_method(written: AgentFile, only: &[PathBuf], base: &Path) -> Result<AuthMethod, String> {
+    let socket = match written {
+        AgentFile::Wanted(true) => None,
+        AgentFile::Wanted(false) => return Err("`agent = false` says nothing; leave the entry out".to_owned()),
+        AgentFile::Socket(path) => Some(absolute(base, &path)),
+    };
+    Ok(AuthMethod::Agent { socket, only: only.iter().map(|path| absolute(base, path)).collect() })
 }
 
 fn navigator(written: NavigatorFile) -> NavigatorChoice {
@@ -236,6 +251,11 @@ mod tests {
             ("[profiles.web]\nhost = 'a'\n", "user"),
             (&format!("{PROFILE}columns = 0\n"), "columns"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ password_env = 'P', passphrase_env = 'Q' }}]\n"), "belongs to a key_file"),
+            (&format!("{PROFILE}auth = [{{ key_file = 'k', agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ agent = 3 }}]\n"), "the agent's socket"),
+            (&format!("{PROFILE}auth = [{{ agent = false }}]\n"), "leave the entry out"),
+            (&format!("{PROFILE}auth = [{{ key_file = 'k', only = ['k.pub'] }}]\n"), "keys of an agent"),
             (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
             (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
             (&format!("{PROFILE}keepalive_max = 0\n"), "keepalive_s = 0"),
@@ -269,5 +289,19 @@ mod tests {
         let web = &config.destinations["web"].profile;
         assert!(web.known_hosts[0].is_absolute() && web.known_hosts[0].ends_with("kh"));
         assert!(matches!(&web.auth[0], AuthMethod::KeyFile { path, .. } if path.is_absolute()));
+    }
+
+    #[test]
+    fn an_agent_is_looked_for_or_named() {
+        let text = "auth = [{ agent = true }, { agent = 'agent.sock', only = ['id.pub'] }]\n";
+        let config = parse(&format!("{PROFILE}{text}")).unwrap();
+        let [AuthMethod::Agent { socket: None, only: any }, AuthMethod::Agent { socket: Some(socket), only }] =
+            &config.destinations["web"].profile.auth[..]
+        else {
+            unreachable!("{:?}", config.destinations["web"].profile.auth)
+        };
+        assert!(any.is_empty());
+        assert!(socket.is_absolute() && socket.ends_with("agent.sock"));
+        assert!(only[0].is_absolute() && only[0].ends_with("id.pub"));
     }
 }

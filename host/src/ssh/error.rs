@@ -5,6 +5,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use super::agent::AgentPlace;
 use super::known_hosts::{KnownHostsError, Location, RecordedKey, SkippedLine};
 use crate::config::profile::SecretError;
 
@@ -140,6 +141,23 @@ pub enum ConnectError {
     },
 
     #[error(
+        "{target}: no ssh-agent with a usable key was found, so no connection was made. Looked at: {}. Start an \
+         agent and add a key to it (ssh-add), or name its socket in the profile: auth = [{{ agent = \"SOCKET\" }}]",
+        Listed(.places)
+    )]
+    NoAgent {
+        target: Target,
+        /// Every place, with what was wrong there.
+        places: Vec<AgentPlace>,
+    },
+
+    #[error(
+        "{target}: the agent did not sign within {} s with {key}; it may wait for a touch or for consent. Give it, \
+         or raise the profile's connect timeout", .after.as_secs_f32()
+    )]
+    AgentSilent { target: Target, key: String, after: Duration },
+
+    #[error(
         "{target} refused a session ({reason}); the account may be limited to other services, or its session limit reached"
     )]
     ChannelRefused { target: Target, reason: &'static str },
@@ -176,6 +194,26 @@ pub enum ConnectError {
     },
 }
 
+/// Why no key came from an agent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentTrouble {
+    #[error("not set")]
+    NotSet,
+    #[error("no such socket")]
+    Missing,
+    #[error("cannot be connected to ({0})")]
+    Unreachable(#[source] std::io::Error),
+    #[error("no answer within {} s", .limit.as_secs())]
+    Silent { limit: Duration },
+    #[error("the agent holds no key (ssh-add adds one)")]
+    NoKeys,
+    #[error("of the {held} keys the agent holds none is among those the profile names with `only`")]
+    NoneOfThese { held: usize },
+    #[error("does not answer like an agent ({0})")]
+    Failed(#[from] russh::keys::Error),
+}
+
 /// Why a private key file is of no use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -196,6 +234,8 @@ pub enum KeyFileError {
     PassphraseWrong,
     #[error("it is not a private key in OpenSSH, PEM or PKCS#8 form that this program understands")]
     NotUnderstood(#[source] Option<Box<russh::keys::Error>>),
+    #[error("it is not a public key in OpenSSH form; name the .pub file")]
+    NotPublic(#[source] Box<russh::keys::ssh_key::Error>),
 }
 
 impl ConnectError {
@@ -218,8 +258,10 @@ impl ConnectError {
             | Self::HostKeyChanged { .. }
             | Self::HostKeyRevoked { .. }
             | Self::HostCertificate { .. } => "host-key",
-            Self::AuthenticationFailed { .. } => "authentication",
-            Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } => "configuration",
+            Self::AuthenticationFailed { .. } | Self::AgentSilent { .. } => "authentication",
+            Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } | Self::NoAgent { .. } => {
+                "configuration"
+            }
         }
     }
 }
@@ -263,6 +305,12 @@ impl fmt::Display for Target {
 /// `host:port`, with the brackets an IPv6 address needs.
 pub(super) fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+impl fmt::Display for AgentPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.place, self.trouble)
+    }
 }
 
 struct Listed<'a, T>(&'a [T]);

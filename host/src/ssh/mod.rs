@@ -8,11 +8,13 @@
 //! Tasks: russh's per connection, and one pump per shell that owns the channel (`shell`). Dropping a
 //! [`ShellLink`] ends both.
 //!
-//! `known_hosts` judges recorded keys, `host_key` what a server presents, `dial` connects, `auth` logs
-//! in, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
+//! `known_hosts` judges recorded keys, `host_key` what a server presents, `dial` connects, `credential`
+//! reads keys and secrets, `agent` finds ssh-agents, `auth` logs in, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
 //! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
+mod agent;
 mod auth;
+mod credential;
 mod dial;
 mod error;
 mod handler;
@@ -27,7 +29,8 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::mpsc;
 
-pub use error::{ConnectError, ConnectStep, KeyFileError, Target};
+pub use agent::AgentPlace;
+pub use error::{AgentTrouble, ConnectError, ConnectStep, KeyFileError, Target};
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
 use known_hosts::KnownHosts;
@@ -106,14 +109,15 @@ pub struct HostKeyInfo {
 pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> Result<ShellLink, ConnectError> {
     let target = Target::new(Some(&profile.user), &profile.host, profile.port);
     dial::check_target(&target)?;
-    let (known, credentials) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
+    let (known, prepared) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
+    let mut credentials = credential::complete(&target, prepared).await?;
     let options = dial::DialOptions {
         step_limit: profile.connect_timeout,
         keepalive: Some(keepalive::Keepalive { interval: profile.keepalive, max: profile.keepalive_max })
             .filter(|keepalive| !keepalive.interval.is_zero()),
     };
     let mut connection = dial::dial(&target, known, options).await?;
-    let auth_method = auth::authenticate(&mut connection, &profile.user, &credentials).await?;
+    let auth_method = auth::authenticate(&mut connection, &profile.user, &mut credentials).await?;
     drop(credentials);
     let peer = peer_info(&connection, profile, auth_method);
     let shell = shell::open(connection, profile.terminal, environment).await?;
@@ -143,13 +147,13 @@ async fn read_files(
     target: &Target,
     known_hosts: Vec<PathBuf>,
     auth: Vec<AuthMethod>,
-) -> Result<(KnownHosts, Vec<auth::Credential>), ConnectError> {
+) -> Result<(KnownHosts, Vec<credential::Prepared>), ConnectError> {
     let for_reader = target.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let target = for_reader;
         let known = KnownHosts::load(&known_hosts)
             .map_err(|source| ConnectError::KnownHosts { target: target.clone(), source })?;
-        Ok((known, auth::prepare(&target, &auth)?))
+        Ok((known, credential::read(&target, &auth)?))
     });
     // Readers do not panic, so this is a runtime that is shutting down.
     reading.await.unwrap_or_else(|_| {
