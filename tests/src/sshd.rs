@@ -266,6 +266,19 @@ fn sign_host_key(directory: &Path, key_type: &str, certificate: &HostCertificate
     output_of(command.arg(host_key_file(directory, key_type).with_extension("pub")));
 }
 
+/// Certifies a user's key, as `KEY-cert.pub` beside it: for these users and this time, in the words of
+/// `ssh-keygen -n` and `-V`.
+///
+/// # Panics
+/// When `ssh-keygen` is missing or refuses.
+pub fn certify_user_key(authority: &Path, key: &Path, users: &str, validity: &str) {
+    let mut command = Command::new("ssh-keygen");
+    command.arg("-q").arg("-s").arg(authority).args(["-I", "test user", "-n", users, "-V", validity]);
+    let mut public = key.as_os_str().to_owned();
+    public.push(".pub");
+    output_of(command.arg(public));
+}
+
 fn authority_file(directory: &Path) -> PathBuf {
     directory.join("authority")
 }

@@ -119,11 +119,12 @@ pub(super) struct ProfileFile {
     pub(super) log_search: Option<LogSearchFile>,
 }
 
-/// One way to prove who we are; exactly one of key_file, password_*, agent.
+/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthFile {
     pub(super) key_file: Option<PathBuf>,
+    pub(super) certificate_file: Option<PathBuf>,
     pub(super) password_env: Option<String>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) passphrase_env: Option<String>,
@@ -132,6 +133,16 @@ pub(super) struct AuthFile {
     /// Public key files of the only keys an agent may use.
     #[serde(default)]
     pub(super) only: Vec<PathBuf>,
+    pub(super) keyboard_interactive: Option<Vec<QuestionFile>>,
+}
+
+/// One question of a server and where its answer lies.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuestionFile {
+    pub(super) prompt: String,
+    pub(super) answer_env: Option<String>,
+    pub(super) answer_file: Option<PathBuf>,
 }
 
 /// `agent = true` looks for an agent, `agent = "SOCKET"` names one.

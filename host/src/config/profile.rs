@@ -52,7 +52,11 @@ pub enum AuthMethod {
     KeyFile {
         path: PathBuf,
         passphrase: Option<SecretSource>,
+        /// The key's OpenSSH certificate; without a name the file `KEY-cert.pub` is taken if it is there.
+        certificate: Option<PathBuf>,
     },
+    /// Answers to what a server asks, in as many rounds as it likes.
+    KeyboardInteractive(Vec<QuestionAnswer>),
     /// Keys an ssh-agent holds.
     Agent {
         /// The agent's socket. A socket that is named is the only one asked; without one the agent is
@@ -61,6 +65,14 @@ pub enum AuthMethod {
         /// Public key files; when given, only these keys are used, in this order.
         only: Vec<PathBuf>,
     },
+}
+
+/// The answer to one question a server may ask while somebody logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuestionAnswer {
+    /// Part of the question, or the whole of it with `*` for what may differ; case does not matter.
+    pub prompt: String,
+    pub answer: SecretSource,
 }
 
 /// What the Enter key sends.

@@ -9,11 +9,11 @@ use portcullis_term::Encoding;
 
 use super::file::{
     self, AgentFile, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile,
-    ProfileFile,
+    ProfileFile, QuestionFile,
 };
 use super::{
     AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
-    SecretSource, TerminalSize, ViewerConfig,
+    QuestionAnswer, SecretSource, TerminalSize, ViewerConfig,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -175,26 +175,55 @@ fn encoding(name: EncodingName) -> Encoding {
 }
 
 fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
-    let secret = |variable: Option<String>, file: Option<PathBuf>| match (variable, file) {
-        (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
-        (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err("a secret comes from one place: give the `_env` or the `_file` form, not both"),
-    };
+    let secret = |variable, file| secret_source(variable, file, base);
     let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
     let password = secret(written.password_env, written.password_file)?;
     if passphrase.is_some() && written.key_file.is_none() {
         return Err("a passphrase belongs to a key_file, not to another method".to_owned());
     }
+    if written.certificate_file.is_some() && written.key_file.is_none() {
+        return Err("a certificate_file belongs to a key_file".to_owned());
+    }
     if !written.only.is_empty() && written.agent.is_none() {
         return Err("`only` names keys of an agent; it belongs to `agent`".to_owned());
     }
-    match (written.key_file, password, written.agent) {
-        (Some(path), None, None) => Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase }),
-        (None, Some(password), None) => Ok(AuthMethod::Password(password)),
-        (None, None, Some(agent)) => agent_method(agent, &written.only, base),
-        _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent".to_owned()),
+    match (written.key_file, password, written.agent, written.keyboard_interactive) {
+        (Some(path), None, None, None) => {
+            let certificate = written.certificate_file.map(|path| absolute(base, &path));
+            Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase, certificate })
+        }
+        (None, Some(password), None, None) => Ok(AuthMethod::Password(password)),
+        (None, None, Some(agent), None) => agent_method(agent, &written.only, base),
+        (None, None, None, Some(questions)) => {
+            let questions: Result<_, _> = questions.into_iter().map(|written| question(written, base)).collect();
+            Ok(AuthMethod::KeyboardInteractive(questions?))
+        }
+        _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent, \
+                  keyboard_interactive"
+            .to_owned()),
     }
+}
+
+fn secret_source(
+    variable: Option<String>,
+    file: Option<PathBuf>,
+    base: &Path,
+) -> Result<Option<SecretSource>, &'static str> {
+    match (variable, file) {
+        (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
+        (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err("a secret comes from one place: give the `_env` or the `_file` form, not both"),
+    }
+}
+
+fn question(written: QuestionFile, base: &Path) -> Result<QuestionAnswer, String> {
+    if written.prompt.trim().trim_matches('*').is_empty() {
+        return Err("`prompt` says which question is meant; an answer to any question would go anywhere".to_owned());
+    }
+    let answer = secret_source(written.answer_env, written.answer_file, base)?
+        .ok_or("each entry of `keyboard_interactive` has one of answer_env, answer_file")?;
+    Ok(QuestionAnswer { prompt: written.prompt, answer })
 }
 
 fn agent_method(written: AgentFile, only: &[PathBuf], base: &Path) -> Result<AuthMethod, String> {
@@ -253,6 +282,12 @@ mod tests {
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
             (&format!("{PROFILE}auth = [{{ password_env = 'P', passphrase_env = 'Q' }}]\n"), "belongs to a key_file"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ agent = true, certificate_file = 'c' }}]\n"), "belongs to a key_file"),
+            (&format!("{PROFILE}auth = [{{ keyboard_interactive = [{{ prompt = 'Code' }}] }}]\n"), "answer_env"),
+            (
+                &format!("{PROFILE}auth = [{{ keyboard_interactive = [{{ prompt = '*', answer_env = 'C' }}] }}]\n"),
+                "which question",
+            ),
             (&format!("{PROFILE}auth = [{{ agent = 3 }}]\n"), "the agent's socket"),
             (&format!("{PROFILE}auth = [{{ agent = false }}]\n"), "leave the entry out"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', only = ['k.pub'] }}]\n"), "keys of an agent"),

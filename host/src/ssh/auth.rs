@@ -6,23 +6,25 @@ use std::sync::Arc;
 
 use russh::{
     AgentAuthError, MethodKind, MethodSet,
-    client::{AuthResult, KeyboardInteractiveAuthResponse, Prompt},
-    keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, agent::AgentIdentity},
+    client::{AuthResult, KeyboardInteractiveAuthResponse},
+    keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, agent::AgentIdentity},
 };
 use tokio::time::timeout;
 
 use super::{
     agent::Agent,
+    certificate::{self, KeySigner},
     credential::{Credential, Credentials},
     dial::{Connection, is_hang_up, protocol},
     error::{ConnectError, ConnectStep},
     handler::connection_gone,
+    questions::Answers,
 };
 use crate::config::profile::Secret;
 
-/// Rounds of questions answered in one keyboard-interactive login. One carries the password; servers add
-/// one or two without questions.
-const QUESTION_ROUNDS: usize = 4;
+/// Rounds of questions answered in one keyboard-interactive login: a few factors, and those that servers
+/// add without questions.
+const QUESTION_ROUNDS: usize = 10;
 
 /// Logs in and says by which method.
 pub(super) async fn authenticate(
@@ -34,7 +36,17 @@ pub(super) async fn authenticate(
     let step = ConnectStep::Authentication;
     let target = connection.target.clone();
     let Credentials { list, agents } = credentials;
-    let mut login = Login { connection, user, agents, tried: Vec::new(), offered: MethodSet::empty(), at_agent: None };
+    let list: &[Credential] = list;
+    let answers = configured_answers(list);
+    let mut login = Login {
+        answers: Some(answers),
+        connection,
+        user,
+        agents,
+        tried: Vec::new(),
+        offered: MethodSet::empty(),
+        at_agent: None,
+    };
     match timeout(limit, login.run(list)).await {
         Ok(Ok(Some(method))) => Ok(method),
         Ok(Ok(None)) => Err(login.failure()),
@@ -59,6 +71,8 @@ struct Login<'a> {
     agents: &'a mut [Agent],
     tried: Vec<String>,
     offered: MethodSet,
+    /// What questions are answered with; they are answered once.
+    answers: Option<Answers<'a>>,
     /// The key whose signature an agent was asked for and has not given yet.
     at_agent: Option<String>,
 }
@@ -77,29 +91,39 @@ impl Login<'_> {
         while let Some(index) = untried.iter().position(|credential| self.is_usable(credential)) {
             let (label, accepted) = match untried.remove(index) {
                 Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
+                Credential::Certificate { key, certificate, label } => {
+                    (label.clone(), self.try_certificate(key, certificate, label).await?)
+                }
                 Credential::AgentKey { key, agent, label } => {
                     (label.clone(), self.try_agent_key(key, *agent, label).await?)
                 }
-                Credential::Password(secret) => self.try_password(secret).await?,
+                Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
+                    ("password".to_owned(), self.try_password(secret).await?)
+                }
+                Credential::Password(_) => self.try_questions("keyboard-interactive (with the password)").await?,
+                Credential::Answers(_) => self.try_questions("keyboard-interactive").await?,
                 Credential::Unusable(_) => continue,
             };
             if accepted {
                 return Ok(Some(label));
             }
         }
-        self.tried.extend(untried.into_iter().map(|credential| match credential {
-            Credential::Unusable(told) => told.clone(),
-            other => format!("{}: not sent, the server does not take {}", other.label(), kind_of(other)),
+        let answered = self.answers.is_none();
+        self.tried.extend(untried.into_iter().filter_map(|credential| match credential {
+            Credential::Unusable(told) => Some(told.clone()),
+            Credential::Answers(_) if answered => None,
+            other => Some(format!("{}: not sent, the server does not take {}", other.label(), kind_of(other))),
         }));
         Ok(None)
     }
 
     fn is_usable(&self, credential: &Credential) -> bool {
         match credential {
-            Credential::Key { .. } | Credential::AgentKey { .. } => self.is_offered(MethodKind::PublicKey),
-            Credential::Password(_) => {
-                self.is_offered(MethodKind::Password) || self.is_offered(MethodKind::KeyboardInteractive)
+            Credential::Key { .. } | Credential::Certificate { .. } | Credential::AgentKey { .. } => {
+                self.is_offered(MethodKind::PublicKey)
             }
+            Credential::Password(_) => self.is_offered(MethodKind::Password) || self.may_answer(),
+            Credential::Answers(_) => self.may_answer(),
             Credential::Unusable(_) => false,
         }
     }
@@ -109,6 +133,36 @@ impl Login<'_> {
         let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
         let answer = self.connection.handle.authenticate_publickey(self.user, key).await?;
         Ok(self.note(answer, label.to_owned()))
+    }
+
+    async fn try_certificate(
+        &mut self,
+        key: &Arc<PrivateKey>,
+        certificate: &Certificate,
+        label: &str,
+    ) -> Result<bool, russh::Error> {
+        let Some(hash) = self.hash_for(key.algorithm(), label).await? else { return Ok(false) };
+        let mut signer = KeySigner(Arc::clone(key));
+        let handle = &mut self.connection.handle;
+        match handle.authenticate_certificate_with(self.user, certificate.clone(), hash, &mut signer).await {
+            Ok(answer) => Ok(self.note_certificate(answer, label, certificate)),
+            Err(AgentAuthError::Send(_)) => Err(russh::Error::SendError),
+            Err(AgentAuthError::Key(error)) => {
+                self.tried.push(format!("{label}: accepted, but its key does not sign ({error})"));
+                Ok(false)
+            }
+        }
+    }
+
+    /// As [`Login::note`]; a refusal carries what the certificate says of itself.
+    fn note_certificate(&mut self, answer: AuthResult, label: &str, certificate: &Certificate) -> bool {
+        let refused = matches!(answer, AuthResult::Failure { partial_success: false, .. });
+        let accepted = self.note(answer, label.to_owned());
+        if let Some(told) = self.tried.last_mut().filter(|_| refused) {
+            told.push_str("; ");
+            told.push_str(&certificate::explain(certificate, self.user));
+        }
+        accepted
     }
 
     async fn try_agent_key(&mut self, key: &AgentIdentity, agent: usize, label: &str) -> Result<bool, russh::Error> {
@@ -127,11 +181,14 @@ impl Login<'_> {
             }
         };
         self.at_agent = None;
-        match outcome {
-            Ok(answer) => Ok(self.note(answer, label.to_owned())),
-            Err(AgentAuthError::Send(_)) => Err(russh::Error::SendError),
+        match (outcome, key) {
+            (Ok(answer), AgentIdentity::Certificate { certificate, .. }) => {
+                Ok(self.note_certificate(answer, label, certificate))
+            }
+            (Ok(answer), AgentIdentity::PublicKey { .. }) => Ok(self.note(answer, label.to_owned())),
+            (Err(AgentAuthError::Send(_)), _) => Err(russh::Error::SendError),
             // The server would have taken it; the next credential starts anew.
-            Err(AgentAuthError::Key(error)) => {
+            (Err(AgentAuthError::Key(error)), _) => {
                 self.tried.push(format!("{label}: accepted, but the agent did not sign ({error})"));
                 Ok(false)
             }
@@ -155,44 +212,51 @@ impl Login<'_> {
         }
     }
 
-    async fn try_password(&mut self, secret: &Secret) -> Result<(String, bool), russh::Error> {
-        if self.is_offered(MethodKind::Password) {
-            let label = "password".to_owned();
-            let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
-            return Ok((label.clone(), self.note(answer, label)));
-        }
-        let label = "keyboard-interactive (with the password)".to_owned();
-        let answer = self.answer_questions(secret).await?;
-        Ok((label.clone(), self.note(answer, label)))
+    async fn try_password(&mut self, secret: &Secret) -> Result<bool, russh::Error> {
+        let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
+        Ok(self.note(answer, "password".to_owned()))
     }
 
-    /// Many servers take passwords only as the answer to a question. One hidden question is answered,
-    /// once; anything else is for a person.
-    async fn answer_questions(&mut self, secret: &Secret) -> Result<AuthResult, russh::Error> {
+    /// Many servers take passwords only as the answer to a question, and one-time codes in no other way.
+    async fn try_questions(&mut self, label: &str) -> Result<(String, bool), russh::Error> {
+        let Some(mut answers) = self.answers.take() else { return Ok((String::new(), false)) };
+        match self.answer_questions(&mut answers).await? {
+            Ok(answer) => Ok((label.to_owned(), self.note(answer, label.to_owned()))),
+            Err(why) => {
+                // russh waits for answers now and hears nothing else, so this connection is of no further use.
+                self.tried.push(format!("keyboard-interactive: {why}"));
+                Err(russh::Error::NoAuthMethod)
+            }
+        }
+    }
+
+    /// The server's decision, or why the questions could not all be answered.
+    async fn answer_questions(
+        &mut self,
+        answers: &mut Answers<'_>,
+    ) -> Result<Result<AuthResult, String>, russh::Error> {
         use KeyboardInteractiveAuthResponse::{Failure, InfoRequest, Success};
         let handle = &mut self.connection.handle;
         let mut response = handle.authenticate_keyboard_interactive_start(self.user, None).await?;
-        let mut password_sent = false;
         for _ in 0..QUESTION_ROUNDS {
-            let answers = match response {
-                Success => return Ok(AuthResult::Success),
+            let reply = match response {
+                Success => return Ok(Ok(AuthResult::Success)),
                 Failure { remaining_methods, partial_success } => {
-                    return Ok(AuthResult::Failure { remaining_methods, partial_success });
+                    return Ok(Ok(AuthResult::Failure { remaining_methods, partial_success }));
                 }
-                InfoRequest { prompts, .. } => match prompts.as_slice() {
-                    [] => Vec::new(),
-                    [Prompt { echo: false, .. }] if !password_sent => {
-                        password_sent = true;
-                        vec![secret.expose().to_owned()]
-                    }
-                    _ => break,
+                InfoRequest { prompts, .. } => match answers.reply(&prompts) {
+                    Ok(reply) => reply,
+                    Err(unanswered) => return Ok(Err(unanswered.to_string())),
                 },
             };
-            response = handle.authenticate_keyboard_interactive_respond(answers).await?;
+            response = handle.authenticate_keyboard_interactive_respond(reply).await?;
         }
-        // russh waits for answers now and hears nothing else, so this connection is of no further use.
-        self.tried.push("keyboard-interactive: the server asks more than the profile's password answers".to_owned());
-        Err(russh::Error::NoAuthMethod)
+        Ok(Err(format!("the server has not decided after {QUESTION_ROUNDS} rounds of questions")))
+    }
+
+    /// Whether the server asks questions and they have not been answered yet.
+    fn may_answer(&self) -> bool {
+        self.is_offered(MethodKind::KeyboardInteractive) && self.answers.is_some()
     }
 
     fn is_offered(&self, kind: MethodKind) -> bool {
@@ -223,10 +287,24 @@ impl Login<'_> {
     }
 }
 
+/// The answers of all entries of a profile, and its password.
+fn configured_answers(list: &[Credential]) -> Answers<'_> {
+    let answers = list.iter().filter_map(|credential| match credential {
+        Credential::Answers(answers) => Some(answers),
+        _ => None,
+    });
+    let password = list.iter().find_map(|credential| match credential {
+        Credential::Password(secret) => Some(secret),
+        _ => None,
+    });
+    Answers::new(answers.flatten().collect(), password)
+}
+
 /// What a server does not take that does not take this.
 fn kind_of(credential: &Credential) -> &'static str {
     match credential {
         Credential::Password(_) => "passwords",
+        Credential::Answers(_) => "answers to questions",
         _ => "keys",
     }
 }

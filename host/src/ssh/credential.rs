@@ -3,15 +3,17 @@
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
-use russh::keys::{PrivateKey, PublicKey, agent::AgentIdentity, decode_secret_key, ssh_key};
+use russh::keys::{Certificate, PrivateKey, PublicKey, agent::AgentIdentity, decode_secret_key, ssh_key};
 use zeroize::Zeroizing;
 
 use super::{
     agent::{self, Agent, AgentPlace, Surroundings},
+    certificate,
     error::{ConnectError, KeyFileError, Target},
     known_hosts,
+    questions::Answer,
 };
-use crate::config::profile::{AuthMethod, Secret};
+use crate::config::profile::{AuthMethod, QuestionAnswer, Secret};
 
 /// Far above a 16,384 bit RSA key with certificate; a larger file is a mistake.
 const KEY_FILE_LIMIT_BYTES: u64 = 128 * 1024;
@@ -24,12 +26,19 @@ pub(super) enum Credential {
         /// Type, fingerprint and file, for people.
         label: String,
     },
+    Certificate {
+        key: Arc<PrivateKey>,
+        certificate: Box<Certificate>,
+        label: String,
+    },
     AgentKey {
         key: AgentIdentity,
         /// Which of [`Credentials::agents`] holds it.
         agent: usize,
         label: String,
     },
+    /// Answers to what a server may ask.
+    Answers(Vec<Answer>),
     /// Something the profile names and that cannot be tried, with the reason.
     Unusable(String),
 }
@@ -49,10 +58,11 @@ pub(super) enum Prepared {
 /// Reads all keys and secrets of a profile. Reads files and may compute for a moment (passphrases are
 /// slow on purpose): call it where blocking is allowed.
 pub(super) fn read(target: &Target, methods: &[AuthMethod]) -> Result<Vec<Prepared>, ConnectError> {
-    methods.iter().map(|method| read_one(target, method)).collect()
+    let read: Vec<Vec<Prepared>> = methods.iter().map(|method| read_one(target, method)).collect::<Result<_, _>>()?;
+    Ok(read.into_iter().flatten().collect())
 }
 
-fn read_one(target: &Target, method: &AuthMethod) -> Result<Prepared, ConnectError> {
+fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, ConnectError> {
     let secret_error = |purpose: String| {
         let target = target.clone();
         move |source| ConnectError::Secret { target, purpose, source }
@@ -63,22 +73,52 @@ fn read_one(target: &Target, method: &AuthMethod) -> Result<Prepared, ConnectErr
     };
     Ok(match method {
         AuthMethod::Password(source) => {
-            Prepared::Ready(Credential::Password(source.read().map_err(secret_error("password".to_owned()))?))
+            let secret = source.read().map_err(secret_error("password".to_owned()))?;
+            vec![Prepared::Ready(Credential::Password(secret))]
         }
-        AuthMethod::KeyFile { path, passphrase } => {
+        AuthMethod::KeyFile { path, passphrase, certificate } => {
             let purpose = || format!("passphrase of key file {}", path.display());
             let passphrase =
                 passphrase.as_ref().map(|source| source.read().map_err(secret_error(purpose()))).transpose()?;
-            let key = load_key(path, passphrase.as_ref()).map_err(key_error(path))?;
+            let key = Arc::new(load_key(path, passphrase.as_ref()).map_err(key_error(path))?);
+            let certified = match certificate {
+                Some(file) => Some(load_certificate(file, &key).map_err(key_error(file))?),
+                None => certificate_beside(path, &key),
+            };
             let label = key_label(&key, path);
-            Prepared::Ready(Credential::Key { key: Arc::new(key), label })
+            certified.into_iter().chain([Credential::Key { key, label }]).map(Prepared::Ready).collect()
+        }
+        AuthMethod::KeyboardInteractive(questions) => {
+            let answer = |question: &QuestionAnswer| {
+                let purpose = format!("answer to \"{}\"", question.prompt);
+                let secret = question.answer.read().map_err(secret_error(purpose))?;
+                Ok(Answer { prompt: question.prompt.clone(), secret })
+            };
+            vec![Prepared::Ready(Credential::Answers(questions.iter().map(answer).collect::<Result<_, _>>()?))]
         }
         AuthMethod::Agent { socket, only } => {
             let only =
                 only.iter().map(|path| load_public_key(path).map_err(key_error(path))).collect::<Result<_, _>>()?;
-            Prepared::Agent(agent::Request { socket: socket.clone(), only })
+            vec![Prepared::Agent(agent::Request { socket: socket.clone(), only })]
         }
     })
+}
+
+fn load_certificate(file: &Path, key: &Arc<PrivateKey>) -> Result<Credential, KeyFileError> {
+    let certificate = certificate::parse(&read_key_file(file, Kind::Public)?, key)?;
+    let label = certificate::label(&certificate, file);
+    Ok(Credential::Certificate { key: Arc::clone(key), certificate: Box::new(certificate), label })
+}
+
+/// The certificate that lies beside a key file. Nobody named it, so one that cannot be used is only told
+/// when the login fails.
+fn certificate_beside(key_file: &Path, key: &Arc<PrivateKey>) -> Option<Credential> {
+    let file = certificate::beside(key_file);
+    if !file.is_file() {
+        return None;
+    }
+    let unusable = |error| Credential::Unusable(format!("certificate {}: not used, {error}", file.display()));
+    Some(load_certificate(&file, key).unwrap_or_else(unusable))
 }
 
 /// Asks the agents for their keys. A profile that has nothing to log in with but an agent nobody finds
@@ -134,7 +174,11 @@ impl Credential {
     pub(super) fn label(&self) -> &str {
         match self {
             Self::Password(_) => "password",
-            Self::Key { label, .. } | Self::AgentKey { label, .. } | Self::Unusable(label) => label,
+            Self::Answers(_) => "keyboard-interactive",
+            Self::Key { label, .. }
+            | Self::Certificate { label, .. }
+            | Self::AgentKey { label, .. }
+            | Self::Unusable(label) => label,
         }
     }
 }

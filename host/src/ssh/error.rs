@@ -1,7 +1,8 @@
 //! Why a connection did not come about: one error for every way it can fail.
 //!
-//! Texts name the host, what failed, why and the next step. Text a server sent never stands in them; it
-//! is in fields whose names say so, already cut and cleaned.
+//! Texts name the host, what failed, why and the next step. Text a server sent never stands in them, with
+//! one exception: a question that nobody answers, in quotes; it is in fields whose names say so, already
+//! cut and cleaned.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -236,6 +237,12 @@ pub enum KeyFileError {
     NotUnderstood(#[source] Option<Box<russh::keys::Error>>),
     #[error("it is not a public key in OpenSSH form; name the .pub file")]
     NotPublic(#[source] Box<russh::keys::ssh_key::Error>),
+    #[error("it is not an OpenSSH certificate; name the -cert.pub file that ssh-keygen -s made")]
+    NotACertificate(#[source] Box<russh::keys::ssh_key::Error>),
+    #[error("it is a certificate for hosts; one for users is needed")]
+    HostCertificate,
+    #[error("it is the certificate of another key; name the key file it was issued for")]
+    OtherKeysCertificate,
 }
 
 impl ConnectError {

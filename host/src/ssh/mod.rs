@@ -9,11 +9,12 @@
 //! [`ShellLink`] ends both.
 //!
 //! `known_hosts` judges recorded keys, `host_key` what a server presents, `dial` connects, `credential`
-//! reads keys and secrets, `agent` finds ssh-agents, `auth` logs in, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
+//! reads keys and secrets, `certificate` the certificates of keys, `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
 //! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
 mod agent;
 mod auth;
+mod certificate;
 mod credential;
 mod dial;
 mod error;
@@ -21,6 +22,7 @@ mod handler;
 mod host_key;
 mod keepalive;
 pub mod known_hosts;
+mod questions;
 mod shell;
 mod socket;
 mod text;

@@ -17,7 +17,8 @@ async fn logs_in(options: SshdOptions) {
     let mut profile = profile_of(&server);
     if let Some(passphrase) = passphrase_file {
         let source = SecretSource::File(server.write_file("passphrase", &format!("{passphrase}\n")));
-        profile.auth = vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source) }];
+        profile.auth =
+            vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source), certificate: None }];
     }
     let mut link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{shown}: {error}\n{}", server.log()));
     assert!(link.peer.auth_method.starts_with("publickey ("), "{}", link.peer.auth_method);
@@ -59,7 +60,7 @@ async fn a_passphrase_comes_from_the_environment() {
     let server = Sshd::start(SshdOptions { user_key_passphrase: Some(passphrase), ..SshdOptions::default() });
     let mut profile = profile_of(&server);
     let source = SecretSource::Environment(name.to_owned());
-    profile.auth = vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source) }];
+    profile.auth = vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source), certificate: None }];
     open_shell(&profile, &[]).await.unwrap();
 }
 
@@ -134,9 +135,11 @@ async fn useless_key_files_are_told_before_connecting() {
         ("public", key_file(public), |error| matches!(error, KeyFileError::PublicKey)),
         ("junk", key_file(junk), |error| matches!(error, KeyFileError::NotUnderstood(_))),
         ("no passphrase", key_file(server.user_key()), |error| matches!(error, KeyFileError::PassphraseMissing)),
-        ("wrong passphrase", AuthMethod::KeyFile { path: server.user_key(), passphrase: wrong }, |error| {
-            matches!(error, KeyFileError::PassphraseWrong)
-        }),
+        (
+            "wrong passphrase",
+            AuthMethod::KeyFile { path: server.user_key(), passphrase: wrong, certificate: None },
+            |error| matches!(error, KeyFileError::PassphraseWrong),
+        ),
     ];
     let mut profile = profile_of(&server);
     for (name, method, wanted) in cases {

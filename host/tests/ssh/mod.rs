@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 
 mod agents;
+mod certificates;
 mod host_keys;
 mod logins;
 mod misbehaving;
@@ -49,7 +50,7 @@ fn profile_of(server: &Sshd) -> Profile {
 }
 
 fn key_file(path: PathBuf) -> AuthMethod {
-    AuthMethod::KeyFile { path, passphrase: None }
+    AuthMethod::KeyFile { path, passphrase: None, certificate: None }
 }
 
 async fn next_event(link: &mut ShellLink) -> Option<ShellEvent> {
