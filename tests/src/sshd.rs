@@ -24,7 +24,10 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
+
+pub use rustix::process::Signal;
 
 /// Keys of this size are made in a moment and still accepted everywhere.
 const RSA_BITS: &str = "2048";
@@ -201,6 +204,21 @@ impl Sshd {
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
+    }
+
+    /// Sends a signal to the processes that serve the open connections.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn signal_connections(&self, signal: Signal) {
+        let listener = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{listener}/task/{listener}/children")).unwrap();
+        assert!(!children.trim().is_empty(), "no connection is open");
+        for process in children.split_whitespace() {
+            let process = Pid::from_raw(process.parse().unwrap()).unwrap();
+            // An error means that it has ended in this moment.
+            let _ = kill_process(process, signal);
+        }
     }
 
     /// What the server has said so far.

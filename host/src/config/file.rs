@@ -99,6 +99,9 @@ pub(super) struct ProfileFile {
     pub(super) host: String,
     pub(super) port: Option<u16>,
     pub(super) user: String,
+    /// Names of the profiles to go through, the first one first.
+    #[serde(default)]
+    pub(super) jump: Vec<String>,
     #[serde(default)]
     pub(super) auth: Vec<AuthFile>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,

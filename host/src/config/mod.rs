@@ -5,6 +5,7 @@
 //! Secrets are named here, never held.
 
 mod file;
+mod jump;
 pub mod profile;
 mod resolve;
 

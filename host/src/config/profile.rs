@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,6 +27,9 @@ pub struct Profile {
     pub host: String,
     pub port: u16,
     pub user: String,
+    /// The hosts this one is reached through, the first one first; each with its own login, known hosts and
+    /// limits. What they are reached through themselves is in this list already.
+    pub hops: Vec<Arc<Profile>>,
     /// Tried in this order.
     pub auth: Vec<AuthMethod>,
     /// Files of recorded host keys, all of them consulted.

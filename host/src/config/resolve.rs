@@ -11,6 +11,7 @@ use super::file::{
     self, AgentFile, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile,
     ProfileFile, QuestionFile,
 };
+use super::jump;
 use super::{
     AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
     QuestionAnswer, SecretSource, TerminalSize, ViewerConfig,
@@ -72,14 +73,22 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         .into_iter()
         .map(|(name, plugin)| plugin_entry(name, plugin, base, path))
         .collect::<Result<_, _>>()?;
-    let mut destinations = BTreeMap::new();
+    let problem = |name: &str| {
+        let profile = name.to_owned();
+        move |problem| ConfigError::Profile { path: path.to_owned(), profile, problem }
+    };
+    let (mut resolved, mut jumps) = (BTreeMap::new(), BTreeMap::new());
     for (name, mut profile) in written.profiles {
         fill_in(&mut profile, &written.defaults);
-        let destination = destination(&name, profile, base).map_err(|problem| ConfigError::Profile {
-            path: path.to_owned(),
-            profile: name.clone(),
-            problem,
-        })?;
+        jumps.insert(name.clone(), std::mem::take(&mut profile.jump));
+        resolved.insert(name.clone(), destination(&name, profile, base).map_err(problem(&name))?);
+    }
+    // Only now: a profile may jump through one that is written below it.
+    let profiles = resolved.iter().map(|(name, it)| (name.clone(), Arc::clone(&it.profile))).collect();
+    let mut destinations = BTreeMap::new();
+    for (name, mut destination) in resolved {
+        let hops = jump::hops(&name, &profiles, &jumps).map_err(problem(&name))?;
+        destination.profile = Arc::new(Profile { hops, ..(*destination.profile).clone() });
         destinations.insert(name, Arc::new(destination));
     }
     Ok(Config {
@@ -143,6 +152,7 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         host: written.host,
         port: written.port.unwrap_or(22),
         user: written.user,
+        hops: Vec::new(),
         auth,
         known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
         connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
@@ -338,5 +348,42 @@ mod tests {
         assert!(any.is_empty());
         assert!(socket.is_absolute() && socket.ends_with("agent.sock"));
         assert!(only[0].is_absolute() && only[0].ends_with("id.pub"));
+    }
+
+    /// Profiles with these names and their `jump`.
+    fn jumping(profiles: &[(&str, &[&str])]) -> Result<Config, ConfigError> {
+        let text: Vec<String> = profiles
+            .iter()
+            .map(|(name, jump)| format!("[profiles.{name}]\nhost = '{name}'\nuser = 'ann'\njump = {jump:?}\n"))
+            .collect();
+        parse(&text.concat())
+    }
+
+    #[test]
+    fn hops_are_those_named_and_those_before_the_first() {
+        let config =
+            jumping(&[("a", &[]), ("b", &["a"]), ("c", &["z"]), ("web", &["b", "c"]), ("z", &[]), ("far", &["web"])]);
+        let config = config.unwrap();
+        let hops = |name: &str| -> Vec<String> {
+            config.destinations[name].profile.hops.iter().map(|hop| hop.name.clone()).collect()
+        };
+        assert!(hops("a").is_empty());
+        // What `c` jumps through does not count: it is reached through `b`.
+        assert_eq!(hops("web"), ["a", "b", "c"]);
+        assert_eq!(hops("far"), ["a", "b", "c", "web"]);
+    }
+
+    #[test]
+    fn a_jump_that_leads_nowhere_or_in_a_circle_is_refused() {
+        let cases: [(&[(&str, &[&str])], &str); 4] = [
+            (&[("a", &["a"])], "circle: a → a"),
+            (&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])], "circle"),
+            (&[("a", &["b", "b"]), ("b", &[])], "circle"),
+            (&[("a", &["nobody"])], "`nobody`, which does not exist"),
+        ];
+        for (profiles, words) in cases {
+            let message = jumping(profiles).unwrap_err().to_string();
+            assert!(message.contains(words) && message.contains("profile `a`"), "{message}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use russh::{Preferred, SshId, cipher, client, compression, mac};
+use russh::{ChannelOpenFailure, Preferred, SshId, cipher, client, compression, mac};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout, timeout_at},
@@ -27,6 +27,7 @@ use super::{
     host_key,
     keepalive::{Keepalive, LastHeard},
     known_hosts::KnownHosts,
+    socket::{GuardedStream, Transport},
     text::printable,
 };
 
@@ -57,6 +58,9 @@ const ADDRESSES_TRIED: usize = 8;
 const ADDRESS_MINIMUM: Duration = Duration::from_secs(1);
 /// Longest DNS name (RFC 1035), and far above any user name in use.
 const NAME_LIMIT_BYTES: usize = 255;
+/// Where a channel through a hop claims to come from: servers only log it, and our own address is nobody's
+/// business.
+const ORIGINATOR: (&str, u32) = ("127.0.0.1", 0);
 /// Names of algorithms kept from a server's offer for an error.
 const OFFERS_KEPT: usize = 24;
 
@@ -64,8 +68,13 @@ const OFFERS_KEPT: usize = 24;
 pub(super) struct Connection {
     pub(super) handle: client::Handle<ClientHandler>,
     pub(super) target: Target,
+    /// The profile's.
+    pub(super) name: String,
     pub(super) observed: Arc<Observed>,
-    pub(super) address: SocketAddr,
+    /// IP address and port; behind a hop, what the hop was asked to connect to.
+    pub(super) address: String,
+    /// The hop it runs over. Dropped after the handle, so that a farewell can still pass.
+    pub(super) through: Option<Box<Connection>>,
     /// Limit for each further step.
     pub(super) step_limit: Duration,
     pub(super) keepalive: Option<Keepalive>,
@@ -73,8 +82,22 @@ pub(super) struct Connection {
     _cut: DropGuard,
 }
 
+impl Connection {
+    /// The connections this one runs over, the nearest to it first.
+    pub(super) fn hops(&self) -> impl Iterator<Item = &Connection> {
+        std::iter::successors(self.through.as_deref(), |hop| hop.through.as_deref())
+    }
+
+    /// How reasons and addresses name it as a hop.
+    pub(super) fn hop_name(&self) -> String {
+        format!("the hop {} ({})", self.name, host_and_port(&self.target.host, self.target.port))
+    }
+}
+
 /// How to connect, apart from where to.
 pub(super) struct DialOptions {
+    /// The profile's, for messages.
+    pub(super) name: String,
     pub(super) step_limit: Duration,
     /// None asks for no sign of life.
     pub(super) keepalive: Option<Keepalive>,
@@ -108,13 +131,23 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// Connects, exchanges keys and lets `known` judge the server's key.
-pub(super) async fn dial(target: &Target, known: KnownHosts, options: DialOptions) -> Result<Connection, ConnectError> {
+/// Connects, exchanges keys and lets `known` judge the server's key. With `through`, the connection is a
+/// channel of that one.
+pub(super) async fn dial(
+    target: &Target,
+    known: KnownHosts,
+    options: DialOptions,
+    through: Option<Box<Connection>>,
+) -> Result<Connection, ConnectError> {
     let mut config = client_config(&options);
     config.preferred.key = host_key::algorithms_to_ask(&known, target);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
-    let (mut dialling, stream) = Dialling::start(target, options.step_limit).await?;
+    let (mut dialling, stream) = match through {
+        None => Dialling::start(target, options.step_limit).await?,
+        Some(hop) => Dialling::start_through(target, options.step_limit, hop).await?,
+    };
     dialling.keepalive = options.keepalive;
+    dialling.name = options.name;
     dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await
 }
 
@@ -123,7 +156,7 @@ pub(super) async fn look_at_host_key(
     target: &Target,
     step_limit: Duration,
 ) -> Result<host_key::PresentedKey, ConnectError> {
-    let config = client_config(&DialOptions { step_limit, keepalive: None });
+    let config = client_config(&DialOptions { name: String::new(), step_limit, keepalive: None });
     let (dialling, stream) = Dialling::start(target, step_limit).await?;
     let observed = Arc::clone(&dialling.observed);
     let refusal = dialling.exchange_keys(config, KeyPolicy::OnlyLook, stream).await.err();
@@ -137,32 +170,68 @@ pub(super) async fn look_at_host_key(
 /// A connection between TCP and the end of the key exchange.
 struct Dialling {
     target: Target,
+    name: String,
     observed: Arc<Observed>,
-    address: SocketAddr,
+    address: String,
+    through: Option<Box<Connection>>,
     step_limit: Duration,
     keepalive: Option<Keepalive>,
 }
 
 impl Dialling {
-    async fn start(target: &Target, step_limit: Duration) -> Result<(Self, TcpStream), ConnectError> {
+    async fn start(target: &Target, step_limit: Duration) -> Result<(Self, Box<dyn Transport>), ConnectError> {
         let stream = open_tcp(target, step_limit).await?;
         let unreachable = |source| ConnectError::Unreachable { target: target.clone(), source };
-        let address = stream.peer_addr().map_err(unreachable)?;
+        let address = stream.peer_addr().map_err(unreachable)?.to_string();
         // Keystrokes are small and must not wait for each other.
         stream.set_nodelay(true).map_err(unreachable)?;
-        Ok((Self { target: target.clone(), observed: Arc::default(), address, step_limit, keepalive: None }, stream))
+        Ok((Self::new(target, step_limit, address), Box::new(stream)))
+    }
+
+    /// Asks a hop to connect to the target, and takes the channel for the connection.
+    async fn start_through(
+        target: &Target,
+        step_limit: Duration,
+        hop: Box<Connection>,
+    ) -> Result<(Self, Box<dyn Transport>), ConnectError> {
+        let step = ConnectStep::Tunnel;
+        let opening =
+            hop.handle.channel_open_direct_tcpip(&*target.host, u32::from(target.port), ORIGINATOR.0, ORIGINATOR.1);
+        let channel = match timeout(step_limit, opening).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
+                return Err(ConnectError::TunnelRefused {
+                    target: target.clone(),
+                    hop: hop.target.clone(),
+                    why: tunnel_refusal(&reason),
+                });
+            }
+            Ok(Err(error)) if is_hang_up(&error) => {
+                return Err(super::handler::connection_gone(&hop.target, step, &hop.observed));
+            }
+            Ok(Err(error)) => return Err(protocol(target, step, error)),
+            Err(_elapsed) => return Err(ConnectError::Timeout { target: target.clone(), step, after: step_limit }),
+        };
+        let mut dialling = Self::new(target, step_limit, host_and_port(&target.host, target.port));
+        dialling.through = Some(hop);
+        Ok((dialling, Box::new(channel.into_stream())))
+    }
+
+    fn new(target: &Target, step_limit: Duration, address: String) -> Self {
+        let (target, observed) = (target.clone(), Arc::default());
+        Self { target, name: String::new(), observed, address, through: None, step_limit, keepalive: None }
     }
 
     async fn exchange_keys(
         self,
         config: client::Config,
         policy: KeyPolicy,
-        stream: TcpStream,
+        stream: Box<dyn Transport>,
     ) -> Result<Connection, ConnectError> {
         let cut = CancellationToken::new();
         let identified = Arc::new(AtomicBool::new(false));
         let heard = Arc::new(LastHeard::new());
-        let stream = super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified), heard.clone());
+        let stream = GuardedStream::new(stream, cut.clone(), Arc::clone(&identified), heard.clone());
         // From here on every way out cuts the socket, and with it russh's task.
         let cut_on_drop = cut.drop_guard();
         let handler = ClientHandler::new(self.target.clone(), policy, Arc::clone(&self.observed));
@@ -176,8 +245,10 @@ impl Dialling {
             Ok(Ok(handle)) => Ok(Connection {
                 handle,
                 target: self.target,
+                name: self.name,
                 observed: self.observed,
                 address: self.address,
+                through: self.through,
                 step_limit: self.step_limit,
                 keepalive: self.keepalive,
                 heard,
@@ -203,6 +274,18 @@ impl Dialling {
             }
             HandlerError::Ssh(error) => protocol(target, step, error),
         }
+    }
+}
+
+/// Why a hop does not connect onwards.
+fn tunnel_refusal(reason: &ChannelOpenFailure) -> &'static str {
+    match reason {
+        ChannelOpenFailure::AdministrativelyProhibited => {
+            "its server does not allow it (AllowTcpForwarding, PermitOpen, or the options of the key there)"
+        }
+        ChannelOpenFailure::ConnectFailed => "it cannot connect there; check host name and port as seen from the hop",
+        ChannelOpenFailure::ResourceShortage => "it has no resources left",
+        _ => "it gives no reason",
     }
 }
 

@@ -38,6 +38,8 @@ impl Target {
 pub enum ConnectStep {
     /// Name resolution and TCP.
     Tcp,
+    /// The channel through the hop before.
+    Tunnel,
     /// The server's first line, `SSH-2.0-…`.
     Identification,
     KeyExchange,
@@ -140,6 +142,22 @@ pub enum ConnectError {
         #[source]
         source: KeyFileError,
     },
+
+    #[error("hop {number} of {count}, {name} ({address}): {source}")]
+    Hop {
+        /// Counted from 1, the host itself not among them.
+        number: usize,
+        count: usize,
+        /// The hop's profile.
+        name: String,
+        /// `host:port`.
+        address: String,
+        #[source]
+        source: Box<ConnectError>,
+    },
+
+    #[error("{target} cannot be reached through {hop}: {why}")]
+    TunnelRefused { target: Target, hop: Target, why: &'static str },
 
     #[error(
         "{target}: no ssh-agent with a usable key was found, so no connection was made. Looked at: {}. Start an \
@@ -251,7 +269,9 @@ impl ConnectError {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
+            Self::Hop { source, .. } => source.category(),
             Self::Unreachable { .. }
+            | Self::TunnelRefused { .. }
             | Self::Timeout { .. }
             | Self::Disconnected { .. }
             | Self::ChannelRefused { .. }
@@ -277,6 +297,7 @@ impl ConnectStep {
     fn advice(self) -> &'static str {
         match self {
             Self::Tcp => "check the address, and firewalls in between",
+            Self::Tunnel => "check the address as seen from the hop before, and firewalls in between",
             Self::Identification => "something listens there, but it does not speak like an SSH server",
             Self::KeyExchange | Self::Channel | Self::Terminal | Self::Shell => {
                 "the server may be overloaded; try again, or raise the profile's connect timeout"
@@ -290,6 +311,7 @@ impl fmt::Display for ConnectStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Tcp => "the TCP connection",
+            Self::Tunnel => "the connection through the hop before",
             Self::Identification => "the server's identification line",
             Self::KeyExchange => "the key exchange",
             Self::Authentication => "the authentication",

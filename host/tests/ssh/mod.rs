@@ -5,6 +5,7 @@
 mod agents;
 mod certificates;
 mod host_keys;
+mod jumps;
 mod logins;
 mod misbehaving;
 mod scripted;
@@ -29,6 +30,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         host: host.to_owned(),
         port,
         user: user.to_owned(),
+        hops: Vec::new(),
         auth: Vec::new(),
         known_hosts: Vec::new(),
         connect_timeout: Duration::from_secs(20),
