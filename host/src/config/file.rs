@@ -105,6 +105,8 @@ pub(super) struct ProfileFile {
     #[serde(default)]
     pub(super) auth: Vec<AuthFile>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
+    pub(super) host_key_alias: Option<String>,
+    pub(super) legacy_algorithms: Option<bool>,
     pub(super) connect_timeout_s: Option<u64>,
     pub(super) keepalive_s: Option<u64>,
     pub(super) keepalive_max: Option<u32>,

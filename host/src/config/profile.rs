@@ -34,6 +34,11 @@ pub struct Profile {
     pub auth: Vec<AuthMethod>,
     /// Files of recorded host keys, all of them consulted.
     pub known_hosts: Vec<PathBuf>,
+    /// The name under which the host's key is recorded, where that is not the host's own.
+    pub host_key_alias: Option<String>,
+    /// Offers old algorithms too, after all others: key exchange and RSA signatures with SHA-1, AES in CBC mode,
+    /// HMAC-SHA1. For switches and servers from before 2013; a host that has better ones uses those.
+    pub legacy_algorithms: bool,
     /// Limit for each single step of connecting, not for their sum.
     pub connect_timeout: Duration,
     /// Silence after which the server is asked for a sign of life; zero switches that off.

@@ -155,6 +155,8 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         hops: Vec::new(),
         auth,
         known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
+        host_key_alias: written.host_key_alias,
+        legacy_algorithms: written.legacy_algorithms.unwrap_or(false),
         connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
         keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
         keepalive_max,

@@ -34,6 +34,8 @@ impl Scripted {
             hops: Vec::new(),
             auth: Vec::new(),
             known_hosts: Vec::new(),
+            host_key_alias: None,
+            legacy_algorithms: false,
             connect_timeout: Duration::from_secs(1),
             keepalive: Duration::ZERO,
             keepalive_max: 3,

@@ -5,7 +5,7 @@
 //! the reason is kept, because "no agent" alone helps nobody. The private keys stay in the agent.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,7 +20,7 @@ use russh::keys::{
 };
 use tokio::time::timeout;
 
-use super::{error::AgentTrouble, known_hosts};
+use super::known_hosts;
 
 /// An agent answers from memory. One that takes longer waits for something nobody sees.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -71,6 +71,32 @@ pub struct AgentPlace {
     /// A variable's name or a socket's path.
     pub place: String,
     pub trouble: AgentTrouble,
+}
+
+/// Why no key came from an agent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentTrouble {
+    #[error("not set")]
+    NotSet,
+    #[error("no such socket")]
+    Missing,
+    #[error("cannot be connected to ({0})")]
+    Unreachable(#[source] io::Error),
+    #[error("no answer within {} s", .limit.as_secs())]
+    Silent { limit: Duration },
+    #[error("the agent holds no key (ssh-add adds one)")]
+    NoKeys,
+    #[error("of the {held} keys the agent holds none is among those the profile names with `only`")]
+    NoneOfThese { held: usize },
+    #[error("does not answer like an agent ({0})")]
+    Failed(#[from] russh::keys::Error),
+}
+
+impl fmt::Display for AgentPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.place, self.trouble)
+    }
 }
 
 /// The parts of the surroundings that say where agents listen.

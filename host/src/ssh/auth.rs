@@ -40,6 +40,7 @@ pub(super) async fn authenticate(
     let answers = configured_answers(list);
     let mut login = Login {
         answers: Some(answers),
+        password_sent: false,
         connection,
         user,
         agents,
@@ -71,6 +72,8 @@ struct Login<'a> {
     agents: &'a mut [Agent],
     tried: Vec<String>,
     offered: MethodSet,
+    /// A password goes out once, as itself or as an answer: a wrong one twice may lock an account.
+    password_sent: bool,
     /// What questions are answered with; they are answered once.
     answers: Option<Answers<'a>>,
     /// The key whose signature an agent was asked for and has not given yet.
@@ -108,10 +111,11 @@ impl Login<'_> {
                 return Ok(Some(label));
             }
         }
-        let answered = self.answers.is_none();
+        let (answered, password_sent) = (self.answers.is_none(), self.password_sent);
         self.tried.extend(untried.into_iter().filter_map(|credential| match credential {
             Credential::Unusable(told) => Some(told.clone()),
             Credential::Answers(_) if answered => None,
+            Credential::Password(_) if password_sent => None,
             other => Some(format!("{}: not sent, the server does not take {}", other.label(), kind_of(other))),
         }));
         Ok(None)
@@ -122,7 +126,9 @@ impl Login<'_> {
             Credential::Key { .. } | Credential::Certificate { .. } | Credential::AgentKey { .. } => {
                 self.is_offered(MethodKind::PublicKey)
             }
-            Credential::Password(_) => self.is_offered(MethodKind::Password) || self.may_answer(),
+            Credential::Password(_) => {
+                !self.password_sent && (self.is_offered(MethodKind::Password) || self.may_answer())
+            }
             Credential::Answers(_) => self.may_answer(),
             Credential::Unusable(_) => false,
         }
@@ -203,6 +209,8 @@ impl Login<'_> {
         }
         match self.connection.handle.best_supported_rsa_hash().await? {
             Some(Some(hash)) => Ok(Some(Some(hash))),
+            // Only where the profile says so, and the server leaves no other choice or does not say.
+            Some(None) | None if self.connection.legacy => Ok(Some(None)),
             Some(None) => {
                 self.tried.push(format!("{label}: not sent, the server takes RSA only with SHA-1"));
                 Ok(None)
@@ -213,6 +221,10 @@ impl Login<'_> {
     }
 
     async fn try_password(&mut self, secret: &Secret) -> Result<bool, russh::Error> {
+        self.password_sent = true;
+        if let Some(answers) = &mut self.answers {
+            answers.forget_password();
+        }
         let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
         Ok(self.note(answer, "password".to_owned()))
     }
@@ -220,7 +232,9 @@ impl Login<'_> {
     /// Many servers take passwords only as the answer to a question, and one-time codes in no other way.
     async fn try_questions(&mut self, label: &str) -> Result<(String, bool), russh::Error> {
         let Some(mut answers) = self.answers.take() else { return Ok((String::new(), false)) };
-        match self.answer_questions(&mut answers).await? {
+        let decision = self.answer_questions(&mut answers).await?;
+        self.password_sent |= answers.without_password();
+        match decision {
             Ok(answer) => Ok((label.to_owned(), self.note(answer, label.to_owned()))),
             Err(why) => {
                 // russh waits for answers now and hears nothing else, so this connection is of no further use.

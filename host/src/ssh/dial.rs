@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use russh::{ChannelOpenFailure, Preferred, SshId, cipher, client, compression, mac};
+use russh::{ChannelOpenFailure, Limits, SshId, client};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout, timeout_at},
@@ -22,6 +22,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
+    algorithms,
     error::{ConnectError, ConnectStep, Target, host_and_port},
     handler::{ClientHandler, HandlerError, KeyPolicy, Observed},
     host_key,
@@ -31,20 +32,8 @@ use super::{
     text::printable,
 };
 
-/// AES-GCM first: fast in hardware, and safe also with servers that lack the strict key exchange.
-/// Counter mode before ChaCha20 for the same reason; CBC and 3DES not at all.
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_256_GCM,
-    cipher::AES_128_GCM,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-    cipher::CHACHA20_POLY1305,
-];
-/// SHA-2 only.
-const MACS: &[mac::Name] = &[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256];
-/// Never compressed: a terminal gains little, and a decompressor is one more thing to attack.
-const COMPRESSION: &[compression::Name] = &[compression::NONE];
+const REKEY_BYTES: usize = 1 << 30;
+const REKEY_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes the server may have in flight per channel. A terminal reads at once, so this bounds memory
 /// more than it bounds speed.
@@ -79,6 +68,8 @@ pub(super) struct Connection {
     pub(super) step_limit: Duration,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) heard: Arc<LastHeard>,
+    /// The profile allows old algorithms.
+    pub(super) legacy: bool,
     _cut: DropGuard,
 }
 
@@ -101,6 +92,10 @@ pub(super) struct DialOptions {
     pub(super) step_limit: Duration,
     /// None asks for no sign of life.
     pub(super) keepalive: Option<Keepalive>,
+    /// Old algorithms too.
+    pub(super) legacy: bool,
+    /// When new keys are agreed on.
+    pub(super) rekey: Limits,
 }
 
 /// Refuses names that could not be host or user names, before they are resolved, sent or recorded.
@@ -123,6 +118,11 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     if target.port == 0 {
         return invalid("port", "0", "ports begin at 1");
     }
+    if let Some(alias) = &target.key_alias
+        && (alias.is_empty() || alias.len() > NAME_LIMIT_BYTES || alias.starts_with('-') || !alias.chars().all(fits))
+    {
+        return invalid("host_key_alias", alias, "it is written like a host name");
+    }
     if let Some(user) = &target.user
         && (user.is_empty() || user.len() > NAME_LIMIT_BYTES || user.chars().any(char::is_control))
     {
@@ -140,7 +140,7 @@ pub(super) async fn dial(
     through: Option<Box<Connection>>,
 ) -> Result<Connection, ConnectError> {
     let mut config = client_config(&options);
-    config.preferred.key = host_key::algorithms_to_ask(&known, target);
+    config.preferred.key = host_key::algorithms_to_ask(&known, target, options.legacy);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
     let (mut dialling, stream) = match through {
         None => Dialling::start(target, options.step_limit).await?,
@@ -148,6 +148,7 @@ pub(super) async fn dial(
     };
     dialling.keepalive = options.keepalive;
     dialling.name = options.name;
+    dialling.legacy = options.legacy;
     dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await
 }
 
@@ -156,8 +157,13 @@ pub(super) async fn look_at_host_key(
     target: &Target,
     step_limit: Duration,
 ) -> Result<host_key::PresentedKey, ConnectError> {
-    let config = client_config(&DialOptions { name: String::new(), step_limit, keepalive: None });
-    let (dialling, stream) = Dialling::start(target, step_limit).await?;
+    // Nothing is sent but the exchange itself, and a person judges the key: old algorithms harm nobody here.
+    let legacy = true;
+    let options = DialOptions { name: String::new(), step_limit, keepalive: None, legacy, rekey: rekey_limits() };
+    let mut config = client_config(&options);
+    config.preferred.key = host_key::algorithms_to_ask(&KnownHosts::default(), target, legacy);
+    let (mut dialling, stream) = Dialling::start(target, step_limit).await?;
+    dialling.legacy = legacy;
     let observed = Arc::clone(&dialling.observed);
     let refusal = dialling.exchange_keys(config, KeyPolicy::OnlyLook, stream).await.err();
     match (observed.host_key.get(), refusal) {
@@ -176,6 +182,7 @@ struct Dialling {
     through: Option<Box<Connection>>,
     step_limit: Duration,
     keepalive: Option<Keepalive>,
+    legacy: bool,
 }
 
 impl Dialling {
@@ -219,7 +226,16 @@ impl Dialling {
 
     fn new(target: &Target, step_limit: Duration, address: String) -> Self {
         let (target, observed) = (target.clone(), Arc::default());
-        Self { target, name: String::new(), observed, address, through: None, step_limit, keepalive: None }
+        Self {
+            target,
+            name: String::new(),
+            observed,
+            address,
+            through: None,
+            step_limit,
+            keepalive: None,
+            legacy: false,
+        }
     }
 
     async fn exchange_keys(
@@ -252,6 +268,7 @@ impl Dialling {
                 step_limit: self.step_limit,
                 keepalive: self.keepalive,
                 heard,
+                legacy: self.legacy,
                 _cut: cut_on_drop,
             }),
             Ok(Err(error)) => Err(self.exchange_error(step, error)),
@@ -267,6 +284,7 @@ impl Dialling {
             HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => ConnectError::NoCommonAlgorithm {
                 target: target.clone(),
                 kind: format!("{kind:?}").to_lowercase(),
+                legacy: self.legacy,
                 server_offers: theirs.iter().take(OFFERS_KEPT).map(|name| printable(name, 64)).collect(),
             },
             HandlerError::Ssh(error) if is_hang_up(&error) => {
@@ -312,13 +330,8 @@ fn client_config(options: &DialOptions) -> client::Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-portcullis_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW_BYTES,
         channel_buffer_size: CHANNEL_QUEUE_MESSAGES,
-        preferred: Preferred {
-            cipher: Cow::Borrowed(CIPHERS),
-            mac: Cow::Borrowed(MACS),
-            compression: Cow::Borrowed(COMPRESSION),
-            // russh's key exchanges need no choice: post-quantum first, no SHA-1, strict, none below 2048 bits.
-            ..Preferred::DEFAULT
-        },
+        preferred: algorithms::preferred(options.legacy),
+        limits: options.rekey.clone(),
         // `keepalive` asks and decides. russh sends one more where that request is held back behind a full
         // window, a little later so that it is not doubled; only once authentication has ended, and it
         // never gives up by itself.
@@ -326,6 +339,12 @@ fn client_config(options: &DialOptions) -> client::Config {
         keepalive_max: 0,
         ..client::Config::default()
     }
+}
+
+/// After a gibibyte either way, or an hour, new keys are agreed on (RFC 4253 §9). Much more often costs
+/// speed, and much more rarely is more than AES in counter mode is made for.
+pub(super) fn rekey_limits() -> Limits {
+    Limits::new(REKEY_BYTES, REKEY_BYTES, REKEY_INTERVAL)
 }
 
 /// Tries the addresses of a name in order, all within one deadline.
@@ -356,30 +375,5 @@ async fn open_tcp(target: &Target, limit: Duration) -> Result<TcpStream, Connect
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-mod tests {
-    use super::*;
-
-    fn target(host: &str, user: &str) -> Target {
-        Target::new(Some(user), host, 22)
-    }
-
-    #[test]
-    fn names_that_are_no_names_are_refused() {
-        for host in ["", "-oProxyCommand=x", "a b", "x$(id)", "h\n", "a,*", "*", "!a", "u@h", "#", &"a".repeat(300)] {
-            let error = check_target(&target(host, "me")).unwrap_err();
-            assert_eq!(error.category(), "configuration", "{host:?}");
-            assert!(!error.to_string().contains('\n'));
-        }
-        for user in ["", "a\nb", "a\0"] {
-            assert!(check_target(&target("host", user)).is_err(), "{user:?}");
-        }
-    }
-
-    #[test]
-    fn ordinary_names_pass() {
-        for host in ["host", "my-host.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "under_score"] {
-            assert!(check_target(&target(host, "DOMAIN\\some user")).is_ok(), "{host:?}");
-        }
-    }
-}
+#[path = "dial_tests.rs"]
+mod tests;

@@ -4,11 +4,15 @@
 //! one exception: a question that nobody answers, in quotes; it is in fields whose names say so, already
 //! cut and cleaned.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::agent::AgentPlace;
 use super::known_hosts::{KnownHostsError, Location, RecordedKey, SkippedLine};
-use crate::config::profile::SecretError;
+use crate::config::profile::{Profile, SecretError};
 
 /// Where a connection goes to; shown as `user@host:port`, or `host:port` when nobody logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,20 +20,52 @@ pub struct Target {
     pub user: Option<Box<str>>,
     pub host: Box<str>,
     pub port: u16,
+    /// The name under which its key is recorded, where that is another.
+    pub key_alias: Option<Box<str>>,
+    /// Where a key is recorded that a person trusts; none for the user's own `known_hosts`.
+    pub known_hosts: Option<Box<Path>>,
 }
 
 impl Target {
     pub(super) fn new(user: Option<&str>, host: &str, port: u16) -> Self {
-        Self { user: user.map(Into::into), host: host.into(), port }
+        Self { user: user.map(Into::into), host: host.into(), port, key_alias: None, known_hosts: None }
+    }
+
+    /// Where a profile leads, and how the key there is recorded.
+    pub(super) fn of(profile: &Profile) -> Self {
+        let usual = std::env::home_dir().map(|home| home.join(".ssh/known_hosts"));
+        let own = profile
+            .known_hosts
+            .first()
+            .filter(|_| !profile.known_hosts.iter().any(|file| Some(file) == usual.as_ref()));
+        Self {
+            key_alias: profile.host_key_alias.as_deref().map(Into::into),
+            known_hosts: own.map(|file| file.as_path().into()),
+            ..Self::new(Some(&profile.user), &profile.host, profile.port)
+        }
+    }
+
+    /// The name and port under which the key is recorded. An alias stands alone, as with OpenSSH's
+    /// `HostKeyAlias`: the same key on whatever port.
+    pub(super) fn key_name(&self) -> (&str, u16) {
+        match &self.key_alias {
+            Some(alias) => (alias, 22),
+            None => (&self.host, self.port),
+        }
     }
 
     /// The command with which a person looks at this host's key and records it.
     #[must_use]
     pub fn trust_command(&self) -> String {
-        match self.port {
-            22 => format!("portcullis trust {}", self.host),
-            port => format!("portcullis trust {}", host_and_port(&self.host, port)),
+        let host = if self.port == 22 { self.host.to_string() } else { host_and_port(&self.host, self.port) };
+        let mut command = format!("portcullis trust {host}");
+        if let Some(alias) = &self.key_alias {
+            command.push_str(&format!(" --alias {alias}"));
         }
+        if let Some(file) = &self.known_hosts {
+            command.push_str(&format!(" --known-hosts '{}'", file.display().to_string().replace('\'', "'\\''")));
+        }
+        command
     }
 }
 
@@ -188,14 +224,17 @@ pub enum ConnectError {
     ShellRefused { target: Target },
 
     #[error(
-        "{target} and this program share no safe {kind} algorithm. The server offers: {}. Update the server",
-        Listed(.server_offers)
+        "{target} and this program share no safe {kind} algorithm. The server offers: {}. Update the server{}",
+        Listed(.server_offers),
+        if *.legacy { "" } else { ", or, where that cannot be done, set legacy_algorithms = true in the profile" }
     )]
     NoCommonAlgorithm {
         target: Target,
         kind: String,
         /// Hostile text, cleaned and cut.
         server_offers: Vec<String>,
+        /// Old algorithms were offered already.
+        legacy: bool,
     },
 
     #[error(
@@ -211,26 +250,6 @@ pub enum ConnectError {
         #[source]
         source: russh::Error,
     },
-}
-
-/// Why no key came from an agent.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AgentTrouble {
-    #[error("not set")]
-    NotSet,
-    #[error("no such socket")]
-    Missing,
-    #[error("cannot be connected to ({0})")]
-    Unreachable(#[source] std::io::Error),
-    #[error("no answer within {} s", .limit.as_secs())]
-    Silent { limit: Duration },
-    #[error("the agent holds no key (ssh-add adds one)")]
-    NoKeys,
-    #[error("of the {held} keys the agent holds none is among those the profile names with `only`")]
-    NoneOfThese { held: usize },
-    #[error("does not answer like an agent ({0})")]
-    Failed(#[from] russh::keys::Error),
 }
 
 /// Why a private key file is of no use.
@@ -336,12 +355,6 @@ pub(super) fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-impl fmt::Display for AgentPlace {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.place, self.trouble)
-    }
-}
-
 struct Listed<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
@@ -369,3 +382,7 @@ impl fmt::Display for Skipped<'_> {
         write!(formatter, ". Note: {}", Listed(self.0))
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -8,11 +8,13 @@
 //! Tasks: russh's per connection, and one pump per shell that owns the channel (`shell`). Dropping a
 //! [`ShellLink`] ends both.
 //!
-//! `known_hosts` judges recorded keys, `host_key` what a server presents, `dial` connects, `credential`
+//! `known_hosts` judges recorded keys, `host_key` what a server presents, `algorithms` lists what is
+//! offered, `dial` connects, `credential`
 //! reads keys and secrets, `certificate` the certificates of keys, `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
 //! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
 mod agent;
+mod algorithms;
 mod auth;
 mod certificate;
 mod credential;
@@ -31,8 +33,8 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::mpsc;
 
-pub use agent::AgentPlace;
-pub use error::{AgentTrouble, ConnectError, ConnectStep, KeyFileError, Target};
+pub use agent::{AgentPlace, AgentTrouble};
+pub use error::{ConnectError, ConnectStep, KeyFileError, Target};
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
 use known_hosts::KnownHosts;
@@ -101,6 +103,15 @@ pub struct HostKeyInfo {
     pub fingerprint: String,
 }
 
+impl HostKeyInfo {
+    /// The line that records the key under another name, for profiles with a `host_key_alias`.
+    #[must_use]
+    pub fn line_under(&self, alias: &str) -> String {
+        let key = self.known_hosts_line.split_once(' ').map_or("", |(_, key)| key);
+        format!("{} {key}", alias.to_ascii_lowercase())
+    }
+}
+
 /// Connects, checks the server's key, logs in and starts a shell in a terminal. `environment` is offered
 /// to the server, which takes of it what its configuration allows.
 ///
@@ -139,7 +150,7 @@ struct Ready {
 }
 
 async fn prepare(profile: &Profile) -> Result<Ready, ConnectError> {
-    let target = Target::new(Some(&profile.user), &profile.host, profile.port);
+    let target = Target::of(profile);
     dial::check_target(&target)?;
     let (known, prepared) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
     let credentials = credential::complete(&target, prepared).await?;
@@ -158,6 +169,8 @@ async fn connect(
         step_limit: profile.connect_timeout,
         keepalive: Some(keepalive::Keepalive { interval: profile.keepalive, max: profile.keepalive_max })
             .filter(|keepalive| !keepalive.interval.is_zero()),
+        legacy: profile.legacy_algorithms,
+        rekey: dial::rekey_limits(),
     };
     let mut connection = dial::dial(&target, known, options, through).await?;
     let auth_method = auth::authenticate(&mut connection, &profile.user, &mut credentials).await?;

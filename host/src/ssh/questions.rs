@@ -40,6 +40,16 @@ impl<'a> Answers<'a> {
         Self { configured: configured.into_iter().map(|answer| (answer, false)).collect(), password }
     }
 
+    /// The password has been sent in another way, so it is no answer any more.
+    pub(super) fn forget_password(&mut self) {
+        self.password = None;
+    }
+
+    /// Whether no password is left to answer with.
+    pub(super) fn without_password(&self) -> bool {
+        self.password.is_none()
+    }
+
     /// The answers to all questions of one round, or the first that has none.
     pub(super) fn reply(&mut self, round: &[Prompt]) -> Result<Vec<String>, Unanswered> {
         round.iter().map(|prompt| self.answer(prompt, round.len() == 1)).collect()

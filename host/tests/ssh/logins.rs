@@ -162,3 +162,40 @@ async fn an_unset_secret_is_told_before_connecting() {
     assert!(source.contains("PORTCULLIS_TEST_UNSET"), "{source}");
     assert!(!server.log().contains("Connection from"), "{}", server.log());
 }
+
+/// What a server from before 2013 offers, as far as a present sshd can be made to.
+#[tokio::test]
+async fn an_old_server_is_reached_only_where_the_profile_says_so() {
+    let config_lines = [
+        "KexAlgorithms diffie-hellman-group14-sha1",
+        "Ciphers aes128-cbc",
+        "MACs hmac-sha1",
+        "HostKeyAlgorithms ssh-rsa",
+    ];
+    let server = Sshd::start(SshdOptions {
+        host_key_types: vec!["rsa"],
+        config_lines: config_lines.map(str::to_owned).to_vec(),
+        ..SshdOptions::default()
+    });
+    let mut profile = profile_of(&server);
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    assert!(error.to_string().contains("set legacy_algorithms = true"), "{error}");
+    profile.legacy_algorithms = true;
+    let mut link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
+    type_line(&link, "echo o''ld").await;
+    output_until(&mut link, "old").await;
+    // Its key can be looked at, to record it.
+    let info = portcullis::ssh::fetch_host_key(server.host(), server.port(), super::EVENT_LIMIT).await.unwrap();
+    assert_eq!(info.known_hosts_line, server.known_hosts_line("rsa"));
+}
+
+#[tokio::test]
+async fn old_algorithms_are_not_used_where_there_are_better_ones() {
+    let server = Sshd::start(SshdOptions { config_lines: vec!["LogLevel DEBUG1".into()], ..SshdOptions::default() });
+    let mut profile = profile_of(&server);
+    profile.legacy_algorithms = true;
+    open_shell(&profile, &[]).await.unwrap();
+    let log = server.log();
+    assert!(log.contains("aes256-gcm@openssh.com") && log.contains("sntrup") | log.contains("curve25519"), "{log}");
+    assert!(!log.contains("kex: client->server cipher: aes256-cbc"), "{log}");
+}

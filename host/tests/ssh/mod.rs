@@ -33,6 +33,8 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         hops: Vec::new(),
         auth: Vec::new(),
         known_hosts: Vec::new(),
+        host_key_alias: None,
+        legacy_algorithms: false,
         connect_timeout: Duration::from_secs(20),
         keepalive: Duration::ZERO,
         keepalive_max: 2,

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use e2e::sshd::{KeyFormat, make_key};
 use portcullis::{
     config::profile::{AuthMethod, Profile, QuestionAnswer, SecretSource},
     ssh::{ConnectError, ShellEvent, fetch_host_key, open_shell},
@@ -9,7 +10,7 @@ use portcullis::{
 use russh::{
     Channel, ChannelId, MethodKind, MethodSet, Pty, Sig, cipher, kex,
     keys::{Algorithm, PrivateKey},
-    server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session},
+    server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session, VerifiedPublicKey},
 };
 use tokio::net::TcpListener;
 
@@ -69,6 +70,11 @@ impl Handler for Scripted {
 
     async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, Self::Error> {
         Ok(if password == "right" { Auth::Accept } else { Auth::reject() })
+    }
+
+    /// Any key that signs is right.
+    async fn auth_publickey(&mut self, _user: &str, _key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        Ok(Auth::Accept)
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -370,4 +376,43 @@ async fn a_server_with_nothing_but_old_algorithms_is_told() {
     let error = open_shell(&profile_for("127.0.0.1", port, "me"), &[]).await.unwrap_err();
     assert!(matches!(&error, ConnectError::NoCommonAlgorithm { .. }), "{error:?}");
     assert!(error.to_string().contains("aes128-cbc"), "{error}");
+}
+
+/// sshd always claims to take RSA with SHA-2, so an old server is played.
+#[tokio::test]
+async fn rsa_signs_with_sha1_only_where_the_profile_says_so() {
+    let mut old = config(&[MethodKind::PublicKey]);
+    old.preferred.key = Cow::Owned(vec![Algorithm::Ed25519, Algorithm::Rsa { hash: None }]);
+    let port = serve(old, Trick::Nothing).await;
+    let files = tempfile::tempdir().unwrap();
+    let key = files.path().join("key");
+    make_key("rsa", &key, KeyFormat::OpenSsh, None);
+    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
+    let mut profile = profile_for("127.0.0.1", port, "me");
+    profile.known_hosts = vec![private_file(&files, "known_hosts", &info.known_hosts_line)];
+    profile.auth = vec![super::key_file(key)];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+    assert!(tried[0].contains("takes RSA only with SHA-1"), "{tried:?}");
+    profile.legacy_algorithms = true;
+    open_shell(&profile, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_goes_out_once() {
+    // Both ways are open; the wrong password is tried by one of them only.
+    let both = &[MethodKind::Password, MethodKind::KeyboardInteractive];
+    let (mut profile, files) = scene(both, Trick::AsksForPassword, "wr0ng-pass").await;
+    let password = profile.auth.remove(0);
+    let others = answers(&files, &[("nothing that is asked", "x")]);
+    for (methods, expected) in [
+        ([password.clone(), others.clone()], "password: refused"),
+        ([others, password], "keyboard-interactive: refused"),
+    ] {
+        profile.auth = methods.into();
+        let error = open_shell(&profile, &[]).await.unwrap_err();
+        let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+        assert_eq!(tried[0], expected);
+        assert!(!tried[1..].iter().any(|line| line.ends_with("refused")), "{tried:?}");
+    }
 }
