@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use e2e::sshd::{KeyFormat, Sshd, SshdOptions};
+use e2e::sshd::{KeyFormat, Sshd, SshdOptions, may_ask_through_pam};
 use portcullis::{
-    config::profile::{AuthMethod, SecretSource},
+    config::profile::{AuthMethod, QuestionAnswer, SecretSource},
     ssh::{ConnectError, KeyFileError, open_shell},
 };
 
@@ -198,4 +198,37 @@ async fn old_algorithms_are_not_used_where_there_are_better_ones() {
     let log = server.log();
     assert!(log.contains("aes256-gcm@openssh.com") && log.contains("sntrup") | log.contains("curve25519"), "{log}");
     assert!(!log.contains("kex: client->server cipher: aes256-cbc"), "{log}");
+}
+
+/// Two factors as OpenSSH asks for them, through PAM; only root can set that up.
+#[tokio::test]
+async fn two_questions_of_pam_are_answered_one_after_the_other() {
+    if !may_ask_through_pam() {
+        eprintln!("not run: only root can write a PAM service");
+        return;
+    }
+    let asking = SshdOptions { pam_password: Some("right".into()), ..SshdOptions::default() };
+    let server = Sshd::start(asking);
+    let question = |prompt: &str, name: &str, answer: &str| QuestionAnswer {
+        prompt: prompt.to_owned(),
+        answer: SecretSource::File(server.write_file(name, answer)),
+    };
+    let second = question("stress", "code", "123456");
+    let mut profile = profile_of(&server);
+    profile.auth =
+        vec![AuthMethod::KeyboardInteractive(vec![question("Password:*", "right", "right"), second.clone()])];
+    let link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
+    assert_eq!(link.peer.auth_method, "keyboard-interactive");
+
+    // A wrong first answer: PAM asks no further, and nothing is sent twice.
+    profile.auth = vec![AuthMethod::KeyboardInteractive(vec![question("Password:*", "wrong", "wrong"), second])];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+    assert_eq!(tried, ["keyboard-interactive: refused"]);
+
+    // The password alone answers the first; the second is shown.
+    let password = SecretSource::File(server.write_file("password", "right"));
+    profile.auth = vec![AuthMethod::Password(password)];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    assert!(error.to_string().contains("the server asks \"STRESS Password:\""), "{error}");
 }
