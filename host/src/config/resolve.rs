@@ -73,24 +73,7 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         .into_iter()
         .map(|(name, plugin)| plugin_entry(name, plugin, base, path))
         .collect::<Result<_, _>>()?;
-    let problem = |name: &str| {
-        let profile = name.to_owned();
-        move |problem| ConfigError::Profile { path: path.to_owned(), profile, problem }
-    };
-    let (mut resolved, mut jumps) = (BTreeMap::new(), BTreeMap::new());
-    for (name, mut profile) in written.profiles {
-        fill_in(&mut profile, &written.defaults);
-        jumps.insert(name.clone(), std::mem::take(&mut profile.jump));
-        resolved.insert(name.clone(), destination(&name, profile, base).map_err(problem(&name))?);
-    }
-    // Only now: a profile may jump through one that is written below it.
-    let profiles = resolved.iter().map(|(name, it)| (name.clone(), Arc::clone(&it.profile))).collect();
-    let mut destinations = BTreeMap::new();
-    for (name, mut destination) in resolved {
-        let hops = jump::hops(&name, &profiles, &jumps).map_err(problem(&name))?;
-        destination.profile = Arc::new(Profile { hops, ..(*destination.profile).clone() });
-        destinations.insert(name, Arc::new(destination));
-    }
+    let destinations = destinations(written.profiles, &written.defaults, base, path)?;
     Ok(Config {
         source: path.to_owned(),
         state_directory,
@@ -103,6 +86,33 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         plugins,
         destinations,
     })
+}
+
+fn destinations(
+    profiles: BTreeMap<String, ProfileFile>,
+    defaults: &DefaultsFile,
+    base: &Path,
+    path: &Path,
+) -> Result<BTreeMap<String, Arc<Destination>>, ConfigError> {
+    let problem = |name: &str| {
+        let profile = name.to_owned();
+        move |problem| ConfigError::Profile { path: path.to_owned(), profile, problem }
+    };
+    let (mut resolved, mut jumps) = (BTreeMap::new(), BTreeMap::new());
+    for (name, mut profile) in profiles {
+        fill_in(&mut profile, defaults);
+        jumps.insert(name.clone(), std::mem::take(&mut profile.jump));
+        resolved.insert(name.clone(), destination(&name, profile, base).map_err(problem(&name))?);
+    }
+    // Only now: a profile may jump through one that is written below it.
+    let by_name = resolved.iter().map(|(name, it)| (name.clone(), Arc::clone(&it.profile))).collect();
+    let mut destinations = BTreeMap::new();
+    for (name, mut destination) in resolved {
+        let hops = jump::hops(&name, &by_name, &jumps).map_err(problem(&name))?;
+        destination.profile = Arc::new(Profile { hops, ..(*destination.profile).clone() });
+        destinations.insert(name, Arc::new(destination));
+    }
+    Ok(destinations)
 }
 
 /// What the profile does not say, `[defaults]` says for it.
@@ -377,7 +387,8 @@ mod tests {
 
     #[test]
     fn a_jump_that_leads_nowhere_or_in_a_circle_is_refused() {
-        let cases: [(&[(&str, &[&str])], &str); 4] = [
+        type Profiles<'a> = &'a [(&'a str, &'a [&'a str])];
+        let cases: [(Profiles<'_>, &str); 4] = [
             (&[("a", &["a"])], "circle: a → a"),
             (&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])], "circle"),
             (&[("a", &["b", "b"]), ("b", &[])], "circle"),

@@ -73,8 +73,7 @@ fn explain_at(certificate: &Certificate, user: &str, now: u64) -> String {
         let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         return format!("it is issued for {names}, not for {user} ({validity}); get one that names the user");
     }
-    let options: Vec<String> =
-        certificate.critical_options().iter().map(|(name, _)| printable(name, NAME_LIMIT)).collect();
+    let options: Vec<String> = certificate.critical_options().keys().map(|name| printable(name, NAME_LIMIT)).collect();
     let limits = if options.is_empty() { String::new() } else { format!(", limited by {}", options.join(", ")) };
     format!(
         "it is in order here ({validity}{limits}); the server may not know its authority {}",

@@ -32,7 +32,7 @@ pub(super) enum Credential {
         label: String,
     },
     AgentKey {
-        key: AgentIdentity,
+        key: Box<AgentIdentity>,
         /// Which of [`Credentials::agents`] holds it.
         agent: usize,
         label: String,
@@ -89,12 +89,7 @@ fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, Conne
             certified.into_iter().chain([Credential::Key { key, label }]).map(Prepared::Ready).collect()
         }
         AuthMethod::KeyboardInteractive(questions) => {
-            let answer = |question: &QuestionAnswer| {
-                let purpose = format!("answer to \"{}\"", question.prompt);
-                let secret = question.answer.read().map_err(secret_error(purpose))?;
-                Ok(Answer { prompt: question.prompt.clone(), secret })
-            };
-            vec![Prepared::Ready(Credential::Answers(questions.iter().map(answer).collect::<Result<_, _>>()?))]
+            vec![Prepared::Ready(Credential::Answers(read_answers(target, questions)?))]
         }
         AuthMethod::Agent { socket, only } => {
             let only =
@@ -102,6 +97,18 @@ fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, Conne
             vec![Prepared::Agent(agent::Request { socket: socket.clone(), only })]
         }
     })
+}
+
+fn read_answers(target: &Target, questions: &[QuestionAnswer]) -> Result<Vec<Answer>, ConnectError> {
+    let read = |question: &QuestionAnswer| {
+        let secret = question.answer.read().map_err(|source| ConnectError::Secret {
+            target: target.clone(),
+            purpose: format!("answer to \"{}\"", question.prompt),
+            source,
+        })?;
+        Ok(Answer { prompt: question.prompt.clone(), secret })
+    };
+    questions.iter().map(read).collect()
 }
 
 fn load_certificate(file: &Path, key: &Arc<PrivateKey>) -> Result<Credential, KeyFileError> {
@@ -155,7 +162,7 @@ impl Credentials {
         let index = self.agents.len();
         for key in std::mem::take(&mut agent.keys) {
             let label = agent.label(&key);
-            self.list.push(Credential::AgentKey { key, agent: index, label });
+            self.list.push(Credential::AgentKey { key: Box::new(key), agent: index, label });
         }
         if agent.left_out > 0 {
             self.list.push(Credential::Unusable(format!(

@@ -118,7 +118,7 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     if target.port == 0 {
         return invalid("port", "0", "ports begin at 1");
     }
-    if let Some(alias) = &target.key_alias
+    if let Some(alias) = target.key_alias()
         && (alias.is_empty() || alias.len() > NAME_LIMIT_BYTES || alias.starts_with('-') || !alias.chars().all(fits))
     {
         return invalid("host_key_alias", alias, "it is written like a host name");
@@ -322,7 +322,7 @@ pub(super) fn is_hang_up(error: &russh::Error) -> bool {
 }
 
 pub(super) fn protocol(target: &Target, step: ConnectStep, source: russh::Error) -> ConnectError {
-    ConnectError::Protocol { target: target.clone(), step, source }
+    ConnectError::Protocol { target: target.clone(), step, source: Box::new(source) }
 }
 
 fn client_config(options: &DialOptions) -> client::Config {

@@ -4,11 +4,7 @@
 //! one exception: a question that nobody answers, in quotes; it is in fields whose names say so, already
 //! cut and cleaned.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use super::agent::AgentPlace;
 use super::known_hosts::{KnownHostsError, Location, RecordedKey, SkippedLine};
@@ -20,15 +16,22 @@ pub struct Target {
     pub user: Option<Box<str>>,
     pub host: Box<str>,
     pub port: u16,
-    /// The name under which its key is recorded, where that is another.
-    pub key_alias: Option<Box<str>>,
-    /// Where a key is recorded that a person trusts; none for the user's own `known_hosts`.
-    pub known_hosts: Option<Box<Path>>,
+    /// How its key is recorded, where that is out of the ordinary.
+    pub record: Option<Box<KeyRecord>>,
+}
+
+/// How a host's key is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The name that stands for host and port.
+    pub alias: Option<String>,
+    /// The file for keys a person trusts; none for the user's own `known_hosts`.
+    pub file: Option<PathBuf>,
 }
 
 impl Target {
     pub(super) fn new(user: Option<&str>, host: &str, port: u16) -> Self {
-        Self { user: user.map(Into::into), host: host.into(), port, key_alias: None, known_hosts: None }
+        Self { user: user.map(Into::into), host: host.into(), port, record: None }
     }
 
     /// Where a profile leads, and how the key there is recorded.
@@ -38,17 +41,19 @@ impl Target {
             .known_hosts
             .first()
             .filter(|_| !profile.known_hosts.iter().any(|file| Some(file) == usual.as_ref()));
-        Self {
-            key_alias: profile.host_key_alias.as_deref().map(Into::into),
-            known_hosts: own.map(|file| file.as_path().into()),
-            ..Self::new(Some(&profile.user), &profile.host, profile.port)
-        }
+        let (alias, file) = (profile.host_key_alias.clone(), own.cloned());
+        let record = (alias.is_some() || file.is_some()).then(|| Box::new(KeyRecord { alias, file }));
+        Self { record, ..Self::new(Some(&profile.user), &profile.host, profile.port) }
+    }
+
+    pub(super) fn key_alias(&self) -> Option<&str> {
+        self.record.as_ref()?.alias.as_deref()
     }
 
     /// The name and port under which the key is recorded. An alias stands alone, as with OpenSSH's
     /// `HostKeyAlias`: the same key on whatever port.
     pub(super) fn key_name(&self) -> (&str, u16) {
-        match &self.key_alias {
+        match self.key_alias() {
             Some(alias) => (alias, 22),
             None => (&self.host, self.port),
         }
@@ -59,10 +64,10 @@ impl Target {
     pub fn trust_command(&self) -> String {
         let host = if self.port == 22 { self.host.to_string() } else { host_and_port(&self.host, self.port) };
         let mut command = format!("portcullis trust {host}");
-        if let Some(alias) = &self.key_alias {
+        if let Some(alias) = self.key_alias() {
             command.push_str(&format!(" --alias {alias}"));
         }
-        if let Some(file) = &self.known_hosts {
+        if let Some(file) = self.record.as_ref().and_then(|record| record.file.as_ref()) {
             command.push_str(&format!(" --known-hosts '{}'", file.display().to_string().replace('\'', "'\\''")));
         }
         command
@@ -123,7 +128,7 @@ pub enum ConnectError {
          records the line: {known_hosts_line}{}", .target.trust_command(), Skipped(.skipped)
     )]
     HostKeyUnknown {
-        target: Target,
+        target: Box<Target>,
         key_type: Box<str>,
         fingerprint: String,
         known_hosts_line: String,
@@ -248,7 +253,7 @@ pub enum ConnectError {
         target: Target,
         step: ConnectStep,
         #[source]
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
 }
 

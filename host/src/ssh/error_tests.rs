@@ -18,7 +18,7 @@ fn recorded() -> RecordedKey {
 #[test]
 fn an_unknown_key_comes_with_the_command_that_records_it() {
     let error = ConnectError::HostKeyUnknown {
-        target: target(22),
+        target: Box::new(target(22)),
         key_type: "ssh-ed25519".into(),
         fingerprint: "SHA256:new".into(),
         known_hosts_line: "web1 ssh-ed25519 AAAA".into(),
@@ -63,8 +63,8 @@ fn a_revoked_key_comes_with_the_line_that_revokes_it() {
 #[test]
 fn the_command_records_the_key_where_the_profile_looks_for_it() {
     let mut target = target(22);
-    target.key_alias = Some("web".into());
-    target.known_hosts = Some(Path::new("/etc/our hosts").into());
+    let (alias, file) = (Some("web".into()), Some("/etc/our hosts".into()));
+    target.record = Some(Box::new(KeyRecord { alias, file }));
     assert_eq!(target.trust_command(), "portcullis trust web1 --alias web --known-hosts '/etc/our hosts'");
     assert_eq!(Target::new(None, "::1", 2222).trust_command(), "portcullis trust [::1]:2222");
 }

@@ -117,7 +117,7 @@ pub(super) fn verify(
             known,
         }),
         HostKeyVerdict::Unknown => Err(ConnectError::HostKeyUnknown {
-            target: target.clone(),
+            target: Box::new(target.clone()),
             known_hosts_line: key.line_for(target),
             key_type: key.key_type,
             fingerprint: key.fingerprint,

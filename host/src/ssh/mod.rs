@@ -34,7 +34,7 @@ use std::{path::PathBuf, time::Duration};
 use tokio::sync::mpsc;
 
 pub use agent::{AgentPlace, AgentTrouble};
-pub use error::{ConnectError, ConnectStep, KeyFileError, Target};
+pub use error::{ConnectError, ConnectStep, KeyFileError, KeyRecord, Target};
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
 use known_hosts::KnownHosts;
@@ -218,9 +218,7 @@ async fn read_files(
         Ok((known, credential::read(&target, &auth)?))
     });
     // Readers do not panic, so this is a runtime that is shutting down.
-    reading.await.unwrap_or_else(|_| {
-        Err(ConnectError::Protocol { target: target.clone(), step: ConnectStep::Tcp, source: russh::Error::Disconnect })
-    })
+    reading.await.unwrap_or_else(|_| Err(dial::protocol(target, ConnectStep::Tcp, russh::Error::Disconnect)))
 }
 
 fn peer_info(connection: &dial::Connection, profile: &Profile, auth_method: String) -> PeerInfo {
