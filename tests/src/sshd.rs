@@ -2,7 +2,8 @@
 //! directory, ended when dropped.
 //!
 //! It runs as the present user and lets that user in with the generated key. Nothing outside the scratch
-//! directory is written, except that sshd run by root insists on an empty `/run/sshd`. Blocking; asynchronous
+//! directory is written, except that sshd run by root insists on an empty `/run/sshd`, and that PAM looks for
+//! its services in `/etc/pam.d`. Blocking; asynchronous
 //! tests call it from where blocking is allowed, which at their start is anywhere.
 
 #![allow(
@@ -24,7 +25,10 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
+
+pub use rustix::process::Signal;
 
 /// Keys of this size are made in a moment and still accepted everywhere.
 const RSA_BITS: &str = "2048";
@@ -71,6 +75,9 @@ pub struct SshdOptions {
     pub user_key_type: &'static str,
     pub user_key_format: KeyFormat,
     pub user_key_passphrase: Option<String>,
+    /// Asks two questions through PAM, `Password: ` and `STRESS Password: `, one after the other; this is the
+    /// answer to the first, and any will do for the second (OpenSSH on Linux, run by root only).
+    pub pam_password: Option<String>,
     /// Further lines of `sshd_config` (OpenSSH only).
     pub config_lines: Vec<String>,
 }
@@ -91,6 +98,7 @@ impl Default for SshdOptions {
             user_key_type: "ed25519",
             user_key_format: KeyFormat::OpenSsh,
             user_key_passphrase: None,
+            pam_password: None,
             config_lines: Vec::new(),
         }
     }
@@ -104,6 +112,7 @@ pub struct Sshd {
     options: SshdOptions,
     directory: TempDir,
     log: Log,
+    _pam_service: Option<PamService>,
 }
 
 impl Sshd {
@@ -125,9 +134,10 @@ impl Sshd {
         make_key(options.user_key_type, &user_key, options.user_key_format, options.user_key_passphrase.as_deref());
         fs::copy(user_key.with_extension("pub"), directory.path().join("authorized_keys")).unwrap();
         let user = output_of(Command::new("id").arg("-un"));
+        let pam_service = options.pam_password.as_deref().map(|password| PamService::write(directory.path(), password));
         for _ in 1..START_ATTEMPTS {
             if let Some((child, port, log)) = launch(&options, directory.path()) {
-                return Self { child, port, user, options, directory, log };
+                return Self { child, port, user, options, directory, log, _pam_service: pam_service };
             }
         }
         panic!("no free port was found for an SSH server in {START_ATTEMPTS} attempts");
@@ -203,6 +213,21 @@ impl Sshd {
         path
     }
 
+    /// Sends a signal to the processes that serve the open connections.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn signal_connections(&self, signal: Signal) {
+        let listener = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{listener}/task/{listener}/children")).unwrap();
+        assert!(!children.trim().is_empty(), "no connection is open");
+        for process in children.split_whitespace() {
+            let process = Pid::from_raw(process.parse().unwrap()).unwrap();
+            // An error means that it has ended in this moment.
+            let _ = kill_process(process, signal);
+        }
+    }
+
     /// What the server has said so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -222,6 +247,49 @@ impl Drop for Sshd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A PAM service of one server, taken out again when dropped. PAM looks for services in one folder of the
+/// system only, and sshd calls its own after the name it was started by.
+struct PamService(PathBuf);
+
+impl PamService {
+    fn write(directory: &Path, password: &str) -> Self {
+        let check = directory.join("check_password");
+        // PAM gives its programs no PATH, so only what the shell itself can do.
+        let script = format!("#!/bin/sh\nread -r answer\n[ \"$answer\" = '{password}' ]\n");
+        fs::write(&check, script).unwrap();
+        fs::set_permissions(&check, fs::Permissions::from_mode(0o700)).unwrap();
+        let program = pam_program(directory);
+        std::os::unix::fs::symlink("/usr/sbin/sshd", &program).unwrap();
+        let service = Self(Path::new("/etc/pam.d").join(program.file_name().unwrap()));
+        let lines = format!(
+            "auth requisite pam_exec.so expose_authtok quiet {}\nauth requisite pam_stress.so\n\
+             account required pam_permit.so\nsession required pam_permit.so\n",
+            check.display()
+        );
+        fs::write(&service.0, lines).expect("root may write a PAM service");
+        service
+    }
+}
+
+impl Drop for PamService {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Whether [`SshdOptions::pam_password`] can be used: only root can write a PAM service.
+#[must_use]
+pub fn may_ask_through_pam() -> bool {
+    rustix::process::geteuid().is_root() && Path::new("/etc/pam.d").is_dir()
+}
+
+/// sshd under a name of its own, which is that of its PAM service.
+fn pam_program(directory: &Path) -> PathBuf {
+    // PAM knows services in lower case only.
+    let unique = directory.file_name().unwrap().to_string_lossy().replace('.', "").to_lowercase();
+    directory.join(format!("portcullis-{unique}"))
 }
 
 /// Makes a key pair `file` and `file.pub`.
@@ -266,6 +334,19 @@ fn sign_host_key(directory: &Path, key_type: &str, certificate: &HostCertificate
     output_of(command.arg(host_key_file(directory, key_type).with_extension("pub")));
 }
 
+/// Certifies a user's key, as `KEY-cert.pub` beside it: for these users and this time, in the words of
+/// `ssh-keygen -n` and `-V`.
+///
+/// # Panics
+/// When `ssh-keygen` is missing or refuses.
+pub fn certify_user_key(authority: &Path, key: &Path, users: &str, validity: &str) {
+    let mut command = Command::new("ssh-keygen");
+    command.arg("-q").arg("-s").arg(authority).args(["-I", "test user", "-n", users, "-V", validity]);
+    let mut public = key.as_os_str().to_owned();
+    public.push(".pub");
+    output_of(command.arg(public));
+}
+
 fn authority_file(directory: &Path) -> PathBuf {
     directory.join("authority")
 }
@@ -306,7 +387,7 @@ fn launch(options: &SshdOptions, directory: &Path) -> Option<(Child, u16, Log)> 
 const INSTALL: &str = "run: apt-get install -y openssh-server dropbear-bin";
 
 fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Command {
-    let program = Path::new("/usr/sbin/sshd");
+    let mut program = PathBuf::from("/usr/sbin/sshd");
     assert!(program.exists(), "{} is missing; run: apt-get install -y openssh-server", program.display());
     // sshd run by root wants this directory for its unprivileged part; for others it does not matter.
     let _ = fs::create_dir_all("/run/sshd");
@@ -331,8 +412,14 @@ fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Comman
             lines.push(format!("HostCertificate {}-cert.pub", file.display()));
         }
     }
+    let mut asking = Vec::new();
+    if options.pam_password.is_some() {
+        program = pam_program(directory);
+        asking =
+            ["UsePAM yes", "KbdInteractiveAuthentication yes", "PubkeyAuthentication no"].map(str::to_owned).to_vec();
+    }
     // The first of two values counts in sshd_config, so a test's own lines come first.
-    let config: Vec<String> = options.config_lines.iter().cloned().chain(lines).collect();
+    let config: Vec<String> = options.config_lines.iter().cloned().chain(asking).chain(lines).collect();
     let file = directory.join("sshd_config");
     fs::write(&file, config.join("\n") + "\n").unwrap();
     let mut command = Command::new(program);

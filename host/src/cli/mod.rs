@@ -52,6 +52,9 @@ enum Command {
         /// The known_hosts file; ~/.ssh/known_hosts when left out.
         #[arg(long)]
         known_hosts: Option<PathBuf>,
+        /// Store the key under this name: the profile's `host_key_alias`.
+        #[arg(long)]
+        alias: Option<String>,
     },
     /// Compile a component; started by the program itself, in a process of its own.
     #[command(hide = true)]
@@ -83,7 +86,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Stdio { config } => run(stdio::run(config)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
-        Command::Trust { host, fingerprint, known_hosts } => run(trust::run(host, fingerprint, known_hosts)),
+        Command::Trust { host, fingerprint, known_hosts, alias } => {
+            run(trust::run(host, fingerprint, known_hosts, alias))
+        }
     }
 }
 

@@ -10,8 +10,16 @@ use crate::ssh;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(super) async fn run(host: String, fingerprint: Option<String>, known_hosts: Option<PathBuf>) -> anyhow::Result<()> {
+pub(super) async fn run(
+    host: String,
+    fingerprint: Option<String>,
+    known_hosts: Option<PathBuf>,
+    alias: Option<String>,
+) -> anyhow::Result<()> {
     let (name, port) = split(&host)?;
+    if let Some(alias) = alias.as_deref().filter(|alias| !is_plain(alias)) {
+        bail!("`{alias}` cannot be recorded: an alias has letters, digits, dots, dashes and underscores only");
+    }
     let file = match known_hosts {
         Some(file) => file,
         None => std::env::home_dir().context("HOME is not set; give --known-hosts FILE")?.join(".ssh/known_hosts"),
@@ -24,7 +32,8 @@ pub(super) async fn run(host: String, fingerprint: Option<String>, known_hosts: 
         None if !agreed(&file)? => bail!("nothing was stored"),
         None => {}
     }
-    ssh::known_hosts::remember(&file, &key.known_hosts_line)?;
+    let line = alias.map_or_else(|| key.known_hosts_line.clone(), |alias| key.line_under(&alias));
+    ssh::known_hosts::remember(&file, &line)?;
     eprintln!("stored in {}", file.display());
     Ok(())
 }
@@ -37,6 +46,10 @@ fn agreed(file: &std::path::Path) -> anyhow::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
+}
+
+fn is_plain(alias: &str) -> bool {
+    !alias.is_empty() && alias.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 /// HOST, HOST:PORT, [ADDRESS]:PORT, or a bare IPv6 address.

@@ -99,9 +99,14 @@ pub(super) struct ProfileFile {
     pub(super) host: String,
     pub(super) port: Option<u16>,
     pub(super) user: String,
+    /// Names of the profiles to go through, the first one first.
+    #[serde(default)]
+    pub(super) jump: Vec<String>,
     #[serde(default)]
     pub(super) auth: Vec<AuthFile>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
+    pub(super) host_key_alias: Option<String>,
+    pub(super) legacy_algorithms: Option<bool>,
     pub(super) connect_timeout_s: Option<u64>,
     pub(super) keepalive_s: Option<u64>,
     pub(super) keepalive_max: Option<u32>,
@@ -119,15 +124,38 @@ pub(super) struct ProfileFile {
     pub(super) log_search: Option<LogSearchFile>,
 }
 
-/// One way to prove who we are; exactly one of the first three keys.
-#[derive(Debug, Deserialize)]
+/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthFile {
     pub(super) key_file: Option<PathBuf>,
+    pub(super) certificate_file: Option<PathBuf>,
     pub(super) password_env: Option<String>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) passphrase_env: Option<String>,
     pub(super) passphrase_file: Option<PathBuf>,
+    pub(super) agent: Option<AgentFile>,
+    /// Public key files of the only keys an agent may use.
+    #[serde(default)]
+    pub(super) only: Vec<PathBuf>,
+    pub(super) keyboard_interactive: Option<Vec<QuestionFile>>,
+}
+
+/// One question of a server and where its answer lies.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuestionFile {
+    pub(super) prompt: String,
+    pub(super) answer_env: Option<String>,
+    pub(super) answer_file: Option<PathBuf>,
+}
+
+/// `agent = true` looks for an agent, `agent = "SOCKET"` names one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "`agent` is true, or the path of the agent's socket")]
+pub(super) enum AgentFile {
+    Wanted(bool),
+    Socket(PathBuf),
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,6 +5,7 @@
 //! Secrets are named here, never held.
 
 mod file;
+mod jump;
 pub mod profile;
 mod resolve;
 
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use file::ConfigError;
-pub use profile::{AuthMethod, EnterKey, Profile, Secret, SecretError, SecretSource, TerminalSize};
+pub use profile::{AuthMethod, EnterKey, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize};
 pub use resolve::load;
 use serde::{Deserialize, Serialize};
 

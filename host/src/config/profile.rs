@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,10 +27,18 @@ pub struct Profile {
     pub host: String,
     pub port: u16,
     pub user: String,
+    /// The hosts this one is reached through, the first one first; each with its own login, known hosts and
+    /// limits. What they are reached through themselves is in this list already.
+    pub hops: Vec<Arc<Profile>>,
     /// Tried in this order.
     pub auth: Vec<AuthMethod>,
     /// Files of recorded host keys, all of them consulted.
     pub known_hosts: Vec<PathBuf>,
+    /// The name under which the host's key is recorded, where that is not the host's own.
+    pub host_key_alias: Option<String>,
+    /// Offers old algorithms too, after all others: key exchange and RSA signatures with SHA-1, AES in CBC mode,
+    /// HMAC-SHA1. For switches and servers from before 2013; a host that has better ones uses those.
+    pub legacy_algorithms: bool,
     /// Limit for each single step of connecting, not for their sum.
     pub connect_timeout: Duration,
     /// Silence after which the server is asked for a sign of life; zero switches that off.
@@ -49,7 +58,30 @@ pub struct Profile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthMethod {
     Password(SecretSource),
-    KeyFile { path: PathBuf, passphrase: Option<SecretSource> },
+    KeyFile {
+        path: PathBuf,
+        passphrase: Option<SecretSource>,
+        /// The key's OpenSSH certificate; without a name the file `KEY-cert.pub` is taken if it is there.
+        certificate: Option<PathBuf>,
+    },
+    /// Answers to what a server asks, in as many rounds as it likes.
+    KeyboardInteractive(Vec<QuestionAnswer>),
+    /// Keys an ssh-agent holds.
+    Agent {
+        /// The agent's socket. A socket that is named is the only one asked; without one the agent is
+        /// looked for where agents usually listen.
+        socket: Option<PathBuf>,
+        /// Public key files; when given, only these keys are used, in this order.
+        only: Vec<PathBuf>,
+    },
+}
+
+/// The answer to one question a server may ask while somebody logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuestionAnswer {
+    /// Part of the question, or the whole of it with `*` for what may differ; case does not matter.
+    pub prompt: String,
+    pub answer: SecretSource,
 }
 
 /// What the Enter key sends.

@@ -8,11 +8,13 @@ use std::time::Duration;
 use portcullis_term::Encoding;
 
 use super::file::{
-    self, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile,
+    self, AgentFile, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile,
+    ProfileFile, QuestionFile,
 };
+use super::jump;
 use super::{
     AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
-    SecretSource, TerminalSize, ViewerConfig,
+    QuestionAnswer, SecretSource, TerminalSize, ViewerConfig,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -71,16 +73,7 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         .into_iter()
         .map(|(name, plugin)| plugin_entry(name, plugin, base, path))
         .collect::<Result<_, _>>()?;
-    let mut destinations = BTreeMap::new();
-    for (name, mut profile) in written.profiles {
-        fill_in(&mut profile, &written.defaults);
-        let destination = destination(&name, profile, base).map_err(|problem| ConfigError::Profile {
-            path: path.to_owned(),
-            profile: name.clone(),
-            problem,
-        })?;
-        destinations.insert(name, Arc::new(destination));
-    }
+    let destinations = destinations(written.profiles, &written.defaults, base, path)?;
     Ok(Config {
         source: path.to_owned(),
         state_directory,
@@ -93,6 +86,33 @@ fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
         plugins,
         destinations,
     })
+}
+
+fn destinations(
+    profiles: BTreeMap<String, ProfileFile>,
+    defaults: &DefaultsFile,
+    base: &Path,
+    path: &Path,
+) -> Result<BTreeMap<String, Arc<Destination>>, ConfigError> {
+    let problem = |name: &str| {
+        let profile = name.to_owned();
+        move |problem| ConfigError::Profile { path: path.to_owned(), profile, problem }
+    };
+    let (mut resolved, mut jumps) = (BTreeMap::new(), BTreeMap::new());
+    for (name, mut profile) in profiles {
+        fill_in(&mut profile, defaults);
+        jumps.insert(name.clone(), std::mem::take(&mut profile.jump));
+        resolved.insert(name.clone(), destination(&name, profile, base).map_err(problem(&name))?);
+    }
+    // Only now: a profile may jump through one that is written below it.
+    let by_name = resolved.iter().map(|(name, it)| (name.clone(), Arc::clone(&it.profile))).collect();
+    let mut destinations = BTreeMap::new();
+    for (name, mut destination) in resolved {
+        let hops = jump::hops(&name, &by_name, &jumps).map_err(problem(&name))?;
+        destination.profile = Arc::new(Profile { hops, ..(*destination.profile).clone() });
+        destinations.insert(name, Arc::new(destination));
+    }
+    Ok(destinations)
 }
 
 /// What the profile does not say, `[defaults]` says for it.
@@ -142,8 +162,11 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         host: written.host,
         port: written.port.unwrap_or(22),
         user: written.user,
+        hops: Vec::new(),
         auth,
         known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
+        host_key_alias: written.host_key_alias,
+        legacy_algorithms: written.legacy_algorithms.unwrap_or(false),
         connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
         keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
         keepalive_max,
@@ -174,21 +197,64 @@ fn encoding(name: EncodingName) -> Encoding {
 }
 
 fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
-    let one_of = "each entry of `auth` has exactly one of key_file, password_env, password_file";
-    let secret = |variable: Option<String>, file: Option<PathBuf>| match (variable, file) {
+    let secret = |variable, file| secret_source(variable, file, base);
+    let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
+    let password = secret(written.password_env, written.password_file)?;
+    if passphrase.is_some() && written.key_file.is_none() {
+        return Err("a passphrase belongs to a key_file, not to another method".to_owned());
+    }
+    if written.certificate_file.is_some() && written.key_file.is_none() {
+        return Err("a certificate_file belongs to a key_file".to_owned());
+    }
+    if !written.only.is_empty() && written.agent.is_none() {
+        return Err("`only` names keys of an agent; it belongs to `agent`".to_owned());
+    }
+    match (written.key_file, password, written.agent, written.keyboard_interactive) {
+        (Some(path), None, None, None) => {
+            let certificate = written.certificate_file.map(|path| absolute(base, &path));
+            Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase, certificate })
+        }
+        (None, Some(password), None, None) => Ok(AuthMethod::Password(password)),
+        (None, None, Some(agent), None) => agent_method(agent, &written.only, base),
+        (None, None, None, Some(questions)) => {
+            let questions: Result<_, _> = questions.into_iter().map(|written| question(written, base)).collect();
+            Ok(AuthMethod::KeyboardInteractive(questions?))
+        }
+        _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent, \
+                  keyboard_interactive"
+            .to_owned()),
+    }
+}
+
+fn secret_source(
+    variable: Option<String>,
+    file: Option<PathBuf>,
+    base: &Path,
+) -> Result<Option<SecretSource>, &'static str> {
+    match (variable, file) {
         (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
         (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err("a secret comes from one place: give the `_env` or the `_file` form, not both"),
-    };
-    let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
-    let password = secret(written.password_env, written.password_file)?;
-    match (written.key_file, password) {
-        (Some(path), None) => Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase }),
-        (None, Some(password)) if passphrase.is_none() => Ok(AuthMethod::Password(password)),
-        (None, Some(_)) => Err("a passphrase belongs to a key_file, not to a password".to_owned()),
-        _ => Err(one_of.to_owned()),
     }
+}
+
+fn question(written: QuestionFile, base: &Path) -> Result<QuestionAnswer, String> {
+    if written.prompt.trim().trim_matches('*').is_empty() {
+        return Err("`prompt` says which question is meant; an answer to any question would go anywhere".to_owned());
+    }
+    let answer = secret_source(written.answer_env, written.answer_file, base)?
+        .ok_or("each entry of `keyboard_interactive` has one of answer_env, answer_file")?;
+    Ok(QuestionAnswer { prompt: written.prompt, answer })
+}
+
+fn agent_method(written: AgentFile, only: &[PathBuf], base: &Path) -> Result<AuthMethod, String> {
+    let socket = match written {
+        AgentFile::Wanted(true) => None,
+        AgentFile::Wanted(false) => return Err("`agent = false` says nothing; leave the entry out".to_owned()),
+        AgentFile::Socket(path) => Some(absolute(base, &path)),
+    };
+    Ok(AuthMethod::Agent { socket, only: only.iter().map(|path| absolute(base, path)).collect() })
 }
 
 fn navigator(written: NavigatorFile) -> NavigatorChoice {
@@ -236,6 +302,17 @@ mod tests {
             ("[profiles.web]\nhost = 'a'\n", "user"),
             (&format!("{PROFILE}columns = 0\n"), "columns"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ password_env = 'P', passphrase_env = 'Q' }}]\n"), "belongs to a key_file"),
+            (&format!("{PROFILE}auth = [{{ key_file = 'k', agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ agent = true, certificate_file = 'c' }}]\n"), "belongs to a key_file"),
+            (&format!("{PROFILE}auth = [{{ keyboard_interactive = [{{ prompt = 'Code' }}] }}]\n"), "answer_env"),
+            (
+                &format!("{PROFILE}auth = [{{ keyboard_interactive = [{{ prompt = '*', answer_env = 'C' }}] }}]\n"),
+                "which question",
+            ),
+            (&format!("{PROFILE}auth = [{{ agent = 3 }}]\n"), "the agent's socket"),
+            (&format!("{PROFILE}auth = [{{ agent = false }}]\n"), "leave the entry out"),
+            (&format!("{PROFILE}auth = [{{ key_file = 'k', only = ['k.pub'] }}]\n"), "keys of an agent"),
             (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
             (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
             (&format!("{PROFILE}keepalive_max = 0\n"), "keepalive_s = 0"),
@@ -269,5 +346,57 @@ mod tests {
         let web = &config.destinations["web"].profile;
         assert!(web.known_hosts[0].is_absolute() && web.known_hosts[0].ends_with("kh"));
         assert!(matches!(&web.auth[0], AuthMethod::KeyFile { path, .. } if path.is_absolute()));
+    }
+
+    #[test]
+    fn an_agent_is_looked_for_or_named() {
+        let text = "auth = [{ agent = true }, { agent = 'agent.sock', only = ['id.pub'] }]\n";
+        let config = parse(&format!("{PROFILE}{text}")).unwrap();
+        let [AuthMethod::Agent { socket: None, only: any }, AuthMethod::Agent { socket: Some(socket), only }] =
+            &config.destinations["web"].profile.auth[..]
+        else {
+            unreachable!("{:?}", config.destinations["web"].profile.auth)
+        };
+        assert!(any.is_empty());
+        assert!(socket.is_absolute() && socket.ends_with("agent.sock"));
+        assert!(only[0].is_absolute() && only[0].ends_with("id.pub"));
+    }
+
+    /// Profiles with these names and their `jump`.
+    fn jumping(profiles: &[(&str, &[&str])]) -> Result<Config, ConfigError> {
+        let text: Vec<String> = profiles
+            .iter()
+            .map(|(name, jump)| format!("[profiles.{name}]\nhost = '{name}'\nuser = 'ann'\njump = {jump:?}\n"))
+            .collect();
+        parse(&text.concat())
+    }
+
+    #[test]
+    fn hops_are_those_named_and_those_before_the_first() {
+        let config =
+            jumping(&[("a", &[]), ("b", &["a"]), ("c", &["z"]), ("web", &["b", "c"]), ("z", &[]), ("far", &["web"])]);
+        let config = config.unwrap();
+        let hops = |name: &str| -> Vec<String> {
+            config.destinations[name].profile.hops.iter().map(|hop| hop.name.clone()).collect()
+        };
+        assert!(hops("a").is_empty());
+        // What `c` jumps through does not count: it is reached through `b`.
+        assert_eq!(hops("web"), ["a", "b", "c"]);
+        assert_eq!(hops("far"), ["a", "b", "c", "web"]);
+    }
+
+    #[test]
+    fn a_jump_that_leads_nowhere_or_in_a_circle_is_refused() {
+        type Profiles<'a> = &'a [(&'a str, &'a [&'a str])];
+        let cases: [(Profiles<'_>, &str); 4] = [
+            (&[("a", &["a"])], "circle: a → a"),
+            (&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])], "circle"),
+            (&[("a", &["b", "b"]), ("b", &[])], "circle"),
+            (&[("a", &["nobody"])], "`nobody`, which does not exist"),
+        ];
+        for (profiles, words) in cases {
+            let message = jumping(profiles).unwrap_err().to_string();
+            assert!(message.contains(words) && message.contains("profile `a`"), "{message}");
+        }
     }
 }

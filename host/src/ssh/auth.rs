@@ -1,144 +1,54 @@
 //! Logging in: the profile's methods in their order, each at most once.
 //!
-//! [`prepare`] reads keys and secrets before any connection is made, so that a wrong profile costs no
-//! network and leaves nothing half open. A secret goes only to the server whose key was accepted.
+//! A secret goes only to the server whose key was accepted, and only by a method that the server offers.
 
-use std::{fs::File, io::Read, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use russh::{
-    MethodKind, MethodSet,
-    client::{AuthResult, KeyboardInteractiveAuthResponse, Prompt},
-    keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, decode_secret_key, ssh_key},
+    AgentAuthError, MethodKind, MethodSet,
+    client::{AuthResult, KeyboardInteractiveAuthResponse},
+    keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, agent::AgentIdentity},
 };
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 use super::{
+    agent::Agent,
+    certificate::{self, KeySigner},
+    credential::{Credential, Credentials},
     dial::{Connection, is_hang_up, protocol},
-    error::{ConnectError, ConnectStep, KeyFileError, Target},
+    error::{ConnectError, ConnectStep},
     handler::connection_gone,
-    known_hosts,
+    questions::Answers,
 };
-use crate::config::profile::{AuthMethod, Secret};
+use crate::config::profile::Secret;
 
-/// Far above a 16,384 bit RSA key with certificate; a larger file is a mistake.
-const KEY_FILE_LIMIT_BYTES: u64 = 128 * 1024;
-/// Rounds of questions answered in one keyboard-interactive login. One carries the password; servers add
-/// one or two without questions.
-const QUESTION_ROUNDS: usize = 4;
-
-/// A method of the profile with its secret at hand.
-pub(super) enum Credential {
-    Password(Secret),
-    Key {
-        key: Arc<PrivateKey>,
-        /// Type, fingerprint and file, for people.
-        label: String,
-    },
-}
-
-/// Reads all keys and secrets of a profile. Reads files and may compute for a moment (passphrases are
-/// slow on purpose): call it where blocking is allowed.
-pub(super) fn prepare(target: &Target, methods: &[AuthMethod]) -> Result<Vec<Credential>, ConnectError> {
-    methods.iter().map(|method| prepare_one(target, method)).collect()
-}
-
-fn prepare_one(target: &Target, method: &AuthMethod) -> Result<Credential, ConnectError> {
-    let secret_error = |purpose: String| {
-        let target = target.clone();
-        move |source| ConnectError::Secret { target, purpose, source }
-    };
-    match method {
-        AuthMethod::Password(source) => {
-            Ok(Credential::Password(source.read().map_err(secret_error("password".to_owned()))?))
-        }
-        AuthMethod::KeyFile { path, passphrase } => {
-            let purpose = || format!("passphrase of key file {}", path.display());
-            let passphrase =
-                passphrase.as_ref().map(|source| source.read().map_err(secret_error(purpose()))).transpose()?;
-            let key = load_key(path, passphrase.as_ref()).map_err(|source| ConnectError::KeyFile {
-                target: target.clone(),
-                path: path.clone(),
-                source,
-            })?;
-            let label = key_label(&key, path);
-            Ok(Credential::Key { key: Arc::new(key), label })
-        }
-    }
-}
-
-fn key_label(key: &PrivateKey, path: &Path) -> String {
-    let fingerprint = key.public_key().to_bytes().map(|wire| known_hosts::fingerprint(&wire)).unwrap_or_default();
-    format!("publickey ({} {fingerprint} from {})", key.algorithm().as_str(), path.display())
-}
-
-fn load_key(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyFileError> {
-    let text = read_key_file(path)?;
-    if text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.contains("BEGIN PUBLIC KEY") {
-        return Err(KeyFileError::PublicKey);
-    }
-    // Decoders of foreign formats have panicked on files made to that end; that is one more bad file.
-    let decoding = std::panic::catch_unwind(|| decode_secret_key(&text, passphrase.map(Secret::expose)));
-    let decoded = decoding.map_err(|_| KeyFileError::NotUnderstood(None))?;
-    decoded.map_err(|error| {
-        let encrypted = matches!(error, russh::keys::Error::KeyIsEncrypted) || looks_encrypted(&text);
-        match (encrypted, passphrase) {
-            (true, None) => KeyFileError::PassphraseMissing,
-            (true, Some(_)) => KeyFileError::PassphraseWrong,
-            (false, _) => KeyFileError::NotUnderstood(Some(Box::new(error))),
-        }
-    })
-}
-
-/// Whether a key file says of itself that it needs a passphrase.
-fn looks_encrypted(text: &str) -> bool {
-    text.contains("BEGIN ENCRYPTED PRIVATE KEY")
-        || text.contains("Proc-Type: 4,ENCRYPTED")
-        || PrivateKey::from_openssh(text).is_ok_and(|key: ssh_key::PrivateKey| key.is_encrypted())
-}
-
-fn read_key_file(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
-    // Looked at before opening: opening a named pipe would wait for its writer.
-    if !std::fs::metadata(path).map_err(KeyFileError::Unreadable)?.is_file() {
-        return Err(KeyFileError::NotAFile);
-    }
-    let file = File::open(path).map_err(KeyFileError::Unreadable)?;
-    refuse_open_permissions(&file)?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    file.take(KEY_FILE_LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(KeyFileError::Unreadable)?;
-    if bytes.len() as u64 > KEY_FILE_LIMIT_BYTES {
-        return Err(KeyFileError::TooLarge { limit_bytes: KEY_FILE_LIMIT_BYTES });
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| KeyFileError::NotUnderstood(None))?;
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
-#[cfg(unix)]
-fn refuse_open_permissions(file: &File) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().map_err(KeyFileError::Unreadable)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::PermissionsTooOpen { mode });
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_open_permissions(_file: &File) -> Result<(), KeyFileError> {
-    Ok(())
-}
+/// Rounds of questions answered in one keyboard-interactive login: a few factors, and those that servers
+/// add without questions.
+const QUESTION_ROUNDS: usize = 10;
 
 /// Logs in and says by which method.
 pub(super) async fn authenticate(
     connection: &mut Connection,
     user: &str,
-    credentials: &[Credential],
+    credentials: &mut Credentials,
 ) -> Result<String, ConnectError> {
     let limit = connection.step_limit;
     let step = ConnectStep::Authentication;
     let target = connection.target.clone();
-    let mut login = Login { connection, user, tried: Vec::new(), offered: MethodSet::empty() };
-    match timeout(limit, login.run(credentials)).await {
+    let Credentials { list, agents } = credentials;
+    let list: &[Credential] = list;
+    let answers = configured_answers(list);
+    let mut login = Login {
+        answers: Some(answers),
+        password_sent: false,
+        connection,
+        user,
+        agents,
+        tried: Vec::new(),
+        offered: MethodSet::empty(),
+        at_agent: None,
+    };
+    match timeout(limit, login.run(list)).await {
         Ok(Ok(Some(method))) => Ok(method),
         Ok(Ok(None)) => Err(login.failure()),
         Ok(Err(error)) if is_hang_up(&error) || matches!(error, russh::Error::NoAuthMethod) => {
@@ -149,15 +59,25 @@ pub(super) async fn authenticate(
             Err(login.failure())
         }
         Ok(Err(error)) => Err(protocol(&target, step, error)),
-        Err(_elapsed) => Err(ConnectError::Timeout { target, step, after: limit }),
+        Err(_elapsed) => Err(match login.at_agent.take() {
+            Some(key) => ConnectError::AgentSilent { target, key, after: limit },
+            None => ConnectError::Timeout { target, step, after: limit },
+        }),
     }
 }
 
 struct Login<'a> {
     connection: &'a mut Connection,
     user: &'a str,
+    agents: &'a mut [Agent],
     tried: Vec<String>,
     offered: MethodSet,
+    /// A password goes out once, as itself or as an answer: a wrong one twice may lock an account.
+    password_sent: bool,
+    /// What questions are answered with; they are answered once.
+    answers: Option<Answers<'a>>,
+    /// The key whose signature an agent was asked for and has not given yet.
+    at_agent: Option<String>,
 }
 
 impl Login<'_> {
@@ -174,87 +94,183 @@ impl Login<'_> {
         while let Some(index) = untried.iter().position(|credential| self.is_usable(credential)) {
             let (label, accepted) = match untried.remove(index) {
                 Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
-                Credential::Password(secret) => self.try_password(secret).await?,
+                Credential::Certificate { key, certificate, label } => {
+                    (label.clone(), self.try_certificate(key, certificate, label).await?)
+                }
+                Credential::AgentKey { key, agent, label } => {
+                    (label.clone(), self.try_agent_key(key, *agent, label).await?)
+                }
+                Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
+                    ("password".to_owned(), self.try_password(secret).await?)
+                }
+                Credential::Password(_) => self.try_questions("keyboard-interactive (with the password)").await?,
+                Credential::Answers(_) => self.try_questions("keyboard-interactive").await?,
+                Credential::Unusable(_) => continue,
             };
             if accepted {
                 return Ok(Some(label));
             }
         }
-        self.tried.extend(untried.into_iter().map(|credential| match credential {
-            Credential::Key { label, .. } => {
-                format!("{label}: not sent, the server does not take keys")
-            }
-            Credential::Password(_) => "password: not sent, the server does not take passwords".to_owned(),
+        let (answered, password_sent) = (self.answers.is_none(), self.password_sent);
+        self.tried.extend(untried.into_iter().filter_map(|credential| match credential {
+            Credential::Unusable(told) => Some(told.clone()),
+            Credential::Answers(_) if answered => None,
+            Credential::Password(_) if password_sent => None,
+            other => Some(format!("{}: not sent, the server does not take {}", other.label(), kind_of(other))),
         }));
         Ok(None)
     }
 
     fn is_usable(&self, credential: &Credential) -> bool {
         match credential {
-            Credential::Key { .. } => self.is_offered(MethodKind::PublicKey),
-            Credential::Password(_) => {
-                self.is_offered(MethodKind::Password) || self.is_offered(MethodKind::KeyboardInteractive)
+            Credential::Key { .. } | Credential::Certificate { .. } | Credential::AgentKey { .. } => {
+                self.is_offered(MethodKind::PublicKey)
             }
+            Credential::Password(_) => {
+                !self.password_sent && (self.is_offered(MethodKind::Password) || self.may_answer())
+            }
+            Credential::Answers(_) => self.may_answer(),
+            Credential::Unusable(_) => false,
         }
     }
 
     async fn try_key(&mut self, key: &Arc<PrivateKey>, label: &str) -> Result<bool, russh::Error> {
-        let hash = if key.algorithm().is_rsa() {
-            match self.connection.handle.best_supported_rsa_hash().await? {
-                Some(Some(hash)) => Some(hash),
-                Some(None) => {
-                    self.tried.push(format!("{label}: not sent, the server takes RSA only with SHA-1"));
-                    return Ok(false);
-                }
-                // A server that does not say: every one since 2016 takes this.
-                None => Some(HashAlg::Sha256),
-            }
-        } else {
-            None
-        };
+        let Some(hash) = self.hash_for(key.algorithm(), label).await? else { return Ok(false) };
         let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
         let answer = self.connection.handle.authenticate_publickey(self.user, key).await?;
         Ok(self.note(answer, label.to_owned()))
     }
 
-    async fn try_password(&mut self, secret: &Secret) -> Result<(String, bool), russh::Error> {
-        if self.is_offered(MethodKind::Password) {
-            let label = "password".to_owned();
-            let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
-            return Ok((label.clone(), self.note(answer, label)));
+    async fn try_certificate(
+        &mut self,
+        key: &Arc<PrivateKey>,
+        certificate: &Certificate,
+        label: &str,
+    ) -> Result<bool, russh::Error> {
+        let Some(hash) = self.hash_for(key.algorithm(), label).await? else { return Ok(false) };
+        let mut signer = KeySigner(Arc::clone(key));
+        let handle = &mut self.connection.handle;
+        match handle.authenticate_certificate_with(self.user, certificate.clone(), hash, &mut signer).await {
+            Ok(answer) => Ok(self.note_certificate(answer, label, certificate)),
+            Err(AgentAuthError::Send(_)) => Err(russh::Error::SendError),
+            Err(AgentAuthError::Key(error)) => {
+                self.tried.push(format!("{label}: accepted, but its key does not sign ({error})"));
+                Ok(false)
+            }
         }
-        let label = "keyboard-interactive (with the password)".to_owned();
-        let answer = self.answer_questions(secret).await?;
-        Ok((label.clone(), self.note(answer, label)))
     }
 
-    /// Many servers take passwords only as the answer to a question. One hidden question is answered,
-    /// once; anything else is for a person.
-    async fn answer_questions(&mut self, secret: &Secret) -> Result<AuthResult, russh::Error> {
+    /// As [`Login::note`]; a refusal carries what the certificate says of itself.
+    fn note_certificate(&mut self, answer: AuthResult, label: &str, certificate: &Certificate) -> bool {
+        let refused = matches!(answer, AuthResult::Failure { partial_success: false, .. });
+        let accepted = self.note(answer, label.to_owned());
+        if let Some(told) = self.tried.last_mut().filter(|_| refused) {
+            told.push_str("; ");
+            told.push_str(&certificate::explain(certificate, self.user));
+        }
+        accepted
+    }
+
+    async fn try_agent_key(&mut self, key: &AgentIdentity, agent: usize, label: &str) -> Result<bool, russh::Error> {
+        let Some(hash) = self.hash_for(key.public_key().algorithm(), label).await? else { return Ok(false) };
+        let Some(agent) = self.agents.get_mut(agent) else { return Ok(false) };
+        self.at_agent = Some(label.to_owned());
+        let handle = &mut self.connection.handle;
+        agent.bind(handle.agent_session_binding()).await;
+        let client = &mut agent.client;
+        let outcome = match key {
+            AgentIdentity::PublicKey { key, .. } => {
+                handle.authenticate_publickey_with(self.user, key.clone(), hash, client).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                handle.authenticate_certificate_with(self.user, certificate.clone(), hash, client).await
+            }
+        };
+        self.at_agent = None;
+        match (outcome, key) {
+            (Ok(answer), AgentIdentity::Certificate { certificate, .. }) => {
+                Ok(self.note_certificate(answer, label, certificate))
+            }
+            (Ok(answer), AgentIdentity::PublicKey { .. }) => Ok(self.note(answer, label.to_owned())),
+            (Err(AgentAuthError::Send(_)), _) => Err(russh::Error::SendError),
+            // The server would have taken it; the next credential starts anew.
+            (Err(AgentAuthError::Key(error)), _) => {
+                self.tried.push(format!("{label}: accepted, but the agent did not sign ({error})"));
+                Ok(false)
+            }
+        }
+    }
+
+    /// The hash an RSA key signs with, none for other types; the outer `None` means that the server takes
+    /// no safe one, which is noted.
+    async fn hash_for(&mut self, algorithm: Algorithm, label: &str) -> Result<Option<Option<HashAlg>>, russh::Error> {
+        if !algorithm.is_rsa() {
+            return Ok(Some(None));
+        }
+        match self.connection.handle.best_supported_rsa_hash().await? {
+            Some(Some(hash)) => Ok(Some(Some(hash))),
+            // Only where the profile says so, and the server leaves no other choice or does not say.
+            Some(None) | None if self.connection.legacy => Ok(Some(None)),
+            Some(None) => {
+                self.tried.push(format!("{label}: not sent, the server takes RSA only with SHA-1"));
+                Ok(None)
+            }
+            // A server that does not say: every one since 2016 takes this.
+            None => Ok(Some(Some(HashAlg::Sha256))),
+        }
+    }
+
+    async fn try_password(&mut self, secret: &Secret) -> Result<bool, russh::Error> {
+        self.password_sent = true;
+        if let Some(answers) = &mut self.answers {
+            answers.forget_password();
+        }
+        let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
+        Ok(self.note(answer, "password".to_owned()))
+    }
+
+    /// Many servers take passwords only as the answer to a question, and one-time codes in no other way.
+    async fn try_questions(&mut self, label: &str) -> Result<(String, bool), russh::Error> {
+        let Some(mut answers) = self.answers.take() else { return Ok((String::new(), false)) };
+        let decision = self.answer_questions(&mut answers).await?;
+        self.password_sent |= answers.without_password();
+        match decision {
+            Ok(answer) => Ok((label.to_owned(), self.note(answer, label.to_owned()))),
+            Err(why) => {
+                // russh waits for answers now and hears nothing else, so this connection is of no further use.
+                self.tried.push(format!("keyboard-interactive: {why}"));
+                Err(russh::Error::NoAuthMethod)
+            }
+        }
+    }
+
+    /// The server's decision, or why the questions could not all be answered.
+    async fn answer_questions(
+        &mut self,
+        answers: &mut Answers<'_>,
+    ) -> Result<Result<AuthResult, String>, russh::Error> {
         use KeyboardInteractiveAuthResponse::{Failure, InfoRequest, Success};
         let handle = &mut self.connection.handle;
         let mut response = handle.authenticate_keyboard_interactive_start(self.user, None).await?;
-        let mut password_sent = false;
         for _ in 0..QUESTION_ROUNDS {
-            let answers = match response {
-                Success => return Ok(AuthResult::Success),
+            let reply = match response {
+                Success => return Ok(Ok(AuthResult::Success)),
                 Failure { remaining_methods, partial_success } => {
-                    return Ok(AuthResult::Failure { remaining_methods, partial_success });
+                    return Ok(Ok(AuthResult::Failure { remaining_methods, partial_success }));
                 }
-                InfoRequest { prompts, .. } => match prompts.as_slice() {
-                    [] => Vec::new(),
-                    [Prompt { echo: false, .. }] if !password_sent => {
-                        password_sent = true;
-                        vec![secret.expose().to_owned()]
-                    }
-                    _ => break,
+                InfoRequest { prompts, .. } => match answers.reply(&prompts) {
+                    Ok(reply) => reply,
+                    Err(unanswered) => return Ok(Err(unanswered.to_string())),
                 },
             };
-            response = handle.authenticate_keyboard_interactive_respond(answers).await?;
+            response = handle.authenticate_keyboard_interactive_respond(reply).await?;
         }
-        // russh waits for answers now and hears nothing else, so this connection is of no further use.
-        self.tried.push("keyboard-interactive: the server asks more than the profile's password answers".to_owned());
-        Err(russh::Error::NoAuthMethod)
+        Ok(Err(format!("the server has not decided after {QUESTION_ROUNDS} rounds of questions")))
+    }
+
+    /// Whether the server asks questions and they have not been answered yet.
+    fn may_answer(&self) -> bool {
+        self.is_offered(MethodKind::KeyboardInteractive) && self.answers.is_some()
     }
 
     fn is_offered(&self, kind: MethodKind) -> bool {
@@ -282,5 +298,27 @@ impl Login<'_> {
             offered: self.offered.iter().map(String::from).collect(),
             server_message: observed.ended.get().and_then(|ended| ended.server_message.clone()),
         }
+    }
+}
+
+/// The answers of all entries of a profile, and its password.
+fn configured_answers(list: &[Credential]) -> Answers<'_> {
+    let answers = list.iter().filter_map(|credential| match credential {
+        Credential::Answers(answers) => Some(answers),
+        _ => None,
+    });
+    let password = list.iter().find_map(|credential| match credential {
+        Credential::Password(secret) => Some(secret),
+        _ => None,
+    });
+    Answers::new(answers.flatten().collect(), password)
+}
+
+/// What a server does not take that does not take this.
+fn kind_of(credential: &Credential) -> &'static str {
+    match credential {
+        Credential::Password(_) => "passwords",
+        Credential::Answers(_) => "answers to questions",
+        _ => "keys",
     }
 }

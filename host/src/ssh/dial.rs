@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use russh::{Preferred, SshId, cipher, client, compression, mac};
+use russh::{ChannelOpenFailure, Limits, SshId, client};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout, timeout_at},
@@ -22,28 +22,18 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
+    algorithms,
     error::{ConnectError, ConnectStep, Target, host_and_port},
     handler::{ClientHandler, HandlerError, KeyPolicy, Observed},
     host_key,
     keepalive::{Keepalive, LastHeard},
     known_hosts::KnownHosts,
+    socket::{GuardedStream, Transport},
     text::printable,
 };
 
-/// AES-GCM first: fast in hardware, and safe also with servers that lack the strict key exchange.
-/// Counter mode before ChaCha20 for the same reason; CBC and 3DES not at all.
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_256_GCM,
-    cipher::AES_128_GCM,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-    cipher::CHACHA20_POLY1305,
-];
-/// SHA-2 only.
-const MACS: &[mac::Name] = &[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256];
-/// Never compressed: a terminal gains little, and a decompressor is one more thing to attack.
-const COMPRESSION: &[compression::Name] = &[compression::NONE];
+const REKEY_BYTES: usize = 1 << 30;
+const REKEY_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes the server may have in flight per channel. A terminal reads at once, so this bounds memory
 /// more than it bounds speed.
@@ -57,6 +47,9 @@ const ADDRESSES_TRIED: usize = 8;
 const ADDRESS_MINIMUM: Duration = Duration::from_secs(1);
 /// Longest DNS name (RFC 1035), and far above any user name in use.
 const NAME_LIMIT_BYTES: usize = 255;
+/// Where a channel through a hop claims to come from: servers only log it, and our own address is nobody's
+/// business.
+const ORIGINATOR: (&str, u32) = ("127.0.0.1", 0);
 /// Names of algorithms kept from a server's offer for an error.
 const OFFERS_KEPT: usize = 24;
 
@@ -64,20 +57,45 @@ const OFFERS_KEPT: usize = 24;
 pub(super) struct Connection {
     pub(super) handle: client::Handle<ClientHandler>,
     pub(super) target: Target,
+    /// The profile's.
+    pub(super) name: String,
     pub(super) observed: Arc<Observed>,
-    pub(super) address: SocketAddr,
+    /// IP address and port; behind a hop, what the hop was asked to connect to.
+    pub(super) address: String,
+    /// The hop it runs over. Dropped after the handle, so that a farewell can still pass.
+    pub(super) through: Option<Box<Connection>>,
     /// Limit for each further step.
     pub(super) step_limit: Duration,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) heard: Arc<LastHeard>,
+    /// The profile allows old algorithms.
+    pub(super) legacy: bool,
     _cut: DropGuard,
+}
+
+impl Connection {
+    /// The connections this one runs over, the nearest to it first.
+    pub(super) fn hops(&self) -> impl Iterator<Item = &Connection> {
+        std::iter::successors(self.through.as_deref(), |hop| hop.through.as_deref())
+    }
+
+    /// How reasons and addresses name it as a hop.
+    pub(super) fn hop_name(&self) -> String {
+        format!("the hop {} ({})", self.name, host_and_port(&self.target.host, self.target.port))
+    }
 }
 
 /// How to connect, apart from where to.
 pub(super) struct DialOptions {
+    /// The profile's, for messages.
+    pub(super) name: String,
     pub(super) step_limit: Duration,
     /// None asks for no sign of life.
     pub(super) keepalive: Option<Keepalive>,
+    /// Old algorithms too.
+    pub(super) legacy: bool,
+    /// When new keys are agreed on.
+    pub(super) rekey: Limits,
 }
 
 /// Refuses names that could not be host or user names, before they are resolved, sent or recorded.
@@ -100,6 +118,11 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     if target.port == 0 {
         return invalid("port", "0", "ports begin at 1");
     }
+    if let Some(alias) = target.key_alias()
+        && (alias.is_empty() || alias.len() > NAME_LIMIT_BYTES || alias.starts_with('-') || !alias.chars().all(fits))
+    {
+        return invalid("host_key_alias", alias, "it is written like a host name");
+    }
     if let Some(user) = &target.user
         && (user.is_empty() || user.len() > NAME_LIMIT_BYTES || user.chars().any(char::is_control))
     {
@@ -108,13 +131,24 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// Connects, exchanges keys and lets `known` judge the server's key.
-pub(super) async fn dial(target: &Target, known: KnownHosts, options: DialOptions) -> Result<Connection, ConnectError> {
+/// Connects, exchanges keys and lets `known` judge the server's key. With `through`, the connection is a
+/// channel of that one.
+pub(super) async fn dial(
+    target: &Target,
+    known: KnownHosts,
+    options: DialOptions,
+    through: Option<Box<Connection>>,
+) -> Result<Connection, ConnectError> {
     let mut config = client_config(&options);
-    config.preferred.key = host_key::algorithms_to_ask(&known, target);
+    config.preferred.key = host_key::algorithms_to_ask(&known, target, options.legacy);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
-    let (mut dialling, stream) = Dialling::start(target, options.step_limit).await?;
+    let (mut dialling, stream) = match through {
+        None => Dialling::start(target, options.step_limit).await?,
+        Some(hop) => Dialling::start_through(target, options.step_limit, hop).await?,
+    };
     dialling.keepalive = options.keepalive;
+    dialling.name = options.name;
+    dialling.legacy = options.legacy;
     dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await
 }
 
@@ -123,8 +157,13 @@ pub(super) async fn look_at_host_key(
     target: &Target,
     step_limit: Duration,
 ) -> Result<host_key::PresentedKey, ConnectError> {
-    let config = client_config(&DialOptions { step_limit, keepalive: None });
-    let (dialling, stream) = Dialling::start(target, step_limit).await?;
+    // Nothing is sent but the exchange itself, and a person judges the key: old algorithms harm nobody here.
+    let legacy = true;
+    let options = DialOptions { name: String::new(), step_limit, keepalive: None, legacy, rekey: rekey_limits() };
+    let mut config = client_config(&options);
+    config.preferred.key = host_key::algorithms_to_ask(&KnownHosts::default(), target, legacy);
+    let (mut dialling, stream) = Dialling::start(target, step_limit).await?;
+    dialling.legacy = legacy;
     let observed = Arc::clone(&dialling.observed);
     let refusal = dialling.exchange_keys(config, KeyPolicy::OnlyLook, stream).await.err();
     match (observed.host_key.get(), refusal) {
@@ -137,32 +176,78 @@ pub(super) async fn look_at_host_key(
 /// A connection between TCP and the end of the key exchange.
 struct Dialling {
     target: Target,
+    name: String,
     observed: Arc<Observed>,
-    address: SocketAddr,
+    address: String,
+    through: Option<Box<Connection>>,
     step_limit: Duration,
     keepalive: Option<Keepalive>,
+    legacy: bool,
 }
 
 impl Dialling {
-    async fn start(target: &Target, step_limit: Duration) -> Result<(Self, TcpStream), ConnectError> {
+    async fn start(target: &Target, step_limit: Duration) -> Result<(Self, Box<dyn Transport>), ConnectError> {
         let stream = open_tcp(target, step_limit).await?;
         let unreachable = |source| ConnectError::Unreachable { target: target.clone(), source };
-        let address = stream.peer_addr().map_err(unreachable)?;
+        let address = stream.peer_addr().map_err(unreachable)?.to_string();
         // Keystrokes are small and must not wait for each other.
         stream.set_nodelay(true).map_err(unreachable)?;
-        Ok((Self { target: target.clone(), observed: Arc::default(), address, step_limit, keepalive: None }, stream))
+        Ok((Self::new(target, step_limit, address), Box::new(stream)))
+    }
+
+    /// Asks a hop to connect to the target, and takes the channel for the connection.
+    async fn start_through(
+        target: &Target,
+        step_limit: Duration,
+        hop: Box<Connection>,
+    ) -> Result<(Self, Box<dyn Transport>), ConnectError> {
+        let step = ConnectStep::Tunnel;
+        let opening =
+            hop.handle.channel_open_direct_tcpip(&*target.host, u32::from(target.port), ORIGINATOR.0, ORIGINATOR.1);
+        let channel = match timeout(step_limit, opening).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
+                return Err(ConnectError::TunnelRefused {
+                    target: target.clone(),
+                    hop: hop.target.clone(),
+                    why: tunnel_refusal(&reason),
+                });
+            }
+            Ok(Err(error)) if is_hang_up(&error) => {
+                return Err(super::handler::connection_gone(&hop.target, step, &hop.observed));
+            }
+            Ok(Err(error)) => return Err(protocol(target, step, error)),
+            Err(_elapsed) => return Err(ConnectError::Timeout { target: target.clone(), step, after: step_limit }),
+        };
+        let mut dialling = Self::new(target, step_limit, host_and_port(&target.host, target.port));
+        dialling.through = Some(hop);
+        Ok((dialling, Box::new(channel.into_stream())))
+    }
+
+    fn new(target: &Target, step_limit: Duration, address: String) -> Self {
+        let (target, observed) = (target.clone(), Arc::default());
+        Self {
+            target,
+            name: String::new(),
+            observed,
+            address,
+            through: None,
+            step_limit,
+            keepalive: None,
+            legacy: false,
+        }
     }
 
     async fn exchange_keys(
         self,
         config: client::Config,
         policy: KeyPolicy,
-        stream: TcpStream,
+        stream: Box<dyn Transport>,
     ) -> Result<Connection, ConnectError> {
         let cut = CancellationToken::new();
         let identified = Arc::new(AtomicBool::new(false));
         let heard = Arc::new(LastHeard::new());
-        let stream = super::socket::GuardedStream::new(stream, cut.clone(), Arc::clone(&identified), heard.clone());
+        let stream = GuardedStream::new(stream, cut.clone(), Arc::clone(&identified), heard.clone());
         // From here on every way out cuts the socket, and with it russh's task.
         let cut_on_drop = cut.drop_guard();
         let handler = ClientHandler::new(self.target.clone(), policy, Arc::clone(&self.observed));
@@ -176,11 +261,14 @@ impl Dialling {
             Ok(Ok(handle)) => Ok(Connection {
                 handle,
                 target: self.target,
+                name: self.name,
                 observed: self.observed,
                 address: self.address,
+                through: self.through,
                 step_limit: self.step_limit,
                 keepalive: self.keepalive,
                 heard,
+                legacy: self.legacy,
                 _cut: cut_on_drop,
             }),
             Ok(Err(error)) => Err(self.exchange_error(step, error)),
@@ -196,6 +284,7 @@ impl Dialling {
             HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => ConnectError::NoCommonAlgorithm {
                 target: target.clone(),
                 kind: format!("{kind:?}").to_lowercase(),
+                legacy: self.legacy,
                 server_offers: theirs.iter().take(OFFERS_KEPT).map(|name| printable(name, 64)).collect(),
             },
             HandlerError::Ssh(error) if is_hang_up(&error) => {
@@ -203,6 +292,18 @@ impl Dialling {
             }
             HandlerError::Ssh(error) => protocol(target, step, error),
         }
+    }
+}
+
+/// Why a hop does not connect onwards.
+fn tunnel_refusal(reason: &ChannelOpenFailure) -> &'static str {
+    match reason {
+        ChannelOpenFailure::AdministrativelyProhibited => {
+            "its server does not allow it (AllowTcpForwarding, PermitOpen, or the options of the key there)"
+        }
+        ChannelOpenFailure::ConnectFailed => "it cannot connect there; check host name and port as seen from the hop",
+        ChannelOpenFailure::ResourceShortage => "it has no resources left",
+        _ => "it gives no reason",
     }
 }
 
@@ -221,7 +322,7 @@ pub(super) fn is_hang_up(error: &russh::Error) -> bool {
 }
 
 pub(super) fn protocol(target: &Target, step: ConnectStep, source: russh::Error) -> ConnectError {
-    ConnectError::Protocol { target: target.clone(), step, source }
+    ConnectError::Protocol { target: target.clone(), step, source: Box::new(source) }
 }
 
 fn client_config(options: &DialOptions) -> client::Config {
@@ -229,13 +330,8 @@ fn client_config(options: &DialOptions) -> client::Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-portcullis_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW_BYTES,
         channel_buffer_size: CHANNEL_QUEUE_MESSAGES,
-        preferred: Preferred {
-            cipher: Cow::Borrowed(CIPHERS),
-            mac: Cow::Borrowed(MACS),
-            compression: Cow::Borrowed(COMPRESSION),
-            // russh's key exchanges need no choice: post-quantum first, no SHA-1, strict, none below 2048 bits.
-            ..Preferred::DEFAULT
-        },
+        preferred: algorithms::preferred(options.legacy),
+        limits: options.rekey.clone(),
         // `keepalive` asks and decides. russh sends one more where that request is held back behind a full
         // window, a little later so that it is not doubled; only once authentication has ended, and it
         // never gives up by itself.
@@ -243,6 +339,12 @@ fn client_config(options: &DialOptions) -> client::Config {
         keepalive_max: 0,
         ..client::Config::default()
     }
+}
+
+/// After a gibibyte either way, or an hour, new keys are agreed on (RFC 4253 §9). Much more often costs
+/// speed, and much more rarely is more than AES in counter mode is made for.
+pub(super) fn rekey_limits() -> Limits {
+    Limits::new(REKEY_BYTES, REKEY_BYTES, REKEY_INTERVAL)
 }
 
 /// Tries the addresses of a name in order, all within one deadline.
@@ -273,30 +375,5 @@ async fn open_tcp(target: &Target, limit: Duration) -> Result<TcpStream, Connect
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-mod tests {
-    use super::*;
-
-    fn target(host: &str, user: &str) -> Target {
-        Target::new(Some(user), host, 22)
-    }
-
-    #[test]
-    fn names_that_are_no_names_are_refused() {
-        for host in ["", "-oProxyCommand=x", "a b", "x$(id)", "h\n", "a,*", "*", "!a", "u@h", "#", &"a".repeat(300)] {
-            let error = check_target(&target(host, "me")).unwrap_err();
-            assert_eq!(error.category(), "configuration", "{host:?}");
-            assert!(!error.to_string().contains('\n'));
-        }
-        for user in ["", "a\nb", "a\0"] {
-            assert!(check_target(&target("host", user)).is_err(), "{user:?}");
-        }
-    }
-
-    #[test]
-    fn ordinary_names_pass() {
-        for host in ["host", "my-host.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "under_score"] {
-            assert!(check_target(&target(host, "DOMAIN\\some user")).is_ok(), "{host:?}");
-        }
-    }
-}
+#[path = "dial_tests.rs"]
+mod tests;

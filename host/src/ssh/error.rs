@@ -1,12 +1,14 @@
 //! Why a connection did not come about: one error for every way it can fail.
 //!
-//! Texts name the host, what failed, why and the next step. Text a server sent never stands in them; it
-//! is in fields whose names say so, already cut and cleaned.
+//! Texts name the host, what failed, why and the next step. Text a server sent never stands in them, with
+//! one exception: a question that nobody answers, in quotes; it is in fields whose names say so, already
+//! cut and cleaned.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use super::agent::AgentPlace;
 use super::known_hosts::{KnownHostsError, Location, RecordedKey, SkippedLine};
-use crate::config::profile::SecretError;
+use crate::config::profile::{Profile, SecretError};
 
 /// Where a connection goes to; shown as `user@host:port`, or `host:port` when nobody logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,20 +16,61 @@ pub struct Target {
     pub user: Option<Box<str>>,
     pub host: Box<str>,
     pub port: u16,
+    /// How its key is recorded, where that is out of the ordinary.
+    pub record: Option<Box<KeyRecord>>,
+}
+
+/// How a host's key is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The name that stands for host and port.
+    pub alias: Option<String>,
+    /// The file for keys a person trusts; none for the user's own `known_hosts`.
+    pub file: Option<PathBuf>,
 }
 
 impl Target {
     pub(super) fn new(user: Option<&str>, host: &str, port: u16) -> Self {
-        Self { user: user.map(Into::into), host: host.into(), port }
+        Self { user: user.map(Into::into), host: host.into(), port, record: None }
+    }
+
+    /// Where a profile leads, and how the key there is recorded.
+    pub(super) fn of(profile: &Profile) -> Self {
+        let usual = std::env::home_dir().map(|home| home.join(".ssh/known_hosts"));
+        let own = profile
+            .known_hosts
+            .first()
+            .filter(|_| !profile.known_hosts.iter().any(|file| Some(file) == usual.as_ref()));
+        let (alias, file) = (profile.host_key_alias.clone(), own.cloned());
+        let record = (alias.is_some() || file.is_some()).then(|| Box::new(KeyRecord { alias, file }));
+        Self { record, ..Self::new(Some(&profile.user), &profile.host, profile.port) }
+    }
+
+    pub(super) fn key_alias(&self) -> Option<&str> {
+        self.record.as_ref()?.alias.as_deref()
+    }
+
+    /// The name and port under which the key is recorded. An alias stands alone, as with OpenSSH's
+    /// `HostKeyAlias`: the same key on whatever port.
+    pub(super) fn key_name(&self) -> (&str, u16) {
+        match self.key_alias() {
+            Some(alias) => (alias, 22),
+            None => (&self.host, self.port),
+        }
     }
 
     /// The command with which a person looks at this host's key and records it.
     #[must_use]
     pub fn trust_command(&self) -> String {
-        match self.port {
-            22 => format!("portcullis trust {}", self.host),
-            port => format!("portcullis trust {}", host_and_port(&self.host, port)),
+        let host = if self.port == 22 { self.host.to_string() } else { host_and_port(&self.host, self.port) };
+        let mut command = format!("portcullis trust {host}");
+        if let Some(alias) = self.key_alias() {
+            command.push_str(&format!(" --alias {alias}"));
         }
+        if let Some(file) = self.record.as_ref().and_then(|record| record.file.as_ref()) {
+            command.push_str(&format!(" --known-hosts '{}'", file.display().to_string().replace('\'', "'\\''")));
+        }
+        command
     }
 }
 
@@ -36,6 +79,8 @@ impl Target {
 pub enum ConnectStep {
     /// Name resolution and TCP.
     Tcp,
+    /// The channel through the hop before.
+    Tunnel,
     /// The server's first line, `SSH-2.0-…`.
     Identification,
     KeyExchange,
@@ -83,7 +128,7 @@ pub enum ConnectError {
          records the line: {known_hosts_line}{}", .target.trust_command(), Skipped(.skipped)
     )]
     HostKeyUnknown {
-        target: Target,
+        target: Box<Target>,
         key_type: Box<str>,
         fingerprint: String,
         known_hosts_line: String,
@@ -139,6 +184,39 @@ pub enum ConnectError {
         source: KeyFileError,
     },
 
+    #[error("hop {number} of {count}, {name} ({address}): {source}")]
+    Hop {
+        /// Counted from 1, the host itself not among them.
+        number: usize,
+        count: usize,
+        /// The hop's profile.
+        name: String,
+        /// `host:port`.
+        address: String,
+        #[source]
+        source: Box<ConnectError>,
+    },
+
+    #[error("{target} cannot be reached through {hop}: {why}")]
+    TunnelRefused { target: Target, hop: Target, why: &'static str },
+
+    #[error(
+        "{target}: no ssh-agent with a usable key was found, so no connection was made. Looked at: {}. Start an \
+         agent and add a key to it (ssh-add), or name its socket in the profile: auth = [{{ agent = \"SOCKET\" }}]",
+        Listed(.places)
+    )]
+    NoAgent {
+        target: Target,
+        /// Every place, with what was wrong there.
+        places: Vec<AgentPlace>,
+    },
+
+    #[error(
+        "{target}: the agent did not sign within {} s with {key}; it may wait for a touch or for consent. Give it, \
+         or raise the profile's connect timeout", .after.as_secs_f32()
+    )]
+    AgentSilent { target: Target, key: String, after: Duration },
+
     #[error(
         "{target} refused a session ({reason}); the account may be limited to other services, or its session limit reached"
     )]
@@ -151,14 +229,17 @@ pub enum ConnectError {
     ShellRefused { target: Target },
 
     #[error(
-        "{target} and this program share no safe {kind} algorithm. The server offers: {}. Update the server",
-        Listed(.server_offers)
+        "{target} and this program share no safe {kind} algorithm. The server offers: {}. Update the server{}",
+        Listed(.server_offers),
+        if *.legacy { "" } else { ", or, where that cannot be done, set legacy_algorithms = true in the profile" }
     )]
     NoCommonAlgorithm {
         target: Target,
         kind: String,
         /// Hostile text, cleaned and cut.
         server_offers: Vec<String>,
+        /// Old algorithms were offered already.
+        legacy: bool,
     },
 
     #[error(
@@ -172,7 +253,7 @@ pub enum ConnectError {
         target: Target,
         step: ConnectStep,
         #[source]
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
 }
 
@@ -196,6 +277,14 @@ pub enum KeyFileError {
     PassphraseWrong,
     #[error("it is not a private key in OpenSSH, PEM or PKCS#8 form that this program understands")]
     NotUnderstood(#[source] Option<Box<russh::keys::Error>>),
+    #[error("it is not a public key in OpenSSH form; name the .pub file")]
+    NotPublic(#[source] Box<russh::keys::ssh_key::Error>),
+    #[error("it is not an OpenSSH certificate; name the -cert.pub file that ssh-keygen -s made")]
+    NotACertificate(#[source] Box<russh::keys::ssh_key::Error>),
+    #[error("it is a certificate for hosts; one for users is needed")]
+    HostCertificate,
+    #[error("it is the certificate of another key; name the key file it was issued for")]
+    OtherKeysCertificate,
 }
 
 impl ConnectError {
@@ -204,7 +293,9 @@ impl ConnectError {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
+            Self::Hop { source, .. } => source.category(),
             Self::Unreachable { .. }
+            | Self::TunnelRefused { .. }
             | Self::Timeout { .. }
             | Self::Disconnected { .. }
             | Self::ChannelRefused { .. }
@@ -218,8 +309,10 @@ impl ConnectError {
             | Self::HostKeyChanged { .. }
             | Self::HostKeyRevoked { .. }
             | Self::HostCertificate { .. } => "host-key",
-            Self::AuthenticationFailed { .. } => "authentication",
-            Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } => "configuration",
+            Self::AuthenticationFailed { .. } | Self::AgentSilent { .. } => "authentication",
+            Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } | Self::NoAgent { .. } => {
+                "configuration"
+            }
         }
     }
 }
@@ -228,6 +321,7 @@ impl ConnectStep {
     fn advice(self) -> &'static str {
         match self {
             Self::Tcp => "check the address, and firewalls in between",
+            Self::Tunnel => "check the address as seen from the hop before, and firewalls in between",
             Self::Identification => "something listens there, but it does not speak like an SSH server",
             Self::KeyExchange | Self::Channel | Self::Terminal | Self::Shell => {
                 "the server may be overloaded; try again, or raise the profile's connect timeout"
@@ -241,6 +335,7 @@ impl fmt::Display for ConnectStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Tcp => "the TCP connection",
+            Self::Tunnel => "the connection through the hop before",
             Self::Identification => "the server's identification line",
             Self::KeyExchange => "the key exchange",
             Self::Authentication => "the authentication",
@@ -292,3 +387,7 @@ impl fmt::Display for Skipped<'_> {
         write!(formatter, ". Note: {}", Listed(self.0))
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

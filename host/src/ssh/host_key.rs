@@ -18,7 +18,8 @@ use super::{
     known_hosts::{self, HostKeyVerdict, KnownHosts, wildcard_match},
 };
 
-/// Host key types accepted, best first. RSA only with SHA-2; DSA not at all.
+/// Host key types accepted, best first. RSA only with SHA-2, unless the profile allows old algorithms; DSA
+/// not at all.
 const KEY_ALGORITHMS: [Algorithm; 6] = [
     Algorithm::Ed25519,
     Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
@@ -49,26 +50,33 @@ impl PresentedKey {
     }
 
     pub(super) fn line_for(&self, target: &Target) -> String {
-        known_hosts::line_for(&target.host, target.port, &self.key_type, &self.wire)
+        let (host, port) = target.key_name();
+        known_hosts::line_for(host, port, &self.key_type, &self.wire)
     }
 }
 
 /// Algorithms to ask the server for: those of recorded keys first, so that a server with several keys
 /// presents the one that can be checked.
-pub(super) fn algorithms_to_ask(known: &KnownHosts, target: &Target) -> Cow<'static, [Algorithm]> {
-    let recorded = known.recorded_key_types(&target.host, target.port);
+pub(super) fn algorithms_to_ask(known: &KnownHosts, target: &Target, legacy: bool) -> Cow<'static, [Algorithm]> {
+    let (host, port) = target.key_name();
+    let recorded = known.recorded_key_types(host, port);
     let rank = |algorithm: &Algorithm| {
         let key_type = plain_type(algorithm);
         recorded.iter().position(|recorded_type| *recorded_type == key_type).unwrap_or(usize::MAX)
     };
     let mut algorithms = KEY_ALGORITHMS.to_vec();
     algorithms.sort_by_key(rank);
+    if legacy {
+        // Last also where an RSA key is recorded: SHA-2 first, where the server has it.
+        algorithms.push(Algorithm::Rsa { hash: None });
+    }
     Cow::Owned(algorithms)
 }
 
 /// Certificate algorithms to ask for: none, unless an authority is recorded that could have signed one.
 pub(super) fn certificates_to_ask(known: &KnownHosts, target: &Target) -> Cow<'static, [Algorithm]> {
-    if known.authorities(&target.host, target.port).is_empty() {
+    let (host, port) = target.key_name();
+    if known.authorities(host, port).is_empty() {
         return Cow::Borrowed(&[]);
     }
     Cow::Owned(KEY_ALGORITHMS.to_vec())
@@ -87,18 +95,19 @@ pub(super) fn verify(
     target: &Target,
     presented: &PublicKeyOrCertificate,
 ) -> Result<PresentedKey, ConnectError> {
+    let (host, port) = target.key_name();
     let key = PresentedKey::new(&presented.public_key())
         .ok_or(ConnectError::HostCertificate { target: target.clone(), why: "its key cannot be read" })?;
     if let Some(certificate) = presented.certificate()
         && signed_by_recorded_authority(known, target, certificate)?
     {
-        return match known.revocation(&target.host, target.port, &key.wire) {
+        return match known.revocation(host, port, &key.wire) {
             Some(location) => Err(revoked(target, &key, location)),
             None => Ok(key),
         };
     }
     // A certificate of an authority nobody recorded is worth as much as the key inside.
-    match known.check(&target.host, target.port, &key.wire) {
+    match known.check(host, port, &key.wire) {
         HostKeyVerdict::Known { .. } => Ok(key),
         HostKeyVerdict::Revoked { location } => Err(revoked(target, &key, location)),
         HostKeyVerdict::Changed { known } => Err(ConnectError::HostKeyChanged {
@@ -108,7 +117,7 @@ pub(super) fn verify(
             known,
         }),
         HostKeyVerdict::Unknown => Err(ConnectError::HostKeyUnknown {
-            target: target.clone(),
+            target: Box::new(target.clone()),
             known_hosts_line: key.line_for(target),
             key_type: key.key_type,
             fingerprint: key.fingerprint,
@@ -128,14 +137,15 @@ fn signed_by_recorded_authority(
     target: &Target,
     certificate: &Certificate,
 ) -> Result<bool, ConnectError> {
+    let (host, port) = target.key_name();
     let refuse = |why| Err(ConnectError::HostCertificate { target: target.clone(), why });
     let Some(authority) = PresentedKey::new(&PublicKey::from(certificate.signature_key().clone())) else {
         return refuse("the key of its authority cannot be read");
     };
-    if let Some(location) = known.revocation(&target.host, target.port, &authority.wire) {
+    if let Some(location) = known.revocation(host, port, &authority.wire) {
         return Err(revoked(target, &authority, location));
     }
-    if !known.authorities(&target.host, target.port).contains(&authority.wire.as_slice()) {
+    if !known.authorities(host, port).contains(&authority.wire.as_slice()) {
         return Ok(false);
     }
     if certificate.cert_type() != CertType::Host {
@@ -145,7 +155,7 @@ fn signed_by_recorded_authority(
         return refuse("its authority signs with DSA");
     }
     // An empty list would be good for every host there is, which nobody should sign or accept.
-    let host = target.host.to_ascii_lowercase();
+    let host = host.to_ascii_lowercase();
     let names_host = |name: &String| wildcard_match(name.to_ascii_lowercase().as_bytes(), host.as_bytes());
     if !certificate.valid_principals().iter().any(names_host) {
         return refuse("it is not issued for this host name");

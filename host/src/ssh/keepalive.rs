@@ -69,12 +69,12 @@ enum Answer {
     Gone,
 }
 
-/// Tells how the server is doing; returns how long it had been silent when it is given up.
+/// Tells how the server is doing, if anybody wants to know; returns how long it had been silent when it is given up.
 pub(super) async fn watch(
     handle: &Handle<ClientHandler>,
     heard: &LastHeard,
     keepalive: Keepalive,
-    events: &mpsc::Sender<ShellEvent>,
+    events: Option<&mpsc::Sender<ShellEvent>>,
 ) -> Duration {
     let mut unanswered = 0;
     loop {
@@ -89,8 +89,10 @@ pub(super) async fn watch(
             }
             Answer::Gone => return std::future::pending().await,
         };
-        // A session that is gone ends the pump; it needs no news.
-        let _ = events.send(event).await;
+        if let Some(events) = events {
+            // A session that is gone ends the pump; it needs no news.
+            let _ = events.send(event).await;
+        }
         if unanswered >= keepalive.max {
             return heard.at().elapsed();
         }

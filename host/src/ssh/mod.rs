@@ -2,23 +2,29 @@
 //!
 //! [`open_shell`] is called by the session that will own the shell; [`fetch_host_key`] by the command
 //! with which a person records a host's key. Nothing here parses output, judges commands, writes to disk
-//! or asks anybody. One connection carries one shell: russh serves all channels of a connection from one
-//! task, so a second one would stall with the first.
+//! or asks anybody. One connection carries one channel, a shell or the connection to the next hop: russh
+//! serves all channels of a connection from one task, so a second one would stall with the first.
 //!
 //! Tasks: russh's per connection, and one pump per shell that owns the channel (`shell`). Dropping a
 //! [`ShellLink`] ends both.
 //!
-//! `known_hosts` judges recorded keys, `host_key` what a server presents, `dial` connects, `auth` logs
-//! in, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
+//! `known_hosts` judges recorded keys, `host_key` what a server presents, `algorithms` lists what is
+//! offered, `dial` connects, `credential`
+//! reads keys and secrets, `certificate` the certificates of keys, `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
 //! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
+mod agent;
+mod algorithms;
 mod auth;
+mod certificate;
+mod credential;
 mod dial;
 mod error;
 mod handler;
 mod host_key;
 mod keepalive;
 pub mod known_hosts;
+mod questions;
 mod shell;
 mod socket;
 mod text;
@@ -27,7 +33,8 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::mpsc;
 
-pub use error::{ConnectError, ConnectStep, KeyFileError, Target};
+pub use agent::{AgentPlace, AgentTrouble};
+pub use error::{ConnectError, ConnectStep, KeyFileError, KeyRecord, Target};
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
 use known_hosts::KnownHosts;
@@ -76,7 +83,7 @@ pub enum ShellCommand {
 /// Who is at the other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// IP address and port.
+    /// IP address and port; with hops, their names and the address the last one was given.
     pub address: String,
     pub user: String,
     /// Type and SHA256 fingerprint.
@@ -96,31 +103,90 @@ pub struct HostKeyInfo {
     pub fingerprint: String,
 }
 
+impl HostKeyInfo {
+    /// The line that records the key under another name, for profiles with a `host_key_alias`.
+    #[must_use]
+    pub fn line_under(&self, alias: &str) -> String {
+        let key = self.known_hosts_line.split_once(' ').map_or("", |(_, key)| key);
+        format!("{} {key}", alias.to_ascii_lowercase())
+    }
+}
+
 /// Connects, checks the server's key, logs in and starts a shell in a terminal. `environment` is offered
 /// to the server, which takes of it what its configuration allows.
 ///
-/// Every step has the profile's connect timeout to itself.
+/// With hops, the same is done at each of them up to the login, with the hop's own profile, and the next
+/// connection is a channel of the one before. Every step has the connect timeout of its profile to itself.
 ///
 /// # Errors
-/// One for each way this can fail; nothing is left open then.
+/// One for each way this can fail; nothing is left open then. What fails at a hop names the hop.
 pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> Result<ShellLink, ConnectError> {
-    let target = Target::new(Some(&profile.user), &profile.host, profile.port);
-    dial::check_target(&target)?;
-    let (known, credentials) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
-    let options = dial::DialOptions {
-        step_limit: profile.connect_timeout,
-        keepalive: Some(keepalive::Keepalive { interval: profile.keepalive, max: profile.keepalive_max })
-            .filter(|keepalive| !keepalive.interval.is_zero()),
-    };
-    let mut connection = dial::dial(&target, known, options).await?;
-    let auth_method = auth::authenticate(&mut connection, &profile.user, &credentials).await?;
-    drop(credentials);
+    // All files first: a profile that cannot work costs nobody a connection.
+    let mut prepared = Vec::with_capacity(profile.hops.len());
+    for (index, hop) in profile.hops.iter().enumerate() {
+        prepared.push(prepare(hop).await.map_err(|error| at_hop(profile, index, error))?);
+    }
+    let own = prepare(profile).await?;
+    let mut through = None;
+    for (index, (hop, ready)) in profile.hops.iter().zip(prepared).enumerate() {
+        let (connection, _) =
+            connect(hop, ready, through.take()).await.map_err(|error| at_hop(profile, index, error))?;
+        through = Some(Box::new(connection));
+    }
+    let (connection, auth_method) = connect(profile, own, through).await?;
     let peer = peer_info(&connection, profile, auth_method);
     let shell = shell::open(connection, profile.terminal, environment).await?;
     let (event_sender, events) = mpsc::channel(shell::EVENT_QUEUE);
     let (commands, command_receiver) = mpsc::channel(shell::COMMAND_QUEUE);
     shell::spawn_pump(shell, event_sender, command_receiver);
     Ok(ShellLink { events, commands, peer })
+}
+
+/// What one connection needs, read before anything is connected to.
+struct Ready {
+    target: Target,
+    known: KnownHosts,
+    credentials: credential::Credentials,
+}
+
+async fn prepare(profile: &Profile) -> Result<Ready, ConnectError> {
+    let target = Target::of(profile);
+    dial::check_target(&target)?;
+    let (known, prepared) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
+    let credentials = credential::complete(&target, prepared).await?;
+    Ok(Ready { target, known, credentials })
+}
+
+/// One connection, checked and logged in, and the method by which.
+async fn connect(
+    profile: &Profile,
+    ready: Ready,
+    through: Option<Box<dial::Connection>>,
+) -> Result<(dial::Connection, String), ConnectError> {
+    let Ready { target, known, mut credentials } = ready;
+    let options = dial::DialOptions {
+        name: profile.name.clone(),
+        step_limit: profile.connect_timeout,
+        keepalive: Some(keepalive::Keepalive { interval: profile.keepalive, max: profile.keepalive_max })
+            .filter(|keepalive| !keepalive.interval.is_zero()),
+        legacy: profile.legacy_algorithms,
+        rekey: dial::rekey_limits(),
+    };
+    let mut connection = dial::dial(&target, known, options, through).await?;
+    let auth_method = auth::authenticate(&mut connection, &profile.user, &mut credentials).await?;
+    Ok((connection, auth_method))
+}
+
+/// Says at which hop of a profile something failed.
+fn at_hop(profile: &Profile, index: usize, source: ConnectError) -> ConnectError {
+    let hop = &profile.hops[index];
+    ConnectError::Hop {
+        number: index + 1,
+        count: profile.hops.len(),
+        name: hop.name.clone(),
+        address: error::host_and_port(&hop.host, hop.port),
+        source: Box::new(source),
+    }
 }
 
 /// Asks a server for its key and hangs up: no user name and no secret is sent. The key is what the
@@ -143,24 +209,24 @@ async fn read_files(
     target: &Target,
     known_hosts: Vec<PathBuf>,
     auth: Vec<AuthMethod>,
-) -> Result<(KnownHosts, Vec<auth::Credential>), ConnectError> {
+) -> Result<(KnownHosts, Vec<credential::Prepared>), ConnectError> {
     let for_reader = target.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let target = for_reader;
         let known = KnownHosts::load(&known_hosts)
             .map_err(|source| ConnectError::KnownHosts { target: target.clone(), source })?;
-        Ok((known, auth::prepare(&target, &auth)?))
+        Ok((known, credential::read(&target, &auth)?))
     });
     // Readers do not panic, so this is a runtime that is shutting down.
-    reading.await.unwrap_or_else(|_| {
-        Err(ConnectError::Protocol { target: target.clone(), step: ConnectStep::Tcp, source: russh::Error::Disconnect })
-    })
+    reading.await.unwrap_or_else(|_| Err(dial::protocol(target, ConnectStep::Tcp, russh::Error::Disconnect)))
 }
 
 fn peer_info(connection: &dial::Connection, profile: &Profile, auth_method: String) -> PeerInfo {
     let observed = &connection.observed;
+    let hops: Vec<&str> = profile.hops.iter().map(|hop| hop.name.as_str()).collect();
+    let through = if hops.is_empty() { String::new() } else { format!(" through {}", hops.join(", ")) };
     PeerInfo {
-        address: connection.address.to_string(),
+        address: format!("{}{through}", connection.address),
         user: profile.user.clone(),
         host_key: observed
             .host_key

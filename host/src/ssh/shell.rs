@@ -7,7 +7,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use futures::{FutureExt, future::Fuse};
+use futures::{FutureExt, StreamExt, future::Fuse, stream::FuturesUnordered};
 use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty, Sig, client::Msg};
 use tokio::{
     sync::mpsc,
@@ -190,6 +190,8 @@ enum Stop {
     ConnectionLost,
     /// The server has given no sign of life for this long.
     Silent(Duration),
+    /// The hop with this name has given none.
+    HopSilent(String, Duration),
 }
 
 async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: mpsc::Receiver<ShellCommand>) {
@@ -197,7 +199,8 @@ async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: 
     let stop = tokio::select! {
         stop = forward_output(&mut reader, early, &events) => stop,
         stop = forward_input(&writer, &mut commands) => stop,
-        silence = watch_server(&connection, &events) => Stop::Silent(silence),
+        silence = watch_server(&connection, Some(&events)) => Stop::Silent(silence),
+        (hop, silence) = watch_hops(&connection) => Stop::HopSilent(hop, silence),
         () = events.closed() => Stop::ClosedByUs,
     };
     // The rest of the output is not wanted any more; letting go of it frees russh's task if it waits.
@@ -205,9 +208,12 @@ async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: 
     let reason = match stop {
         Stop::ClosedByUs => "closed by this program".to_owned(),
         Stop::ClosedByServer => "the server ended the session".to_owned(),
-        Stop::ConnectionLost => lost_reason(&connection).to_owned(),
+        Stop::ConnectionLost => lost_reason(&connection),
         Stop::Silent(silence) => {
             format!("the server no longer answers: no sign of life for {:.0} s", silence.as_secs_f64())
+        }
+        Stop::HopSilent(hop, silence) => {
+            format!("{hop} no longer answers: no sign of life for {:.0} s", silence.as_secs_f64())
         }
     };
     let closed = events.send(ShellEvent::Closed { reason });
@@ -216,27 +222,54 @@ async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: 
 }
 
 /// Returns when the server is given up, with the length of its silence.
-async fn watch_server(connection: &Connection, events: &mpsc::Sender<ShellEvent>) -> Duration {
+async fn watch_server(connection: &Connection, events: Option<&mpsc::Sender<ShellEvent>>) -> Duration {
     match connection.keepalive {
         Some(keepalive) => keepalive::watch(&connection.handle, &connection.heard, keepalive, events).await,
         None => std::future::pending().await,
     }
 }
 
+/// Returns when a hop is given up, with its name and the length of its silence. Each is watched as its own
+/// profile says.
+async fn watch_hops(connection: &Connection) -> (String, Duration) {
+    let mut watches: FuturesUnordered<_> =
+        connection.hops().map(|hop| watch_server(hop, None).map(|silence| (hop.hop_name(), silence))).collect();
+    match watches.next().await {
+        Some(given_up) => given_up,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why the connection ended. When hops end, the outermost that did is the cause and the others follow.
 /// russh notes the reason before it lets go of the channel, so it is there when the channel has ended.
-fn lost_reason(connection: &Connection) -> &'static str {
-    connection.observed.ended.get().map_or("the connection was lost", |ended| ended.reason)
+fn lost_reason(connection: &Connection) -> String {
+    let hops: Vec<&Connection> = connection.hops().collect();
+    let ended = hops.iter().rev().find_map(|hop| Some((hop, hop.observed.ended.get()?)));
+    match ended {
+        Some((hop, ended)) => format!("the connection to {} was lost: {}", hop.hop_name(), ended.reason),
+        None => connection.observed.ended.get().map_or("the connection was lost", |ended| ended.reason).to_owned(),
+    }
 }
 
 /// Tells the server, and waits until russh's task has sent that and ended; whatever is left then is cut.
+/// Then the same for the hops it was reached through, the last first.
 async fn say_farewell(connection: &mut Connection) {
-    let handle = &mut connection.handle;
-    let farewell = async {
-        // An error means that the connection is gone already, which is what was wanted.
-        let _ = handle.disconnect(Disconnect::ByApplication, "", "en").await;
-        let _ = handle.await;
-    };
-    let _ = timeout(FAREWELL_LIMIT, farewell).await;
+    let mut next = Some(connection);
+    while let Some(connection) = next {
+        let handle = &mut connection.handle;
+        let farewell = async {
+            // An error means that the connection is gone already, which is what was wanted.
+            let _ = handle.disconnect(Disconnect::ByApplication, "", "en").await;
+            let _ = handle.await;
+        };
+        let _ = timeout(FAREWELL_LIMIT, farewell).await;
+        next = connection.through.as_deref_mut();
+        if let Some(hop) = &next {
+            // A server that hears a farewell drops what it has not passed on yet. Its answer to anything else
+            // says that it has taken the one before off the line.
+            let _ = timeout(FAREWELL_LIMIT, hop.handle.send_ping()).await;
+        }
+    }
 }
 
 async fn forward_output(

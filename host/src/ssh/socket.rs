@@ -1,4 +1,4 @@
-//! The TCP stream under a connection, with a switch to cut it.
+//! The stream under a connection, TCP or a channel of the hop before, with a switch to cut it.
 //!
 //! russh runs a connection in a task of its own, which looks neither at dropped handles while keys are
 //! being exchanged nor at a peer that has stopped reading. Both would leave a task and a socket behind;
@@ -17,7 +17,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -27,8 +26,13 @@ use super::keepalive::LastHeard;
 /// How long a peer may take none of our bytes. TCP itself would wait a quarter of an hour and more.
 const WRITE_STALL_LIMIT: Duration = Duration::from_secs(60);
 
+/// What a connection can run over.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
 pub(super) struct GuardedStream {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     stall: Pin<Box<Sleep>>,
     stalled: bool,
@@ -42,7 +46,7 @@ impl GuardedStream {
     /// its version: russh answers a valid identification with its second write, and only then. `heard`
     /// notes every arrival.
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Box<dyn Transport>,
         cut: CancellationToken,
         identified: Arc<AtomicBool>,
         heard: Arc<LastHeard>,

@@ -5,6 +5,15 @@ pub(super) fn printable(text: &str, limit: usize) -> String {
     text.chars().take(limit).map(|character| if matches!(character, ' '..='~') { character } else { '?' }).collect()
 }
 
+/// As [`printable`], for text that people have to read in their own language: letters and digits of all
+/// scripts stay, and the punctuation that goes with Chinese. Anything that is drawn over something else,
+/// turns the direction of writing or cannot be seen becomes `?`.
+pub(super) fn readable(text: &str, limit: usize) -> String {
+    let stays =
+        |c: &char| matches!(c, ' '..='~') || c.is_alphanumeric() || "：，。、？！（）【】《》“”‘’…".contains(*c);
+    text.chars().take(limit).map(|character| if stays(&character) { character } else { '?' }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -13,5 +22,12 @@ mod tests {
     fn control_characters_and_length_are_taken_away() {
         assert_eq!(printable("a\x1b[31mb\u{202e}c\n", 100), "a?[31mb?c?");
         assert_eq!(printable(&"x".repeat(10_000), 256).len(), 256);
+    }
+
+    #[test]
+    fn letters_of_all_scripts_stay_readable() {
+        assert_eq!(readable("请输入口令：\u{1b}[0m", 100), "请输入口令：?[0m");
+        assert_eq!(readable("a\u{200b}b\u{202e}c\u{301}\n", 100), "a?b?c??");
+        assert_eq!(readable("密密密", 2), "密密");
     }
 }

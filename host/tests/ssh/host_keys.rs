@@ -158,3 +158,31 @@ async fn dropbear_exchanges_keys_and_refuses_us_in_words() {
         assert!(matches!(error, ConnectError::AuthenticationFailed { .. }), "{host_key_type}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn an_alias_stands_for_the_host_in_the_record() {
+    let server = Sshd::start(SshdOptions::default());
+    let mut profile = profile_of(&server);
+    profile.host_key_alias = Some("inner".to_owned());
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    let text = error.to_string();
+    let ConnectError::HostKeyUnknown { known_hosts_line, .. } = error else { panic!("{text}") };
+    assert_eq!(known_hosts_line, format!("inner {}", server.host_public_key("ed25519")));
+    let command = format!("portcullis trust 127.0.0.1:{} --alias inner --known-hosts '", server.port());
+    assert!(text.contains(&command), "{text}");
+    let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT).await.unwrap();
+    assert_eq!(info.line_under("inner"), known_hosts_line);
+    profile.known_hosts = vec![server.write_file("aliases", &known_hosts_line)];
+    open_shell(&profile, &[]).await.unwrap();
+    // A host certificate is checked against the alias too.
+    let options = SshdOptions {
+        host_certificate: Some(HostCertificate { host_names: "inner".into(), validity: "-1h:+1h".into() }),
+        ..SshdOptions::default()
+    };
+    let certified = Sshd::start(options);
+    let mut profile = profile_of(&certified);
+    profile.host_key_alias = Some("inner".to_owned());
+    let line = format!("@cert-authority inner {}\n", certified.authority_public_key());
+    profile.known_hosts = vec![certified.write_file("authorities", &line)];
+    open_shell(&profile, &[]).await.unwrap();
+}

@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use e2e::sshd::{KeyFormat, Sshd, SshdOptions};
+use e2e::sshd::{KeyFormat, Sshd, SshdOptions, may_ask_through_pam};
 use portcullis::{
-    config::profile::{AuthMethod, SecretSource},
+    config::profile::{AuthMethod, QuestionAnswer, SecretSource},
     ssh::{ConnectError, KeyFileError, open_shell},
 };
 
@@ -17,7 +17,8 @@ async fn logs_in(options: SshdOptions) {
     let mut profile = profile_of(&server);
     if let Some(passphrase) = passphrase_file {
         let source = SecretSource::File(server.write_file("passphrase", &format!("{passphrase}\n")));
-        profile.auth = vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source) }];
+        profile.auth =
+            vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source), certificate: None }];
     }
     let mut link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{shown}: {error}\n{}", server.log()));
     assert!(link.peer.auth_method.starts_with("publickey ("), "{}", link.peer.auth_method);
@@ -59,7 +60,7 @@ async fn a_passphrase_comes_from_the_environment() {
     let server = Sshd::start(SshdOptions { user_key_passphrase: Some(passphrase), ..SshdOptions::default() });
     let mut profile = profile_of(&server);
     let source = SecretSource::Environment(name.to_owned());
-    profile.auth = vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source) }];
+    profile.auth = vec![AuthMethod::KeyFile { path: server.user_key(), passphrase: Some(source), certificate: None }];
     open_shell(&profile, &[]).await.unwrap();
 }
 
@@ -134,9 +135,11 @@ async fn useless_key_files_are_told_before_connecting() {
         ("public", key_file(public), |error| matches!(error, KeyFileError::PublicKey)),
         ("junk", key_file(junk), |error| matches!(error, KeyFileError::NotUnderstood(_))),
         ("no passphrase", key_file(server.user_key()), |error| matches!(error, KeyFileError::PassphraseMissing)),
-        ("wrong passphrase", AuthMethod::KeyFile { path: server.user_key(), passphrase: wrong }, |error| {
-            matches!(error, KeyFileError::PassphraseWrong)
-        }),
+        (
+            "wrong passphrase",
+            AuthMethod::KeyFile { path: server.user_key(), passphrase: wrong, certificate: None },
+            |error| matches!(error, KeyFileError::PassphraseWrong),
+        ),
     ];
     let mut profile = profile_of(&server);
     for (name, method, wanted) in cases {
@@ -158,4 +161,74 @@ async fn an_unset_secret_is_told_before_connecting() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("PORTCULLIS_TEST_UNSET"), "{source}");
     assert!(!server.log().contains("Connection from"), "{}", server.log());
+}
+
+/// What a server from before 2013 offers, as far as a present sshd can be made to.
+#[tokio::test]
+async fn an_old_server_is_reached_only_where_the_profile_says_so() {
+    let config_lines = [
+        "KexAlgorithms diffie-hellman-group14-sha1",
+        "Ciphers aes128-cbc",
+        "MACs hmac-sha1",
+        "HostKeyAlgorithms ssh-rsa",
+    ];
+    let server = Sshd::start(SshdOptions {
+        host_key_types: vec!["rsa"],
+        config_lines: config_lines.map(str::to_owned).to_vec(),
+        ..SshdOptions::default()
+    });
+    let mut profile = profile_of(&server);
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    assert!(error.to_string().contains("set legacy_algorithms = true"), "{error}");
+    profile.legacy_algorithms = true;
+    let mut link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
+    type_line(&link, "echo o''ld").await;
+    output_until(&mut link, "old").await;
+    // Its key can be looked at, to record it.
+    let info = portcullis::ssh::fetch_host_key(server.host(), server.port(), super::EVENT_LIMIT).await.unwrap();
+    assert_eq!(info.known_hosts_line, server.known_hosts_line("rsa"));
+}
+
+#[tokio::test]
+async fn old_algorithms_are_not_used_where_there_are_better_ones() {
+    let server = Sshd::start(SshdOptions { config_lines: vec!["LogLevel DEBUG1".into()], ..SshdOptions::default() });
+    let mut profile = profile_of(&server);
+    profile.legacy_algorithms = true;
+    open_shell(&profile, &[]).await.unwrap();
+    let log = server.log();
+    assert!(log.contains("aes256-gcm@openssh.com") && log.contains("sntrup") | log.contains("curve25519"), "{log}");
+    assert!(!log.contains("kex: client->server cipher: aes256-cbc"), "{log}");
+}
+
+/// Two factors as OpenSSH asks for them, through PAM; only root can set that up.
+#[tokio::test]
+async fn two_questions_of_pam_are_answered_one_after_the_other() {
+    if !may_ask_through_pam() {
+        eprintln!("not run: only root can write a PAM service");
+        return;
+    }
+    let asking = SshdOptions { pam_password: Some("right".into()), ..SshdOptions::default() };
+    let server = Sshd::start(asking);
+    let question = |prompt: &str, name: &str, answer: &str| QuestionAnswer {
+        prompt: prompt.to_owned(),
+        answer: SecretSource::File(server.write_file(name, answer)),
+    };
+    let second = question("stress", "code", "123456");
+    let mut profile = profile_of(&server);
+    profile.auth =
+        vec![AuthMethod::KeyboardInteractive(vec![question("Password:*", "right", "right"), second.clone()])];
+    let link = open_shell(&profile, &[]).await.unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
+    assert_eq!(link.peer.auth_method, "keyboard-interactive");
+
+    // A wrong first answer: PAM asks no further, and nothing is sent twice.
+    profile.auth = vec![AuthMethod::KeyboardInteractive(vec![question("Password:*", "wrong", "wrong"), second])];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+    assert_eq!(tried, ["keyboard-interactive: refused"]);
+
+    // The password alone answers the first; the second is shown.
+    let password = SecretSource::File(server.write_file("password", "right"));
+    profile.auth = vec![AuthMethod::Password(password)];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    assert!(error.to_string().contains("the server asks \"STRESS Password:\""), "{error}");
 }

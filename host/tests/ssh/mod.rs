@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 
+mod agents;
+mod certificates;
 mod host_keys;
+mod jumps;
 mod logins;
 mod misbehaving;
 mod scripted;
@@ -27,8 +30,11 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         host: host.to_owned(),
         port,
         user: user.to_owned(),
+        hops: Vec::new(),
         auth: Vec::new(),
         known_hosts: Vec::new(),
+        host_key_alias: None,
+        legacy_algorithms: false,
         connect_timeout: Duration::from_secs(20),
         keepalive: Duration::ZERO,
         keepalive_max: 2,
@@ -48,7 +54,7 @@ fn profile_of(server: &Sshd) -> Profile {
 }
 
 fn key_file(path: PathBuf) -> AuthMethod {
-    AuthMethod::KeyFile { path, passphrase: None }
+    AuthMethod::KeyFile { path, passphrase: None, certificate: None }
 }
 
 async fn next_event(link: &mut ShellLink) -> Option<ShellEvent> {

@@ -2,14 +2,15 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use e2e::sshd::{KeyFormat, make_key};
 use portcullis::{
-    config::profile::{AuthMethod, Profile, SecretSource},
+    config::profile::{AuthMethod, Profile, QuestionAnswer, SecretSource},
     ssh::{ConnectError, ShellEvent, fetch_host_key, open_shell},
 };
 use russh::{
     Channel, ChannelId, MethodKind, MethodSet, Pty, Sig, cipher, kex,
     keys::{Algorithm, PrivateKey},
-    server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session},
+    server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session, VerifiedPublicKey},
 };
 use tokio::net::TcpListener;
 
@@ -23,6 +24,8 @@ enum Trick {
     AsksForPassword,
     /// Asks a second question after the password.
     AsksForCode,
+    /// Asks for the password, then for a code and a reason at once, then nothing, and then decides.
+    AsksInRounds,
     SilentShell,
     SpeaksBeforeConfirming,
     /// Opens channels of its own, tells several ends, and a signal with a long hostile name.
@@ -34,6 +37,32 @@ enum Trick {
 struct Scripted {
     trick: Trick,
     password_seen: bool,
+    round: usize,
+}
+
+impl Scripted {
+    /// The rounds of [`Trick::AsksInRounds`]: their questions, and the answers that lead on.
+    fn next_round(&mut self, answers: Option<Vec<Vec<u8>>>) -> Auth {
+        const ROUNDS: [&[(&str, bool, &str)]; 3] = [
+            &[("ann's Password: ", false, "right")],
+            &[("Verification code: ", true, "123456"), ("请输入原因：", true, "audit")],
+            &[],
+        ];
+        if let Some(answers) = answers {
+            let wanted = ROUNDS[self.round].iter().map(|(_, _, answer)| answer.as_bytes());
+            if !wanted.eq(answers.iter().map(Vec::as_slice)) {
+                return Auth::reject();
+            }
+            self.round += 1;
+        }
+        let Some(questions) = ROUNDS.get(self.round) else { return Auth::Accept };
+        let prompts = questions.iter().map(|(text, echo, _)| (Cow::Borrowed(*text), *echo)).collect();
+        Auth::Partial {
+            name: Cow::Borrowed(""),
+            instructions: Cow::Borrowed("two factors"),
+            prompts: Cow::Owned(prompts),
+        }
+    }
 }
 
 impl Handler for Scripted {
@@ -43,12 +72,21 @@ impl Handler for Scripted {
         Ok(if password == "right" { Auth::Accept } else { Auth::reject() })
     }
 
+    /// Any key that signs is right.
+    async fn auth_publickey(&mut self, _user: &str, _key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        Ok(Auth::Accept)
+    }
+
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         _user: &str,
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
+        if self.trick == Trick::AsksInRounds {
+            let answers = response.map(|answers| answers.map(|answer| answer.to_vec()).collect());
+            return Ok(self.next_round(answers));
+        }
         let question = |text: &'static str| Auth::Partial {
             name: Cow::Borrowed(""),
             instructions: Cow::Borrowed(""),
@@ -146,7 +184,7 @@ async fn serve(config: Config, trick: Trick) -> u16 {
     let config = Arc::new(config);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let handler = Scripted { trick, password_seen: false };
+            let handler = Scripted { trick, password_seen: false, round: 0 };
             if let Ok(session) = russh::server::run_stream(Arc::clone(&config), stream, handler).await {
                 tokio::spawn(session);
             }
@@ -155,17 +193,19 @@ async fn serve(config: Config, trick: Trick) -> u16 {
     port
 }
 
+fn private_file(directory: &tempfile::TempDir, name: &str, content: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
 /// A server playing `trick`, and a profile with `password` that trusts it. The directory holds its files.
 async fn scene(methods: &[MethodKind], trick: Trick, password: &str) -> (Profile, tempfile::TempDir) {
     let port = serve(config(methods), trick).await;
     let directory = tempfile::tempdir().unwrap();
-    let file = |name: &str, content: &str| {
-        use std::os::unix::fs::PermissionsExt;
-        let path = directory.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    };
+    let file = |name: &str, content: &str| private_file(&directory, name, content);
     let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
     let mut profile = profile_for("127.0.0.1", port, "me");
     profile.known_hosts = vec![file("known_hosts", &info.known_hosts_line)];
@@ -207,7 +247,65 @@ async fn a_second_question_is_not_answered_by_guessing() {
     let (profile, _files) = scene(QUESTIONS, Trick::AsksForCode, "right").await;
     let error = open_shell(&profile, &[]).await.unwrap_err();
     let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
-    assert!(tried[0].contains("asks more"), "{tried:?}");
+    assert!(tried[0].contains("the server asks \"Code:\" (what is typed is hidden)"), "{tried:?}");
+    assert!(tried[0].contains("keyboard_interactive = [{ prompt"), "{tried:?}");
+}
+
+/// A profile's entry that answers these questions from files.
+fn answers(files: &tempfile::TempDir, pairs: &[(&str, &str)]) -> AuthMethod {
+    let question = |(number, (prompt, answer)): (usize, &(&str, &str))| QuestionAnswer {
+        prompt: (*prompt).to_owned(),
+        answer: SecretSource::File(private_file(files, &format!("answer{number}"), answer)),
+    };
+    AuthMethod::KeyboardInteractive(pairs.iter().enumerate().map(question).collect())
+}
+
+#[tokio::test]
+async fn several_rounds_are_answered_as_configured() {
+    let (mut profile, files) = scene(QUESTIONS, Trick::AsksInRounds, "right").await;
+    let password = profile.auth.remove(0);
+    let all = [("*password: *", "right"), ("verification", "123456\n"), ("原因", "audit")];
+    profile.auth = vec![answers(&files, &all)];
+    let link = open_shell(&profile, &[]).await.unwrap();
+    assert_eq!(link.peer.auth_method, "keyboard-interactive");
+
+    // The password has its own place in the profile, before or after the answers.
+    for order in [[0, 1], [1, 0]] {
+        let methods = [password.clone(), answers(&files, &all[1..])];
+        profile.auth = order.map(|index| methods[index].clone()).into();
+        open_shell(&profile, &[]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_question_nobody_answers_is_shown_and_no_answer_goes_to_another() {
+    let (mut profile, files) = scene(QUESTIONS, Trick::AsksInRounds, "right").await;
+    let cases: [(&[(&str, &str)], &str); 3] = [
+        (&[("password", "right"), ("verification", "123456")], "asks \"请输入原因：\""),
+        (&[("password:", "right"), ("code", "123456"), ("code: ", "audit")], "asks \"请"),
+        (&[("password", "wr0ng-pass"), ("code", "123456"), ("原因", "audit")], "refused"),
+    ];
+    for (pairs, words) in cases {
+        profile.auth = vec![answers(&files, pairs)];
+        let error = open_shell(&profile, &[]).await.unwrap_err();
+        let text = error.to_string();
+        assert!(!text.contains("wr0ng-pass") && !text.contains("123456"), "{text}");
+        let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{text}") };
+        assert_eq!(tried.len(), 1, "{tried:?}");
+        assert!(tried[0].contains(words), "{tried:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_not_given_twice() {
+    let (mut profile, files) = scene(QUESTIONS, Trick::AsksForCode, "right").await;
+    profile.auth = vec![answers(&files, &[(":", "right")])];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+    assert!(tried[0].contains("was given already"), "{tried:?}");
+    // Named twice it is meant twice.
+    profile.auth = vec![answers(&files, &[("password:", "right"), ("code:", "right")])];
+    open_shell(&profile, &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -278,4 +376,43 @@ async fn a_server_with_nothing_but_old_algorithms_is_told() {
     let error = open_shell(&profile_for("127.0.0.1", port, "me"), &[]).await.unwrap_err();
     assert!(matches!(&error, ConnectError::NoCommonAlgorithm { .. }), "{error:?}");
     assert!(error.to_string().contains("aes128-cbc"), "{error}");
+}
+
+/// sshd always claims to take RSA with SHA-2, so an old server is played.
+#[tokio::test]
+async fn rsa_signs_with_sha1_only_where_the_profile_says_so() {
+    let mut old = config(&[MethodKind::PublicKey]);
+    old.preferred.key = Cow::Owned(vec![Algorithm::Ed25519, Algorithm::Rsa { hash: None }]);
+    let port = serve(old, Trick::Nothing).await;
+    let files = tempfile::tempdir().unwrap();
+    let key = files.path().join("key");
+    make_key("rsa", &key, KeyFormat::OpenSsh, None);
+    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
+    let mut profile = profile_for("127.0.0.1", port, "me");
+    profile.known_hosts = vec![private_file(&files, "known_hosts", &info.known_hosts_line)];
+    profile.auth = vec![super::key_file(key)];
+    let error = open_shell(&profile, &[]).await.unwrap_err();
+    let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+    assert!(tried[0].contains("takes RSA only with SHA-1"), "{tried:?}");
+    profile.legacy_algorithms = true;
+    open_shell(&profile, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_goes_out_once() {
+    // Both ways are open; the wrong password is tried by one of them only.
+    let both = &[MethodKind::Password, MethodKind::KeyboardInteractive];
+    let (mut profile, files) = scene(both, Trick::AsksForPassword, "wr0ng-pass").await;
+    let password = profile.auth.remove(0);
+    let others = answers(&files, &[("nothing that is asked", "x")]);
+    for (methods, expected) in [
+        ([password.clone(), others.clone()], "password: refused"),
+        ([others, password], "keyboard-interactive: refused"),
+    ] {
+        profile.auth = methods.into();
+        let error = open_shell(&profile, &[]).await.unwrap_err();
+        let ConnectError::AuthenticationFailed { tried, .. } = error else { panic!("{error:?}") };
+        assert_eq!(tried[0], expected);
+        assert!(!tried[1..].iter().any(|line| line.ends_with("refused")), "{tried:?}");
+    }
 }

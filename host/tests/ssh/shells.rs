@@ -201,3 +201,21 @@ async fn a_server_without_sessions_says_so() {
     let error = open_shell(&profile_of(&server), &[]).await.unwrap_err();
     assert!(matches!(error, ConnectError::ChannelRefused { .. }), "{error:?}");
 }
+
+/// A server that wants new keys after every megabyte, in the middle of output and input.
+#[tokio::test]
+async fn a_server_that_changes_keys_often_loses_nothing() {
+    let config_lines = vec!["RekeyLimit 1M".into(), "LogLevel DEBUG1".into()];
+    let server = Sshd::start(SshdOptions { config_lines, ..SshdOptions::default() });
+    let mut link = open_shell(&profile_of(&server), &[]).await.unwrap();
+    type_line(&link, "stty -onlcr -echo; echo set''up").await;
+    output_until(&mut link, "setup\n").await;
+    type_line(&link, "echo be''gin; seq 1 2000000; echo en''d").await;
+    let output = output_until(&mut link, "end\n").await;
+    let (_, numbers) = output.split_once("begin\n").unwrap();
+    let (numbers, _) = numbers.split_once("end\n").unwrap();
+    let wanted = (1..=2_000_000).map(|number| number.to_string());
+    assert!(numbers.lines().eq(wanted), "{} bytes came", numbers.len());
+    let exchanges = server.log().matches("SSH2_MSG_NEWKEYS received").count();
+    assert!(exchanges > 10, "{exchanges}");
+}
