@@ -1,6 +1,7 @@
 //! Test kits shared by the integration tests: servers and programs that are not ours, started for one
 //! test and ended with it; the program under test, driven as a client drives it.
 
+pub mod home;
 pub mod mcp;
 pub mod relay;
 pub mod scene;

@@ -11,5 +11,6 @@ mod reading;
 mod record;
 mod retrying;
 mod running;
+mod ssh_config;
 mod stopping;
 mod typing;

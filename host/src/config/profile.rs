@@ -53,7 +53,7 @@ pub enum AuthMethod {
 }
 
 /// What the Enter key sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EnterKey {
     /// What a terminal sends.

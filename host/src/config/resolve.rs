@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use portcullis_term::Encoding;
 
-use super::file::{
-    self, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile,
-};
+use super::file::{AuthFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile};
+use super::layers::Layers;
+use super::sources::Sources;
 use super::{
     AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
-    SecretSource, TerminalSize, ViewerConfig,
+    SecretSource, TerminalSize, Unusable, ViewerConfig,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,124 +26,141 @@ const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
 const DEFAULT_VIEWER_PORT: u16 = 8765;
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
 
-/// Loads `path`, or the user's file (`$XDG_CONFIG_HOME/portcullis/portcullis.toml`).
-///
-/// # Errors
-/// Names the file, the key and what would be right.
-pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-    let path = match path {
-        Some(path) => path.to_owned(),
-        None => user_file()?,
-    };
-    resolve(file::read(&path)?, &path)
-}
-
-fn user_file() -> Result<PathBuf, ConfigError> {
-    let relative = Path::new("portcullis/portcullis.toml");
-    folder("XDG_CONFIG_HOME", ".config")
-        .map(|folder| folder.join(relative))
-        .ok_or_else(|| ConfigError::NoHome { path: relative.to_owned() })
+/// The default of `known_hosts`: the files `ssh` consults.
+pub(super) fn usual_known_hosts(home: &Path) -> Vec<PathBuf> {
+    let of_user = ["known_hosts", "known_hosts2"].map(|name| home.join(".ssh").join(name));
+    let of_system = ["ssh_known_hosts", "ssh_known_hosts2"].map(|name| Path::new("/etc/ssh").join(name));
+    of_user.into_iter().chain(of_system).collect()
 }
 
 /// `$variable`, or `~/fallback`.
-fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
+pub(super) fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
     let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     set.or_else(|| std::env::home_dir().map(|home| home.join(fallback)))
 }
 
-fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
-    let base = path.parent().unwrap_or(Path::new("."));
+/// Turns what was written into what is used. A mistake in a file of ours stops; what an alias of
+/// OpenSSH's asks for and cannot be done stands with that profile.
+pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
+    let Sources { files, top, profiles, notes, .. } = sources;
+    let main = files.first().cloned().unwrap_or_default();
     let default_folder = |variable: &str, fallback: &str| {
-        folder(variable, fallback)
-            .map(|folder| folder.join("portcullis"))
-            .ok_or_else(|| ConfigError::NoHome { path: path.to_owned() })
+        folder(variable, fallback).map(|folder| folder.join("portcullis")).ok_or(ConfigError::NoHome)
     };
-    let state_directory = match written.state_directory {
-        Some(folder) => absolute(base, &folder),
+    let state_directory = match top.state_directory {
+        Some(folder) => folder,
         None => default_folder("XDG_STATE_HOME", ".local/state")?,
     };
-    let cache_directory = match written.cache_directory {
-        Some(folder) => absolute(base, &folder),
+    let cache_directory = match top.cache_directory {
+        Some(folder) => folder,
         None => default_folder("XDG_CACHE_HOME", ".cache")?,
     };
-    let plugins = written
-        .plugins
-        .into_iter()
-        .map(|(name, plugin)| plugin_entry(name, plugin, base, path))
-        .collect::<Result<_, _>>()?;
-    let mut destinations = BTreeMap::new();
-    for (name, mut profile) in written.profiles {
-        fill_in(&mut profile, &written.defaults);
-        let destination = destination(&name, profile, base).map_err(|problem| ConfigError::Profile {
-            path: path.to_owned(),
-            profile: name.clone(),
-            problem,
-        })?;
-        destinations.insert(name, Arc::new(destination));
-    }
+    let plugins = top.plugins.into_iter().map(|(name, plugin)| plugin_entry(name, plugin, &main));
+    let plugins = plugins.collect::<Result<_, _>>()?;
+    let (destinations, unusable) = destinations(profiles)?;
+    check_default(top.default_profile.as_ref(), &destinations, &unusable)?;
     Ok(Config {
-        source: path.to_owned(),
+        sources: files,
         state_directory,
         cache_directory,
         viewer: ViewerConfig {
-            enabled: written.viewer.enabled.unwrap_or(true),
-            first_port: written.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
+            enabled: top.viewer.enabled.unwrap_or(true),
+            first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
         },
-        limits: Limits { closed_sessions: written.limits.closed_sessions.unwrap_or(DEFAULT_CLOSED_SESSIONS) },
+        limits: Limits { closed_sessions: top.limits.closed_sessions.unwrap_or(DEFAULT_CLOSED_SESSIONS) },
         plugins,
         destinations,
+        unusable,
+        default_profile: top.default_profile,
+        notes,
     })
 }
 
-/// What the profile does not say, `[defaults]` says for it.
-fn fill_in(profile: &mut ProfileFile, defaults: &DefaultsFile) {
-    profile.policy_mode = profile.policy_mode.or(defaults.policy_mode);
-    profile.keepalive_s = profile.keepalive_s.or(defaults.keepalive_s);
-    profile.keepalive_max = profile.keepalive_max.or(defaults.keepalive_max);
-    profile.idle_close_s = profile.idle_close_s.or(defaults.idle_close_s);
-    profile.encoding = profile.encoding.or(defaults.encoding);
-    profile.columns = profile.columns.or(defaults.columns);
-    profile.rows = profile.rows.or(defaults.rows);
-    if profile.known_hosts.is_none() {
-        profile.known_hosts.clone_from(&defaults.known_hosts);
+type Destinations = BTreeMap<String, Arc<Destination>>;
+
+fn destinations(
+    profiles: BTreeMap<String, Layers>,
+) -> Result<(Destinations, BTreeMap<String, Unusable>), ConfigError> {
+    let mut destinations = BTreeMap::new();
+    let mut unusable = BTreeMap::new();
+    for (name, layers) in profiles {
+        let origin = layers.origin();
+        let resolved = match &layers.problem {
+            Some(problem) => Err(problem.clone()),
+            None => destination(&name, &layers),
+        };
+        match (resolved, layers.own_file()) {
+            (Ok(destination), _) => drop(destinations.insert(name, Arc::new(destination))),
+            (Err(problem), Some(path)) if layers.problem.is_none() => {
+                return Err(ConfigError::Profile { path, profile: name, problem });
+            }
+            (Err(problem), _) => drop(unusable.insert(name, Unusable { origin, problem })),
+        }
+    }
+    Ok((destinations, unusable))
+}
+
+fn check_default(
+    default: Option<&String>,
+    destinations: &Destinations,
+    unusable: &BTreeMap<String, Unusable>,
+) -> Result<(), ConfigError> {
+    match default {
+        Some(profile) if !destinations.contains_key(profile) && !unusable.contains_key(profile) => {
+            let known = destinations.keys().cloned().collect::<Vec<_>>().join(", ");
+            Err(ConfigError::DefaultProfile { profile: profile.clone(), known })
+        }
+        _ => Ok(()),
     }
 }
 
-/// Relative paths are relative to the file they stand in; `~/` is the user's home.
-fn absolute(base: &Path, path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), std::env::home_dir()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => base.join(path),
-    }
-}
-
-fn plugin_entry(name: String, plugin: PluginFile, base: &Path, path: &Path) -> Result<PluginEntry, ConfigError> {
+fn plugin_entry(name: String, plugin: PluginFile, path: &Path) -> Result<PluginEntry, ConfigError> {
     let problem = |problem: String| ConfigError::Plugin { path: path.to_owned(), plugin: name.clone(), problem };
     let settings = json(plugin.settings).map_err(problem)?;
-    Ok(PluginEntry { path: plugin.path.map(|path| absolute(base, &path)), sha256: plugin.sha256, settings, name })
+    Ok(PluginEntry { path: plugin.path, sha256: plugin.sha256, settings, name })
 }
 
-fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destination, String> {
+fn destination(name: &str, layers: &Layers) -> Result<Destination, String> {
+    let written = layers.merged();
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("a profile's name has no blanks or control characters; rename it".to_owned());
     }
+    if written.routes.as_ref().is_some_and(|routes| !routes.is_empty()) && written.navigator.is_none() {
+        return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
+    }
+    Ok(Destination {
+        profile: Arc::new(profile(name, &written)?),
+        policy_mode: written.policy_mode.unwrap_or_default(),
+        policies: written.policies.unwrap_or_default(),
+        navigator: written.navigator.map(navigator),
+        routes: written.routes.unwrap_or_default(),
+        log_search: log_search(written.log_search),
+        origin: layers.origin(),
+        notes: layers.notes.clone(),
+    })
+}
+
+fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
     let size =
         TerminalSize::new(written.columns.unwrap_or(DEFAULT_SIZE.columns), written.rows.unwrap_or(DEFAULT_SIZE.rows))?;
     let keepalive_max = written.keepalive_max.unwrap_or(DEFAULT_KEEPALIVE_MAX);
     if keepalive_max == 0 {
         return Err("`keepalive_max` is at least 1; `keepalive_s = 0` switches keepalive off".to_owned());
     }
-    let auth = written.auth.into_iter().map(|method| auth_method(method, base)).collect::<Result<_, _>>()?;
-    let known_hosts = written.known_hosts.unwrap_or_else(|| vec![PathBuf::from("~/.ssh/known_hosts")]);
-    let profile = Profile {
+    let needed = |key: &str| format!("`{key}` is missing; write it, or an alias of ssh_config as `ssh_config_host`");
+    let auth = written.auth.clone().unwrap_or_default().into_iter().map(auth_method).collect::<Result<_, _>>()?;
+    Ok(Profile {
         name: name.to_owned(),
-        label: written.label.unwrap_or_else(|| name.to_owned()),
-        tags: written.tags,
-        host: written.host,
+        label: written.label.clone().unwrap_or_else(|| name.to_owned()),
+        tags: written.tags.clone().unwrap_or_default(),
+        host: written.host.clone().ok_or_else(|| needed("host"))?,
         port: written.port.unwrap_or(22),
-        user: written.user,
+        user: written.user.clone().ok_or_else(|| needed("user"))?,
         auth,
-        known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
+        known_hosts: written
+            .known_hosts
+            .clone()
+            .unwrap_or_else(|| std::env::home_dir().map(|home| usual_known_hosts(&home)).unwrap_or_default()),
         connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
         keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
         keepalive_max,
@@ -151,17 +168,6 @@ fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destinat
         encoding: written.encoding.map_or_else(Encoding::default, encoding),
         terminal: size,
         enter: written.enter.unwrap_or_default(),
-    };
-    if !written.routes.is_empty() && written.navigator.is_none() {
-        return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
-    }
-    Ok(Destination {
-        profile: Arc::new(profile),
-        policy_mode: written.policy_mode.unwrap_or_default(),
-        policies: written.policies,
-        navigator: written.navigator.map(navigator),
-        routes: written.routes,
-        log_search: log_search(written.log_search),
     })
 }
 
@@ -173,18 +179,18 @@ fn encoding(name: EncodingName) -> Encoding {
     }
 }
 
-fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
+fn auth_method(written: AuthFile) -> Result<AuthMethod, String> {
     let one_of = "each entry of `auth` has exactly one of key_file, password_env, password_file";
     let secret = |variable: Option<String>, file: Option<PathBuf>| match (variable, file) {
         (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
-        (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
+        (None, Some(file)) => Ok(Some(SecretSource::File(file))),
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err("a secret comes from one place: give the `_env` or the `_file` form, not both"),
     };
     let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
     let password = secret(written.password_env, written.password_file)?;
     match (written.key_file, password) {
-        (Some(path), None) => Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase }),
+        (Some(path), None) => Ok(AuthMethod::KeyFile { path, passphrase }),
         (None, Some(password)) if passphrase.is_none() => Ok(AuthMethod::Password(password)),
         (None, Some(_)) => Err("a passphrase belongs to a key_file, not to a password".to_owned()),
         _ => Err(one_of.to_owned()),
@@ -213,8 +219,8 @@ mod tests {
     fn parse(text: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("portcullis.toml");
-        std::fs::write(&path, text).unwrap();
-        load(Some(&path))
+        std::fs::write(&path, format!("ssh_config = false\n{text}")).unwrap();
+        super::super::load(Some(&path))
     }
 
     const PROFILE: &str = "[profiles.web]\nhost = 'web1'\nuser = 'ann'\n";

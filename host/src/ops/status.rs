@@ -15,8 +15,22 @@ const RECENT_COMMANDS: usize = 10;
 #[derive(Debug, Serialize)]
 pub struct HostsReport {
     pub hosts: Vec<HostLine>,
+    /// Profiles that are written and cannot be opened.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<UnusableLine>,
     /// Where the profiles are written.
     pub configuration: String,
+    /// What in the files has no effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct UnusableLine {
+    pub profile: String,
+    /// Where it is written.
+    pub origin: String,
+    pub problem: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,6 +45,10 @@ pub struct HostLine {
     pub navigator: Option<String>,
     pub routes: BTreeMap<String, BTreeMap<String, String>>,
     pub open_sessions: Vec<String>,
+    /// Where it is written.
+    pub origin: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The profiles, without connecting to anything.
@@ -48,6 +66,8 @@ pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
             navigator: destination.navigator.as_ref().map(|choice| choice.plugin.clone()),
             routes: destination.routes.clone(),
             open_sessions: open.iter().filter(|s| s.profile == *name).map(|s| s.session_id.clone()).collect(),
+            origin: destination.origin.clone(),
+            notes: destination.notes.clone(),
         }
     });
     let matches = |line: &HostLine| {
@@ -58,7 +78,20 @@ pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
                 || line.tags.iter().any(|tag| tag.to_lowercase().contains(&query))
         })
     };
-    HostsReport { hosts: lines.filter(matches).collect(), configuration: host.config().source.display().to_string() }
+    let config = host.config();
+    let unusable = config.unusable.iter().filter(|(name, _)| query.is_none_or(|query| name.contains(query)));
+    HostsReport {
+        hosts: lines.filter(matches).collect(),
+        unusable: unusable
+            .map(|(name, unusable)| UnusableLine {
+                profile: name.clone(),
+                origin: unusable.origin.clone(),
+                problem: unusable.problem.clone(),
+            })
+            .collect(),
+        configuration: config.described_sources(),
+        notes: config.notes.clone(),
+    }
 }
 
 #[derive(Debug, Serialize)]

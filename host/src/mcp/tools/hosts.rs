@@ -10,6 +10,9 @@ use super::super::tool::{self, Class, Tool};
 use crate::host::Host;
 use crate::ops::{self, HostsReport, NextStep};
 
+const NO_PROFILES: &str = "No profile fits. A person adds one: a `Host` in ~/.ssh/config, or \
+    a profile in ~/.config/portcullis/portcullis.toml; then this server is restarted.";
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
@@ -36,7 +39,7 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 }
 
 fn render(report: &HostsReport) -> Reply {
-    let lines: Vec<String> = report
+    let mut lines: Vec<String> = report
         .hosts
         .iter()
         .map(|line| {
@@ -54,6 +57,11 @@ fn render(report: &HostsReport) -> Reply {
         })
         .collect();
     let summary = format!("{} profiles, from {}", lines.len(), report.configuration);
+    lines.extend(report.unusable.iter().map(|line| format!("{} — cannot be opened: {}", line.profile, line.problem)));
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
+    if report.hosts.is_empty() && report.unusable.is_empty() {
+        lines.push(NO_PROFILES.to_owned());
+    }
     let next = report.hosts.first().map(|line| NextStep::new("ssh_open", json!({ "profile": line.profile })));
     Reply::new(Status::Success, summary, lines.join("\n"), report).with_next(next)
 }
