@@ -3,6 +3,7 @@
 //! Standard output belongs to the command's answer; under `stdio` it carries nothing but MCP. Logs
 //! go to standard error.
 
+mod config;
 mod demo;
 mod stdio;
 mod trust;
@@ -26,7 +27,7 @@ struct Arguments {
 enum Command {
     /// Serve one MCP client on standard input and output.
     Stdio {
-        /// The configuration file; the user's own one when left out.
+        /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
     },
@@ -38,9 +39,17 @@ enum Command {
     },
     /// Print the links to the viewers of the hosts that run now.
     Viewer {
-        /// The configuration file; the user's own one when left out.
+        /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Look at the configuration, check it and change it.
+    Config {
+        /// The configuration file instead of the one that is found.
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: config::ConfigCommand,
     },
     /// Show a host's key and store it after you agree.
     Trust {
@@ -83,6 +92,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Stdio { config } => run(stdio::run(config)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
+        Command::Config { config, command } => report(config::run(config.as_deref(), command)),
         Command::Trust { host, fingerprint, known_hosts } => run(trust::run(host, fingerprint, known_hosts)),
     }
 }

@@ -29,13 +29,21 @@ pub enum ConfigError {
     Owner { path: PathBuf, problem: String },
     #[error("{}: {problem}", path.display())]
     Workspace { path: PathBuf, problem: String },
+    #[error("{}: {problem}", path.display())]
+    Edit { path: PathBuf, problem: String },
+    #[error("{}: {problem}", path.display())]
+    Import { path: PathBuf, problem: String },
+    #[error("there is no profile `{profile}`; there are: {known}")]
+    UnknownProfile { profile: String, known: String },
     #[error("{}: profile `{profile}`: {problem}", path.display())]
     Profile { path: PathBuf, profile: String, problem: String },
     #[error("{}: plugin `{plugin}`: {problem}", path.display())]
     Plugin { path: PathBuf, plugin: String, problem: String },
     #[error("`default_profile` is `{profile}`, and there is no such profile; there are: {known}")]
     DefaultProfile { profile: String, known: String },
-    #[error("HOME is not set, so no default folder is known; set `state_directory` and `cache_directory` in the configuration")]
+    #[error(
+        "HOME is not set, so no default folder is known; set `state_directory` and `cache_directory` in the configuration"
+    )]
     NoHome,
 }
 

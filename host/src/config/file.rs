@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, EnterKey, PolicyMode};
+use super::{ConfigError, EnterKey, PolicyMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -243,7 +243,7 @@ impl From<&DefaultsFile> for ProfileFile {
 
 impl ConfigFile {
     /// Relative paths are relative to the file they stand in.
-    fn make_paths_absolute(&mut self, base: &Path) {
+    pub(super) fn make_paths_absolute(&mut self, base: &Path) {
         for folder in [&mut self.state_directory, &mut self.cache_directory].into_iter().flatten() {
             *folder = absolute(base, folder);
         }
@@ -270,14 +270,7 @@ fn absolute(base: &Path, path: &Path) -> PathBuf {
     }
 }
 
-/// Reads and parses the file; the parser's message names line, key and what is allowed there.
-pub(super) fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
-    let text = read_text(path)?;
-    let mut file = parse(&text, path)?;
-    file.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
-    Ok(file)
-}
-
+/// The text of a file.
 pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
@@ -285,10 +278,40 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// The text as values, paths as written.
+/// The text as values, paths as written. A key without a place is told with what was meant; for the
+/// rest the parser's message names line, key and what is allowed there.
 pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, ConfigError> {
+    let mistakes = keys::mistakes(text);
+    if !mistakes.is_empty() {
+        return Err(ConfigError::Keys { path: path.to_owned(), mistakes });
+    }
     toml::from_str(text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
         message: error.to_string().trim_end().to_owned(),
     })
+}
+
+/// A file that others can write decides for them which hosts and policies there are.
+#[cfg(unix)]
+pub(super) fn check_owner(path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let refused = |problem| Err(ConfigError::Owner { path: path.to_owned(), problem });
+    if metadata.mode() & 0o002 != 0 {
+        return refused(format!("may be written by anybody on this machine; run: chmod o-w {}", path.display()));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    // For root every file is somebody else's or its own; containers mount files of other owners.
+    if own != 0 && metadata.uid() != own && metadata.uid() != 0 {
+        return refused(format!(
+            "belongs to another user (id {}), who could change it; use a copy of your own",
+            metadata.uid()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_owner(_path: &Path) -> Result<(), ConfigError> {
+    Ok(())
 }

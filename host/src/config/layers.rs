@@ -13,6 +13,7 @@ pub(super) enum Origin {
     SshConfig(String),
     /// `[defaults]` of a file.
     Defaults(PathBuf),
+    BuiltIn,
 }
 
 impl fmt::Display for Origin {
@@ -21,6 +22,7 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(formatter, "{}", path.display()),
             Self::SshConfig(alias) => write!(formatter, "ssh_config, host {alias}"),
             Self::Defaults(path) => write!(formatter, "{} [defaults]", path.display()),
+            Self::BuiltIn => formatter.write_str("built in"),
         }
     }
 }
@@ -49,7 +51,7 @@ impl Layers {
     pub(super) fn own_file(&self) -> Option<PathBuf> {
         self.layers.iter().find_map(|(origin, _)| match origin {
             Origin::File(path) => Some(path.clone()),
-            Origin::SshConfig(_) | Origin::Defaults(_) => None,
+            Origin::SshConfig(_) | Origin::Defaults(_) | Origin::BuiltIn => None,
         })
     }
 }

@@ -1,27 +1,41 @@
 //! Configuration: what the operator wrote, turned into values the program uses.
 //!
 //! [`file`] is the file as written (TOML, unknown keys refused), `ssh_config` adds the aliases of
-//! OpenSSH's configuration, `sources` puts both together; [`Config`] is what the rest of the program
+//! OpenSSH's configuration, `find` says which files count, `workspace` what the one in a repository may
+//! say, `foreign` reads those of other programs, `sources` puts all together; [`Config`] is what the rest of the program
 //! sees: no optional value that means "default", paths absolute, names checked. Secrets are named
 //! here, never held.
 
+mod edit;
 mod error;
 mod file;
+mod find;
+mod foreign;
+mod import;
+mod keys;
 mod layers;
 pub mod profile;
+mod replace;
 mod resolve;
+mod show;
 mod sources;
 mod ssh_config;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use edit::Edit;
 pub use error::ConfigError;
+pub use find::{Found, Reason};
+pub use import::{ImportReport, import};
+pub use keys::schema;
 pub use profile::{AuthMethod, EnterKey, Profile, Secret, SecretError, SecretSource, TerminalSize};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use sources::{Sources, load};
+pub use sources::{Sources, found, load, user_file};
+pub use workspace::Workspace;
 
 /// The configuration as used.
 #[derive(Debug, Clone)]

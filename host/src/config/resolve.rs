@@ -11,13 +11,14 @@ use super::file::{AuthFile, EncodingName, LogSearchFile, NavigatorFile, PluginFi
 use super::layers::Layers;
 use super::sources::Sources;
 use super::{
-    AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
-    SecretSource, TerminalSize, Unusable, ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LogSearchChoice, NavigatorChoice, PluginEntry,
+    PolicyMode, Profile, SecretSource, TerminalSize, Unusable, ViewerConfig,
 };
 
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const DEFAULT_PORT: u16 = 22;
+const DEFAULT_CONNECT_TIMEOUT_S: u64 = 15;
 /// Short enough that a dead connection is known within a minute, long enough to cost nothing.
-const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
+const DEFAULT_KEEPALIVE_S: u64 = 15;
 const DEFAULT_KEEPALIVE_MAX: u32 = 3;
 /// Closed sessions that can still be read; each holds its newest output in memory.
 const DEFAULT_CLOSED_SESSIONS: usize = 16;
@@ -33,6 +34,24 @@ pub(super) fn usual_known_hosts(home: &Path) -> Vec<PathBuf> {
     of_user.into_iter().chain(of_system).collect()
 }
 
+/// What applies where nobody says anything.
+pub(super) fn built_in() -> ProfileFile {
+    ProfileFile {
+        port: Some(DEFAULT_PORT),
+        known_hosts: Some(std::env::home_dir().map(|home| usual_known_hosts(&home)).unwrap_or_default()),
+        connect_timeout_s: Some(DEFAULT_CONNECT_TIMEOUT_S),
+        keepalive_s: Some(DEFAULT_KEEPALIVE_S),
+        keepalive_max: Some(DEFAULT_KEEPALIVE_MAX),
+        idle_close_s: Some(0),
+        encoding: Some(EncodingName::Utf8),
+        columns: Some(DEFAULT_SIZE.columns),
+        rows: Some(DEFAULT_SIZE.rows),
+        enter: Some(EnterKey::default()),
+        policy_mode: Some(PolicyMode::default()),
+        ..ProfileFile::default()
+    }
+}
+
 /// `$variable`, or `~/fallback`.
 pub(super) fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
     let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -42,8 +61,10 @@ pub(super) fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
 /// Turns what was written into what is used. A mistake in a file of ours stops; what an alias of
 /// OpenSSH's asks for and cannot be done stands with that profile.
 pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
-    let Sources { files, top, profiles, notes, .. } = sources;
-    let main = files.first().cloned().unwrap_or_default();
+    let Sources { files, main, top, profiles, notes } = sources;
+    let files: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+    // Plugins stand only in the operator's file.
+    let main = main.unwrap_or_default();
     let default_folder = |variable: &str, fallback: &str| {
         folder(variable, fallback).map(|folder| folder.join("portcullis")).ok_or(ConfigError::NoHome)
     };
@@ -57,7 +78,7 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
     };
     let plugins = top.plugins.into_iter().map(|(name, plugin)| plugin_entry(name, plugin, &main));
     let plugins = plugins.collect::<Result<_, _>>()?;
-    let (destinations, unusable) = destinations(profiles)?;
+    let (destinations, unusable) = destinations(profiles, &main)?;
     check_default(top.default_profile.as_ref(), &destinations, &unusable)?;
     Ok(Config {
         sources: files,
@@ -78,8 +99,10 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
 
 type Destinations = BTreeMap<String, Arc<Destination>>;
 
+/// A mistake in the operator's file stops; one that came with a workspace does not.
 fn destinations(
     profiles: BTreeMap<String, Layers>,
+    main: &Path,
 ) -> Result<(Destinations, BTreeMap<String, Unusable>), ConfigError> {
     let mut destinations = BTreeMap::new();
     let mut unusable = BTreeMap::new();
@@ -91,7 +114,7 @@ fn destinations(
         };
         match (resolved, layers.own_file()) {
             (Ok(destination), _) => drop(destinations.insert(name, Arc::new(destination))),
-            (Err(problem), Some(path)) if layers.problem.is_none() => {
+            (Err(problem), Some(path)) if layers.problem.is_none() && path == main => {
                 return Err(ConfigError::Profile { path, profile: name, problem });
             }
             (Err(problem), _) => drop(unusable.insert(name, Unusable { origin, problem })),
@@ -154,15 +177,12 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         label: written.label.clone().unwrap_or_else(|| name.to_owned()),
         tags: written.tags.clone().unwrap_or_default(),
         host: written.host.clone().ok_or_else(|| needed("host"))?,
-        port: written.port.unwrap_or(22),
+        port: written.port.unwrap_or(DEFAULT_PORT),
         user: written.user.clone().ok_or_else(|| needed("user"))?,
         auth,
-        known_hosts: written
-            .known_hosts
-            .clone()
-            .unwrap_or_else(|| std::env::home_dir().map(|home| usual_known_hosts(&home)).unwrap_or_default()),
-        connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
-        keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
+        known_hosts: written.known_hosts.clone().unwrap_or_default(),
+        connect_timeout: Duration::from_secs(written.connect_timeout_s.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S)),
+        keepalive: Duration::from_secs(written.keepalive_s.unwrap_or(DEFAULT_KEEPALIVE_S)),
         keepalive_max,
         idle_close: Duration::from_secs(written.idle_close_s.unwrap_or(0)),
         encoding: written.encoding.map_or_else(Encoding::default, encoding),
@@ -238,7 +258,7 @@ mod tests {
     #[test]
     fn mistakes_name_the_key_and_the_way_out() {
         let cases = [
-            ("[profiles.web]\nhost = 'a'\nuser = 'b'\npasword = 'x'\n", "pasword"),
+            ("[profiles.web]\nhost = 'a'\nuser = 'b'\nprot = 22\n", "did you mean `port`"),
             ("[profiles.web]\nhost = 'a'\n", "user"),
             (&format!("{PROFILE}columns = 0\n"), "columns"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),

@@ -44,10 +44,9 @@ impl SshConfig {
             Some(SshConfigChoice::Used(false)) => return None,
             // As with `ssh -F`: the system's file does not count then.
             Some(SshConfigChoice::File(path)) => Files { user: Some(path.clone()), system: None },
-            None | Some(SshConfigChoice::Used(true)) => Files {
-                user: Some(home.join(".ssh/config")),
-                system: Some(PathBuf::from("/etc/ssh/ssh_config")),
-            },
+            None | Some(SshConfigChoice::Used(true)) => {
+                Files { user: Some(home.join(".ssh/config")), system: Some(PathBuf::from("/etc/ssh/ssh_config")) }
+            }
         };
         Some(Self { files, home, local_user: local_user(), local_host: local_host() })
     }
@@ -183,6 +182,14 @@ fn usable_keys(options: &HostOptions, home: &Path, notes: &mut Vec<String>) -> V
         }
     }
     keys
+}
+
+/// Keys in the usual places that can be used as they are.
+pub(super) fn usual_keys() -> Vec<AuthFile> {
+    let folder = std::env::home_dir().unwrap_or_default().join(".ssh");
+    let plain =
+        USUAL_KEYS.iter().map(|name| folder.join(name)).filter(|path| matches!(key_state(path), KeyState::Plain));
+    plain.map(|path| AuthFile { key_file: Some(path), ..AuthFile::default() }).collect()
 }
 
 enum KeyState {
