@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod configuration;
+mod doctor;
 mod lifecycle;
 mod login_program;
 mod main_job;

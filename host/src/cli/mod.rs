@@ -5,6 +5,7 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod stdio;
 mod trust;
 mod viewer;
@@ -51,10 +52,27 @@ enum Command {
         #[command(subcommand)]
         command: config::ConfigCommand,
     },
+    /// Say what is wrong with the configuration and its profiles, and how to mend it.
+    Doctor {
+        /// Only this profile.
+        profile: Option<String>,
+        /// Connect as well, step by step, up to a shell.
+        #[arg(long)]
+        connect: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The configuration file instead of the one that is found.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Show a host's key and store it after you agree.
     Trust {
-        /// HOST, HOST:PORT or [ADDRESS]:PORT.
+        /// A profile, HOST, HOST:PORT or [ADDRESS]:PORT.
         host: String,
+        /// The configuration file with the profile; the one that is found when left out.
+        #[arg(long)]
+        config: Option<PathBuf>,
         /// Store the key without asking when it has this fingerprint (SHA256:…).
         #[arg(long)]
         fingerprint: Option<String>,
@@ -93,7 +111,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
         Command::Config { config, command } => report(config::run(config.as_deref(), command)),
-        Command::Trust { host, fingerprint, known_hosts } => run(trust::run(host, fingerprint, known_hosts)),
+        Command::Doctor { profile, connect, json, config } => {
+            run(async move { doctor::run(config.as_deref(), doctor::Wanted { profile, connect, json }).await })
+        }
+        Command::Trust { host, config, fingerprint, known_hosts } => {
+            run(async move { trust::run(config.as_deref(), host, fingerprint, known_hosts).await })
+        }
     }
 }
 

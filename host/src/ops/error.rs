@@ -31,7 +31,7 @@ pub enum OpError {
     #[error("profile `{profile}` ({origin}) cannot be opened: {problem}")]
     UnusableProfile { profile: String, origin: String, problem: String },
     #[error(
-        "there are no profiles: a person writes a `Host` into ~/.ssh/config, or a profile into ~/.config/portcullis/portcullis.toml, and restarts this server"
+        "there are no profiles: a person writes a `Host` into ~/.ssh/config, or runs `portcullis config profile set NAME host=HOST user=USER`, and restarts this server"
     )]
     NoProfiles,
     #[error("profile `{profile}` has no route `{route}`; {}", known_list("its routes", .known))]

@@ -1,10 +1,13 @@
 //! What there is: profiles, sessions, plugins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{OpError, find_session};
+use crate::config::Destination;
+use crate::diagnose::{self, Depth, Finding, State};
 use crate::host::Host;
 use crate::plugins::Listed;
 use crate::session::{CommandRecord, SessionSummary};
@@ -49,10 +52,37 @@ pub struct HostLine {
     pub origin: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What stands in the way of a connection, as far as it can be seen from here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
-/// The profiles, without connecting to anything.
-pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
+/// The profiles and what stands in their way, without connecting to anything.
+pub async fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
+    let mut report = listed(host, query);
+    let shown = report.hosts.iter().filter_map(|line| host.config().destinations.get(&line.profile).cloned());
+    let shown: Vec<Arc<Destination>> = shown.collect();
+    // Reads key files, away from the threads that serve sessions.
+    let looking = tokio::task::spawn_blocking(move || shown.iter().map(|found| problems(found)).collect::<Vec<_>>());
+    // It does not panic, so this is a runtime that is shutting down.
+    for (line, problems) in report.hosts.iter_mut().zip(looking.await.unwrap_or_default()) {
+        line.problems = problems;
+    }
+    report
+}
+
+fn problems(destination: &Destination) -> Vec<String> {
+    let findings = diagnose::profile(destination, Depth::Quick).into_iter();
+    let problems = findings.filter(|finding| finding.state == State::Problem);
+    problems
+        .map(|Finding { subject, text, help, .. }| match help {
+            Some(help) => format!("{subject}: {text} (a person mends it with: {help})"),
+            None => format!("{subject}: {text}"),
+        })
+        .collect()
+}
+
+fn listed(host: &Host, query: Option<&str>) -> HostsReport {
     let open: Vec<SessionSummary> = host.sessions().open().iter().map(|session| session.summary()).collect();
     let lines = host.config().destinations.iter().map(|(name, destination)| {
         let profile = &destination.profile;
@@ -68,6 +98,7 @@ pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
             open_sessions: open.iter().filter(|s| s.profile == *name).map(|s| s.session_id.clone()).collect(),
             origin: destination.origin.clone(),
             notes: destination.notes.clone(),
+            problems: Vec::new(),
         }
     });
     let matches = |line: &HostLine| {

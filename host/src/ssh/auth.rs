@@ -67,6 +67,11 @@ fn prepare_one(target: &Target, method: &AuthMethod) -> Result<Credential, Conne
     }
 }
 
+/// Type, fingerprint and file of a private key, without any connection.
+pub(super) fn describe(path: &Path, passphrase: Option<&Secret>) -> Result<String, KeyFileError> {
+    load_key(path, passphrase).map(|key| key_label(&key, path))
+}
+
 fn key_label(key: &PrivateKey, path: &Path) -> String {
     let fingerprint = key.public_key().to_bytes().map(|wire| known_hosts::fingerprint(&wire)).unwrap_or_default();
     format!("publickey ({} {fingerprint} from {})", key.algorithm().as_str(), path.display())

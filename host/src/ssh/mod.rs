@@ -138,6 +138,18 @@ pub async fn fetch_host_key(host: &str, port: u16, timeout: Duration) -> Result<
     })
 }
 
+/// Says of a private key file which key it holds: type, fingerprint and file. Reads the file, and may
+/// compute for a moment when there is a passphrase.
+///
+/// # Errors
+/// Why the file is of no use.
+pub fn describe_key_file(
+    path: &std::path::Path,
+    passphrase: Option<&crate::config::Secret>,
+) -> Result<String, KeyFileError> {
+    auth::describe(path, passphrase)
+}
+
 /// Reads everything a connection needs from disk, away from the threads that serve sessions.
 async fn read_files(
     target: &Target,

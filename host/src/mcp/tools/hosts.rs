@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::ops::{self, HostsReport, NextStep};
 
 const NO_PROFILES: &str = "No profile fits. A person adds one: a `Host` in ~/.ssh/config, or \
-    a profile in ~/.config/portcullis/portcullis.toml; then this server is restarted.";
+    `portcullis config profile set NAME host=HOST user=USER`; then this server is restarted.";
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +25,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_hosts",
         title: "List SSH hosts",
-        description: "List the SSH profiles that can be opened, with address, user, policy mode and the named routes through their bastions. Connects to nothing.",
+        description: "List the SSH profiles that can be opened, with address, user, policy mode the named routes through their bastions and what stands in the way. Connects to nothing.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),
@@ -34,7 +34,7 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
-    let report = ops::hosts(&host, parameters.query.as_deref());
+    let report = ops::hosts(&host, parameters.query.as_deref()).await;
     render(&report)
 }
 
@@ -50,8 +50,9 @@ fn render(report: &HostsReport) -> Reply {
             } else {
                 format!(" · open: {}", line.open_sessions.join(", "))
             };
+            let problems: String = line.problems.iter().map(|problem| format!("\n  problem: {problem}")).collect();
             format!(
-                "{} — {} ({}@{}) · mode {}{routes}{open}",
+                "{} — {} ({}@{}) · mode {}{routes}{open}{problems}",
                 line.profile, line.label, line.user, line.address, line.policy_mode
             )
         })
