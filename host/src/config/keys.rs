@@ -40,13 +40,15 @@ pub(super) fn mistakes(text: &str) -> Vec<String> {
     let root = schema();
     let mut walk = Walk { text, root: &root, found: Vec::new() };
     walk.table(document.get_ref(), &root, "");
-    walk.found
+    // Tables are walked in the order of their keys.
+    walk.found.sort();
+    walk.found.into_iter().map(|(line, mistake)| format!("line {line}: {mistake}")).collect()
 }
 
 struct Walk<'a> {
     text: &'a str,
     root: &'a Value,
-    found: Vec<String>,
+    found: Vec<(usize, String)>,
 }
 
 impl<'a> Walk<'a> {
@@ -59,7 +61,7 @@ impl<'a> Walk<'a> {
                 (None, Value::Bool(false)) => {
                     let line = self.text[..key.span().start].matches('\n').count() + 1;
                     let mistake = self.mistake(name, schema, place);
-                    self.found.push(format!("line {line}: {mistake}"));
+                    self.found.push((line, mistake));
                 }
                 (None, any @ Value::Object(_)) => self.value(value.get_ref(), any, &inner),
                 // Whatever stands here is somebody else's.
@@ -111,7 +113,7 @@ impl<'a> Walk<'a> {
             return format!("unknown key `{name}`{place}, did you mean `{nearest}`?");
         }
         if let Some(elsewhere) = self.elsewhere(name) {
-            return format!("unknown key `{name}`{place}; it stands in {elsewhere}");
+            return format!("unknown key `{name}`{place}; it belongs in {elsewhere}");
         }
         let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
         format!("unknown key `{name}`{place}; known there are {}", known.join(", "))
@@ -159,14 +161,14 @@ any = 'thing'
         let mistakes = mistakes(text);
         let expected = [
             "line 1: unknown key `default_profil`, did you mean `default_profile`?",
-            "line 2: unknown key `columns`; it stands in [defaults] or [profiles.NAME]",
+            "line 2: unknown key `columns`; it belongs in [defaults] or [profiles.NAME]",
             "line 4: unknown key `prot` in `viewer`, did you mean `port`?",
             "line 8: unknown key `hots` in `profiles.web`, did you mean `host`?",
             "line 9: unknown key `username` in `profiles.web`, here it is `user`",
             "line 10: `password` in `profiles.web` would put a secret into this file, where whoever reads the file \
              has it. Name where it lies: password_env = \"VARIABLE\", or password_file = \"PATH\" of a file with mode \
              0600, in an entry of `auth`",
-            "line 12: unknown key `default_profile` in `profiles.web`; it stands in the top of the file, before the \
+            "line 12: unknown key `default_profile` in `profiles.web`; it belongs in the top of the file, before the \
              first [table]",
             "line 13: unknown key `key_fil` in `profiles.web.auth`, did you mean `key_file`?",
         ];
