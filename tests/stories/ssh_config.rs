@@ -56,7 +56,7 @@ fn what_cannot_be_honoured_stops_one_profile_only() {
 #[test]
 fn a_broken_ssh_config_and_no_file_at_all_stop_nothing() {
     let home = Home::new();
-    home.write(".ssh/config", "Host web\n  Prot 22\n");
+    home.write(".ssh/config", "Host web\n  Portt 22\n");
     home.write(
         ".config/portcullis/portcullis.toml",
         "ssh_config = '~/.ssh/config'\n[profiles.own]\nhost = 'own.example.com'\nuser = 'ann'\n",

@@ -76,8 +76,8 @@ pub(super) fn env_pairs(text: &str) -> BTreeMap<String, Zeroizing<String>> {
 }
 
 fn unquoted(value: &str) -> &str {
-    let quoted = |quote| value.strip_prefix(quote).and_then(|inner| inner.strip_suffix(quote));
-    quoted('"').or_else(|| quoted('\'')).unwrap_or(value)
+    let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\'')).unwrap_or(value)
 }
 
 /// The one host of a `.env` file; nothing when it names none.
@@ -118,10 +118,6 @@ impl Reader<'_> {
         (self.variables)(name).filter(|value| is_filled(value))
     }
 
-    fn note(&mut self, note: String) {
-        self.foreign.notes.push(note);
-    }
-
     /// `profiles` as a map or a list of named ones, or the whole document as the map.
     fn profiles(&mut self, document: &Map<String, Value>) -> Result<(), String> {
         let whole = Value::Object(document.clone());
@@ -143,7 +139,9 @@ impl Reader<'_> {
             let viewer = &mut self.foreign.file.viewer;
             viewer.port = viewer_port(Some(&port), &mut viewer.enabled);
         }
-        self.note("unknown host keys are always refused; record each once with `portcullis trust HOST`".to_owned());
+        self.foreign
+            .notes
+            .push("unknown host keys are always refused; record each once with `portcullis trust HOST`".to_owned());
         Ok(())
     }
 
@@ -159,7 +157,9 @@ impl Reader<'_> {
                 .into_iter()
                 .any(|value| value.as_array().is_some_and(|list| !list.is_empty()));
             if there {
-                self.note(format!("profile `{name}`: `{list}` is not carried over; rules are plugins here"));
+                self.foreign
+                    .notes
+                    .push(format!("profile `{name}`: `{list}` is not carried over; rules are plugins here"));
             }
         }
         let enter = text(written, "enter_sequence").or_else(|| self.variable("SSH_MCP_ENTER_SEQUENCE"));
@@ -180,7 +180,6 @@ impl Reader<'_> {
         })
     }
 
-    /// Keys first, then the password, as there.
     fn profile_auth(&mut self, name: &str, written: &Value) -> Vec<AuthFile> {
         let mut auth = Vec::new();
         let password = text(written, "password").filter(|value| is_filled(value));
@@ -258,7 +257,7 @@ impl Reader<'_> {
     fn plain_name(&mut self, name: &str) -> String {
         let plain = name.replace(char::is_whitespace, "-");
         if plain != name {
-            self.note(format!("`{name}` is called `{plain}` here, where names have no blanks"));
+            self.foreign.notes.push(format!("`{name}` is called `{plain}` here, where names have no blanks"));
         }
         plain
     }
@@ -277,8 +276,11 @@ fn number(value: &Value, key: &str) -> Result<Option<u16>, String> {
     if value[key].is_null() {
         return Ok(None);
     }
-    let number = value[key].as_u64().and_then(|number| u16::try_from(number).ok());
-    number.map(Some).ok_or_else(|| format!("`{key}` is {}, which is out of its range", value[key]))
+    value[key]
+        .as_u64()
+        .and_then(|number| u16::try_from(number).ok())
+        .map(Some)
+        .ok_or_else(|| format!("`{key}` is {}, which is out of its range", value[key]))
 }
 
 fn seconds(value: &Value, key: &str) -> Option<u64> {

@@ -71,6 +71,8 @@ pub struct Unusable {
     pub origin: String,
     /// Why, and what would help.
     pub problem: String,
+    /// It is only an alias of OpenSSH's, nothing that was written for this program.
+    pub only_alias: bool,
 }
 
 /// The browser viewer.

@@ -108,6 +108,7 @@ fn destinations(
     let mut unusable = BTreeMap::new();
     for (name, layers) in profiles {
         let origin = layers.origin();
+        let only_alias = layers.own_file().is_none();
         let resolved = match &layers.problem {
             Some(problem) => Err(problem.clone()),
             None => destination(&name, &layers),
@@ -117,7 +118,7 @@ fn destinations(
             (Err(problem), Some(path)) if layers.problem.is_none() && path == main => {
                 return Err(ConfigError::Profile { path, profile: name, problem });
             }
-            (Err(problem), _) => drop(unusable.insert(name, Unusable { origin, problem })),
+            (Err(problem), _) => drop(unusable.insert(name, Unusable { origin, problem, only_alias })),
         }
     }
     Ok((destinations, unusable))

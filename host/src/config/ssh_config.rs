@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_file_is_told_in_full() {
-        let (_home, config) = config("Host web\n Prot 22\n");
+        let (_home, config) = config("Host web\n Portt 22\n");
         let problem = config.aliases().unwrap_err();
         assert!(problem.contains("config:2") && problem.contains("`port`"), "{problem}");
     }
