@@ -139,9 +139,8 @@ impl Reader<'_> {
             let viewer = &mut self.foreign.file.viewer;
             viewer.port = viewer_port(Some(&port), &mut viewer.enabled);
         }
-        self.foreign
-            .notes
-            .push("unknown host keys are always refused; record each once with `portcullis trust HOST`".to_owned());
+        let note = "unknown host keys are always refused; record each once with `portcullis trust HOST`";
+        self.foreign.notes.push(note.to_owned());
         Ok(())
     }
 
@@ -153,13 +152,10 @@ impl Reader<'_> {
             .or_else(|| text(written, "security_mode"))
             .or_else(|| self.variable("SSH_MCP_SECURITY_MODE"));
         for list in ["allow_patterns", "deny_patterns", "command_allow_patterns", "command_deny_patterns"] {
-            let there = [&security[list], &written[list]]
-                .into_iter()
-                .any(|value| value.as_array().is_some_and(|list| !list.is_empty()));
-            if there {
-                self.foreign
-                    .notes
-                    .push(format!("profile `{name}`: `{list}` is not carried over; rules are plugins here"));
+            let given = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+            if given(&security[list]) || given(&written[list]) {
+                let note = format!("profile `{name}`: `{list}` is not carried over; rules are plugins here");
+                self.foreign.notes.push(note);
             }
         }
         let enter = text(written, "enter_sequence").or_else(|| self.variable("SSH_MCP_ENTER_SEQUENCE"));

@@ -25,7 +25,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_hosts",
         title: "List SSH hosts",
-        description: "List the SSH profiles that can be opened, with address, user, policy mode the named routes through their bastions and what stands in the way. Connects to nothing.",
+        description: "List the SSH profiles with address, user, policy mode, routes through bastions and what stands in the way. Connects to nothing.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),
