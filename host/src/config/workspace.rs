@@ -17,8 +17,6 @@ use super::{ConfigError, PolicyMode, find, replace};
 
 /// Keys a workspace may set for the whole program.
 const TOP_KEYS: &[&str] = &["profiles", "default_profile"];
-/// Keys it may not set in any profile.
-const NEVER: &[(&str, &str)] = &[("known_hosts", "it would decide by itself which host keys are right")];
 /// Keys it may set in a profile of the user's.
 const ON_USERS_PROFILE: &[&str] = &[
     "label",
@@ -32,6 +30,22 @@ const ON_USERS_PROFILE: &[&str] = &[
     "policy_mode",
     "policies",
 ];
+/// Keys it may set beside those in a profile of its own. Not there, and so refused: what decides which
+/// host keys are right, and how safe a connection has to be.
+const ON_OWN_PROFILE: &[&str] = &[
+    "ssh_config_host",
+    "host",
+    "port",
+    "user",
+    "auth",
+    "connect_timeout_s",
+    "keepalive_s",
+    "keepalive_max",
+    "enter",
+    "navigator",
+];
+/// Keys it may set in an entry of `auth`: everything else names secrets, or whom to ask for them.
+const IN_AUTH: &[&str] = &["key_file"];
 /// Contents a person has looked at, by path.
 const ALLOWED_FILE: &str = "allowed_workspaces.json";
 
@@ -146,12 +160,17 @@ fn check_keys(file: &ConfigFile) -> Result<(), String> {
     }
     for (name, profile) in &file.profiles {
         let keys = written(profile);
-        if let Some((key, why)) = NEVER.iter().find(|(key, _)| keys.contains_key(*key)) {
-            return Err(format!("profile `{name}` sets `{key}`, which a workspace may not: {why}"));
+        let may = |key: &&String| ON_USERS_PROFILE.contains(&key.as_str()) || ON_OWN_PROFILE.contains(&key.as_str());
+        if let Some(key) = keys.keys().find(|key| !may(key)) {
+            return Err(format!("profile `{name}` sets `{key}`, which a workspace may not; set it in the user's file"));
         }
-        if let Some(key) = profile.auth.iter().flatten().find_map(secret_key) {
+        let login: Vec<String> =
+            profile.auth.iter().flatten().flat_map(|method| written(method).into_iter()).map(|(key, _)| key).collect();
+        if let Some(key) = login.iter().find(|key| !IN_AUTH.contains(&key.as_str())) {
+            let what =
+                if key.starts_with("pass") { "names a secret" } else { "logs in by other means than a key file" };
             return Err(format!(
-                "profile `{name}` names a secret (`{key}`), which a workspace may not: it could have it sent to a host of its choice; \
+                "profile `{name}` {what} (`{key}`), which a workspace may not: it could have it sent to a host of its choice; \
                  write this profile in the user's file"
             ));
         }
@@ -160,16 +179,6 @@ fn check_keys(file: &ConfigFile) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn secret_key(method: &file::AuthFile) -> Option<&'static str> {
-    let named = [
-        (method.password_env.is_some(), "password_env"),
-        (method.password_file.is_some(), "password_file"),
-        (method.passphrase_env.is_some(), "passphrase_env"),
-        (method.passphrase_file.is_some(), "passphrase_file"),
-    ];
-    named.into_iter().find_map(|(set, name)| set.then_some(name))
 }
 
 fn check_on_users(values: &ProfileFile, users: &ProfileFile, default_mode: PolicyMode) -> Result<(), String> {
