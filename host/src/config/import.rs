@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(config.destinations.len(), 3);
         assert_eq!(config.destinations["a"].profile.auth.len(), 1);
 
-        let again = import(&[json.clone()], &into, false).unwrap_err().to_string();
+        let again = import(std::slice::from_ref(&json), &into, false).unwrap_err().to_string();
         assert!(again.contains("--replace"), "{again}");
         import(&[json], &into, true).unwrap();
     }

@@ -61,11 +61,11 @@ impl SshConfig {
     /// # Errors
     /// What `ssh` would refuse as well, in its words.
     pub(super) fn aliases(&self) -> Result<Vec<String>, String> {
-        self.ask("", |files, query| portcullis_ssh_config::aliases(files, query))
+        self.ask("", portcullis_ssh_config::aliases)
     }
 
     pub(super) fn profile(&self, alias: &str) -> AliasProfile {
-        match self.ask(alias, |files, query| portcullis_ssh_config::resolve(files, query)) {
+        match self.ask(alias, portcullis_ssh_config::resolve) {
             Ok(options) => profile_from_ssh_config(&options, &self.home),
             Err(problem) => AliasProfile { problem: Some(problem), ..AliasProfile::default() },
         }

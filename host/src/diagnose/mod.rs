@@ -6,7 +6,7 @@
 mod connect;
 mod general;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -108,7 +108,7 @@ fn secret(subject: &str, source: &SecretSource) -> Finding {
     }
 }
 
-fn key(path: &PathBuf, passphrase: Option<&SecretSource>, depth: Depth) -> Finding {
+fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth) -> Finding {
     let secret_at_hand = match passphrase {
         Some(source) => match source.read() {
             Ok(secret) => Some(secret),
