@@ -53,9 +53,7 @@ impl Host {
     /// When a plugin cannot be used or the state folder cannot be written: nothing runs with half
     /// of its policies or without its record.
     pub async fn start(config: Config, compiler: Compiler) -> Result<Self, StartError> {
-        let options = SandboxOptions { compiler, ..SandboxOptions::new(config.cache_directory.join("components")) };
-        let sandbox = Sandbox::new(options).map_err(StartError::Sandbox)?;
-        let catalog = Catalog::load(&sandbox, &config).await?;
+        let catalog = load_plugins(&config, compiler).await?;
         let instance = Instance::create(&config.state_directory)?;
         let gate = Gate::new(catalog.policy_chain());
         let parsers = catalog.parser_set();
@@ -118,6 +116,16 @@ impl Host {
         }
         self.instance().retire();
     }
+}
+
+/// Loads every plugin as a host would.
+///
+/// # Errors
+/// When one of them cannot be used.
+pub async fn load_plugins(config: &Config, compiler: Compiler) -> Result<Catalog, StartError> {
+    let options = SandboxOptions { compiler, ..SandboxOptions::new(config.cache_directory.join("components")) };
+    let sandbox = Sandbox::new(options).map_err(StartError::Sandbox)?;
+    Ok(Catalog::load(&sandbox, config).await?)
 }
 
 /// Components are compiled by a child of this program, so that a hostile one cannot exhaust the

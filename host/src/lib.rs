@@ -12,6 +12,7 @@
 //! | [`session`] | one task per session: channel, terminal, transcript | the sessions |
 //! | [`audit`] | the record, the instance's folder | files |
 //! | [`ssh`] | the russh client: from a profile to a shell | one task per connection |
+//! | [`diagnose`] | what is wrong with a profile, and how to mend it | nothing |
 //! | [`config`] | what the operator wrote, as values | nothing |
 //!
 //! Packages beside this one: `portcullis-term` (the terminal model, pure), `portcullis-shell` (what
@@ -21,6 +22,7 @@ pub mod audit;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod diagnose;
 pub mod gate;
 pub mod host;
 pub mod mcp;

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 
 /// What each module may name of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["config", "host", "mcp", "random", "ssh", "web"]),
+    ("cli", &["config", "diagnose", "host", "mcp", "random", "ssh", "web"]),
     ("mcp", &["host", "ops", "session"]),
     ("viewer", &["host", "ops", "session", "web"]),
     ("web", &[]),
-    ("ops", &["audit", "clock", "config", "gate", "host", "plugins", "random", "session", "ssh"]),
+    ("ops", &["audit", "clock", "config", "diagnose", "gate", "host", "plugins", "random", "session", "ssh"]),
     ("host", &["audit", "config", "gate", "plugins", "session"]),
     ("gate", &["audit", "clock", "config", "plugins"]),
     ("plugins", &["config"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
     ("audit", &["clock", "random"]),
+    ("diagnose", &["config", "ssh"]),
     ("ssh", &["config"]),
     ("config", &[]),
     ("clock", &[]),

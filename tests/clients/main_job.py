@@ -21,6 +21,7 @@ LAB = ROOT / "target/release/portcullis-lab"
 ROUTE = "orders-api"
 
 CONFIGURATION = """
+ssh_config = false
 state_directory = "state"
 
 [viewer]

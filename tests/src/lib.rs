@@ -2,6 +2,7 @@
 //! test and ended with it; the program under test, driven as a client drives it.
 
 pub mod agent;
+pub mod home;
 pub mod mcp;
 pub mod relay;
 pub mod scene;

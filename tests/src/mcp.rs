@@ -50,7 +50,11 @@ pub struct Answer {
 impl Client {
     /// Starts `portcullis stdio` with the configuration and completes the handshake.
     pub fn start(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
-        let mut client = Self::start_raw(configuration, environment);
+        Self::start_raw(configuration, environment).greeted()
+    }
+
+    fn greeted(mut self) -> Self {
+        let client = &mut self;
         let answer = client.request(
             "initialize",
             json!({
@@ -61,15 +65,23 @@ impl Client {
         );
         assert_eq!(answer["result"]["serverInfo"]["name"], "portcullis", "{answer}");
         client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        client
+        self
     }
 
     /// The same without a handshake.
     pub fn start_raw(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(program())
-            .args(["stdio", "--config"])
-            .arg(configuration)
-            .envs(environment.iter().copied())
+        let mut command = Command::new(program());
+        command.args(["stdio", "--config"]).arg(configuration).envs(environment.iter().copied());
+        Self::start_process(command)
+    }
+
+    /// A server started by `command`, with the handshake completed.
+    pub fn start_command(command: Command) -> Self {
+        Self::start_process(command).greeted()
+    }
+
+    fn start_process(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -84,7 +84,7 @@ impl Scene {
 fn head() -> String {
     let cache = std::env::temp_dir().join("portcullis-stories-cache");
     format!(
-        "state_directory = \"state\"\ncache_directory = {:?}\n[viewer]\nport = 18765\n",
+        "ssh_config = false\nstate_directory = \"state\"\ncache_directory = {:?}\n[viewer]\nport = 18765\n",
         cache.display().to_string()
     )
 }

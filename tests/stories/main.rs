@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod configuration;
 mod connecting;
+mod doctor;
 mod lifecycle;
 mod login_program;
 mod main_job;
@@ -12,5 +14,6 @@ mod reading;
 mod record;
 mod retrying;
 mod running;
+mod ssh_config;
 mod stopping;
 mod typing;

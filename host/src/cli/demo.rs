@@ -94,7 +94,8 @@ fn viewer_url_below(instances: &Path) -> Option<String> {
 
 fn configuration(port: u16) -> String {
     format!(
-        r#"state_directory = "state"
+        r#"ssh_config = false
+state_directory = "state"
 
 [profiles.lab]
 label = "Demo bastion"

@@ -3,7 +3,9 @@
 //! Standard output belongs to the command's answer; under `stdio` it carries nothing but MCP. Logs
 //! go to standard error.
 
+mod config;
 mod demo;
+mod doctor;
 mod stdio;
 mod trust;
 mod viewer;
@@ -26,7 +28,7 @@ struct Arguments {
 enum Command {
     /// Serve one MCP client on standard input and output.
     Stdio {
-        /// The configuration file; the user's own one when left out.
+        /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
     },
@@ -38,14 +40,39 @@ enum Command {
     },
     /// Print the links to the viewers of the hosts that run now.
     Viewer {
-        /// The configuration file; the user's own one when left out.
+        /// The configuration file instead of the one that is found.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Look at the configuration, check it and change it.
+    Config {
+        /// The configuration file instead of the one that is found.
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
+    /// Say what is wrong with the configuration and its profiles, and how to mend it.
+    Doctor {
+        /// Only this profile.
+        profile: Option<String>,
+        /// Connect as well, step by step, up to a shell.
+        #[arg(long)]
+        connect: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
     },
     /// Show a host's key and store it after you agree.
     Trust {
-        /// HOST, HOST:PORT or [ADDRESS]:PORT.
+        /// A profile, HOST, HOST:PORT or [ADDRESS]:PORT.
         host: String,
+        /// The configuration file with the profile; the one that is found when left out.
+        #[arg(long)]
+        config: Option<PathBuf>,
         /// Store the key without asking when it has this fingerprint (SHA256:…).
         #[arg(long)]
         fingerprint: Option<String>,
@@ -86,8 +113,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Stdio { config } => run(stdio::run(config)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
-        Command::Trust { host, fingerprint, known_hosts, alias } => {
-            run(trust::run(host, fingerprint, known_hosts, alias))
+        Command::Config { config, command } => report(config::run(config.as_deref(), command)),
+        Command::Doctor { profile, connect, json, config } => {
+            run(async move { doctor::run(config.as_deref(), doctor::Wanted { profile, connect, json }).await })
+        }
+        Command::Trust { host, config, fingerprint, known_hosts, alias } => {
+            let given = trust::Given { fingerprint, known_hosts, alias };
+            run(async move { trust::run(config.as_deref(), host, given).await })
         }
     }
 }

@@ -1,31 +1,53 @@
 //! `portcullis trust HOST`: a person looks at a host key and stores it.
+//!
+//! A profile's name stands for its address and its first known_hosts file.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::ssh;
+use crate::{config, ssh};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What the person has said already.
+pub(super) struct Given {
+    pub(super) fingerprint: Option<String>,
+    pub(super) known_hosts: Option<PathBuf>,
+    pub(super) alias: Option<String>,
+}
+
 pub(super) async fn run(
+    path: Option<&Path>,
     host: String,
-    fingerprint: Option<String>,
-    known_hosts: Option<PathBuf>,
-    alias: Option<String>,
+    Given { fingerprint, known_hosts, alias }: Given,
 ) -> anyhow::Result<()> {
-    let (name, port) = split(&host)?;
+    // A configuration with a mistake must not keep anybody from recording a key.
+    let config = config::load(path).ok();
+    let profile = config.as_ref().and_then(|config| config.destinations.get(&host)).map(|found| &found.profile);
+    let (name, port) = match profile {
+        Some(profile) => (profile.host.clone(), profile.port),
+        None => split(&host)?,
+    };
+    let alias = alias.or_else(|| profile.and_then(|profile| profile.host_key_alias.clone()));
     if let Some(alias) = alias.as_deref().filter(|alias| !is_plain(alias)) {
         bail!("`{alias}` cannot be recorded: an alias has letters, digits, dots, dashes and underscores only");
     }
-    let file = match known_hosts {
+    if let Some(profile) = profile.filter(|profile| !profile.hops.is_empty()) {
+        bail!(
+            "{host} is reached through {}, and from here its key cannot be seen; ask the host's owner for it, or \
+             open a session to the hop, run `ssh-keyscan {name}` there, compare, and add the line to known_hosts",
+            profile.hops.iter().map(|hop| hop.name.as_str()).collect::<Vec<_>>().join(", ")
+        );
+    }
+    let file = match known_hosts.or_else(|| profile.and_then(|profile| profile.known_hosts.first().cloned())) {
         Some(file) => file,
         None => std::env::home_dir().context("HOME is not set; give --known-hosts FILE")?.join(".ssh/known_hosts"),
     };
     let key = ssh::fetch_host_key(&name, port, TIMEOUT).await?;
-    eprintln!("{host} presents this key:\n  {}", key.fingerprint);
+    eprintln!("{host} ({name}, port {port}) presents this key:\n  {}", key.fingerprint);
     match fingerprint {
         Some(expected) if key.fingerprint.split_whitespace().any(|word| word == expected) => {}
         Some(expected) => bail!("that is not {expected}; nothing was stored"),

@@ -3,62 +3,64 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{EnterKey, PolicyMode};
+use super::{ConfigError, EnterKey, PolicyMode, keys};
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("no configuration found: give one with --config FILE, or write {}", path.display())]
-    Missing { path: PathBuf },
-    #[error("the configuration {} cannot be read", path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("{}: {message}", path.display())]
-    Syntax { path: PathBuf, message: String },
-    #[error("{}: profile `{profile}`: {problem}", path.display())]
-    Profile { path: PathBuf, profile: String, problem: String },
-    #[error("{}: plugin `{plugin}`: {problem}", path.display())]
-    Plugin { path: PathBuf, plugin: String, problem: String },
-    #[error("HOME is not set, so no default folder is known; set `state_directory` and `cache_directory` in {}", path.display())]
-    NoHome { path: PathBuf },
-}
-
-#[derive(Debug, Deserialize)]
+/// portcullis.toml: how SSH hosts are reached and what may be done there.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigFile {
+    /// Folder for transcripts and what running hosts tell of themselves.
     pub(super) state_directory: Option<PathBuf>,
+    /// Folder for compiled plugins.
     pub(super) cache_directory: Option<PathBuf>,
+    /// Profile that is opened when none is named.
+    pub(super) default_profile: Option<String>,
+    /// OpenSSH's configuration, whose host aliases are profiles: `false` for none, or the path of
+    /// another file than ~/.ssh/config and /etc/ssh/ssh_config.
+    pub(super) ssh_config: Option<SshConfigChoice>,
     #[serde(default)]
     pub(super) viewer: ViewerFile,
     #[serde(default)]
     pub(super) limits: LimitsFile,
     #[serde(default)]
     pub(super) defaults: DefaultsFile,
+    /// WebAssembly components by name.
     #[serde(default)]
     pub(super) plugins: BTreeMap<String, PluginFile>,
+    /// Hosts by the name they are opened with.
     #[serde(default)]
     pub(super) profiles: BTreeMap<String, ProfileFile>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum SshConfigChoice {
+    Used(bool),
+    File(PathBuf),
+}
+
+/// The browser's viewer.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ViewerFile {
     pub(super) enabled: Option<bool>,
+    /// First port tried; the next free one above it is taken.
     pub(super) port: Option<u16>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What is kept of what is over.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitsFile {
+    /// Closed sessions that can still be read.
     pub(super) closed_sessions: Option<usize>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What a profile does not say for itself.
+#[derive(Debug, Default, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DefaultsFile {
     pub(super) policy_mode: Option<PolicyMode>,
@@ -72,7 +74,7 @@ pub(super) struct DefaultsFile {
 }
 
 /// Encodings a terminal may be read in.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 pub(super) enum EncodingName {
     #[serde(rename = "utf-8")]
     Utf8,
@@ -82,105 +84,285 @@ pub(super) enum EncodingName {
     Gb18030,
 }
 
-#[derive(Debug, Deserialize)]
+/// A component of the operator's, or settings for one that is built in.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PluginFile {
+    /// The component's file; left out for one that is built in.
     pub(super) path: Option<PathBuf>,
+    /// The file's SHA-256 in hexadecimal digits; another file is refused.
     pub(super) sha256: Option<String>,
+    /// Handed to the plugin, which says what may stand here.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(super) settings: Option<toml::Table>,
 }
 
-#[derive(Debug, Deserialize)]
+/// One host. What is left out comes from `ssh_config_host`, then `[defaults]`, then what is built in.
+#[derive(Debug, Default, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileFile {
+    /// A line for people.
     pub(super) label: Option<String>,
-    #[serde(default)]
-    pub(super) tags: Vec<String>,
-    pub(super) host: String,
+    pub(super) tags: Option<Vec<String>>,
+    /// Alias of OpenSSH's configuration from which everything left out here is taken.
+    pub(super) ssh_config_host: Option<String>,
+    /// Host name or address, without port.
+    pub(super) host: Option<String>,
     pub(super) port: Option<u16>,
-    pub(super) user: String,
+    pub(super) user: Option<String>,
     /// Names of the profiles to go through, the first one first.
-    #[serde(default)]
-    pub(super) jump: Vec<String>,
-    #[serde(default)]
-    pub(super) auth: Vec<AuthFile>,
+    pub(super) jump: Option<Vec<String>>,
+    /// Ways to prove who we are, tried in this order.
+    pub(super) auth: Option<Vec<AuthFile>>,
+    /// Files of recorded host keys, all of them consulted.
     pub(super) known_hosts: Option<Vec<PathBuf>>,
+    /// The name under which the host's key is recorded, where that is not the host's own.
     pub(super) host_key_alias: Option<String>,
+    /// Offers old algorithms too, after all others.
     pub(super) legacy_algorithms: Option<bool>,
+    /// Limit for each single step of connecting.
     pub(super) connect_timeout_s: Option<u64>,
+    /// Silence after which the server is asked for a sign of life; 0 never asks.
     pub(super) keepalive_s: Option<u64>,
+    /// Signs of life that may fail to come before the session is closed; at least 1.
     pub(super) keepalive_max: Option<u32>,
+    /// Closes a session in which nothing happened for so long; 0 keeps it open.
     pub(super) idle_close_s: Option<u64>,
     pub(super) encoding: Option<EncodingName>,
     pub(super) columns: Option<u16>,
     pub(super) rows: Option<u16>,
+    /// What the Enter key sends.
     pub(super) enter: Option<EnterKey>,
+    /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
-    #[serde(default)]
-    pub(super) policies: Vec<String>,
+    /// Policy plugins that run after the standard one; they can only tighten.
+    pub(super) policies: Option<Vec<String>>,
+    /// The plugin that crosses the bastion's menu.
     pub(super) navigator: Option<NavigatorFile>,
-    #[serde(default)]
-    pub(super) routes: BTreeMap<String, BTreeMap<String, String>>,
+    /// Parameters for the navigator, by route name.
+    pub(super) routes: Option<BTreeMap<String, BTreeMap<String, String>>>,
     pub(super) log_search: Option<LogSearchFile>,
 }
 
-/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive.
-#[derive(Debug, Default, Deserialize)]
+/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive. Secrets
+/// are named, never held.
+#[derive(Debug, Default, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthFile {
+    /// A private key.
     pub(super) key_file: Option<PathBuf>,
+    /// The key's OpenSSH certificate; left out, KEY-cert.pub beside the key is taken if it is there.
     pub(super) certificate_file: Option<PathBuf>,
+    /// Environment variable that holds the password.
     pub(super) password_env: Option<String>,
+    /// File that holds the password and that nobody else may read.
     pub(super) password_file: Option<PathBuf>,
+    /// Environment variable that holds the key's passphrase.
     pub(super) passphrase_env: Option<String>,
+    /// File that holds the key's passphrase and that nobody else may read.
     pub(super) passphrase_file: Option<PathBuf>,
+    /// Keys an ssh-agent holds.
     pub(super) agent: Option<AgentFile>,
     /// Public key files of the only keys an agent may use.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) only: Vec<PathBuf>,
+    /// Answers to what the server asks, in as many rounds as it likes.
     pub(super) keyboard_interactive: Option<Vec<QuestionFile>>,
 }
 
 /// One question of a server and where its answer lies.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QuestionFile {
+    /// Part of the question, or the whole of it with `*` for what may differ.
     pub(super) prompt: String,
+    /// Environment variable that holds the answer.
     pub(super) answer_env: Option<String>,
+    /// File that holds the answer and that nobody else may read.
     pub(super) answer_file: Option<PathBuf>,
 }
 
 /// `agent = true` looks for an agent, `agent = "SOCKET"` names one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged, expecting = "`agent` is true, or the path of the agent's socket")]
 pub(super) enum AgentFile {
     Wanted(bool),
     Socket(PathBuf),
 }
 
-#[derive(Debug, Deserialize)]
+/// The plugin that crosses a bastion.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NavigatorFile {
     pub(super) plugin: String,
+    /// The menu's name in the breadcrumb.
     pub(super) menu_label: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// How logs are searched.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogSearchFile {
     pub(super) plugin: Option<String>,
+    /// Files or folders searched when a query names none.
     #[serde(default)]
     pub(super) sources: Vec<String>,
 }
 
-/// Reads and parses the file; the parser's message names line, key and what is allowed there.
-pub(super) fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+impl ProfileFile {
+    /// What this one does not say, `lower` says for it.
+    pub(super) fn or(self, lower: &Self) -> Self {
+        let lower = lower.clone();
+        Self {
+            label: self.label.or(lower.label),
+            tags: self.tags.or(lower.tags),
+            ssh_config_host: self.ssh_config_host.or(lower.ssh_config_host),
+            host: self.host.or(lower.host),
+            port: self.port.or(lower.port),
+            user: self.user.or(lower.user),
+            jump: self.jump.or(lower.jump),
+            auth: self.auth.or(lower.auth),
+            known_hosts: self.known_hosts.or(lower.known_hosts),
+            host_key_alias: self.host_key_alias.or(lower.host_key_alias),
+            legacy_algorithms: self.legacy_algorithms.or(lower.legacy_algorithms),
+            connect_timeout_s: self.connect_timeout_s.or(lower.connect_timeout_s),
+            keepalive_s: self.keepalive_s.or(lower.keepalive_s),
+            keepalive_max: self.keepalive_max.or(lower.keepalive_max),
+            idle_close_s: self.idle_close_s.or(lower.idle_close_s),
+            encoding: self.encoding.or(lower.encoding),
+            columns: self.columns.or(lower.columns),
+            rows: self.rows.or(lower.rows),
+            enter: self.enter.or(lower.enter),
+            policy_mode: self.policy_mode.or(lower.policy_mode),
+            policies: self.policies.or(lower.policies),
+            navigator: self.navigator.or(lower.navigator),
+            routes: self.routes.or(lower.routes),
+            log_search: self.log_search.or(lower.log_search),
+        }
+    }
+
+    fn make_paths_absolute(&mut self, base: &Path) {
+        for file in self.known_hosts.iter_mut().flatten() {
+            *file = absolute(base, file);
+        }
+        for method in self.auth.iter_mut().flatten() {
+            method.make_paths_absolute(base);
+        }
+    }
+}
+
+impl AuthFile {
+    fn make_paths_absolute(&mut self, base: &Path) {
+        let mut paths: Vec<&mut PathBuf> = self.only.iter_mut().collect();
+        let own = [&mut self.key_file, &mut self.certificate_file, &mut self.password_file, &mut self.passphrase_file];
+        paths.extend(own.into_iter().flatten());
+        paths.extend(self.keyboard_interactive.iter_mut().flatten().filter_map(|asked| asked.answer_file.as_mut()));
+        if let Some(AgentFile::Socket(socket)) = &mut self.agent {
+            paths.push(socket);
+        }
+        for path in paths {
+            *path = absolute(base, path);
+        }
+    }
+}
+
+impl From<&DefaultsFile> for ProfileFile {
+    fn from(defaults: &DefaultsFile) -> Self {
+        let DefaultsFile {
+            policy_mode,
+            known_hosts,
+            keepalive_s,
+            keepalive_max,
+            idle_close_s,
+            encoding,
+            columns,
+            rows,
+        } = defaults.clone();
+        Self {
+            policy_mode,
+            known_hosts,
+            keepalive_s,
+            keepalive_max,
+            idle_close_s,
+            encoding,
+            columns,
+            rows,
+            ..Self::default()
+        }
+    }
+}
+
+impl ConfigFile {
+    /// Relative paths are relative to the file they stand in.
+    pub(super) fn make_paths_absolute(&mut self, base: &Path) {
+        for folder in [&mut self.state_directory, &mut self.cache_directory].into_iter().flatten() {
+            *folder = absolute(base, folder);
+        }
+        if let Some(SshConfigChoice::File(file)) = &mut self.ssh_config {
+            *file = absolute(base, file);
+        }
+        for path in self.plugins.values_mut().filter_map(|plugin| plugin.path.as_mut()) {
+            *path = absolute(base, path);
+        }
+        for file in self.defaults.known_hosts.iter_mut().flatten() {
+            *file = absolute(base, file);
+        }
+        for profile in self.profiles.values_mut() {
+            profile.make_paths_absolute(base);
+        }
+    }
+}
+
+/// `~/` is the user's home.
+fn absolute(base: &Path, path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => base.join(path),
+    }
+}
+
+/// The text of a file.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
         _ => ConfigError::Unreadable { path: path.to_owned(), source },
-    })?;
-    toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+    })
+}
+
+/// The text as values, paths as written. A key without a place is told with what was meant; for the
+/// rest the parser's message names line, key and what is allowed there.
+pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, ConfigError> {
+    let mistakes = keys::mistakes(text);
+    if !mistakes.is_empty() {
+        return Err(ConfigError::Keys { path: path.to_owned(), mistakes });
+    }
+    toml::from_str(text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
         message: error.to_string().trim_end().to_owned(),
     })
+}
+
+/// A file that others can write decides for them which hosts and policies there are.
+#[cfg(unix)]
+pub(super) fn check_owner(path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let refused = |problem| Err(ConfigError::Owner { path: path.to_owned(), problem });
+    if metadata.mode() & 0o002 != 0 {
+        return refused(format!("may be written by anybody on this machine; run: chmod o-w {}", path.display()));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    // For root every file is somebody else's or its own; containers mount files of other owners.
+    if own != 0 && metadata.uid() != own && metadata.uid() != 0 {
+        return refused(format!(
+            "belongs to another user (id {}), who could change it; use a copy of your own",
+            metadata.uid()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_owner(_path: &Path) -> Result<(), ConfigError> {
+    Ok(())
 }

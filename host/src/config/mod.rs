@@ -1,34 +1,79 @@
 //! Configuration: what the operator wrote, turned into values the program uses.
 //!
-//! [`file`] is the file as written (TOML, unknown keys refused); [`Config`] is what the rest of
-//! the program sees: no optional value that means "default", paths absolute, names checked.
-//! Secrets are named here, never held.
+//! [`file`] is the file as written (TOML, unknown keys refused), `ssh_config` adds the aliases of
+//! OpenSSH's configuration, `find` says which files count, `workspace` what the one in a repository may
+//! say, `foreign` reads those of other programs, `sources` puts all together; [`Config`] is what the rest of the program
+//! sees: no optional value that means "default", paths absolute, names checked. Secrets are named
+//! here, never held.
 
+mod edit;
+mod error;
 mod file;
+mod find;
+mod foreign;
+mod import;
 mod jump;
+mod keys;
+mod layers;
 pub mod profile;
+mod replace;
 mod resolve;
+mod show;
+mod sources;
+mod ssh_config;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use file::ConfigError;
+pub use edit::Edit;
+pub use error::ConfigError;
+pub use find::{Found, Reason};
+pub use import::{ImportReport, import};
+pub use keys::schema;
 pub use profile::{AuthMethod, EnterKey, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize};
-pub use resolve::load;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use sources::{Sources, found, load, user_file};
+pub use workspace::Workspace;
 
 /// The configuration as used.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it was read from, for messages.
-    pub source: PathBuf,
+    /// The files it was read from, for messages; none when there are none.
+    pub sources: Vec<PathBuf>,
     pub state_directory: PathBuf,
     pub cache_directory: PathBuf,
     pub viewer: ViewerConfig,
     pub limits: Limits,
     pub plugins: Vec<PluginEntry>,
     pub destinations: BTreeMap<String, Arc<Destination>>,
+    /// Profiles that are written and cannot be used.
+    pub unusable: BTreeMap<String, Unusable>,
+    /// Opened when no profile is named.
+    pub default_profile: Option<String>,
+    /// What in the files has no effect, or less than one may think.
+    pub notes: Vec<String>,
+}
+
+impl Config {
+    /// The files, for people.
+    pub fn described_sources(&self) -> String {
+        let files: Vec<String> = self.sources.iter().map(|path| path.display().to_string()).collect();
+        if files.is_empty() { "no file".to_owned() } else { files.join(", ") }
+    }
+}
+
+/// A profile that cannot be used, which stops nothing but itself.
+#[derive(Debug, Clone)]
+pub struct Unusable {
+    /// Where it is written.
+    pub origin: String,
+    /// Why, and what would help.
+    pub problem: String,
+    /// It is only an alias of OpenSSH's, nothing that was written for this program.
+    pub only_alias: bool,
 }
 
 /// The browser viewer.
@@ -59,7 +104,7 @@ pub struct PluginEntry {
 }
 
 /// What the policy lets pass; chosen by a person only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyMode {
     #[default]
@@ -92,6 +137,10 @@ pub struct Destination {
     /// Parameters for the navigator, by route name.
     pub routes: BTreeMap<String, BTreeMap<String, String>>,
     pub log_search: LogSearchChoice,
+    /// Where the profile is written.
+    pub origin: String,
+    /// What is written of it and has no effect, or less than one may think.
+    pub notes: Vec<String>,
 }
 
 /// Which navigator crosses a bastion.

@@ -85,7 +85,7 @@ pub struct QuestionAnswer {
 }
 
 /// What the Enter key sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EnterKey {
     /// What a terminal sends.

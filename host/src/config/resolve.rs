@@ -8,18 +8,20 @@ use std::time::Duration;
 use portcullis_term::Encoding;
 
 use super::file::{
-    self, AgentFile, AuthFile, ConfigFile, DefaultsFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile,
-    ProfileFile, QuestionFile,
+    AgentFile, AuthFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile, QuestionFile,
 };
 use super::jump;
+use super::layers::Layers;
+use super::sources::{Sources, hop_name};
 use super::{
-    AuthMethod, Config, ConfigError, Destination, Limits, LogSearchChoice, NavigatorChoice, PluginEntry, Profile,
-    QuestionAnswer, SecretSource, TerminalSize, ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LogSearchChoice, NavigatorChoice, PluginEntry,
+    PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, Unusable, ViewerConfig,
 };
 
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const DEFAULT_PORT: u16 = 22;
+const DEFAULT_CONNECT_TIMEOUT_S: u64 = 15;
 /// Short enough that a dead connection is known within a minute, long enough to cost nothing.
-const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
+const DEFAULT_KEEPALIVE_S: u64 = 15;
 const DEFAULT_KEEPALIVE_MAX: u32 = 3;
 /// Closed sessions that can still be read; each holds its newest output in memory.
 const DEFAULT_CLOSED_SESSIONS: usize = 16;
@@ -28,163 +30,196 @@ const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
 const DEFAULT_VIEWER_PORT: u16 = 8765;
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
 
-/// Loads `path`, or the user's file (`$XDG_CONFIG_HOME/portcullis/portcullis.toml`).
-///
-/// # Errors
-/// Names the file, the key and what would be right.
-pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-    let path = match path {
-        Some(path) => path.to_owned(),
-        None => user_file()?,
-    };
-    resolve(file::read(&path)?, &path)
+/// The default of `known_hosts`: the files `ssh` consults.
+pub(super) fn usual_known_hosts(home: &Path) -> Vec<PathBuf> {
+    let of_user = ["known_hosts", "known_hosts2"].map(|name| home.join(".ssh").join(name));
+    let of_system = ["ssh_known_hosts", "ssh_known_hosts2"].map(|name| Path::new("/etc/ssh").join(name));
+    of_user.into_iter().chain(of_system).collect()
 }
 
-fn user_file() -> Result<PathBuf, ConfigError> {
-    let relative = Path::new("portcullis/portcullis.toml");
-    folder("XDG_CONFIG_HOME", ".config")
-        .map(|folder| folder.join(relative))
-        .ok_or_else(|| ConfigError::NoHome { path: relative.to_owned() })
+/// What applies where nobody says anything.
+pub(super) fn built_in() -> ProfileFile {
+    ProfileFile {
+        port: Some(DEFAULT_PORT),
+        known_hosts: Some(std::env::home_dir().map(|home| usual_known_hosts(&home)).unwrap_or_default()),
+        connect_timeout_s: Some(DEFAULT_CONNECT_TIMEOUT_S),
+        keepalive_s: Some(DEFAULT_KEEPALIVE_S),
+        keepalive_max: Some(DEFAULT_KEEPALIVE_MAX),
+        idle_close_s: Some(0),
+        encoding: Some(EncodingName::Utf8),
+        columns: Some(DEFAULT_SIZE.columns),
+        rows: Some(DEFAULT_SIZE.rows),
+        enter: Some(EnterKey::default()),
+        policy_mode: Some(PolicyMode::default()),
+        ..ProfileFile::default()
+    }
 }
 
 /// `$variable`, or `~/fallback`.
-fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
+pub(super) fn folder(variable: &str, fallback: &str) -> Option<PathBuf> {
     let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     set.or_else(|| std::env::home_dir().map(|home| home.join(fallback)))
 }
 
-fn resolve(written: ConfigFile, path: &Path) -> Result<Config, ConfigError> {
-    let base = path.parent().unwrap_or(Path::new("."));
+/// Turns what was written into what is used. A mistake in a file of ours stops; what an alias of
+/// OpenSSH's asks for and cannot be done stands with that profile.
+pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
+    let Sources { files, main, top, profiles, hops, notes } = sources;
+    let files: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+    // Plugins stand only in the operator's file.
+    let main = main.unwrap_or_default();
     let default_folder = |variable: &str, fallback: &str| {
-        folder(variable, fallback)
-            .map(|folder| folder.join("portcullis"))
-            .ok_or_else(|| ConfigError::NoHome { path: path.to_owned() })
+        folder(variable, fallback).map(|folder| folder.join("portcullis")).ok_or(ConfigError::NoHome)
     };
-    let state_directory = match written.state_directory {
-        Some(folder) => absolute(base, &folder),
+    let state_directory = match top.state_directory {
+        Some(folder) => folder,
         None => default_folder("XDG_STATE_HOME", ".local/state")?,
     };
-    let cache_directory = match written.cache_directory {
-        Some(folder) => absolute(base, &folder),
+    let cache_directory = match top.cache_directory {
+        Some(folder) => folder,
         None => default_folder("XDG_CACHE_HOME", ".cache")?,
     };
-    let plugins = written
-        .plugins
-        .into_iter()
-        .map(|(name, plugin)| plugin_entry(name, plugin, base, path))
-        .collect::<Result<_, _>>()?;
-    let destinations = destinations(written.profiles, &written.defaults, base, path)?;
+    let plugins = top.plugins.into_iter().map(|(name, plugin)| plugin_entry(name, plugin, &main));
+    let plugins = plugins.collect::<Result<_, _>>()?;
+    let (destinations, unusable) = destinations(profiles, hops, &main)?;
+    check_default(top.default_profile.as_ref(), &destinations, &unusable)?;
     Ok(Config {
-        source: path.to_owned(),
+        sources: files,
         state_directory,
         cache_directory,
         viewer: ViewerConfig {
-            enabled: written.viewer.enabled.unwrap_or(true),
-            first_port: written.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
+            enabled: top.viewer.enabled.unwrap_or(true),
+            first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
         },
-        limits: Limits { closed_sessions: written.limits.closed_sessions.unwrap_or(DEFAULT_CLOSED_SESSIONS) },
+        limits: Limits { closed_sessions: top.limits.closed_sessions.unwrap_or(DEFAULT_CLOSED_SESSIONS) },
         plugins,
         destinations,
+        unusable,
+        default_profile: top.default_profile,
+        notes,
     })
 }
 
+type Destinations = BTreeMap<String, Arc<Destination>>;
+
+/// A mistake in the operator's file stops; one that came with a workspace does not. `hops` are those
+/// that OpenSSH's configuration names.
 fn destinations(
-    profiles: BTreeMap<String, ProfileFile>,
-    defaults: &DefaultsFile,
-    base: &Path,
-    path: &Path,
-) -> Result<BTreeMap<String, Arc<Destination>>, ConfigError> {
-    let problem = |name: &str| {
-        let profile = name.to_owned();
-        move |problem| ConfigError::Profile { path: path.to_owned(), profile, problem }
-    };
-    let (mut resolved, mut jumps) = (BTreeMap::new(), BTreeMap::new());
-    for (name, mut profile) in profiles {
-        fill_in(&mut profile, defaults);
-        jumps.insert(name.clone(), std::mem::take(&mut profile.jump));
-        resolved.insert(name.clone(), destination(&name, profile, base).map_err(problem(&name))?);
+    profiles: BTreeMap<String, Layers>,
+    hops: BTreeMap<String, Layers>,
+    main: &Path,
+) -> Result<(Destinations, BTreeMap<String, Unusable>), ConfigError> {
+    let (mut known, mut jumps) = (BTreeMap::new(), BTreeMap::new());
+    for (key, layers) in &hops {
+        let written = layers.merged();
+        // A hop that cannot be used is a problem of the profile that needs it, and told there.
+        if let Ok(profile) = profile(hop_name(key), &written) {
+            known.insert(key.clone(), Arc::new(profile));
+            jumps.insert(key.clone(), written.jump.unwrap_or_default());
+        }
     }
-    // Only now: a profile may jump through one that is written below it.
-    let by_name = resolved.iter().map(|(name, it)| (name.clone(), Arc::clone(&it.profile))).collect();
+    let mut resolved = Vec::new();
+    for (name, layers) in profiles {
+        let destination = match &layers.problem {
+            Some(problem) => Err(problem.clone()),
+            None => destination(&name, &layers),
+        };
+        if let Ok(destination) = &destination {
+            known.insert(name.clone(), Arc::clone(&destination.profile));
+            jumps.insert(name.clone(), layers.merged().jump.unwrap_or_default());
+        }
+        resolved.push((name, layers, destination));
+    }
     let mut destinations = BTreeMap::new();
-    for (name, mut destination) in resolved {
-        let hops = jump::hops(&name, &by_name, &jumps).map_err(problem(&name))?;
-        destination.profile = Arc::new(Profile { hops, ..(*destination.profile).clone() });
-        destinations.insert(name, Arc::new(destination));
+    let mut unusable = BTreeMap::new();
+    for (name, layers, destination) in resolved {
+        let origin = layers.origin();
+        let only_alias = layers.own_file().is_none();
+        // Only now: a profile may jump through one that is written below it.
+        let reached = destination.and_then(|mut destination| {
+            let hops = jump::hops(&name, &known, &jumps)?;
+            destination.profile = Arc::new(Profile { hops, ..(*destination.profile).clone() });
+            Ok(destination)
+        });
+        match (reached, layers.own_file()) {
+            (Ok(destination), _) => drop(destinations.insert(name, Arc::new(destination))),
+            (Err(problem), Some(path)) if layers.problem.is_none() && path == main => {
+                return Err(ConfigError::Profile { path, profile: name, problem });
+            }
+            (Err(problem), _) => drop(unusable.insert(name, Unusable { origin, problem, only_alias })),
+        }
     }
-    Ok(destinations)
+    Ok((destinations, unusable))
 }
 
-/// What the profile does not say, `[defaults]` says for it.
-fn fill_in(profile: &mut ProfileFile, defaults: &DefaultsFile) {
-    profile.policy_mode = profile.policy_mode.or(defaults.policy_mode);
-    profile.keepalive_s = profile.keepalive_s.or(defaults.keepalive_s);
-    profile.keepalive_max = profile.keepalive_max.or(defaults.keepalive_max);
-    profile.idle_close_s = profile.idle_close_s.or(defaults.idle_close_s);
-    profile.encoding = profile.encoding.or(defaults.encoding);
-    profile.columns = profile.columns.or(defaults.columns);
-    profile.rows = profile.rows.or(defaults.rows);
-    if profile.known_hosts.is_none() {
-        profile.known_hosts.clone_from(&defaults.known_hosts);
+fn check_default(
+    default: Option<&String>,
+    destinations: &Destinations,
+    unusable: &BTreeMap<String, Unusable>,
+) -> Result<(), ConfigError> {
+    match default {
+        Some(profile) if !destinations.contains_key(profile) && !unusable.contains_key(profile) => {
+            let known = destinations.keys().cloned().collect::<Vec<_>>().join(", ");
+            Err(ConfigError::DefaultProfile { profile: profile.clone(), known })
+        }
+        _ => Ok(()),
     }
 }
 
-/// Relative paths are relative to the file they stand in; `~/` is the user's home.
-fn absolute(base: &Path, path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), std::env::home_dir()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => base.join(path),
-    }
-}
-
-fn plugin_entry(name: String, plugin: PluginFile, base: &Path, path: &Path) -> Result<PluginEntry, ConfigError> {
+fn plugin_entry(name: String, plugin: PluginFile, path: &Path) -> Result<PluginEntry, ConfigError> {
     let problem = |problem: String| ConfigError::Plugin { path: path.to_owned(), plugin: name.clone(), problem };
     let settings = json(plugin.settings).map_err(problem)?;
-    Ok(PluginEntry { path: plugin.path.map(|path| absolute(base, &path)), sha256: plugin.sha256, settings, name })
+    Ok(PluginEntry { path: plugin.path, sha256: plugin.sha256, settings, name })
 }
 
-fn destination(name: &str, written: ProfileFile, base: &Path) -> Result<Destination, String> {
+fn destination(name: &str, layers: &Layers) -> Result<Destination, String> {
+    let written = layers.merged();
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("a profile's name has no blanks or control characters; rename it".to_owned());
     }
+    if written.routes.as_ref().is_some_and(|routes| !routes.is_empty()) && written.navigator.is_none() {
+        return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
+    }
+    Ok(Destination {
+        profile: Arc::new(profile(name, &written)?),
+        policy_mode: written.policy_mode.unwrap_or_default(),
+        policies: written.policies.unwrap_or_default(),
+        navigator: written.navigator.map(navigator),
+        routes: written.routes.unwrap_or_default(),
+        log_search: log_search(written.log_search),
+        origin: layers.origin(),
+        notes: layers.notes.clone(),
+    })
+}
+
+fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
     let size =
         TerminalSize::new(written.columns.unwrap_or(DEFAULT_SIZE.columns), written.rows.unwrap_or(DEFAULT_SIZE.rows))?;
     let keepalive_max = written.keepalive_max.unwrap_or(DEFAULT_KEEPALIVE_MAX);
     if keepalive_max == 0 {
         return Err("`keepalive_max` is at least 1; `keepalive_s = 0` switches keepalive off".to_owned());
     }
-    let auth = written.auth.into_iter().map(|method| auth_method(method, base)).collect::<Result<_, _>>()?;
-    let known_hosts = written.known_hosts.unwrap_or_else(|| vec![PathBuf::from("~/.ssh/known_hosts")]);
-    let profile = Profile {
+    let needed = |key: &str| format!("`{key}` is missing; write it, or an alias of ssh_config as `ssh_config_host`");
+    let auth = written.auth.clone().unwrap_or_default().into_iter().map(auth_method).collect::<Result<_, _>>()?;
+    Ok(Profile {
         name: name.to_owned(),
-        label: written.label.unwrap_or_else(|| name.to_owned()),
-        tags: written.tags,
-        host: written.host,
-        port: written.port.unwrap_or(22),
-        user: written.user,
+        label: written.label.clone().unwrap_or_else(|| name.to_owned()),
+        tags: written.tags.clone().unwrap_or_default(),
+        host: written.host.clone().ok_or_else(|| needed("host"))?,
+        port: written.port.unwrap_or(DEFAULT_PORT),
+        user: written.user.clone().ok_or_else(|| needed("user"))?,
         hops: Vec::new(),
         auth,
-        known_hosts: known_hosts.iter().map(|path| absolute(base, path)).collect(),
-        host_key_alias: written.host_key_alias,
+        known_hosts: written.known_hosts.clone().unwrap_or_default(),
+        host_key_alias: written.host_key_alias.clone(),
         legacy_algorithms: written.legacy_algorithms.unwrap_or(false),
-        connect_timeout: written.connect_timeout_s.map_or(DEFAULT_CONNECT_TIMEOUT, Duration::from_secs),
-        keepalive: written.keepalive_s.map_or(DEFAULT_KEEPALIVE, Duration::from_secs),
+        connect_timeout: Duration::from_secs(written.connect_timeout_s.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S)),
+        keepalive: Duration::from_secs(written.keepalive_s.unwrap_or(DEFAULT_KEEPALIVE_S)),
         keepalive_max,
         idle_close: Duration::from_secs(written.idle_close_s.unwrap_or(0)),
         encoding: written.encoding.map_or_else(Encoding::default, encoding),
         terminal: size,
         enter: written.enter.unwrap_or_default(),
-    };
-    if !written.routes.is_empty() && written.navigator.is_none() {
-        return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
-    }
-    Ok(Destination {
-        profile: Arc::new(profile),
-        policy_mode: written.policy_mode.unwrap_or_default(),
-        policies: written.policies,
-        navigator: written.navigator.map(navigator),
-        routes: written.routes,
-        log_search: log_search(written.log_search),
     })
 }
 
@@ -196,10 +231,9 @@ fn encoding(name: EncodingName) -> Encoding {
     }
 }
 
-fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
-    let secret = |variable, file| secret_source(variable, file, base);
-    let passphrase = secret(written.passphrase_env, written.passphrase_file)?;
-    let password = secret(written.password_env, written.password_file)?;
+fn auth_method(written: AuthFile) -> Result<AuthMethod, String> {
+    let passphrase = secret_source(written.passphrase_env, written.passphrase_file)?;
+    let password = secret_source(written.password_env, written.password_file)?;
     if passphrase.is_some() && written.key_file.is_none() {
         return Err("a passphrase belongs to a key_file, not to another method".to_owned());
     }
@@ -211,13 +245,12 @@ fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
     }
     match (written.key_file, password, written.agent, written.keyboard_interactive) {
         (Some(path), None, None, None) => {
-            let certificate = written.certificate_file.map(|path| absolute(base, &path));
-            Ok(AuthMethod::KeyFile { path: absolute(base, &path), passphrase, certificate })
+            Ok(AuthMethod::KeyFile { path, passphrase, certificate: written.certificate_file })
         }
         (None, Some(password), None, None) => Ok(AuthMethod::Password(password)),
-        (None, None, Some(agent), None) => agent_method(agent, &written.only, base),
+        (None, None, Some(agent), None) => agent_method(agent, written.only),
         (None, None, None, Some(questions)) => {
-            let questions: Result<_, _> = questions.into_iter().map(|written| question(written, base)).collect();
+            let questions: Result<_, _> = questions.into_iter().map(question).collect();
             Ok(AuthMethod::KeyboardInteractive(questions?))
         }
         _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent, \
@@ -226,35 +259,31 @@ fn auth_method(written: AuthFile, base: &Path) -> Result<AuthMethod, String> {
     }
 }
 
-fn secret_source(
-    variable: Option<String>,
-    file: Option<PathBuf>,
-    base: &Path,
-) -> Result<Option<SecretSource>, &'static str> {
+fn secret_source(variable: Option<String>, file: Option<PathBuf>) -> Result<Option<SecretSource>, &'static str> {
     match (variable, file) {
         (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
-        (None, Some(file)) => Ok(Some(SecretSource::File(absolute(base, &file)))),
+        (None, Some(file)) => Ok(Some(SecretSource::File(file))),
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err("a secret comes from one place: give the `_env` or the `_file` form, not both"),
     }
 }
 
-fn question(written: QuestionFile, base: &Path) -> Result<QuestionAnswer, String> {
+fn question(written: QuestionFile) -> Result<QuestionAnswer, String> {
     if written.prompt.trim().trim_matches('*').is_empty() {
         return Err("`prompt` says which question is meant; an answer to any question would go anywhere".to_owned());
     }
-    let answer = secret_source(written.answer_env, written.answer_file, base)?
+    let answer = secret_source(written.answer_env, written.answer_file)?
         .ok_or("each entry of `keyboard_interactive` has one of answer_env, answer_file")?;
     Ok(QuestionAnswer { prompt: written.prompt, answer })
 }
 
-fn agent_method(written: AgentFile, only: &[PathBuf], base: &Path) -> Result<AuthMethod, String> {
+fn agent_method(written: AgentFile, only: Vec<PathBuf>) -> Result<AuthMethod, String> {
     let socket = match written {
         AgentFile::Wanted(true) => None,
         AgentFile::Wanted(false) => return Err("`agent = false` says nothing; leave the entry out".to_owned()),
-        AgentFile::Socket(path) => Some(absolute(base, &path)),
+        AgentFile::Socket(path) => Some(path),
     };
-    Ok(AuthMethod::Agent { socket, only: only.iter().map(|path| absolute(base, path)).collect() })
+    Ok(AuthMethod::Agent { socket, only })
 }
 
 fn navigator(written: NavigatorFile) -> NavigatorChoice {
@@ -279,8 +308,8 @@ mod tests {
     fn parse(text: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("portcullis.toml");
-        std::fs::write(&path, text).unwrap();
-        load(Some(&path))
+        std::fs::write(&path, format!("ssh_config = false\n{text}")).unwrap();
+        super::super::load(Some(&path))
     }
 
     const PROFILE: &str = "[profiles.web]\nhost = 'web1'\nuser = 'ann'\n";
@@ -298,7 +327,7 @@ mod tests {
     #[test]
     fn mistakes_name_the_key_and_the_way_out() {
         let cases = [
-            ("[profiles.web]\nhost = 'a'\nuser = 'b'\npasword = 'x'\n", "pasword"),
+            ("[profiles.web]\nhost = 'a'\nuser = 'b'\nprot = 22\n", "did you mean `port`"),
             ("[profiles.web]\nhost = 'a'\n", "user"),
             (&format!("{PROFILE}columns = 0\n"), "columns"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),

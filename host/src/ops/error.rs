@@ -28,6 +28,12 @@ impl NextStep {
 pub enum OpError {
     #[error("there is no profile `{profile}`; {}", known_list("profiles", .known))]
     UnknownProfile { profile: String, known: Vec<String> },
+    #[error("profile `{profile}` ({origin}) cannot be opened: {problem}")]
+    UnusableProfile { profile: String, origin: String, problem: String },
+    #[error(
+        "there are no profiles: a person writes a `Host` into ~/.ssh/config, or runs `portcullis config profile set NAME host=HOST user=USER`, and restarts this server"
+    )]
+    NoProfiles,
     #[error("profile `{profile}` has no route `{route}`; {}", known_list("its routes", .known))]
     UnknownRoute { profile: String, route: String, known: Vec<String> },
     #[error(
@@ -102,7 +108,11 @@ impl OpError {
     /// The stable class of the failure.
     pub fn category(&self) -> &'static str {
         match self {
-            Self::UnknownProfile { .. } | Self::UnknownRoute { .. } | Self::NoNavigator { .. } => "config-error",
+            Self::UnknownProfile { .. }
+            | Self::UnusableProfile { .. }
+            | Self::NoProfiles
+            | Self::UnknownRoute { .. }
+            | Self::NoNavigator { .. } => "config-error",
             Self::BadArgument(_) | Self::NameTaken { .. } => "config-error",
             Self::UnknownSession { .. }
             | Self::DroppedSession { .. }
@@ -144,6 +154,8 @@ impl OpError {
     pub fn next(&self) -> NextStep {
         match self {
             Self::UnknownProfile { .. }
+            | Self::UnusableProfile { .. }
+            | Self::NoProfiles
             | Self::UnknownRoute { .. }
             | Self::NoNavigator { .. }
             | Self::NoSession { .. } => NextStep::new("ssh_hosts", json!({})),

@@ -40,7 +40,7 @@ pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
 pub use search_logs::{SearchMode, SearchReport, SearchRequest, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
-pub use status::{HostsReport, SessionLine, StatusReport, hosts, status};
+pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 

@@ -26,7 +26,7 @@ const ENVIRONMENT: &[(&str, &str)] =
 
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
-    /// Needed unless a session is reopened.
+    /// Needed unless a session is reopened, the operator chose a default, or there is only one.
     pub profile: Option<String>,
     /// Followed at once when given.
     pub route: Option<String>,
@@ -80,7 +80,7 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
     let profile = match (&request.profile, &previous) {
         (Some(profile), _) => profile.clone(),
         (None, Some(previous)) => previous.summary().profile,
-        (None, None) => return Err(OpError::BadArgument("give the `profile` to open, or `reopen`".to_owned())),
+        (None, None) => default_profile(host)?,
     };
     let destination = find_destination(host, &profile)?;
     if let Some(route) = &request.route {
@@ -115,8 +115,29 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
     Ok(OpenReport { session: session.summary(), reused, reopened_from, screen, notes, navigation })
 }
 
+/// The one the operator chose, or the only one.
+fn default_profile(host: &Host) -> Result<String, OpError> {
+    let config = host.config();
+    let only = config.destinations.keys().next().filter(|_| config.destinations.len() == 1);
+    config.default_profile.as_ref().or(only).cloned().ok_or_else(|| match config.destinations.is_empty() {
+        true => OpError::NoProfiles,
+        false => OpError::BadArgument("give the `profile` to open, or `reopen`".to_owned()),
+    })
+}
+
 fn find_destination(host: &Host, profile: &str) -> Result<Arc<Destination>, OpError> {
-    let destinations = &host.config().destinations;
+    let config = host.config();
+    let destinations = &config.destinations;
+    if let Some(unusable) = config.unusable.get(profile) {
+        return Err(OpError::UnusableProfile {
+            profile: profile.to_owned(),
+            origin: unusable.origin.clone(),
+            problem: unusable.problem.clone(),
+        });
+    }
+    if destinations.is_empty() {
+        return Err(OpError::NoProfiles);
+    }
     destinations.get(profile).cloned().ok_or_else(|| OpError::UnknownProfile {
         profile: profile.to_owned(),
         known: destinations.keys().cloned().collect(),

@@ -1,10 +1,13 @@
 //! What there is: profiles, sessions, plugins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{OpError, find_session};
+use crate::config::Destination;
+use crate::diagnose::{self, Depth, Finding, State};
 use crate::host::Host;
 use crate::plugins::Listed;
 use crate::session::{CommandRecord, SessionSummary};
@@ -15,8 +18,22 @@ const RECENT_COMMANDS: usize = 10;
 #[derive(Debug, Serialize)]
 pub struct HostsReport {
     pub hosts: Vec<HostLine>,
+    /// Profiles that are written and cannot be opened.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<UnusableLine>,
     /// Where the profiles are written.
     pub configuration: String,
+    /// What in the files has no effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct UnusableLine {
+    pub profile: String,
+    /// Where it is written.
+    pub origin: String,
+    pub problem: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,10 +48,41 @@ pub struct HostLine {
     pub navigator: Option<String>,
     pub routes: BTreeMap<String, BTreeMap<String, String>>,
     pub open_sessions: Vec<String>,
+    /// Where it is written.
+    pub origin: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What stands in the way of a connection, as far as it can be seen from here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
-/// The profiles, without connecting to anything.
-pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
+/// The profiles and what stands in their way, without connecting to anything.
+pub async fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
+    let mut report = listed(host, query);
+    let shown = report.hosts.iter().filter_map(|line| host.config().destinations.get(&line.profile).cloned());
+    let shown: Vec<Arc<Destination>> = shown.collect();
+    // Reads key files, away from the threads that serve sessions.
+    let looking = tokio::task::spawn_blocking(move || shown.iter().map(|found| problems(found)).collect::<Vec<_>>());
+    // It does not panic, so this is a runtime that is shutting down.
+    for (line, problems) in report.hosts.iter_mut().zip(looking.await.unwrap_or_default()) {
+        line.problems = problems;
+    }
+    report
+}
+
+fn problems(destination: &Destination) -> Vec<String> {
+    let findings = diagnose::profile(destination, Depth::Quick).into_iter();
+    let problems = findings.filter(|finding| finding.state == State::Problem);
+    problems
+        .map(|Finding { subject, text, help, .. }| match help {
+            Some(help) => format!("{subject}: {text} (a person mends it with: {help})"),
+            None => format!("{subject}: {text}"),
+        })
+        .collect()
+}
+
+fn listed(host: &Host, query: Option<&str>) -> HostsReport {
     let open: Vec<SessionSummary> = host.sessions().open().iter().map(|session| session.summary()).collect();
     let lines = host.config().destinations.iter().map(|(name, destination)| {
         let profile = &destination.profile;
@@ -48,6 +96,9 @@ pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
             navigator: destination.navigator.as_ref().map(|choice| choice.plugin.clone()),
             routes: destination.routes.clone(),
             open_sessions: open.iter().filter(|s| s.profile == *name).map(|s| s.session_id.clone()).collect(),
+            origin: destination.origin.clone(),
+            notes: destination.notes.clone(),
+            problems: Vec::new(),
         }
     });
     let matches = |line: &HostLine| {
@@ -58,7 +109,20 @@ pub fn hosts(host: &Host, query: Option<&str>) -> HostsReport {
                 || line.tags.iter().any(|tag| tag.to_lowercase().contains(&query))
         })
     };
-    HostsReport { hosts: lines.filter(matches).collect(), configuration: host.config().source.display().to_string() }
+    let config = host.config();
+    let unusable = config.unusable.iter().filter(|(name, _)| query.is_none_or(|query| name.contains(query)));
+    HostsReport {
+        hosts: lines.filter(matches).collect(),
+        unusable: unusable
+            .map(|(name, unusable)| UnusableLine {
+                profile: name.clone(),
+                origin: unusable.origin.clone(),
+                problem: unusable.problem.clone(),
+            })
+            .collect(),
+        configuration: config.described_sources(),
+        notes: config.notes.clone(),
+    }
 }
 
 #[derive(Debug, Serialize)]

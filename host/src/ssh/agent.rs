@@ -132,6 +132,11 @@ fn runtime_folder_by_user() -> Option<PathBuf> {
     None
 }
 
+/// The sockets that are asked when none is named.
+pub(super) fn usual_sockets() -> Vec<PathBuf> {
+    places(&Surroundings::of_this_process())
+}
+
 /// The sockets to ask, in order, each once.
 fn places(around: &Surroundings) -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> = around.socket.iter().cloned().collect();

@@ -99,6 +99,11 @@ fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, Conne
     })
 }
 
+/// Type, fingerprint and file of a private key, without any connection.
+pub(super) fn describe(path: &Path, passphrase: Option<&Secret>) -> Result<String, KeyFileError> {
+    load_key(path, passphrase).map(|key| key_label(&key, path))
+}
+
 fn read_answers(target: &Target, questions: &[QuestionAnswer]) -> Result<Vec<Answer>, ConnectError> {
     let read = |question: &QuestionAnswer| {
         let secret = question.answer.read().map_err(|source| ConnectError::Secret {

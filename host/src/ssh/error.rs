@@ -30,7 +30,7 @@ pub struct KeyRecord {
 }
 
 impl Target {
-    pub(super) fn new(user: Option<&str>, host: &str, port: u16) -> Self {
+    pub(crate) fn new(user: Option<&str>, host: &str, port: u16) -> Self {
         Self { user: user.map(Into::into), host: host.into(), port, record: None }
     }
 

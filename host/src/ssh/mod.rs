@@ -204,6 +204,23 @@ pub async fn fetch_host_key(host: &str, port: u16, timeout: Duration) -> Result<
     })
 }
 
+/// Says of a private key file which key it holds: type, fingerprint and file. Reads the file, and may
+/// compute for a moment when there is a passphrase.
+///
+/// # Errors
+/// Why the file is of no use.
+pub fn describe_key_file(
+    path: &std::path::Path,
+    passphrase: Option<&crate::config::Secret>,
+) -> Result<String, KeyFileError> {
+    credential::describe(path, passphrase)
+}
+
+/// Where an agent is looked for: the socket that is named, or everywhere agents usually listen.
+pub fn agent_sockets(named: Option<&std::path::Path>) -> Vec<PathBuf> {
+    named.map_or_else(agent::usual_sockets, |socket| vec![socket.to_owned()])
+}
+
 /// Reads everything a connection needs from disk, away from the threads that serve sessions.
 async fn read_files(
     target: &Target,

@@ -10,6 +10,9 @@ use super::super::tool::{self, Class, Tool};
 use crate::host::Host;
 use crate::ops::{self, HostsReport, NextStep};
 
+const NO_PROFILES: &str = "No profile fits. A person adds one: a `Host` in ~/.ssh/config, or \
+    `portcullis config profile set NAME host=HOST user=USER`; then this server is restarted.";
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
@@ -22,7 +25,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_hosts",
         title: "List SSH hosts",
-        description: "List the SSH profiles that can be opened, with address, user, policy mode and the named routes through their bastions. Connects to nothing.",
+        description: "List the SSH profiles with address, user, policy mode, routes through bastions and what stands in the way. Connects to nothing.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),
@@ -31,12 +34,12 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
-    let report = ops::hosts(&host, parameters.query.as_deref());
+    let report = ops::hosts(&host, parameters.query.as_deref()).await;
     render(&report)
 }
 
 fn render(report: &HostsReport) -> Reply {
-    let lines: Vec<String> = report
+    let mut lines: Vec<String> = report
         .hosts
         .iter()
         .map(|line| {
@@ -47,13 +50,19 @@ fn render(report: &HostsReport) -> Reply {
             } else {
                 format!(" · open: {}", line.open_sessions.join(", "))
             };
+            let problems: String = line.problems.iter().map(|problem| format!("\n  problem: {problem}")).collect();
             format!(
-                "{} — {} ({}@{}) · mode {}{routes}{open}",
+                "{} — {} ({}@{}) · mode {}{routes}{open}{problems}",
                 line.profile, line.label, line.user, line.address, line.policy_mode
             )
         })
         .collect();
     let summary = format!("{} profiles, from {}", lines.len(), report.configuration);
+    lines.extend(report.unusable.iter().map(|line| format!("{} — cannot be opened: {}", line.profile, line.problem)));
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
+    if report.hosts.is_empty() && report.unusable.is_empty() {
+        lines.push(NO_PROFILES.to_owned());
+    }
     let next = report.hosts.first().map(|line| NextStep::new("ssh_open", json!({ "profile": line.profile })));
     Reply::new(Status::Success, summary, lines.join("\n"), report).with_next(next)
 }

@@ -14,7 +14,7 @@ use crate::ops::{self, NextStep, OpenReport, OpenRequest};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Profile name, as ssh_hosts lists it; needed unless you reopen.
+    /// Profile name from ssh_hosts; not needed to reopen or with a default.
     #[serde(default)]
     profile: Option<String>,
     /// Route to follow at once, e.g. through a bastion into a pod.
