@@ -322,7 +322,7 @@ impl Screen {
         let length = text.iter().position(u8::is_ascii).unwrap_or(text.len());
         let mut chunks = text[..length].utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
-            chunk.valid().chars().for_each(|character| self.print(character));
+            self.print_valid(chunk.valid());
             let invalid = chunk.invalid();
             if chunks.peek().is_none() && length == text.len() && begins_character(invalid) {
                 self.cut_character.extend_from_slice(invalid);
@@ -333,11 +333,10 @@ impl Screen {
         length
     }
 
-    fn print(&mut self, character: char) {
-        // Control characters of the upper half mean nothing here; they are not drawn either.
-        if !('\u{80}'..='\u{9f}').contains(&character) {
-            self.emulator.input(character);
-        }
+    /// Control characters of the upper half mean nothing here; they are not drawn either.
+    fn print_valid(&mut self, text: &str) {
+        text.split(|character| ('\u{80}'..='\u{9f}').contains(&character))
+            .for_each(|part| self.emulator.print_text(part));
     }
 
     fn print_invalid(&mut self, bytes: &[u8]) {
@@ -355,7 +354,7 @@ impl Screen {
         let joined = [&begun, &bytes[..bytes.len().min(LONGEST_CHARACTER_BYTES - begun.len())]].concat();
         let Some(chunk) = joined.utf8_chunks().next() else { return 0 };
         if let Some(character) = chunk.valid().chars().next() {
-            self.print(character);
+            self.print_valid(&chunk.valid()[..character.len_utf8()]);
             character.len_utf8() - begun.len()
         } else if begins_character(&joined) {
             self.cut_character = joined;

@@ -127,6 +127,48 @@ impl Emulator {
         end - point.column.0
     }
 
+    /// Prints characters of any kind, wide ones a row's worth at a time.
+    pub(super) fn print_text(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let written = self.print_wide_in_row(rest);
+            if written == 0 {
+                self.input(first);
+            }
+            rest = &rest[if written == 0 { first.len_utf8() } else { written }..];
+        }
+    }
+
+    /// Prints the wide characters `text` begins with as far as they fit into the cursor's row; how many
+    /// bytes they have. 0 when that takes more than writing cells.
+    fn print_wide_in_row(&mut self, text: &str) -> usize {
+        if !self.prints_plainly() || self.term.grid().cursor.input_needs_wrap {
+            return 0;
+        }
+        let columns = self.term.columns();
+        let grid = self.term.grid_mut();
+        let point = grid.cursor.point;
+        let template = grid.cursor.template.clone();
+        let cells = grid[point.line][point.column..Column(columns)].chunks_exact_mut(2);
+        let either_half = Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER;
+        let (mut bytes, mut end) = (0, point.column.0);
+        for (character, pair) in text.chars().zip(cells) {
+            if character.width() != Some(2) || pair.iter().any(|cell| cell.flags.intersects(either_half)) {
+                break;
+            }
+            let half = |c, flag| Cell { c, flags: template.flags | flag, ..template.clone() };
+            pair[0] = half(character, Flags::WIDE_CHAR);
+            pair[1] = half(' ', Flags::WIDE_CHAR_SPACER);
+            self.last_printed = Some(character);
+            bytes += character.len_utf8();
+            end += 2;
+        }
+        self.wide_seen |= bytes > 0;
+        grid.cursor.point.column = Column(end.min(columns - 1));
+        grid.cursor.input_needs_wrap = end == columns;
+        bytes
+    }
+
     /// Prints the last character again. More than fills the screen shows nothing new, and would let
     /// a few bytes keep the program busy for long.
     pub(super) fn repeat(&mut self, count: u16) {
