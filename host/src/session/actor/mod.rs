@@ -73,7 +73,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
     let events = broadcast::Sender::new(EVENTS);
     let close = CancellationToken::new();
     let done = CancellationToken::new();
-    let mut actor = Actor::new(opening, inbox, events.clone(), close.clone(), done.clone())?;
+    let actor = Actor::new(opening, inbox, events.clone(), close.clone(), done.clone())?;
     let handle = SessionHandle {
         id: actor.id.clone(),
         requests,
@@ -85,7 +85,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         transcript: Arc::new(actor.transcript.path().to_owned()),
         stopping: Stopping::default(),
     };
-    tokio::spawn(async move { actor.run().await });
+    tokio::spawn(actor.run());
     Ok(handle)
 }
 
@@ -208,21 +208,17 @@ impl Actor {
         })
     }
 
-    async fn run(&mut self) {
+    async fn run(mut self) {
         while let Some(woken) = self.next().await {
             match woken {
                 Woken::Close => {
                     let reason = self.close_reason.get().cloned();
                     self.end(reason.as_deref().unwrap_or("closed by the host"));
                 }
-                Woken::Heard(event) => {
-                    let large = matches!(&event, Some(ShellEvent::Output(bytes)) if bytes.len() >= LARGE_OUTPUT_BYTES);
-                    self.heard(event);
-                    if large {
-                        // More of it is waiting; so may other sessions be.
-                        tokio::task::yield_now().await;
-                    }
+                Woken::Heard(Some(ShellEvent::Output(bytes))) if bytes.len() >= LARGE_OUTPUT_BYTES => {
+                    self = self.heard_aside(bytes).await;
                 }
+                Woken::Heard(event) => self.heard(event),
                 Woken::Room(permit) => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(bytes)) => drop(permit.send(ShellCommand::Write(bytes))),
                     // The reading arm reports the end with its reason.
@@ -262,6 +258,21 @@ impl Actor {
             request = self.inbox.recv() => request.map(|request| Woken::Asked(Box::new(request))),
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
             () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
+        }
+    }
+
+    /// Reads a large output on a thread of its own. On one that serves everybody, a flood in one session
+    /// makes all others wait: for as long as each piece takes, and, once the thread has used up its share
+    /// of a busy machine, for as long as the system gives that to others.
+    async fn heard_aside(mut self, bytes: Vec<u8>) -> Self {
+        let reading = tokio::task::spawn_blocking(move || {
+            self.heard(Some(ShellEvent::Output(bytes)));
+            self
+        });
+        match reading.await {
+            Ok(actor) => actor,
+            // As if it had happened here; a reading that has begun cannot be cancelled.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
