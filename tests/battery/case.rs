@@ -15,8 +15,6 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) shells: &'static [Shell],
     pub(crate) on: &'static [Transport],
-    /// All shells on the slow transport too, not only the first one.
-    pub(crate) slow_with_all: bool,
     pub(crate) run: fn(&mut Case<'_>) -> Judged,
 }
 
@@ -27,11 +25,7 @@ impl Row {
         shells: &'static [Shell],
         run: fn(&mut Case<'_>) -> Judged,
     ) -> Self {
-        Self { number, name, shells, on: Transport::ALL, slow_with_all: false, run }
-    }
-
-    pub(crate) const fn slow_with_all(self) -> Self {
-        Self { slow_with_all: true, ..self }
+        Self { number, name, shells, on: Transport::ALL, run }
     }
 
     pub(crate) const fn on(self, on: &'static [Transport]) -> Self {

@@ -60,9 +60,7 @@ impl Plan {
         let mut cases = VecDeque::new();
         for transport in Transport::ALL.iter().rev() {
             for row in rows::all().filter(|row| row.on.contains(transport) && Self::wants(&self.rows, row.number)) {
-                let only_first = *transport == Transport::Slow && !row.slow_with_all;
-                let shells = if only_first { &row.shells[..1] } else { row.shells };
-                for shell in shells.iter().filter(|shell| Self::wants(&self.shells, shell.name())) {
+                for shell in row.shells.iter().filter(|shell| Self::wants(&self.shells, shell.name())) {
                     if Self::wants(&self.transports, transport.name()) {
                         cases.push_back(Job { row, shell: *shell, transport: *transport });
                     }

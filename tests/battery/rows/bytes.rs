@@ -17,7 +17,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("54", "a query has one answer", Shell::BASH, one_answer),
     Row::new("55", "a replay answers nothing", Shell::BASH, replay_is_silent),
     Row::new("56", "a shell that asks for the terminal's kind", Shell::BASH, device_attributes),
-    Row::new("60", "a session of everything", Shell::ALL, session_of_everything).slow_with_all(),
+    Row::new("60", "a session of everything", Shell::ALL, session_of_everything),
 ];
 
 /// What is left of them is their last state.

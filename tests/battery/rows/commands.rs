@@ -8,23 +8,21 @@ use crate::shells::Shell;
 use crate::world::PATIENCE;
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("1", "exit codes", Shell::ALL, exit_codes).slow_with_all(),
-    Row::new("2", "output without a newline", Shell::ALL, no_newline).slow_with_all(),
-    Row::new("3", "set -e in a pod's shell", Shell::ALL, set_e_in_a_pod).slow_with_all(),
-    Row::new("4", "set -u", &[Shell::Bash, Shell::Dash, Shell::Ash, Shell::Zsh, Shell::Mksh], set_u).slow_with_all(),
-    Row::new("5", "exit of the login shell", Shell::ALL, exit_of_the_login_shell).slow_with_all(),
-    Row::new("6", "exec sh", Shell::ALL, exec_sh).slow_with_all(),
-    Row::new("7", "shells typed", Shell::ALL, shells_typed).slow_with_all(),
-    Row::new("8", "a marked prompt that is exported", &[Shell::Dash, Shell::Ash, Shell::Mksh], exported_prompt)
-        .slow_with_all(),
-    Row::new("9", "two commands in one send", Shell::ALL, two_at_once).slow_with_all(),
-    Row::new("10", "a command over several lines", Shell::ALL, several_lines).slow_with_all(),
-    Row::new("11", "open quote", Shell::ALL, open_quote).slow_with_all(),
-    Row::new("12", "ends that swallow a marker", &[Shell::Bash, Shell::Dash, Shell::Ash, Shell::Zsh], odd_ends)
-        .slow_with_all(),
-    Row::new("13", "reading silently", Shell::ALL, reading_silently).slow_with_all(),
-    Row::new("14", "silence and interrupt", Shell::ALL, silence_and_interrupt).slow_with_all(),
-    Row::new("15", "a false prompt", Shell::ALL, false_prompt).slow_with_all(),
+    Row::new("1", "exit codes", Shell::ALL, exit_codes),
+    Row::new("2", "output without a newline", Shell::ALL, no_newline),
+    Row::new("3", "set -e in a pod's shell", Shell::ALL, set_e_in_a_pod),
+    Row::new("4", "set -u", &[Shell::Bash, Shell::Dash, Shell::Ash, Shell::Zsh, Shell::Mksh], set_u),
+    Row::new("5", "exit of the login shell", Shell::ALL, exit_of_the_login_shell),
+    Row::new("6", "exec sh", Shell::ALL, exec_sh),
+    Row::new("7", "shells typed", Shell::ALL, shells_typed),
+    Row::new("8", "a marked prompt that is exported", &[Shell::Dash, Shell::Ash, Shell::Mksh], exported_prompt),
+    Row::new("9", "two commands in one send", Shell::ALL, two_at_once),
+    Row::new("10", "a command over several lines", Shell::ALL, several_lines),
+    Row::new("11", "open quote", Shell::ALL, open_quote),
+    Row::new("12", "ends that swallow a marker", &[Shell::Bash, Shell::Dash, Shell::Ash, Shell::Zsh], odd_ends),
+    Row::new("13", "reading silently", Shell::ALL, reading_silently),
+    Row::new("14", "silence and interrupt", Shell::ALL, silence_and_interrupt),
+    Row::new("15", "a false prompt", Shell::ALL, false_prompt),
 ];
 
 fn exit_codes(case: &mut Case<'_>) -> Judged {
