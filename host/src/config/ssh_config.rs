@@ -46,9 +46,9 @@ impl SshConfig {
         let files = match choice {
             Some(SshConfigChoice::Used(false)) => return None,
             // As with `ssh -F`: the system's file does not count then.
-            Some(SshConfigChoice::File(path)) => Files { user: Some(path.clone()), system: None },
+            Some(SshConfigChoice::File(path)) => Files::new(Some(path.clone()), None),
             None | Some(SshConfigChoice::Used(true)) => {
-                Files { user: Some(home.join(".ssh/config")), system: Some(PathBuf::from("/etc/ssh/ssh_config")) }
+                Files::new(Some(home.join(".ssh/config")), Some(PathBuf::from("/etc/ssh/ssh_config")))
             }
         };
         Some(Self { files, home, local_user: local_user(), local_host: local_host() })
@@ -56,7 +56,7 @@ impl SshConfig {
 
     /// The files that are there, for people.
     pub(super) fn present_files(&self) -> Vec<PathBuf> {
-        [&self.files.user, &self.files.system].into_iter().flatten().filter(|path| path.exists()).cloned().collect()
+        self.files.paths().filter(|path| path.exists()).map(Path::to_owned).collect()
     }
 
     /// Every host named without a wildcard.
@@ -298,7 +298,7 @@ mod tests {
         let file = home.path().join(".ssh/config");
         std::fs::write(&file, text).unwrap();
         let ssh_config = SshConfig {
-            files: Files { user: Some(file), system: None },
+            files: Files::new(Some(file), None),
             home: home.path().to_owned(),
             local_user: "ann".to_owned(),
             local_host: "desk".to_owned(),

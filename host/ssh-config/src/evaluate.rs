@@ -1,7 +1,9 @@
 //! Which lines apply to a host: `Host`, `Match`, `Include`, first value wins.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::error::ConfigError;
 use crate::expand::Tokens;
@@ -13,13 +15,45 @@ use crate::pattern;
 /// Files may include others this deep (readconf.h, `READCONF_MAX_DEPTH`).
 const MAX_DEPTH: usize = 16;
 
-/// The files `ssh` would read, in its order. A file that does not exist is as good as empty.
+/// The files `ssh` would read, in its order. A file that does not exist is as good as empty. Each is read
+/// once, so that all answers are of one state, and many of them cost no more than one.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// `~/.ssh/config`
-    pub user: Option<PathBuf>,
-    /// `/etc/ssh/ssh_config`
-    pub system: Option<PathBuf>,
+    user: Option<PathBuf>,
+    system: Option<PathBuf>,
+    read: RefCell<BTreeMap<PathBuf, Rc<[NumberedLine]>>>,
+}
+
+/// A line's number, from 1, and what stands there or why that cannot be told.
+type NumberedLine = (usize, Result<Line, String>);
+
+impl Files {
+    /// `user` is usually `~/.ssh/config`, `system` `/etc/ssh/ssh_config`. Nothing is read yet.
+    #[must_use]
+    pub fn new(user: Option<PathBuf>, system: Option<PathBuf>) -> Self {
+        Self { user, system, read: RefCell::default() }
+    }
+
+    /// The files themselves, without those that they include.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        [&self.user, &self.system].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    fn lines(&self, path: &Path) -> Result<Rc<[NumberedLine]>, ConfigError> {
+        if let Some(lines) = self.read.borrow().get(path) {
+            return Ok(lines.clone());
+        }
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+        };
+        let numbered = (1..).zip(text.lines());
+        let lines: Rc<[NumberedLine]> =
+            numbered.filter_map(|(number, text)| Some((number, line::parse(text).transpose()?))).collect();
+        self.read.borrow_mut().insert(path.to_owned(), lines.clone());
+        Ok(lines)
+    }
 }
 
 /// What is asked for.
@@ -53,13 +87,13 @@ pub(crate) type Settings = BTreeMap<String, Vec<Line>>;
 /// # Errors
 /// What `ssh` would refuse to start with: an unreadable file, an unknown keyword, a bad value.
 pub fn resolve(files: &Files, query: &Query<'_>) -> Result<HostOptions, ConfigError> {
-    let mut reader = Reader::new(query, false);
-    reader.read_all(files)?;
+    let mut reader = Reader::new(files, query, false);
+    reader.read_all()?;
     if reader.wants_final_pass {
         // `Match final` is only true in a second reading, which begins with what the first found.
-        let mut second = Reader::new(query, true);
+        let mut second = Reader::new(files, query, true);
         second.settings = std::mem::take(&mut reader.settings);
-        second.read_all(files)?;
+        second.read_all()?;
         second.notes = reader.notes;
         reader = second;
     }
@@ -71,15 +105,19 @@ pub fn resolve(files: &Files, query: &Query<'_>) -> Result<HostOptions, ConfigEr
 /// # Errors
 /// As [`resolve`].
 pub fn aliases(files: &Files, query: &Query<'_>) -> Result<Vec<String>, ConfigError> {
-    let mut reader = Reader::new(query, false);
-    reader.read_all(files)?;
+    let mut reader = Reader::new(files, query, false);
+    reader.read_all()?;
+    let mut seen = BTreeSet::new();
+    reader.aliases.retain(|name| seen.insert(name.clone()));
     Ok(reader.aliases)
 }
 
 struct Reader<'a> {
+    files: &'a Files,
     query: &'a Query<'a>,
     settings: Settings,
     notes: Vec<Note>,
+    /// Names without a wildcard, as often as they stand there.
     aliases: Vec<String>,
     ignore_unknown: String,
     is_final: bool,
@@ -101,8 +139,9 @@ impl Place<'_> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(query: &'a Query<'a>, is_final: bool) -> Self {
+    fn new(files: &'a Files, query: &'a Query<'a>, is_final: bool) -> Self {
         Self {
+            files,
             query,
             settings: Settings::new(),
             notes: Vec::new(),
@@ -113,8 +152,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_all(&mut self, files: &Files) -> Result<(), ConfigError> {
-        for (path, is_user_file) in [(&files.user, true), (&files.system, false)] {
+    fn read_all(&mut self) -> Result<(), ConfigError> {
+        for (path, is_user_file) in [(&self.files.user, true), (&self.files.system, false)] {
             if let Some(path) = path {
                 self.read_file(path, true, 0, is_user_file)?;
             }
@@ -124,20 +163,15 @@ impl<'a> Reader<'a> {
 
     /// Reads one file; its lines count while `active` and until a `Host` or `Match` says otherwise.
     fn read_file(&mut self, path: &Path, active: bool, depth: usize, is_user_file: bool) -> Result<(), ConfigError> {
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
-        };
         let enclosing = active;
         let mut active = active;
-        for (index, text) in text.lines().enumerate() {
-            let place = Place { path, line: index + 1, depth, is_user_file };
-            let Some(line) = line::parse(text).map_err(|problem| place.error(problem))? else { continue };
+        for (number, line) in self.files.lines(path)?.iter() {
+            let place = Place { path, line: *number, depth, is_user_file };
+            let line = line.as_ref().map_err(|problem| place.error(problem))?;
             match line.keyword.as_str() {
-                "host" => active = enclosing && self.host(&line, &place)?,
-                "match" => active = self.matches(&line, &place)? && enclosing,
-                "include" => self.include(&line, active, &place)?,
+                "host" => active = enclosing && self.host(line, &place)?,
+                "match" => active = self.matches(line, &place)? && enclosing,
+                "include" => self.include(line, active, &place)?,
                 _ => self.set(line, active, &place)?,
             }
         }
@@ -148,11 +182,7 @@ impl<'a> Reader<'a> {
         if line.arguments.is_empty() {
             return Err(place.error("`Host` needs a pattern"));
         }
-        for name in line.arguments.iter().filter(|name| !name.contains(['*', '?', '!'])) {
-            if !self.aliases.contains(name) {
-                self.aliases.push(name.clone());
-            }
-        }
+        self.aliases.extend(line.arguments.iter().filter(|name| !name.contains(['*', '?', '!'])).cloned());
         Ok(pattern::any(line.arguments.iter().map(String::as_str), self.query.host))
     }
 
@@ -247,7 +277,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn set(&mut self, line: Line, active: bool, place: &Place<'_>) -> Result<(), ConfigError> {
+    fn set(&mut self, line: &Line, active: bool, place: &Place<'_>) -> Result<(), ConfigError> {
         let (keyword, known) = keyword::present_name(&line.keyword);
         if !known {
             return self.unknown(keyword, place);
@@ -264,8 +294,8 @@ impl<'a> Reader<'a> {
         let collected = keyword::is_collected(keyword);
         let keyword = keyword.to_owned();
         let lines = self.settings.entry(keyword).or_default();
-        if lines.is_empty() || (collected && !lines.contains(&line)) {
-            lines.push(line);
+        if lines.is_empty() || (collected && !lines.contains(line)) {
+            lines.push(line.clone());
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ impl Home {
     }
 
     fn files(&self) -> Files {
-        Files { user: Some(self.config()), system: None }
+        Files::new(Some(self.config()), None)
     }
 
     fn ours(&self, host: &str) -> HostOptions {

@@ -16,7 +16,7 @@ fn read(text: &str) -> Result<HostOptions, String> {
         home: folder.path(),
         environment: &environment,
     };
-    let files = Files { user: Some(path.clone()), system: None };
+    let files = Files::new(Some(path.clone()), None);
     resolve(&files, &query).map_err(|error| error.to_string().replace(&path.display().to_string(), "config"))
 }
 
