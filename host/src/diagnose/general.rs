@@ -1,12 +1,15 @@
 //! What concerns the machine and not one profile.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::Finding;
 use crate::config::{PluginEntry, ViewerConfig};
+use crate::ssh;
 
 /// Where MCP clients keep their servers, below the home folder.
 const CLIENT_FILES: &[(&str, &str)] = &[
@@ -21,18 +24,23 @@ const CLIENT_FILES: &[(&str, &str)] = &[
 /// Far above any such file.
 const CLIENT_FILE_LIMIT_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The agent that this process was told of.
+/// The agent that a profile finds which names none.
 pub fn agent() -> Finding {
     let subject = "agent";
-    let Some(socket) = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()).map(PathBuf::from) else {
-        return Finding::note(subject, "SSH_AUTH_SOCK is not set here");
-    };
-    match std::os::unix::net::UnixStream::connect(&socket) {
-        Ok(_) => Finding::good(subject, format!("{} answers", socket.display())),
-        Err(error) => {
-            Finding::note(subject, format!("SSH_AUTH_SOCK is {}, which does not answer: {error}", socket.display()))
+    let places = ssh::agent_sockets(None);
+    let mut silent = Vec::new();
+    for place in &places {
+        match UnixStream::connect(place) {
+            Ok(_) => return Finding::good(subject, format!("{} answers", place.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => silent.push(format!("{} does not answer: {error}", place.display())),
         }
     }
+    if silent.is_empty() {
+        let looked_at: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+        return Finding::note(subject, format!("none is there; looked at {}", looked_at.join(", ")));
+    }
+    Finding::note(subject, silent.join("; "))
 }
 
 /// Whether the viewer gets the port the configuration names.
