@@ -12,6 +12,7 @@
 //! | [`session`] | one task per session: channel, terminal, transcript | the sessions |
 //! | [`audit`] | the record, the instance's folder | files |
 //! | [`ssh`] | the russh client: from a profile to a shell | one task per connection |
+//! | [`local`] | a shell of this machine in a terminal | one task per shell |
 //! | [`diagnose`] | what is wrong with a profile, and how to mend it | nothing |
 //! | [`config`] | what the operator wrote, as values | nothing |
 //!
@@ -25,6 +26,7 @@ pub mod config;
 pub mod diagnose;
 pub mod gate;
 pub mod host;
+pub mod local;
 pub mod mcp;
 pub mod ops;
 pub mod plugins;

@@ -6,6 +6,7 @@ mod configuration;
 mod connecting;
 mod doctor;
 mod lifecycle;
+mod local_shell;
 mod login_program;
 mod main_job;
 mod plain_host;

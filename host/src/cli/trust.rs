@@ -27,6 +27,9 @@ pub(super) async fn run(
     // A configuration with a mistake must not keep anybody from recording a key.
     let config = config::load(path).ok();
     let profile = config.as_ref().and_then(|config| config.destinations.get(&host)).map(|found| &found.profile);
+    if profile.is_some_and(|profile| profile.local.is_some()) {
+        bail!("{host} is a shell of this machine, and has no host key");
+    }
     let (name, port) = match profile {
         Some(profile) => (profile.host.clone(), profile.port),
         None => split(&host)?,

@@ -73,6 +73,14 @@ pub(super) struct DefaultsFile {
     pub(super) rows: Option<u16>,
 }
 
+/// How a profile's shell is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum KindName {
+    Ssh,
+    Local,
+}
+
 /// Encodings a terminal may be read in.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 pub(super) enum EncodingName {
@@ -106,6 +114,12 @@ pub(super) struct ProfileFile {
     pub(super) tags: Option<Vec<String>>,
     /// Alias of OpenSSH's configuration from which everything left out here is taken.
     pub(super) ssh_config_host: Option<String>,
+    /// `local` for a shell of this machine, without SSH.
+    pub(super) kind: Option<KindName>,
+    /// The local shell: program and arguments; left out, the user's login shell.
+    pub(super) shell: Option<Vec<String>>,
+    /// Where the local shell starts; left out, the user's home.
+    pub(super) directory: Option<PathBuf>,
     /// Host name or address, without port.
     pub(super) host: Option<String>,
     pub(super) port: Option<u16>,
@@ -217,6 +231,9 @@ impl ProfileFile {
             label: self.label.or(lower.label),
             tags: self.tags.or(lower.tags),
             ssh_config_host: self.ssh_config_host.or(lower.ssh_config_host),
+            kind: self.kind.or(lower.kind),
+            shell: self.shell.or(lower.shell),
+            directory: self.directory.or(lower.directory),
             host: self.host.or(lower.host),
             port: self.port.or(lower.port),
             user: self.user.or(lower.user),
@@ -242,8 +259,8 @@ impl ProfileFile {
     }
 
     fn make_paths_absolute(&mut self, base: &Path) {
-        for file in self.known_hosts.iter_mut().flatten() {
-            *file = absolute(base, file);
+        for path in self.known_hosts.iter_mut().flatten().chain(&mut self.directory) {
+            *path = absolute(base, path);
         }
         for method in self.auth.iter_mut().flatten() {
             method.make_paths_absolute(base);

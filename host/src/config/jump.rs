@@ -37,7 +37,13 @@ pub(super) fn hops(
         outermost = route[0];
     }
     route.pop();
-    let known = |hop: &str| profiles.get(hop).cloned().ok_or_else(|| unknown(hop, profiles));
+    let known = |hop: &str| match profiles.get(hop) {
+        Some(profile) if profile.local.is_some() => {
+            Err(format!("`jump` names the profile `{hop}`, a shell of this machine, through which nothing is reached"))
+        }
+        Some(profile) => Ok(profile.clone()),
+        None => Err(unknown(hop, profiles)),
+    };
     route.into_iter().map(known).collect()
 }
 

@@ -32,7 +32,9 @@ pub use error::ConfigError;
 pub use find::{Found, Reason};
 pub use import::{ImportReport, import};
 pub use keys::schema;
-pub use profile::{AuthMethod, EnterKey, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize};
+pub use profile::{
+    AuthMethod, EnterKey, LocalShell, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sources::{Sources, found, load, user_file};

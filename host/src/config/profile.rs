@@ -27,6 +27,8 @@ pub struct Profile {
     pub host: String,
     pub port: u16,
     pub user: String,
+    /// Set where the shell is one of this machine; nothing of what follows about connecting applies then.
+    pub local: Option<LocalShell>,
     /// The hosts this one is reached through, the first one first; each with its own login, known hosts and
     /// limits. What they are reached through themselves is in this list already.
     pub hops: Vec<Arc<Profile>>,
@@ -52,6 +54,15 @@ pub struct Profile {
     pub encoding: Encoding,
     pub terminal: TerminalSize,
     pub enter: EnterKey,
+}
+
+/// A shell of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalShell {
+    /// The program and its arguments; empty for the user's login shell.
+    pub command: Vec<String>,
+    /// Where it starts; the user's home without one.
+    pub directory: Option<PathBuf>,
 }
 
 /// One way to prove who we are.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use portcullis_term::Encoding;
 
 use super::file::{
-    AgentFile, AuthFile, EncodingName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile, QuestionFile,
+    AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile, QuestionFile,
 };
 use super::jump;
 use super::layers::Layers;
 use super::sources::{Sources, hop_name};
 use super::{
-    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LogSearchChoice, NavigatorChoice, PluginEntry,
-    PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, Unusable, ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LocalShell, LogSearchChoice, NavigatorChoice,
+    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, Unusable, ViewerConfig,
 };
 
 const DEFAULT_PORT: u16 = 22;
@@ -28,6 +28,8 @@ const DEFAULT_CLOSED_SESSIONS: usize = 16;
 /// Wide enough for tables of pods, as tall as a large window.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
 const DEFAULT_VIEWER_PORT: u16 = 8765;
+/// The host of a local profile, for people.
+const THIS_MACHINE: &str = "local";
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
 
 /// The default of `known_hosts`: the files `ssh` consults.
@@ -199,15 +201,21 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
     if keepalive_max == 0 {
         return Err("`keepalive_max` is at least 1; `keepalive_s = 0` switches keepalive off".to_owned());
     }
+    let local = local_shell(written)?;
     let needed = |key: &str| format!("`{key}` is missing; write it, or an alias of ssh_config as `ssh_config_host`");
+    let (host, user) = match &local {
+        Some(_) => (Some(THIS_MACHINE.to_owned()), Some(own_user())),
+        None => (written.host.clone(), written.user.clone()),
+    };
     let auth = written.auth.clone().unwrap_or_default().into_iter().map(auth_method).collect::<Result<_, _>>()?;
     Ok(Profile {
         name: name.to_owned(),
         label: written.label.clone().unwrap_or_else(|| name.to_owned()),
         tags: written.tags.clone().unwrap_or_default(),
-        host: written.host.clone().ok_or_else(|| needed("host"))?,
+        host: host.ok_or_else(|| needed("host"))?,
         port: written.port.unwrap_or(DEFAULT_PORT),
-        user: written.user.clone().ok_or_else(|| needed("user"))?,
+        user: user.ok_or_else(|| needed("user"))?,
+        local,
         hops: Vec::new(),
         auth,
         known_hosts: written.known_hosts.clone().unwrap_or_default(),
@@ -221,6 +229,37 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         terminal: size,
         enter: written.enter.unwrap_or_default(),
     })
+}
+
+/// The shell of a profile that is one of this machine.
+fn local_shell(written: &ProfileFile) -> Result<Option<LocalShell>, String> {
+    if written.kind != Some(KindName::Local) {
+        return match written.shell.is_some() || written.directory.is_some() {
+            true => Err("`shell` and `directory` are of a shell of this machine; add kind = \"local\"".to_owned()),
+            false => Ok(None),
+        };
+    }
+    let of_ssh = [
+        ("host", written.host.is_some()),
+        ("user", written.user.is_some()),
+        ("auth", written.auth.is_some()),
+        ("jump", written.jump.is_some()),
+        ("ssh_config_host", written.ssh_config_host.is_some()),
+    ];
+    if let Some((key, _)) = of_ssh.iter().find(|(_, given)| *given) {
+        return Err(format!("`{key}` is of SSH, and a profile with kind = \"local\" has none; leave one of them out"));
+    }
+    let command = written.shell.clone().unwrap_or_default();
+    if command.first().is_some_and(String::is_empty) || command.iter().any(|word| word.contains('\0')) {
+        return Err("`shell` is a program and its arguments, such as [\"bash\", \"-l\"]".to_owned());
+    }
+    Ok(Some(LocalShell { command, directory: written.directory.clone() }))
+}
+
+/// Who runs this program, as far as the environment says.
+fn own_user() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
 }
 
 fn encoding(name: EncodingName) -> Encoding {
@@ -345,6 +384,11 @@ mod tests {
             (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
             (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
             (&format!("{PROFILE}keepalive_max = 0\n"), "keepalive_s = 0"),
+            (&format!("{PROFILE}kind = 'local'\n"), "`host` is of SSH"),
+            (&format!("{PROFILE}shell = ['bash']\n"), "kind = \"local\""),
+            ("[profiles.here]\nkind = 'local'\nshell = ['']\n", "a program and its arguments"),
+            ("[profiles.here]\nkind = 'telnet'\n", "telnet"),
+            (&format!("{PROFILE}jump = ['here']\n[profiles.here]\nkind = 'local'\n"), "a shell of this machine"),
             (&format!("{PROFILE}encoding = 'latin-1'\n"), "gb18030"),
             (&format!("{PROFILE}[limits]\nclosed = 3\n"), "closed_sessions"),
         ];
@@ -375,6 +419,19 @@ mod tests {
         let web = &config.destinations["web"].profile;
         assert!(web.known_hosts[0].is_absolute() && web.known_hosts[0].ends_with("kh"));
         assert!(matches!(&web.auth[0], AuthMethod::KeyFile { path, .. } if path.is_absolute()));
+    }
+
+    #[test]
+    fn a_local_profile_needs_nothing_more() {
+        let config = parse(
+            "[profiles.here]\nkind = 'local'\n[profiles.there]\nkind = 'local'\nshell = ['zsh', '-f']\ndirectory = 'work'\n",
+        );
+        let config = config.unwrap();
+        let local = |name: &str| config.destinations[name].profile.local.clone().unwrap();
+        assert_eq!(local("here"), LocalShell::default());
+        assert_eq!(local("there").command, ["zsh", "-f"]);
+        assert!(local("there").directory.unwrap().is_absolute());
+        assert_eq!(config.destinations["here"].profile.host, "local");
     }
 
     #[test]

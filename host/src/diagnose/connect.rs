@@ -4,6 +4,7 @@ use tokio::time::timeout;
 
 use super::{Finding, State, with_causes};
 use crate::config::Profile;
+use crate::local;
 use crate::ssh::{self, ConnectError, ConnectStep, PeerInfo};
 
 /// In the order in which they happen.
@@ -36,6 +37,12 @@ const STEPS: &[(Step, &str)] = &[
 
 /// Connects, logs in, opens a terminal and hangs up; one finding for each step.
 pub async fn connect(profile: &Profile) -> Vec<Finding> {
+    if let Some(shell) = &profile.local {
+        return vec![match local::open_shell(profile, shell, &[]) {
+            Ok(_hung_up_on) => Finding::good("shell", local::described(shell)),
+            Err(error) => Finding::problem("shell", with_causes(&error)),
+        }];
+    }
     // Behind a hop, the hop finds the address.
     let resolved = if profile.hops.is_empty() { resolve(profile).await } else { Ok(route(profile)) };
     let addresses = match resolved {

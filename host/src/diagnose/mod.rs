@@ -13,7 +13,8 @@ use serde::Serialize;
 pub use connect::connect;
 pub use general::{agent, clients, plugin_files, viewer_port};
 
-use crate::config::{AuthMethod, Destination, Profile, QuestionAnswer, SecretSource};
+use crate::config::{AuthMethod, Destination, LocalShell, Profile, QuestionAnswer, SecretSource};
+use crate::local;
 use crate::ssh::known_hosts::KnownHosts;
 use crate::ssh::{self, KeyFileError};
 
@@ -74,13 +75,22 @@ pub enum Depth {
 /// What can be said of a profile without connecting. Reads files: call it where blocking is allowed.
 pub fn profile(destination: &Destination, depth: Depth) -> Vec<Finding> {
     let profile = &destination.profile;
-    let mut findings = login(profile, depth);
-    findings.push(host_key(profile));
+    let mut findings = match &profile.local {
+        Some(shell) => vec![local_shell(shell)],
+        None => login(profile, depth).into_iter().chain([host_key(profile)]).collect(),
+    };
     let policies: Vec<&str> =
         std::iter::once("policy-standard").chain(destination.policies.iter().map(String::as_str)).collect();
     findings.push(Finding::good("policy", format!("{}, by {}", destination.policy_mode.as_str(), policies.join(", "))));
     findings.extend(destination.notes.iter().map(|note| Finding::note("profile", note)));
     findings
+}
+
+fn local_shell(shell: &LocalShell) -> Finding {
+    match local::check(shell) {
+        Ok(()) => Finding::good("shell", local::described(shell)),
+        Err(error) => Finding::problem("shell", with_causes(&error)),
+    }
 }
 
 fn login(profile: &Profile, depth: Depth) -> Vec<Finding> {

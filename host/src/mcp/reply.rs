@@ -154,6 +154,13 @@ impl From<OpError> for Reply {
             fields.insert("prompt".to_owned(), json!(prompt));
             fields.insert("sent".to_owned(), json!(false));
         }
+        if let OpError::Connect { diagnosis, .. } = &error {
+            fields.insert("diagnosis".to_owned(), json!(diagnosis));
+            body.extend(diagnosis.iter().map(|finding| {
+                let help = finding.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+                format!("{}: {}{help}", finding.subject, finding.text)
+            }));
+        }
         if let OpError::Navigation { rows, code, .. } = &error {
             fields.insert("code".to_owned(), json!(code));
             fields.insert("rows".to_owned(), json!(rows));

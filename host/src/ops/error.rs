@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::TranscriptError;
+use crate::diagnose::Finding;
 use crate::gate::Refusal;
+use crate::local::LocalError;
 use crate::session::{Dropped, SessionError};
 use crate::ssh::ConnectError;
 
@@ -61,8 +63,16 @@ pub enum OpError {
     #[error("no connection to profile `{profile}`: {source}")]
     Connect {
         profile: String,
+        /// What can be said of the profile without connecting, where it is not as it should be.
+        diagnosis: Vec<Finding>,
         #[source]
         source: Box<ConnectError>,
+    },
+    #[error("no shell for profile `{profile}`: {source}")]
+    LocalShell {
+        profile: String,
+        #[source]
+        source: Box<LocalError>,
     },
     #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
     Refused { refusal: Box<Refusal>, session_id: String },
@@ -113,7 +123,7 @@ impl OpError {
             | Self::NoProfiles
             | Self::UnknownRoute { .. }
             | Self::NoNavigator { .. } => "config-error",
-            Self::BadArgument(_) | Self::NameTaken { .. } => "config-error",
+            Self::BadArgument(_) | Self::NameTaken { .. } | Self::LocalShell { .. } => "config-error",
             Self::UnknownSession { .. }
             | Self::DroppedSession { .. }
             | Self::StillOpen { .. }
@@ -159,9 +169,11 @@ impl OpError {
             | Self::UnknownRoute { .. }
             | Self::NoNavigator { .. }
             | Self::NoSession { .. } => NextStep::new("ssh_hosts", json!({})),
-            Self::Connect { .. } | Self::Record(_) | Self::Random(_) | Self::BadArgument(_) => {
-                NextStep::new("ssh_hosts", json!({}))
-            }
+            Self::Connect { .. }
+            | Self::LocalShell { .. }
+            | Self::Record(_)
+            | Self::Random(_)
+            | Self::BadArgument(_) => NextStep::new("ssh_hosts", json!({})),
             Self::UnknownSession { .. }
             | Self::AmbiguousSession { .. }
             | Self::NameTaken { .. }

@@ -9,10 +9,12 @@ use serde::Serialize;
 
 use super::{NavigateReport, NavigateRequest, OpError, described, find_session, navigate};
 use crate::config::{Destination, Profile, TerminalSize};
+use crate::diagnose::{self, Depth, Finding, State};
 use crate::host::Host;
+use crate::local;
 use crate::random;
 use crate::session::{self, NameGuard, Opening, ReopenedFrom, SessionHandle, SessionSummary};
-use crate::ssh;
+use crate::ssh::{self, ShellLink};
 
 /// A login may print a long greeting and run slow start-up files before its first prompt.
 const FIRST_PROMPT: Duration = Duration::from_secs(20);
@@ -236,9 +238,7 @@ async fn open_new(
     let name = name_for(host, request, previous)?;
     let environment: Vec<(String, String)> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let link = ssh::open_shell(&profile, &environment)
-        .await
-        .map_err(|source| OpError::Connect { profile: profile.name.clone(), source: Box::new(source) })?;
+    let link = shell_of(destination, &profile, &environment).await?;
     let id = host.sessions().next_id(&profile.name);
     let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
     let menu = destination.navigator.as_ref().map(|choice| {
@@ -266,6 +266,34 @@ async fn open_new(
         first_prompt(&session, &profile, notes).await?;
     }
     Ok(session)
+}
+
+async fn shell_of(
+    destination: &Arc<Destination>,
+    profile: &Profile,
+    environment: &[(String, String)],
+) -> Result<ShellLink, OpError> {
+    let name = || profile.name.clone();
+    if let Some(shell) = &profile.local {
+        return local::open_shell(profile, shell, environment)
+            .map_err(|source| OpError::LocalShell { profile: name(), source: Box::new(source) });
+    }
+    match ssh::open_shell(profile, environment).await {
+        Ok(link) => Ok(link),
+        Err(source) => {
+            let diagnosis = what_is_wrong(destination).await;
+            Err(OpError::Connect { profile: name(), diagnosis, source: Box::new(source) })
+        }
+    }
+}
+
+/// What the doctor finds wrong with a profile that could not be connected to.
+async fn what_is_wrong(destination: &Arc<Destination>) -> Vec<Finding> {
+    let destination = destination.clone();
+    let looking = tokio::task::spawn_blocking(move || diagnose::profile(&destination, Depth::Quick));
+    let mut findings = looking.await.unwrap_or_default();
+    findings.retain(|finding| finding.state != State::Good);
+    findings
 }
 
 /// The name of the session to open, set aside for it: the one given, or the one of the session it goes

@@ -31,6 +31,7 @@ impl Scripted {
             host: "host".to_owned(),
             port: 22,
             user: "me".to_owned(),
+            local: None,
             hops: Vec::new(),
             auth: Vec::new(),
             known_hosts: Vec::new(),

@@ -30,6 +30,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         host: host.to_owned(),
         port,
         user: user.to_owned(),
+        local: None,
         hops: Vec::new(),
         auth: Vec::new(),
         known_hosts: Vec::new(),
