@@ -55,3 +55,35 @@ fn a_host_behind_another_is_opened_and_its_end_names_the_hop() {
     let reason = closed.expect("the session ends");
     assert!(reason.starts_with("the connection to the hop bastion ("), "{reason}");
 }
+
+#[test]
+fn variables_of_a_profile_are_in_the_shell_where_the_server_takes_them() {
+    let config_lines = vec!["AcceptEnv STAGE PAGER".to_owned()];
+    let sshd = Sshd::start(SshdOptions { config_lines, ..SshdOptions::default() });
+    let scene = Scene::empty();
+    let variables = "set_env = { STAGE = \"test one\", PAGER = \"more\", REFUSED = \"x\" }\n";
+    scene.configure(&format!("{}{variables}", sshd_profile("host", &sshd)));
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "host" }));
+    let shown = client.succeed("ssh_run", json!({ "command": "echo \"$STAGE|$PAGER|${REFUSED-none}\"" }));
+    assert_eq!(shown["text"], "test one|more|none\n");
+}
+
+#[test]
+fn a_failed_connection_tells_what_is_wrong_with_the_profile() {
+    let sshd = Sshd::start(SshdOptions::default());
+    let scene = Scene::empty();
+    let profile = sshd_profile("host", &sshd);
+    let key = sshd.user_key().display().to_string();
+    let missing = scene.path("missing_key").display().to_string();
+    let (first, second) = (format!("{{ key_file = {key:?} }}"), format!("{{ key_file = {missing:?} }}"));
+    // The server is gone, so the key that is missing too is not what the connection fails at.
+    scene.configure(&profile.replace(&first, &format!("{first}, {second}")));
+    drop(sshd);
+    let mut client = scene.client();
+    let failed = client.call("ssh_open", json!({ "profile": "host" }));
+    assert_eq!(failed.structured["result_status"], "failure", "{}", failed.text);
+    let diagnosis = failed.structured["diagnosis"].to_string();
+    assert!(diagnosis.contains("missing_key"), "{diagnosis}");
+    assert!(failed.text.contains("missing_key"), "{}", failed.text);
+}

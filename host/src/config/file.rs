@@ -147,6 +147,8 @@ pub(super) struct ProfileFile {
     pub(super) rows: Option<u16>,
     /// What the Enter key sends.
     pub(super) enter: Option<EnterKey>,
+    /// Variables for the shell's environment, of which a server takes those it allows.
+    pub(super) set_env: Option<BTreeMap<String, String>>,
     /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
     /// Policy plugins that run after the standard one; they can only tighten.
@@ -250,6 +252,7 @@ impl ProfileFile {
             columns: self.columns.or(lower.columns),
             rows: self.rows.or(lower.rows),
             enter: self.enter.or(lower.enter),
+            set_env: self.set_env.or(lower.set_env),
             policy_mode: self.policy_mode.or(lower.policy_mode),
             policies: self.policies.or(lower.policies),
             navigator: self.navigator.or(lower.navigator),

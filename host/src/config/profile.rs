@@ -4,6 +4,7 @@
 //! of use. Nothing in this file opens a connection.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::Read,
@@ -54,6 +55,8 @@ pub struct Profile {
     pub encoding: Encoding,
     pub terminal: TerminalSize,
     pub enter: EnterKey,
+    /// Variables for the shell's environment; a server takes of them what its configuration allows.
+    pub set_env: BTreeMap<String, String>,
 }
 
 /// A shell of this machine.

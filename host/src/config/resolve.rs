@@ -228,6 +228,7 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         encoding: written.encoding.map_or_else(Encoding::default, encoding),
         terminal: size,
         enter: written.enter.unwrap_or_default(),
+        set_env: set_env(written)?,
     })
 }
 
@@ -254,6 +255,15 @@ fn local_shell(written: &ProfileFile) -> Result<Option<LocalShell>, String> {
         return Err("`shell` is a program and its arguments, such as [\"bash\", \"-l\"]".to_owned());
     }
     Ok(Some(LocalShell { command, directory: written.directory.clone() }))
+}
+
+fn set_env(written: &ProfileFile) -> Result<BTreeMap<String, String>, String> {
+    let variables = written.set_env.clone().unwrap_or_default();
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic() && c != '=');
+    match variables.iter().find(|(name, value)| !is_name(name) || value.contains('\0')) {
+        Some((name, _)) => Err(format!("`set_env` has a variable `{name}` that no environment can hold; rename it")),
+        None => Ok(variables),
+    }
 }
 
 /// Who runs this program, as far as the environment says.
@@ -388,6 +398,7 @@ mod tests {
             (&format!("{PROFILE}shell = ['bash']\n"), "kind = \"local\""),
             ("[profiles.here]\nkind = 'local'\nshell = ['']\n", "a program and its arguments"),
             ("[profiles.here]\nkind = 'telnet'\n", "telnet"),
+            (&format!("{PROFILE}set_env = {{ 'A=B' = 'c' }}\n"), "`A=B`"),
             (&format!("{PROFILE}jump = ['here']\n[profiles.here]\nkind = 'local'\n"), "a shell of this machine"),
             (&format!("{PROFILE}encoding = 'latin-1'\n"), "gb18030"),
             (&format!("{PROFILE}[limits]\nclosed = 3\n"), "closed_sessions"),

@@ -102,16 +102,12 @@ impl SshConfig {
 
 /// The one place where OpenSSH's options become a profile's values.
 ///
-/// Not carried over, because the profile has no place for it: SetEnv, of which a note is given. A
-/// ProxyCommand, without which another host would be reached, makes the profile unusable.
+/// A ProxyCommand, without which another host would be reached, makes the profile unusable.
 fn profile_from_ssh_config(options: &HostOptions, home: &Path) -> AliasProfile {
     let mut notes: Vec<String> =
         options.notes.iter().map(|note| format!("{}:{}: {}", note.path.display(), note.line, note.text)).collect();
     if matches!(options.strict_host_key_checking, StrictHostKeyChecking::No | StrictHostKeyChecking::AcceptNew) {
         notes.push("StrictHostKeyChecking is not followed: unknown host keys are always refused".to_owned());
-    }
-    if !options.set_env.is_empty() {
-        notes.push("SetEnv is not used; set the variables in the shell".to_owned());
     }
     let auth = logins(options, home, &mut notes);
     let keepalive = Some(options.server_alive_interval_s).filter(|seconds| *seconds > 0);
@@ -123,6 +119,7 @@ fn profile_from_ssh_config(options: &HostOptions, home: &Path) -> AliasProfile {
         jump: (!options.proxy_jump.is_empty()).then(|| options.proxy_jump.iter().map(hop_key).collect()),
         known_hosts: known_hosts(options, home, &mut notes),
         host_key_alias: options.host_key_alias.clone(),
+        set_env: (!options.set_env.is_empty()).then(|| options.set_env.iter().cloned().collect()),
         connect_timeout_s: options.connect_timeout_s.filter(|seconds| *seconds > 0),
         keepalive_s: keepalive,
         keepalive_max: keepalive.and_then(|_| u32::try_from(options.server_alive_count_max.max(1)).ok()),
@@ -310,7 +307,7 @@ mod tests {
     fn what_ssh_would_use_is_what_the_profile_says() {
         let text = "Host web\n HostName web1.example.com\n Port 2222\n User deploy\n ServerAliveInterval 20\n\
                     ServerAliveCountMax 5\n ConnectTimeout 7\n UserKnownHostsFile ~/kh\n GlobalKnownHostsFile none\n\
-                    IdentityFile ~/.ssh/web\nHost *\n User other\n";
+                    IdentityFile ~/.ssh/web\n SetEnv LANG=C STAGE=test\nHost *\n User other\n";
         let (home, config) = config(text);
         std::fs::write(home.path().join(".ssh/web"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
         assert_eq!(config.aliases().unwrap(), ["web"]);
@@ -320,6 +317,7 @@ mod tests {
         assert_eq!((values.port, values.user.as_deref()), (Some(2222), Some("deploy")));
         assert_eq!((values.keepalive_s, values.keepalive_max, values.connect_timeout_s), (Some(20), Some(5), Some(7)));
         assert_eq!(values.known_hosts.unwrap(), [home.path().join("kh")]);
+        assert_eq!(values.set_env.unwrap()["STAGE"], "test");
         let auth = values.auth.unwrap();
         assert!(matches!(auth[0].agent, Some(AgentFile::Wanted(true))));
         assert_eq!(auth[1].key_file, Some(home.path().join(".ssh/web")));

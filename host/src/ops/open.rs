@@ -1,5 +1,6 @@
 //! Opening a session on a profile, taking the open one, or going on from a closed one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -236,9 +237,7 @@ async fn open_new(
 ) -> Result<SessionHandle, OpError> {
     let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
     let name = name_for(host, request, previous)?;
-    let environment: Vec<(String, String)> =
-        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let link = shell_of(destination, &profile, &environment).await?;
+    let link = shell_of(destination, &profile, &environment(&profile)).await?;
     let id = host.sessions().next_id(&profile.name);
     let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
     let menu = destination.navigator.as_ref().map(|choice| {
@@ -266,6 +265,13 @@ async fn open_new(
         first_prompt(&session, &profile, notes).await?;
     }
     Ok(session)
+}
+
+/// What the operator wants in the shell's environment outranks what suits a program that reads along.
+fn environment(profile: &Profile) -> Vec<(String, String)> {
+    let ours = ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let all: BTreeMap<String, String> = ours.chain(profile.set_env.clone()).collect();
+    all.into_iter().collect()
 }
 
 async fn shell_of(

@@ -32,6 +32,7 @@ impl Scripted {
             port: 22,
             user: "me".to_owned(),
             local: None,
+            set_env: Default::default(),
             hops: Vec::new(),
             auth: Vec::new(),
             known_hosts: Vec::new(),

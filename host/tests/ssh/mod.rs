@@ -31,6 +31,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         port,
         user: user.to_owned(),
         local: None,
+        set_env: Default::default(),
         hops: Vec::new(),
         auth: Vec::new(),
         known_hosts: Vec::new(),
