@@ -168,6 +168,8 @@ pub(super) struct AuthFile {
     pub(super) only: Vec<PathBuf>,
     /// Answers to what the server asks, in as many rounds as it likes.
     pub(super) keyboard_interactive: Option<Vec<QuestionFile>>,
+    /// A person types the password in the viewer when a session is opened.
+    pub(super) ask: Option<bool>,
 }
 
 /// One question of a server and where its answer lies.

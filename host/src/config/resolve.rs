@@ -243,18 +243,22 @@ fn auth_method(written: AuthFile) -> Result<AuthMethod, String> {
     if !written.only.is_empty() && written.agent.is_none() {
         return Err("`only` names keys of an agent; it belongs to `agent`".to_owned());
     }
-    match (written.key_file, password, written.agent, written.keyboard_interactive) {
-        (Some(path), None, None, None) => {
+    if written.ask == Some(false) {
+        return Err("`ask = false` says nothing; leave the entry out".to_owned());
+    }
+    match (written.key_file, password, written.agent, written.keyboard_interactive, written.ask) {
+        (Some(path), None, None, None, None) => {
             Ok(AuthMethod::KeyFile { path, passphrase, certificate: written.certificate_file })
         }
-        (None, Some(password), None, None) => Ok(AuthMethod::Password(password)),
-        (None, None, Some(agent), None) => agent_method(agent, written.only),
-        (None, None, None, Some(questions)) => {
+        (None, Some(password), None, None, None) => Ok(AuthMethod::Password(password)),
+        (None, None, Some(agent), None, None) => agent_method(agent, written.only),
+        (None, None, None, Some(questions), None) => {
             let questions: Result<_, _> = questions.into_iter().map(question).collect();
             Ok(AuthMethod::KeyboardInteractive(questions?))
         }
+        (None, None, None, None, Some(_)) => Ok(AuthMethod::Ask),
         _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent, \
-                  keyboard_interactive"
+                  keyboard_interactive, ask"
             .to_owned()),
     }
 }

@@ -100,6 +100,7 @@ fn method_finding(method: &AuthMethod, profile: &Profile, depth: Depth) -> Findi
         AuthMethod::KeyFile { path, passphrase, certificate: _ } => key(path, passphrase.as_ref(), depth),
         AuthMethod::Agent { socket, only: _ } => agent_socket(socket.as_deref(), profile),
         AuthMethod::KeyboardInteractive(questions) => answers(questions),
+        AuthMethod::Ask => Finding::good("password", "asked of a person, in the viewer"),
     }
 }
 
@@ -157,7 +158,7 @@ fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth) -> Finding 
             match error {
                 KeyFileError::PermissionsTooOpen { .. } => finding.with_help(format!("chmod 600 {}", path.display())),
                 KeyFileError::PassphraseMissing => finding.with_help(
-                    "add passphrase_env = \"VARIABLE\" or passphrase_file = \"PATH\" to its entry of `auth`",
+                    "add passphrase_env = \"VARIABLE\" or passphrase_file = \"PATH\" to its entry of `auth`, or type it in the viewer when a session is opened",
                 ),
                 _ => finding,
             }

@@ -1,4 +1,7 @@
 //! Opening a session on a profile, taking the open one, or going on from a closed one.
+//!
+//! The connection is made by a task of its own, an attempt: it may wait for a person longer than a caller
+//! waits. A caller is told what is asked, and finds the session, or why there is none, when it calls again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +10,24 @@ use portcullis_term::track::Expectation;
 use portcullis_term::{Level, LevelKind, Outcome};
 use serde::Serialize;
 
+use super::awaiting::{AwaitingPerson, awaiting};
 use super::{NavigateReport, NavigateRequest, OpError, described, find_session, navigate};
+use crate::attempts::{Failure, Joined, Opened, Outcome as AttemptOutcome, TooMany, Wish};
 use crate::config::{Destination, Profile, TerminalSize};
+use crate::desk::{Asked, AtDesk};
 use crate::host::Host;
 use crate::random;
 use crate::session::{self, NameGuard, Opening, ReopenedFrom, SessionHandle, SessionSummary};
-use crate::ssh;
+use crate::ssh::{self, Person, Said, ShellLink};
 
 /// A login may print a long greeting and run slow start-up files before its first prompt.
 const FIRST_PROMPT: Duration = Duration::from_secs(20);
+/// How long a call waits for a person who has a page open; many clients give up at 60 s.
+const WATCHED_WAIT: Duration = Duration::from_secs(25);
+/// How long it waits where no page is open: whoever calls has to tell a person first.
+const UNWATCHED_WAIT: Duration = Duration::from_secs(3);
+/// How often it is looked at whether something is asked.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Longest name of a session, in characters.
 const MAX_NAME_CHARS: usize = 40;
 
@@ -55,6 +67,14 @@ pub struct OpenReport {
     pub navigation: Option<NavigateReport>,
 }
 
+/// What came of asking for a session.
+#[derive(Debug)]
+pub enum OpenOutcome {
+    Open(Box<OpenReport>),
+    /// Not yet open: a person is asked something. The attempt goes on without the caller.
+    Awaiting(Box<AwaitingPerson>),
+}
+
 /// Where a closed session was when it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Previous {
@@ -70,12 +90,12 @@ pub struct Previous {
     pub transcript: String,
 }
 
-/// Opens a session, or takes the one that is open on this profile.
+/// Opens a session, or takes the one that is open on this profile, or joins the attempt to open it.
 ///
 /// # Errors
 /// When the profile or route is unknown, the session meant is not clear or the connection fails; no
 /// session is left half open.
-pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpError> {
+pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenOutcome, OpError> {
     let previous = previous(host, &request)?;
     let profile = match (&request.profile, &previous) {
         (Some(profile), _) => profile.clone(),
@@ -90,18 +110,22 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
         check_name(name)?;
     }
     let size = wanted_size(&request, previous.as_ref().map_or(destination.profile.terminal, size_of))?;
-    let existing = if previous.is_some() { None } else { existing(host, &profile, &request)? };
-    let mut notes = Vec::new();
-    let reused = existing.is_some();
-    let session = match existing {
-        Some(session) => {
-            resize(&session, &request).await?;
-            session
+    let (session, mut notes, reused) = match under_way_or_open(host, &profile, &request, previous.is_some())? {
+        Found::Open(session) => (session, Vec::new(), true),
+        found => {
+            let joined = match found {
+                Found::UnderWay(joined) => joined,
+                _ => start(host, &destination, &request, size, previous.as_ref())?,
+            };
+            match wait(host, joined).await? {
+                Waited::Opened(Opened { session, notes }) => (session, notes, false),
+                Waited::Asked(asked) => return Ok(OpenOutcome::Awaiting(Box::new(awaiting(host, asked)))),
+            }
         }
-        None => open_new(host, &destination, &request, size, previous.as_ref(), &mut notes).await?,
     };
+    resize(&session, &request).await?;
     let reopened_from = match &previous {
-        Some(previous) => Some(link(previous, &session, &mut notes).await?),
+        Some(previous) => Some(lost(previous, &mut notes).await?),
         None => None,
     };
     let navigation = match request.route {
@@ -112,7 +136,85 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
         None => None,
     };
     let screen = session.read().await?.screen.text();
-    Ok(OpenReport { session: session.summary(), reused, reopened_from, screen, notes, navigation })
+    let session = session.summary();
+    Ok(OpenOutcome::Open(Box::new(OpenReport { session, reused, reopened_from, screen, notes, navigation })))
+}
+
+/// What there is already.
+enum Found {
+    UnderWay(Joined),
+    Open(SessionHandle),
+    Nothing,
+}
+
+fn under_way_or_open(host: &Host, profile: &str, request: &OpenRequest, reopens: bool) -> Result<Found, OpError> {
+    let wish = wish(profile, request);
+    if let Some(joined) = host.attempts().join(&wish) {
+        return Ok(Found::UnderWay(joined));
+    }
+    if reopens {
+        return Ok(Found::Nothing);
+    }
+    Ok(match existing(host, profile, request)? {
+        Some(session) => Found::Open(session),
+        // A second login would ask the person a second time.
+        None => host.attempts().join_similar(&wish).map_or(Found::Nothing, Found::UnderWay),
+    })
+}
+
+fn wish(profile: &str, request: &OpenRequest) -> Wish {
+    let (name, reopen) = (request.name.clone(), request.reopen.clone());
+    Wish { profile: profile.to_owned(), name, reopen, new: request.new }
+}
+
+/// Starts an attempt, unless another call has just done so.
+fn start(
+    host: &Host,
+    destination: &Arc<Destination>,
+    request: &OpenRequest,
+    size: TerminalSize,
+    previous: Option<&SessionHandle>,
+) -> Result<Joined, OpError> {
+    let wish = wish(&destination.profile.name, request);
+    let name = name_for(host, request, previous)?;
+    let (host_of_task, destination, previous) = (host.clone(), destination.clone(), previous.cloned());
+    let make = |attempt| async move {
+        let opened = open_new(&host_of_task, &destination, name, size, previous.as_ref(), attempt).await;
+        opened.map_err(|error| -> Failure { Arc::new(error) })
+    };
+    host.attempts().join_or_start(wish, make).map_err(|TooMany| OpError::TooManyAttempts)
+}
+
+enum Waited {
+    Opened(Opened),
+    Asked(Asked),
+}
+
+/// Waits for the attempt's outcome, or until a person has been asked for long enough.
+async fn wait(host: &Host, mut joined: Joined) -> Result<Waited, OpError> {
+    let attempt = joined.number;
+    tokio::select! {
+        biased;
+        outcome = joined.outcome() => match outcome {
+            Some(AttemptOutcome::Ok(opened)) => Ok(Waited::Opened(opened)),
+            Some(AttemptOutcome::Err(failure)) => Err(OpError::Opening(failure)),
+            None => Err(OpError::GivenUp),
+        },
+        asked = asked_long_enough(host, attempt) => Ok(Waited::Asked(asked)),
+    }
+}
+
+async fn asked_long_enough(host: &Host, attempt: u64) -> Asked {
+    let started = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        let wait = if host.desk().is_watched() { WATCHED_WAIT } else { UNWATCHED_WAIT };
+        if started.elapsed() >= wait
+            && let Some(asked) = host.desk().of_attempt(attempt)
+        {
+            return asked;
+        }
+    }
 }
 
 /// The one the operator chose, or the only one.
@@ -156,6 +258,9 @@ fn previous(host: &Host, request: &OpenRequest) -> Result<Option<SessionHandle>,
         let message =
             format!("session `{id}` was on profile `{}`, not on `{profile}`; leave `profile` out", summary.profile);
         return Err(OpError::BadArgument(message));
+    }
+    if host.attempts().join(&wish(&summary.profile, request)).is_some() {
+        return Ok(Some(previous));
     }
     let successor = summary.reopened_as.as_ref().and_then(|id| host.sessions().get(id));
     if let Some(successor) = successor.filter(|successor| !successor.is_closed() && !request.new) {
@@ -224,21 +329,17 @@ async fn resize(session: &SessionHandle, request: &OpenRequest) -> Result<(), Op
     session.resize(wanted).await.map_err(|error| OpError::from(error).in_session(session.id().as_str()))
 }
 
+/// What an attempt does.
 async fn open_new(
     host: &Host,
     destination: &Arc<Destination>,
-    request: &OpenRequest,
+    name: Option<(String, NameGuard)>,
     size: TerminalSize,
     previous: Option<&SessionHandle>,
-    notes: &mut Vec<String>,
-) -> Result<SessionHandle, OpError> {
+    attempt: u64,
+) -> Result<Opened, OpError> {
     let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
-    let name = name_for(host, request, previous)?;
-    let environment: Vec<(String, String)> =
-        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let link = ssh::open_shell(&profile, &environment)
-        .await
-        .map_err(|source| OpError::Connect { profile: profile.name.clone(), source: Box::new(source) })?;
+    let (link, said) = connect(host, &profile, attempt).await?;
     let id = host.sessions().next_id(&profile.name);
     let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
     let menu = destination.navigator.as_ref().map(|choice| {
@@ -256,16 +357,33 @@ async fn open_new(
         menu,
         name: name.as_ref().map(|(name, _)| name.clone()),
         reopened_from: previous.map(reopened_from),
+        said,
         on_change: Box::new(move || sessions.changed()),
     };
     let session = session::open(opening).map_err(OpError::Record)?;
     host.sessions().insert(session.clone());
     // From here on the open session itself has the name.
     drop(name);
+    let mut notes = Vec::new();
     if !has_menu {
-        first_prompt(&session, &profile, notes).await?;
+        first_prompt(&session, &profile, &mut notes).await?;
     }
-    Ok(session)
+    if let Some(previous) = previous {
+        previous.reopened_as(session.id().to_string()).await?;
+    }
+    Ok(Opened { session, notes })
+}
+
+/// Connects, asking a person where a viewer runs; and what the person said, for the record.
+async fn connect(host: &Host, profile: &Profile, attempt: u64) -> Result<(ShellLink, Vec<Said>), OpError> {
+    let environment: Vec<(String, String)> =
+        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let person = AtDesk::new(host.desk(), attempt, &profile.name);
+    let asked = person.as_ref().map(|person| -> &dyn Person { person });
+    let link = ssh::open_shell_with(profile, &environment, asked)
+        .await
+        .map_err(|source| OpError::Connect { profile: profile.name.clone(), source: Box::new(source) })?;
+    Ok((link, person.map(AtDesk::into_said).unwrap_or_default()))
 }
 
 /// The name of the session to open, set aside for it: the one given, or the one of the session it goes
@@ -305,9 +423,8 @@ async fn first_prompt(session: &SessionHandle, profile: &Profile, notes: &mut Ve
     Ok(())
 }
 
-/// Ties the closed session to the one that goes on from it, and says what was lost.
-async fn link(previous: &SessionHandle, session: &SessionHandle, notes: &mut Vec<String>) -> Result<Previous, OpError> {
-    previous.reopened_as(session.id().to_string()).await?;
+/// Says what was lost with the closed session.
+async fn lost(previous: &SessionHandle, notes: &mut Vec<String>) -> Result<Previous, OpError> {
     let summary = previous.summary();
     let commands = previous.commands().await?;
     let cut_off = commands.into_iter().next_back().filter(|command| {

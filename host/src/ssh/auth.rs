@@ -1,36 +1,42 @@
-//! Logging in: the profile's methods in their order, each at most once.
+//! Logging in: the profile's methods in their order, each at most once; then a person, where one can be asked.
 //!
 //! A secret goes only to the server whose key was accepted, and only by a method that the server offers.
+//! A person answers what nothing is configured for: questions, the passphrase of a key that the server would
+//! take, and, where the profile says so, the password.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use russh::{
     AgentAuthError, MethodKind, MethodSet,
-    client::{AuthResult, KeyboardInteractiveAuthResponse},
-    keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, agent::AgentIdentity},
+    client::{AuthResult, KeyboardInteractiveAuthResponse, Prompt},
+    keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, agent::AgentIdentity},
 };
-use tokio::time::timeout;
 
 use super::{
     agent::Agent,
     certificate::{self, KeySigner},
-    credential::{Credential, Credentials},
+    credential::{self, Credential, Credentials},
     dial::{Connection, is_hang_up, protocol},
     error::{ConnectError, ConnectStep},
     handler::connection_gone,
-    questions::Answers,
+    person::{Asker, NoAnswer, Wanted},
+    questions::{Answers, wanted},
+    unlock::{AskingSigner, StaysLocked, Unlocker, gone},
 };
 use crate::config::profile::Secret;
 
 /// Rounds of questions answered in one keyboard-interactive login: a few factors, and those that servers
 /// add without questions.
 const QUESTION_ROUNDS: usize = 10;
+/// How often a person may answer anew after the server refused, as with `ssh`. Configured answers go once.
+const PERSON_ATTEMPTS: usize = 3;
 
 /// Logs in and says by which method.
 pub(super) async fn authenticate(
     connection: &mut Connection,
     user: &str,
     credentials: &mut Credentials,
+    asker: &Asker<'_>,
 ) -> Result<String, ConnectError> {
     let limit = connection.step_limit;
     let step = ConnectStep::Authentication;
@@ -39,27 +45,38 @@ pub(super) async fn authenticate(
     let list: &[Credential] = list;
     let answers = configured_answers(list);
     let mut login = Login {
-        answers: Some(answers),
+        answers,
+        question_attempts: 0,
         password_sent: false,
         connection,
         user,
         agents,
+        asker,
+        not_answered: None,
         tried: Vec::new(),
         offered: MethodSet::empty(),
         at_agent: None,
     };
-    match timeout(limit, login.run(list)).await {
-        Ok(Ok(Some(method))) => Ok(method),
-        Ok(Ok(None)) => Err(login.failure()),
-        Ok(Err(error)) if is_hang_up(&error) || matches!(error, russh::Error::NoAuthMethod) => {
+    match asker.within(limit, login.run(list)).await {
+        Some(Ok(Some(method))) => Ok(method),
+        Some(Ok(None)) => Err(login.failure()),
+        Some(Err(error)) if is_hang_up(&error) || matches!(error, russh::Error::NoAuthMethod) => {
+            if let Some((asked, why)) = login.not_answered.take() {
+                return Err(ConnectError::NotAnswered {
+                    target,
+                    asked: asked.to_owned(),
+                    why,
+                    category: "authentication",
+                });
+            }
             // Servers hang up after a number of failures; the failures are the news then.
             if login.tried.is_empty() {
                 return Err(connection_gone(&target, step, &login.connection.observed));
             }
             Err(login.failure())
         }
-        Ok(Err(error)) => Err(protocol(&target, step, error)),
-        Err(_elapsed) => Err(match login.at_agent.take() {
+        Some(Err(error)) => Err(protocol(&target, step, error)),
+        None => Err(match login.at_agent.take() {
             Some(key) => ConnectError::AgentSilent { target, key, after: limit },
             None => ConnectError::Timeout { target, step, after: limit },
         }),
@@ -74,8 +91,13 @@ struct Login<'a> {
     offered: MethodSet,
     /// A password goes out once, as itself or as an answer: a wrong one twice may lock an account.
     password_sent: bool,
-    /// What questions are answered with; they are answered once.
-    answers: Option<Answers<'a>>,
+    /// What questions are answered with before a person is asked.
+    answers: Answers<'a>,
+    /// Logins by questions so far.
+    question_attempts: usize,
+    asker: &'a Asker<'a>,
+    /// What a person was asked for and did not answer, where that ended the login.
+    not_answered: Option<(&'static str, NoAnswer)>,
     /// The key whose signature an agent was asked for and has not given yet.
     at_agent: Option<String>,
 }
@@ -91,41 +113,64 @@ impl Login<'_> {
         // Always the first that the server takes at this moment: after one factor it may ask for another
         // that stands earlier in the profile.
         let mut untried: Vec<&Credential> = credentials.iter().collect();
-        while let Some(index) = untried.iter().position(|credential| self.is_usable(credential)) {
-            let (label, accepted) = match untried.remove(index) {
-                Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
-                Credential::Certificate { key, certificate, label } => {
-                    (label.clone(), self.try_certificate(key, certificate, label).await?)
+        loop {
+            let (label, accepted) = match untried.iter().position(|credential| self.is_usable(credential)) {
+                Some(index) => self.try_one(untried.remove(index)).await?,
+                None if self.asker.is_there() && self.may_answer() => {
+                    self.try_questions("keyboard-interactive").await?
                 }
-                Credential::AgentKey { key, agent, label } => {
-                    (label.clone(), self.try_agent_key(key, *agent, label).await?)
-                }
-                Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
-                    ("password".to_owned(), self.try_password(secret).await?)
-                }
-                Credential::Password(_) => self.try_questions("keyboard-interactive (with the password)").await?,
-                Credential::Answers(_) => self.try_questions("keyboard-interactive").await?,
-                Credential::Unusable(_) => continue,
+                None => break,
             };
             if accepted {
                 return Ok(Some(label));
             }
         }
-        let (answered, password_sent) = (self.answers.is_none(), self.password_sent);
+        let (answered, password_sent) = (self.question_attempts > 0, self.password_sent);
         self.tried.extend(untried.into_iter().filter_map(|credential| match credential {
             Credential::Unusable(told) => Some(told.clone()),
-            Credential::Answers(_) if answered => None,
+            Credential::Answers(_) | Credential::Ask if answered => None,
             Credential::Password(_) if password_sent => None,
             other => Some(format!("{}: not sent, the server does not take {}", other.label(), kind_of(other))),
         }));
         Ok(None)
     }
 
+    /// How the attempt is called, and whether it let us in.
+    async fn try_one(&mut self, credential: &Credential) -> Result<(String, bool), russh::Error> {
+        Ok(match credential {
+            Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
+            Credential::Certificate { key, certificate, label } => {
+                (label.clone(), self.try_certificate(key, certificate, label).await?)
+            }
+            Credential::AgentKey { key, agent, label } => {
+                (label.clone(), self.try_agent_key(key, *agent, label).await?)
+            }
+            Credential::Locked { path, certificate, public, label } => {
+                let label = format!("{label}, unlocked by a person");
+                let accepted = match (certificate, public) {
+                    (None, Some(public)) => self.try_locked_key(path, public, &label).await?,
+                    _ => self.unlock_and_try(path, certificate.as_deref(), &label).await?,
+                };
+                (label, accepted)
+            }
+            Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
+                ("password".to_owned(), self.try_password(secret).await?)
+            }
+            Credential::Password(_) => self.try_questions("keyboard-interactive (with the password)").await?,
+            Credential::Answers(_) => self.try_questions("keyboard-interactive").await?,
+            Credential::Ask if self.may_answer() => self.try_questions("keyboard-interactive").await?,
+            Credential::Ask => ("password, from a person".to_owned(), self.try_asked_password().await?),
+            Credential::Unusable(_) => (String::new(), false),
+        })
+    }
+
     fn is_usable(&self, credential: &Credential) -> bool {
         match credential {
-            Credential::Key { .. } | Credential::Certificate { .. } | Credential::AgentKey { .. } => {
-                self.is_offered(MethodKind::PublicKey)
-            }
+            Credential::Key { .. }
+            | Credential::Certificate { .. }
+            | Credential::AgentKey { .. }
+            | Credential::Locked { .. } => self.is_offered(MethodKind::PublicKey),
+            Credential::Ask => self.is_offered(MethodKind::Password) || self.may_answer(),
             Credential::Password(_) => {
                 !self.password_sent && (self.is_offered(MethodKind::Password) || self.may_answer())
             }
@@ -222,18 +267,111 @@ impl Login<'_> {
 
     async fn try_password(&mut self, secret: &Secret) -> Result<bool, russh::Error> {
         self.password_sent = true;
-        if let Some(answers) = &mut self.answers {
-            answers.forget_password();
-        }
+        self.answers.forget_password();
         let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
         Ok(self.note(answer, "password".to_owned()))
     }
 
+    /// A key whose public half is known: a person is asked only when the server would take it.
+    async fn try_locked_key(&mut self, path: &Path, public: &PublicKey, label: &str) -> Result<bool, russh::Error> {
+        let Some(hash) = self.hash_for(public.algorithm(), label).await? else { return Ok(false) };
+        let observed = Arc::clone(&self.connection.observed);
+        let unlocker = Unlocker { asker: self.asker, path, label, tried: &self.tried, observed: &observed };
+        let mut signer = AskingSigner { unlocker, public };
+        let handle = &mut self.connection.handle;
+        match handle.authenticate_publickey_with(self.user, public.clone(), hash, &mut signer).await {
+            Ok(answer) => Ok(self.note(answer, label.to_owned())),
+            Err(error) => self.stays_locked(label, error),
+        }
+    }
+
+    /// A key of which nothing is known without its passphrase, or one with a certificate.
+    async fn unlock_and_try(
+        &mut self,
+        path: &Path,
+        certificate: Option<&Path>,
+        label: &str,
+    ) -> Result<bool, russh::Error> {
+        let observed = Arc::clone(&self.connection.observed);
+        let unlocker = Unlocker { asker: self.asker, path, label, tried: &self.tried, observed: &observed };
+        let key = match unlocker.unlock().await {
+            Ok(key) => Arc::new(key),
+            Err(error) => return self.stays_locked(label, error),
+        };
+        let credentials = match credential::of_key(key, path, certificate) {
+            Ok(credentials) => credentials,
+            Err((file, error)) => {
+                self.tried.push(format!("{}: not used, {error}", file.display()));
+                return Ok(false);
+            }
+        };
+        for credential in &credentials {
+            let accepted = match credential {
+                Credential::Key { key, label } => self.try_key(key, label).await?,
+                Credential::Certificate { key, certificate, label } => {
+                    self.try_certificate(key, certificate, label).await?
+                }
+                // A certificate beside the key that cannot be used.
+                other => {
+                    self.tried.push(other.label().to_owned());
+                    false
+                }
+            };
+            if accepted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A locked key is one that is not used; the next credential may still be good.
+    fn stays_locked(&mut self, label: &str, why: StaysLocked) -> Result<bool, russh::Error> {
+        match why {
+            StaysLocked::Sending => return Err(russh::Error::SendError),
+            StaysLocked::NoAnswer(why @ NoAnswer::Gone) => {
+                self.not_answered = Some(("the passphrase of a key", why));
+                return Err(russh::Error::Disconnect);
+            }
+            why => self.tried.push(format!("{label}: not used, {why}")),
+        }
+        Ok(false)
+    }
+
+    /// For servers that take passwords and ask no questions.
+    async fn try_asked_password(&mut self) -> Result<bool, russh::Error> {
+        for attempt in 0..PERSON_ATTEMPTS {
+            let wanted = Wanted::Password { again: attempt > 0 };
+            let secret = match self.ask(wanted).await {
+                Ok(secrets) => secrets.into_iter().next(),
+                Err(why) => {
+                    self.not_answered = Some(("the password", why));
+                    return Err(russh::Error::NoAuthMethod);
+                }
+            };
+            let Some(secret) = secret else { return Ok(false) };
+            let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
+            let partial = matches!(answer, AuthResult::Failure { partial_success: true, .. });
+            if self.note(answer, "password, from a person".to_owned()) {
+                return Ok(true);
+            }
+            if partial || !self.is_offered(MethodKind::Password) {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn ask(&mut self, wanted: Wanted) -> Result<Vec<Secret>, NoAnswer> {
+        self.asker.ask_for_login(wanted, &self.tried, gone(&self.connection.observed)).await
+    }
+
     /// Many servers take passwords only as the answer to a question, and one-time codes in no other way.
     async fn try_questions(&mut self, label: &str) -> Result<(String, bool), russh::Error> {
-        let Some(mut answers) = self.answers.take() else { return Ok((String::new(), false)) };
-        let decision = self.answer_questions(&mut answers).await?;
-        self.password_sent |= answers.without_password();
+        self.question_attempts += 1;
+        let mut by_person = false;
+        let decision = self.answer_questions(&mut by_person).await?;
+        self.password_sent |= self.answers.without_password();
+        let label = if by_person { "keyboard-interactive, answered by a person" } else { label };
         match decision {
             Ok(answer) => Ok((label.to_owned(), self.note(answer, label.to_owned()))),
             Err(why) => {
@@ -245,32 +383,58 @@ impl Login<'_> {
     }
 
     /// The server's decision, or why the questions could not all be answered.
-    async fn answer_questions(
-        &mut self,
-        answers: &mut Answers<'_>,
-    ) -> Result<Result<AuthResult, String>, russh::Error> {
+    async fn answer_questions(&mut self, by_person: &mut bool) -> Result<Result<AuthResult, String>, russh::Error> {
         use KeyboardInteractiveAuthResponse::{Failure, InfoRequest, Success};
-        let handle = &mut self.connection.handle;
-        let mut response = handle.authenticate_keyboard_interactive_start(self.user, None).await?;
+        let mut response = self.connection.handle.authenticate_keyboard_interactive_start(self.user, None).await?;
         for _ in 0..QUESTION_ROUNDS {
             let reply = match response {
                 Success => return Ok(Ok(AuthResult::Success)),
                 Failure { remaining_methods, partial_success } => {
                     return Ok(Ok(AuthResult::Failure { remaining_methods, partial_success }));
                 }
-                InfoRequest { prompts, .. } => match answers.reply(&prompts) {
-                    Ok(reply) => reply,
-                    Err(unanswered) => return Ok(Err(unanswered.to_string())),
-                },
+                InfoRequest { name, instructions, prompts } => {
+                    match self.answer_round(&name, &instructions, &prompts, by_person).await {
+                        Ok(reply) => reply,
+                        Err(unanswered) => return Ok(Err(unanswered)),
+                    }
+                }
             };
-            response = handle.authenticate_keyboard_interactive_respond(reply).await?;
+            response = self.connection.handle.authenticate_keyboard_interactive_respond(reply).await?;
         }
         Ok(Err(format!("the server has not decided after {QUESTION_ROUNDS} rounds of questions")))
     }
 
-    /// Whether the server asks questions and they have not been answered yet.
+    /// Configured answers first; a person is asked for those that are not there.
+    async fn answer_round(
+        &mut self,
+        name: &str,
+        instructions: &str,
+        prompts: &[Prompt],
+        by_person: &mut bool,
+    ) -> Result<Vec<String>, String> {
+        let known = self.answers.reply(prompts);
+        let open: Vec<&Prompt> =
+            prompts.iter().zip(&known).filter(|(_, known)| known.is_err()).map(|it| it.0).collect();
+        if open.is_empty() || !self.asker.is_there() {
+            return known.into_iter().collect::<Result<_, _>>().map_err(|unanswered| unanswered.to_string());
+        }
+        let count = open.len();
+        let wanted =
+            wanted(name, instructions, &open).ok_or_else(|| format!("the server asks {count} questions at once"))?;
+        let given = self.ask(wanted).await.map_err(|why| {
+            self.not_answered = Some(("answers to the server's questions", why));
+            format!("a person {why}")
+        })?;
+        *by_person = true;
+        let mut given = given.into_iter();
+        let mut next = || given.next().map_or_else(String::new, |secret| secret.expose().to_owned());
+        Ok(known.into_iter().map(|known| known.unwrap_or_else(|_| next())).collect())
+    }
+
+    /// Whether the server asks questions that may still be answered.
     fn may_answer(&self) -> bool {
-        self.is_offered(MethodKind::KeyboardInteractive) && self.answers.is_some()
+        let most = if self.asker.is_there() { PERSON_ATTEMPTS } else { 1 };
+        self.is_offered(MethodKind::KeyboardInteractive) && self.question_attempts < most
     }
 
     fn is_offered(&self, kind: MethodKind) -> bool {
@@ -318,6 +482,7 @@ fn configured_answers(list: &[Credential]) -> Answers<'_> {
 fn kind_of(credential: &Credential) -> &'static str {
     match credential {
         Credential::Password(_) => "passwords",
+        Credential::Ask => "a person's answers",
         Credential::Answers(_) => "answers to questions",
         _ => "keys",
     }

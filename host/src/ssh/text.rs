@@ -14,6 +14,13 @@ pub(super) fn readable(text: &str, limit: usize) -> String {
     text.chars().take(limit).map(|character| if stays(&character) { character } else { '?' }).collect()
 }
 
+/// As [`readable`], with its lines kept apart: at most `limit` characters in at most `lines` lines.
+pub(super) fn readable_lines(text: &str, limit: usize, lines: usize) -> String {
+    let cut: String = text.trim().chars().take(limit).collect();
+    let cleaned: Vec<String> = cut.lines().take(lines).map(|line| readable(line.trim_end(), limit)).collect();
+    cleaned.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +36,11 @@ mod tests {
         assert_eq!(readable("请输入口令：\u{1b}[0m", 100), "请输入口令：?[0m");
         assert_eq!(readable("a\u{200b}b\u{202e}c\u{301}\n", 100), "a?b?c??");
         assert_eq!(readable("密密密", 2), "密密");
+    }
+    #[test]
+    fn lines_stay_apart_and_are_cut() {
+        assert_eq!(readable_lines("\r\nOne\x1b[2J\r\n\tTwo\n\nThree\nFour", 100, 4), "One?[2J\n?Two\n\nThree");
+        assert_eq!(readable_lines(&"x\n".repeat(10_000), 100, 5).len(), 9);
+        assert_eq!(readable_lines(&"x".repeat(10_000), 100, 5).len(), 100);
     }
 }
