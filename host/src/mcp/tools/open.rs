@@ -51,14 +51,22 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
-    // What to call again while a person is asked: the same.
-    let again = json!(parameters);
+    let again = same_call(&parameters);
     let Parameters { profile, route, new, name, reopen, columns, rows } = parameters;
     match ops::open(&host, OpenRequest { profile, route, new, name, reopen, columns, rows }).await {
         Ok(OpenOutcome::Open(report)) => render(&report),
         Ok(OpenOutcome::Awaiting(awaiting)) => render_awaiting(&awaiting, again),
         Err(error) => error.into(),
     }
+}
+
+/// The arguments as they were given, for calling again while a person is asked.
+fn same_call(parameters: &Parameters) -> Value {
+    let mut all = json!(parameters);
+    if let Some(all) = all.as_object_mut() {
+        all.retain(|_, value| !value.is_null() && *value != json!(false));
+    }
+    all
 }
 
 /// Neither done nor failed: the attempt goes on, and the same call returns its session.
