@@ -8,6 +8,7 @@ mod doctor;
 mod lifecycle;
 mod login_program;
 mod main_job;
+mod people;
 mod plain_host;
 mod process;
 mod reading;

@@ -97,7 +97,9 @@ fn login(profile: &Profile, depth: Depth) -> Vec<Finding> {
 fn method_finding(method: &AuthMethod, profile: &Profile, depth: Depth) -> Finding {
     match method {
         AuthMethod::Password(source) => secret("password", source),
-        AuthMethod::KeyFile { path, passphrase, certificate: _ } => key(path, passphrase.as_ref(), depth),
+        AuthMethod::KeyFile { path, passphrase, certificate: _ } => {
+            key(path, passphrase.as_ref(), depth, profile.auth.len() == 1)
+        }
         AuthMethod::Agent { socket, only: _ } => agent_socket(socket.as_deref(), profile),
         AuthMethod::KeyboardInteractive(questions) => answers(questions),
         AuthMethod::Ask => Finding::good("password", "asked of a person, in the viewer"),
@@ -138,7 +140,8 @@ fn secret(subject: &str, source: &SecretSource) -> Finding {
     }
 }
 
-fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth) -> Finding {
+/// `only` says that there is no other way to log in.
+fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth, only: bool) -> Finding {
     let secret_at_hand = match passphrase {
         Some(source) => match source.read() {
             Ok(secret) => Some(secret),
@@ -151,6 +154,9 @@ fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth) -> Finding 
         Ok(label) => Finding::good("key", label),
         Err(KeyFileError::PassphraseMissing) if secret_at_hand.is_some() => {
             Finding::good("key", format!("{}, encrypted, with a passphrase", path.display()))
+        }
+        Err(error @ KeyFileError::PassphraseMissing) if !only => {
+            Finding::note("key", format!("{}: {error}", path.display()))
         }
         Err(error) => {
             let text = format!("{}: {}", path.display(), with_causes(&error));

@@ -74,7 +74,16 @@ pub(super) enum Prepared {
 /// slow on purpose): call it where blocking is allowed. With `may_ask`, a passphrase that is not configured
 /// is left to a person.
 pub(super) fn read(target: &Target, methods: &[AuthMethod], may_ask: bool) -> Result<Vec<Prepared>, ConnectError> {
-    let read = methods.iter().map(|method| read_one(target, method, may_ask));
+    let read = methods.iter().map(|method| match read_one(target, method, may_ask) {
+        // Beside other ways to log in, a key that nobody can unlock is one that is not needed.
+        Err(ConnectError::KeyFile { path, source: source @ KeyFileError::PassphraseMissing, .. })
+            if methods.len() > 1 =>
+        {
+            let told = format!("key file {}: not used, {source}", path.display());
+            Ok(vec![Prepared::Ready(Credential::Unusable(told))])
+        }
+        read => read,
+    });
     let read: Vec<Vec<Prepared>> = read.collect::<Result<_, _>>()?;
     Ok(read.into_iter().flatten().collect())
 }
