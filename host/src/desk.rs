@@ -124,7 +124,7 @@ impl Desk {
     /// Lays a question down and waits for its answer.
     async fn ask(&self, attempt: u64, profile: &str, question: Question) -> Answer {
         let limit = question.limit;
-        let Some((place, reply)) = self.lay_down(attempt, profile, question) else { return Answer::Refused };
+        let Some((place, reply)) = self.lay_down(attempt, profile, question) else { return Answer::NotAsked };
         let answer = tokio::time::timeout(limit, reply).await;
         drop(place);
         match answer {
@@ -250,6 +250,7 @@ fn outcome(answer: &Answer) -> &'static str {
         Answer::Trusted => "trusted",
         Answer::Refused => "refused",
         Answer::Unanswered => "no answer",
+        Answer::NotAsked => "not asked",
     }
 }
 

@@ -138,7 +138,7 @@ fn an_unknown_host_key_is_trusted_or_refused_by_a_person_only() {
     assert_eq!(person.say(&question, json!({ "type": "refuse" })), 204);
     let refused = client.fail("ssh_open", json!({ "profile": "host" }));
     assert_eq!(refused["failure_category"], "host-key", "{refused}");
-    assert!(refused["summary"].as_str().unwrap().contains("and refused"), "{refused}");
+    assert!(refused["summary"].as_str().unwrap().contains("a person refused"), "{refused}");
     assert!(!file.exists());
 
     // Yes, to what is shown and to nothing else.

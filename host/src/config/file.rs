@@ -144,7 +144,7 @@ pub(super) struct ProfileFile {
     pub(super) log_search: Option<LogSearchFile>,
 }
 
-/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive. Secrets
+/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive, ask. Secrets
 /// are named, never held.
 #[derive(Debug, Default, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

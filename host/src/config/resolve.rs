@@ -337,6 +337,8 @@ mod tests {
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
             (&format!("{PROFILE}auth = [{{ password_env = 'P', passphrase_env = 'Q' }}]\n"), "belongs to a key_file"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ ask = true, agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ ask = false }}]\n"), "says nothing"),
             (&format!("{PROFILE}auth = [{{ agent = true, certificate_file = 'c' }}]\n"), "belongs to a key_file"),
             (&format!("{PROFILE}auth = [{{ keyboard_interactive = [{{ prompt = 'Code' }}] }}]\n"), "answer_env"),
             (

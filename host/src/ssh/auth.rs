@@ -422,8 +422,8 @@ impl Login<'_> {
         let wanted =
             wanted(name, instructions, &open).ok_or_else(|| format!("the server asks {count} questions at once"))?;
         let given = self.ask(wanted).await.map_err(|why| {
-            self.not_answered = Some(("answers to the server's questions", why));
-            format!("a person {why}")
+            self.not_answered = Some(("answers to its questions", why));
+            why.to_string()
         })?;
         *by_person = true;
         let mut given = given.into_iter();

@@ -155,10 +155,10 @@ pub enum ConnectError {
     )]
     HostCertificate { target: Target, why: &'static str },
 
-    #[error("{target}: a person was asked in the viewer for {asked}, and {why}; open it again to be asked again")]
+    #[error("{target} needs {asked} from a person, and {why}; open it again to be asked again")]
     NotAnswered {
         target: Target,
-        /// For what, without any answer.
+        /// What was wanted.
         asked: String,
         why: NoAnswer,
         /// As [`ConnectError::category`] tells it.

@@ -102,15 +102,15 @@ fn every_place_an_agent_was_looked_for_is_named() {
 fn what_a_person_did_not_answer_is_told_without_an_answer() {
     let error = |why| ConnectError::NotAnswered {
         target: target(22),
-        asked: "answers to the server's questions".to_owned(),
+        asked: "answers to its questions".to_owned(),
         why,
         category: "authentication",
     };
     assert_eq!(
         error(NoAnswer::Unanswered { after: Duration::from_secs(110) }).to_string(),
-        "ann@web1:22: a person was asked in the viewer for answers to the server's questions, and did not answer \
-         within 110 s; open it again to be asked again"
+        "ann@web1:22 needs answers to its questions from a person, and no person answered in the viewer within 110 s; \
+         open it again to be asked again"
     );
-    assert!(error(NoAnswer::Refused).to_string().contains("and refused; open it again"));
+    assert!(error(NoAnswer::Refused).to_string().contains("a person refused in the viewer; open it again"));
     assert_eq!(error(NoAnswer::Gone).category(), "authentication");
 }

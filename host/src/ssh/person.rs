@@ -89,6 +89,8 @@ pub enum Answer {
     Refused,
     /// Nobody has answered within the limit.
     Unanswered,
+    /// Nobody was asked: too much waits for a person already.
+    NotAsked,
 }
 
 /// What a person said while a connection was made, for the record. Never an answer.
@@ -114,6 +116,7 @@ pub enum NoAnswer {
     },
     /// The server hung up meanwhile.
     Gone,
+    NotAsked,
 }
 
 /// Asks for one connection, and keeps count of the time a person takes, which is nobody's delay.
@@ -174,12 +177,13 @@ impl<'a> Asker<'a> {
     }
 
     async fn ask(&self, wanted: Wanted, tried: &[String], limit: Duration) -> Result<Answer, NoAnswer> {
-        let Some(person) = self.person else { return Err(NoAnswer::Refused) };
+        let Some(person) = self.person else { return Err(NoAnswer::NotAsked) };
         let (target, hop, tried) = (self.target.clone(), self.hop.clone(), tried.to_vec());
         let _pause = self.pause();
         match person.ask(Question { target, hop, wanted, tried, limit }).await {
             Answer::Refused => Err(NoAnswer::Refused),
             Answer::Unanswered => Err(NoAnswer::Unanswered { after: limit }),
+            Answer::NotAsked => Err(NoAnswer::NotAsked),
             answer => Ok(answer),
         }
     }
@@ -231,9 +235,12 @@ impl Drop for Pause<'_, '_> {
 impl std::fmt::Display for NoAnswer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused => formatter.write_str("refused"),
-            Self::Unanswered { after } => write!(formatter, "did not answer within {} s", after.as_secs()),
-            Self::Gone => formatter.write_str("did not answer before the server hung up"),
+            Self::Refused => formatter.write_str("a person refused in the viewer"),
+            Self::Unanswered { after } => {
+                write!(formatter, "no person answered in the viewer within {} s", after.as_secs())
+            }
+            Self::Gone => formatter.write_str("the server hung up before a person answered in the viewer"),
+            Self::NotAsked => formatter.write_str("too many questions wait in the viewer already"),
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn ask(
     };
     asker.ask_to_trust(wanted).await.map_err(|why| ConnectError::NotAnswered {
         target: target.clone(),
-        asked: format!("trust in the host key {key_type} {fingerprint}, which nobody has recorded"),
+        asked: format!("trust in its host key {key_type} {fingerprint}, which nobody has recorded,"),
         why,
         category: "host-key",
     })?;

@@ -34,7 +34,7 @@ pub(super) struct Unlocker<'a> {
 /// Why a key stays locked, or does not sign.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StaysLocked {
-    #[error("a person was asked for its passphrase and {0}")]
+    #[error("it is encrypted, and {0}")]
     NoAnswer(NoAnswer),
     #[error("the passphrase was wrong {ATTEMPTS} times")]
     Wrong,

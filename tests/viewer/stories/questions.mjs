@@ -100,6 +100,6 @@ async function answerInsideASession({ checks, agent, page, context, picture }) {
     for (const it of [terminal, page]) await until("the card is gone", async () => (await it.locator("form.question").count()) === 0);
     const refused = await opening;
     ensureEqual([refused.result_status, refused.failure_category], ["failure", "auth-failure"], "what the agent was told");
-    ensure(refused.summary.includes("and refused"), refused.summary);
+    ensure(refused.summary.includes("a person refused"), refused.summary);
   });
 }
