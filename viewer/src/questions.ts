@@ -105,7 +105,12 @@ class QuestionCard {
   #body(id: string, wanted: Wanted): HTMLElement[] {
     switch (wanted.kind) {
       case "answers":
-        return [...said(wanted.name, wanted.instructions), ...wanted.prompts.map((prompt, at) => this.#field(`${id}-${at}`, prompt))];
+        return [
+          ...said(wanted.name, wanted.instructions),
+          // Whoever runs the server chooses these words, not this program.
+          element("p", { class: "aside" }, "The server asks, in its own words:"),
+          ...wanted.prompts.map((prompt, at) => this.#field(`${id}-${at}`, prompt)),
+        ];
       case "passphrase":
         return [
           ...wrong(wanted.again, "That passphrase was wrong."),

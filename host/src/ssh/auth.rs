@@ -146,12 +146,11 @@ impl Login<'_> {
                 (label.clone(), self.try_agent_key(key, *agent, label).await?)
             }
             Credential::Locked { path, certificate, public, label } => {
-                let label = format!("{label}, unlocked by a person");
                 let accepted = match (certificate, public) {
-                    (None, Some(public)) => self.try_locked_key(path, public, &label).await?,
-                    _ => self.unlock_and_try(path, certificate.as_deref(), &label).await?,
+                    (None, Some(public)) => self.try_locked_key(path, public, label).await?,
+                    _ => self.unlock_and_try(path, certificate.as_deref(), label).await?,
                 };
-                (label, accepted)
+                (format!("{label}, unlocked by a person"), accepted)
             }
             Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
                 ("password".to_owned(), self.try_password(secret).await?)

@@ -58,8 +58,10 @@ impl From<SendError> for StaysLocked {
 impl Unlocker<'_> {
     /// Asks until the passphrase is right.
     pub(super) async fn unlock(&self) -> Result<PrivateKey, StaysLocked> {
+        // Type, fingerprint and file, without what the method is called.
+        let key = self.label.strip_prefix("publickey (").and_then(|label| label.strip_suffix(')'));
         for attempt in 0..ATTEMPTS {
-            let wanted = Wanted::Passphrase { key: self.label.to_owned(), again: attempt > 0 };
+            let wanted = Wanted::Passphrase { key: key.unwrap_or(self.label).to_owned(), again: attempt > 0 };
             let asked = self.asker.ask_for_login(wanted, self.tried, gone(self.observed)).await;
             let passphrase = asked.map_err(StaysLocked::NoAnswer)?.into_iter().next();
             let path = self.path.to_owned();
