@@ -11,6 +11,7 @@ mod error;
 mod lines;
 mod navigate;
 mod open;
+mod opening;
 mod page;
 mod read;
 mod retry;

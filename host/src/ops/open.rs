@@ -4,37 +4,20 @@
 //! waits. A caller is told what is asked, and finds the session, or why there is none, when it calls again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use portcullis_term::track::Expectation;
-use portcullis_term::{Level, LevelKind, Outcome};
+use portcullis_term::Outcome;
 use serde::Serialize;
 
 use super::awaiting::{AwaitingPerson, awaiting};
+use super::opening::{NewSession, Waited, start, wait};
 use super::{NavigateReport, NavigateRequest, OpError, described, find_session, navigate};
-use crate::attempts::{Failure, Joined, Opened, Outcome as AttemptOutcome, TooMany, Wish};
-use crate::config::{Destination, Profile, TerminalSize};
-use crate::desk::{Asked, AtDesk};
+use crate::attempts::{Joined, Opened, Wish};
+use crate::config::{Destination, TerminalSize};
 use crate::host::Host;
-use crate::random;
-use crate::session::{self, NameGuard, Opening, ReopenedFrom, SessionHandle, SessionSummary};
-use crate::ssh::{self, Person, Said, ShellLink};
+use crate::session::{NameGuard, SessionHandle, SessionSummary};
 
-/// A login may print a long greeting and run slow start-up files before its first prompt.
-const FIRST_PROMPT: Duration = Duration::from_secs(20);
-/// How long a call waits for a person who has a page open; many clients give up at 60 s.
-const WATCHED_WAIT: Duration = Duration::from_secs(25);
-/// How long it waits where no page is open: whoever calls has to tell a person first.
-const UNWATCHED_WAIT: Duration = Duration::from_secs(3);
-/// How often it is looked at whether something is asked.
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Longest name of a session, in characters.
 const MAX_NAME_CHARS: usize = 40;
-
-/// Asked of the server for the shell's environment; most servers take none of it, and the shell is
-/// told again when its prompt is marked.
-const ENVIRONMENT: &[(&str, &str)] =
-    &[("PAGER", "cat"), ("GIT_PAGER", "cat"), ("MANPAGER", "cat"), ("SYSTEMD_PAGER", "cat")];
 
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
@@ -115,7 +98,11 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenOutcome, OpEr
         found => {
             let joined = match found {
                 Found::UnderWay(joined) => joined,
-                _ => start(host, &destination, &request, size, previous.as_ref())?,
+                _ => {
+                    let name = name_for(host, &request, previous.as_ref())?;
+                    let new = NewSession { destination, name, size, previous: previous.clone() };
+                    start(host, wish(&profile, &request), new)?
+                }
             };
             match wait(host, joined).await? {
                 Waited::Opened(Opened { session, notes }) => (session, notes, false),
@@ -165,56 +152,6 @@ fn under_way_or_open(host: &Host, profile: &str, request: &OpenRequest, reopens:
 fn wish(profile: &str, request: &OpenRequest) -> Wish {
     let (name, reopen) = (request.name.clone(), request.reopen.clone());
     Wish { profile: profile.to_owned(), name, reopen, new: request.new }
-}
-
-/// Starts an attempt, unless another call has just done so.
-fn start(
-    host: &Host,
-    destination: &Arc<Destination>,
-    request: &OpenRequest,
-    size: TerminalSize,
-    previous: Option<&SessionHandle>,
-) -> Result<Joined, OpError> {
-    let wish = wish(&destination.profile.name, request);
-    let name = name_for(host, request, previous)?;
-    let (host_of_task, destination, previous) = (host.clone(), destination.clone(), previous.cloned());
-    let make = |attempt| async move {
-        let opened = open_new(&host_of_task, &destination, name, size, previous.as_ref(), attempt).await;
-        opened.map_err(|error| -> Failure { Arc::new(error) })
-    };
-    host.attempts().join_or_start(wish, make).map_err(|TooMany| OpError::TooManyAttempts)
-}
-
-enum Waited {
-    Opened(Opened),
-    Asked(Asked),
-}
-
-/// Waits for the attempt's outcome, or until a person has been asked for long enough.
-async fn wait(host: &Host, mut joined: Joined) -> Result<Waited, OpError> {
-    let attempt = joined.number;
-    tokio::select! {
-        biased;
-        outcome = joined.outcome() => match outcome {
-            Some(AttemptOutcome::Ok(opened)) => Ok(Waited::Opened(opened)),
-            Some(AttemptOutcome::Err(failure)) => Err(OpError::Opening(failure)),
-            None => Err(OpError::GivenUp),
-        },
-        asked = asked_long_enough(host, attempt) => Ok(Waited::Asked(asked)),
-    }
-}
-
-async fn asked_long_enough(host: &Host, attempt: u64) -> Asked {
-    let started = tokio::time::Instant::now();
-    loop {
-        tokio::time::sleep(LOOK_INTERVAL).await;
-        let wait = if host.desk().is_watched() { WATCHED_WAIT } else { UNWATCHED_WAIT };
-        if started.elapsed() >= wait
-            && let Some(asked) = host.desk().of_attempt(attempt)
-        {
-            return asked;
-        }
-    }
 }
 
 /// The one the operator chose, or the only one.
@@ -329,63 +266,6 @@ async fn resize(session: &SessionHandle, request: &OpenRequest) -> Result<(), Op
     session.resize(wanted).await.map_err(|error| OpError::from(error).in_session(session.id().as_str()))
 }
 
-/// What an attempt does.
-async fn open_new(
-    host: &Host,
-    destination: &Arc<Destination>,
-    name: Option<(String, NameGuard)>,
-    size: TerminalSize,
-    previous: Option<&SessionHandle>,
-    attempt: u64,
-) -> Result<Opened, OpError> {
-    let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
-    let (link, said) = connect(host, &profile, attempt).await?;
-    let id = host.sessions().next_id(&profile.name);
-    let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
-    let menu = destination.navigator.as_ref().map(|choice| {
-        let mut level = Level::new(LevelKind::Menu, choice.menu_label.clone());
-        level.encoding = profile.encoding;
-        level
-    });
-    let has_menu = menu.is_some();
-    let sessions = host.sessions().clone();
-    let opening = Opening {
-        id,
-        profile: profile.clone(),
-        link,
-        transcript,
-        menu,
-        name: name.as_ref().map(|(name, _)| name.clone()),
-        reopened_from: previous.map(reopened_from),
-        said,
-        on_change: Box::new(move || sessions.changed()),
-    };
-    let session = session::open(opening).map_err(OpError::Record)?;
-    host.sessions().insert(session.clone());
-    // From here on the open session itself has the name.
-    drop(name);
-    let mut notes = Vec::new();
-    if !has_menu {
-        first_prompt(&session, &profile, &mut notes).await?;
-    }
-    if let Some(previous) = previous {
-        previous.reopened_as(session.id().to_string()).await?;
-    }
-    Ok(Opened { session, notes })
-}
-
-/// Connects, asking a person where a viewer runs; and what the person said, for the record.
-async fn connect(host: &Host, profile: &Profile, attempt: u64) -> Result<(ShellLink, Vec<Said>), OpError> {
-    let environment: Vec<(String, String)> =
-        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let person = AtDesk::new(host.desk(), attempt, &profile.name);
-    let asked = person.as_ref().map(|person| -> &dyn Person { person });
-    let link = ssh::open_shell_with(profile, &environment, asked)
-        .await
-        .map_err(|source| OpError::Connect { profile: profile.name.clone(), source: Box::new(source) })?;
-    Ok((link, person.map(AtDesk::into_said).unwrap_or_default()))
-}
-
 /// The name of the session to open, set aside for it: the one given, or the one of the session it goes
 /// on from when that is free.
 fn name_for(
@@ -399,28 +279,6 @@ fn name_for(
     }
     let inherited = previous.and_then(|previous| previous.summary().name);
     Ok(inherited.and_then(|name| host.sessions().reserve(&name).ok().map(|guard| (name, guard))))
-}
-
-fn reopened_from(previous: &SessionHandle) -> ReopenedFrom {
-    let file = previous.transcript().file_name().unwrap_or_default();
-    ReopenedFrom { session_id: previous.id().to_string(), transcript: file.to_string_lossy().into_owned() }
-}
-
-/// Waits for the login shell and makes its prompt recognisable.
-async fn first_prompt(session: &SessionHandle, profile: &Profile, notes: &mut Vec<String>) -> Result<(), OpError> {
-    let nonce = random::hex(4).map_err(OpError::Random)?;
-    let expected = Expectation::new(LevelKind::Shell, profile.host.clone(), nonce, FIRST_PROMPT);
-    let expectation = Expectation { encoding: profile.encoding, ..expected };
-    match session.expect_level(expectation).await {
-        Ok(()) => drop(session.until_prompt(FIRST_PROMPT).await),
-        Err(session::SessionError::LevelFailed { reason, .. }) => {
-            notes.push(format!(
-                "the shell's prompt could not be recognised ({reason}); ssh_send and ssh_read still work"
-            ));
-        }
-        Err(error) => return Err(OpError::from(error).in_session(session.id().as_str())),
-    }
-    Ok(())
 }
 
 /// Says what was lost with the closed session.

@@ -4,24 +4,25 @@
 //! A person answers what nothing is configured for: questions, the passphrase of a key that the server would
 //! take, and, where the profile says so, the password.
 
-use std::{path::Path, sync::Arc};
+mod by_person;
+
+use std::sync::Arc;
 
 use russh::{
     AgentAuthError, MethodKind, MethodSet,
-    client::{AuthResult, KeyboardInteractiveAuthResponse, Prompt},
-    keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, agent::AgentIdentity},
+    client::{AuthResult, KeyboardInteractiveAuthResponse},
+    keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, agent::AgentIdentity},
 };
 
 use super::{
     agent::Agent,
     certificate::{self, KeySigner},
-    credential::{self, Credential, Credentials},
+    credential::{Credential, Credentials},
     dial::{Connection, is_hang_up, protocol},
     error::{ConnectError, ConnectStep},
     handler::connection_gone,
-    person::{Asker, NoAnswer, Wanted},
-    questions::{Answers, wanted},
-    unlock::{AskingSigner, StaysLocked, Unlocker, gone},
+    person::{Asker, NoAnswer},
+    questions::Answers,
 };
 use crate::config::profile::Secret;
 
@@ -271,99 +272,6 @@ impl Login<'_> {
         Ok(self.note(answer, "password".to_owned()))
     }
 
-    /// A key whose public half is known: a person is asked only when the server would take it.
-    async fn try_locked_key(&mut self, path: &Path, public: &PublicKey, label: &str) -> Result<bool, russh::Error> {
-        let Some(hash) = self.hash_for(public.algorithm(), label).await? else { return Ok(false) };
-        let observed = Arc::clone(&self.connection.observed);
-        let unlocker = Unlocker { asker: self.asker, path, label, tried: &self.tried, observed: &observed };
-        let mut signer = AskingSigner { unlocker, public };
-        let handle = &mut self.connection.handle;
-        match handle.authenticate_publickey_with(self.user, public.clone(), hash, &mut signer).await {
-            Ok(answer) => Ok(self.note(answer, label.to_owned())),
-            Err(error) => self.stays_locked(label, error),
-        }
-    }
-
-    /// A key of which nothing is known without its passphrase, or one with a certificate.
-    async fn unlock_and_try(
-        &mut self,
-        path: &Path,
-        certificate: Option<&Path>,
-        label: &str,
-    ) -> Result<bool, russh::Error> {
-        let observed = Arc::clone(&self.connection.observed);
-        let unlocker = Unlocker { asker: self.asker, path, label, tried: &self.tried, observed: &observed };
-        let key = match unlocker.unlock().await {
-            Ok(key) => Arc::new(key),
-            Err(error) => return self.stays_locked(label, error),
-        };
-        let credentials = match credential::of_key(key, path, certificate) {
-            Ok(credentials) => credentials,
-            Err((file, error)) => {
-                self.tried.push(format!("{}: not used, {error}", file.display()));
-                return Ok(false);
-            }
-        };
-        for credential in &credentials {
-            let accepted = match credential {
-                Credential::Key { key, label } => self.try_key(key, label).await?,
-                Credential::Certificate { key, certificate, label } => {
-                    self.try_certificate(key, certificate, label).await?
-                }
-                // A certificate beside the key that cannot be used.
-                other => {
-                    self.tried.push(other.label().to_owned());
-                    false
-                }
-            };
-            if accepted {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// A locked key is one that is not used; the next credential may still be good.
-    fn stays_locked(&mut self, label: &str, why: StaysLocked) -> Result<bool, russh::Error> {
-        match why {
-            StaysLocked::Sending => return Err(russh::Error::SendError),
-            StaysLocked::NoAnswer(why @ NoAnswer::Gone) => {
-                self.not_answered = Some(("the passphrase of a key", why));
-                return Err(russh::Error::Disconnect);
-            }
-            why => self.tried.push(format!("{label}: not used, {why}")),
-        }
-        Ok(false)
-    }
-
-    /// For servers that take passwords and ask no questions.
-    async fn try_asked_password(&mut self) -> Result<bool, russh::Error> {
-        for attempt in 0..PERSON_ATTEMPTS {
-            let wanted = Wanted::Password { again: attempt > 0 };
-            let secret = match self.ask(wanted).await {
-                Ok(secrets) => secrets.into_iter().next(),
-                Err(why) => {
-                    self.not_answered = Some(("the password", why));
-                    return Err(russh::Error::NoAuthMethod);
-                }
-            };
-            let Some(secret) = secret else { return Ok(false) };
-            let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
-            let partial = matches!(answer, AuthResult::Failure { partial_success: true, .. });
-            if self.note(answer, "password, from a person".to_owned()) {
-                return Ok(true);
-            }
-            if partial || !self.is_offered(MethodKind::Password) {
-                break;
-            }
-        }
-        Ok(false)
-    }
-
-    async fn ask(&mut self, wanted: Wanted) -> Result<Vec<Secret>, NoAnswer> {
-        self.asker.ask_for_login(wanted, &self.tried, gone(&self.connection.observed)).await
-    }
-
     /// Many servers take passwords only as the answer to a question, and one-time codes in no other way.
     async fn try_questions(&mut self, label: &str) -> Result<(String, bool), russh::Error> {
         self.question_attempts += 1;
@@ -401,33 +309,6 @@ impl Login<'_> {
             response = self.connection.handle.authenticate_keyboard_interactive_respond(reply).await?;
         }
         Ok(Err(format!("the server has not decided after {QUESTION_ROUNDS} rounds of questions")))
-    }
-
-    /// Configured answers first; a person is asked for those that are not there.
-    async fn answer_round(
-        &mut self,
-        name: &str,
-        instructions: &str,
-        prompts: &[Prompt],
-        by_person: &mut bool,
-    ) -> Result<Vec<String>, String> {
-        let known = self.answers.reply(prompts);
-        let open: Vec<&Prompt> =
-            prompts.iter().zip(&known).filter(|(_, known)| known.is_err()).map(|it| it.0).collect();
-        if open.is_empty() || !self.asker.is_there() {
-            return known.into_iter().collect::<Result<_, _>>().map_err(|unanswered| unanswered.to_string());
-        }
-        let count = open.len();
-        let wanted =
-            wanted(name, instructions, &open).ok_or_else(|| format!("the server asks {count} questions at once"))?;
-        let given = self.ask(wanted).await.map_err(|why| {
-            self.not_answered = Some(("answers to its questions", why));
-            why.to_string()
-        })?;
-        *by_person = true;
-        let mut given = given.into_iter();
-        let mut next = || given.next().map_or_else(String::new, |secret| secret.expose().to_owned());
-        Ok(known.into_iter().map(|known| known.unwrap_or_else(|_| next())).collect())
     }
 
     /// Whether the server asks questions that may still be answered.

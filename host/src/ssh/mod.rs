@@ -10,10 +10,11 @@
 //! [`ShellLink`] ends both.
 //!
 //! `known_hosts` judges recorded keys, `host_key` what a server presents, `algorithms` lists what is
-//! offered, `dial` connects, `credential`
-//! reads keys and secrets, `certificate` the certificates of keys, `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
-//! there, `person` asks one what only they
-//! may say, `unlock` decrypts keys with what they say, `trust` records a host's key with their consent, `handler` refuses what a server starts by itself, `socket` cuts connections.
+//! offered, `dial` connects, `credential` reads keys and secrets, `certificate` the certificates of keys,
+//! `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `person` asks one
+//! what only they may say, `unlock` decrypts keys with what they say, `trust` records a host's key with their
+//! consent, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
+//! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
 mod agent;
 mod algorithms;

@@ -169,8 +169,8 @@ mod tests {
         };
         assert_eq!(name, "a?b");
         assert_eq!(instructions.lines().count(), INSTRUCTIONS_LINES);
-        assert!(prompts[0].text.starts_with("1. Push\n2. ?]52;c;eA==?Call\n???"), "{}", prompts[0].text);
-        assert_eq!((prompts[0].text.chars().count(), prompts[0].echo), (PROMPT_LIMIT, false));
+        assert!(prompts[0].text.starts_with("1. Push\n2. ?]52;c;eA==?Call\n…\n???"), "{}", prompts[0].text);
+        assert!(prompts[0].text.chars().count() <= PROMPT_LIMIT && !prompts[0].echo);
         assert_eq!(wanted("", "", &[&prompt; PROMPTS_ASKED + 1]), None);
     }
 }

@@ -14,11 +14,20 @@ pub(super) fn readable(text: &str, limit: usize) -> String {
     text.chars().take(limit).map(|character| if stays(&character) { character } else { '?' }).collect()
 }
 
-/// As [`readable`], with its lines kept apart: at most `limit` characters in at most `lines` lines.
+/// As [`readable`], with its lines kept apart: about `limit` characters in at most `lines` lines. Of a longer
+/// text the beginning stays, which says what it is about, and the end, which asks.
 pub(super) fn readable_lines(text: &str, limit: usize, lines: usize) -> String {
-    let cut: String = text.trim().chars().take(limit).collect();
-    let cleaned: Vec<String> = cut.lines().take(lines).map(|line| readable(line.trim_end(), limit)).collect();
-    cleaned.join("\n")
+    let all: Vec<String> = text.trim().lines().map(|line| readable(line.trim_end(), usize::MAX)).collect();
+    let whole = all.join("\n");
+    if all.len() <= lines && whole.chars().count() <= limit {
+        return whole;
+    }
+    let half = limit / 2;
+    let (last, before) = all.split_last().map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
+    let head = if before.is_empty() { last.to_owned() } else { before[..before.len().min(lines - 2)].join("\n") };
+    let head: String = head.chars().take(half).collect();
+    let tail: String = last.chars().skip(last.chars().count().saturating_sub(half)).collect();
+    format!("{head}\n…\n{tail}")
 }
 
 #[cfg(test)]
@@ -39,8 +48,12 @@ mod tests {
     }
     #[test]
     fn lines_stay_apart_and_are_cut() {
-        assert_eq!(readable_lines("\r\nOne\x1b[2J\r\n\tTwo\n\nThree\nFour", 100, 4), "One?[2J\n?Two\n\nThree");
-        assert_eq!(readable_lines(&"x\n".repeat(10_000), 100, 5).len(), 9);
-        assert_eq!(readable_lines(&"x".repeat(10_000), 100, 5).len(), 100);
+        let text = "\r\nOne\x1b[2J\r\n\tTwo\n\nThree\nFour\r\n";
+        assert_eq!(readable_lines(text, 100, 5), "One?[2J\n?Two\n\nThree\nFour");
+        assert_eq!(readable_lines(text, 100, 4), "One?[2J\n?Two\n…\nFour");
+        assert_eq!(readable_lines(&"x\n".repeat(10_000), 100, 5), "x\nx\nx\n…\nx");
+        let long = readable_lines(&format!("{}Password:", "x".repeat(10_000)), 100, 5);
+        assert!(long.chars().count() == 103 && long.ends_with("xPassword:"), "{long}");
+        assert_eq!(readable_lines("", 100, 5), "");
     }
 }
