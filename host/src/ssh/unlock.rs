@@ -101,7 +101,8 @@ impl Signer for AskingSigner<'_> {
     }
 }
 
-/// Resolves when the server has ended the connection.
+/// Resolves when the server has ended the connection, as far as that is seen: while russh itself waits for
+/// the answers to questions or for a signature it does not read, and an answer that comes too late fails.
 pub(super) async fn gone(observed: &Observed) {
     while observed.ended.get().is_none() {
         tokio::time::sleep(LOOK_INTERVAL).await;
