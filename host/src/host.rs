@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use portcullis_sandbox::log_search::Tool;
 use portcullis_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 
+use crate::attempts::Attempts;
 use crate::audit::{Instance, InstanceError};
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::gate::{Gate, InputLine};
 use crate::plugins::{Catalog, CatalogError, ParserSet};
 use crate::session::Sessions;
@@ -39,6 +41,8 @@ struct Inner {
     input: InputLine,
     catalog: Catalog,
     parsers: ParserSet,
+    attempts: Arc<Attempts>,
+    desk: Arc<Desk>,
     /// Programs found at each place, by session and breadcrumb.
     tools: Mutex<HashMap<SessionPlace, Vec<Tool>>>,
 }
@@ -66,6 +70,8 @@ impl Host {
             input: InputLine::default(),
             catalog,
             parsers,
+            attempts: Arc::default(),
+            desk: Arc::default(),
             tools: Mutex::default(),
         })))
     }
@@ -98,6 +104,16 @@ impl Host {
         &self.0.parsers
     }
 
+    /// Sessions that are being opened.
+    pub(crate) fn attempts(&self) -> &Arc<Attempts> {
+        &self.0.attempts
+    }
+
+    /// Questions that wait for a person.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.0.desk
+    }
+
     /// The programs a log search found at this place before.
     pub(crate) fn known_tools(&self, session_id: &str, breadcrumb: &[String]) -> Option<Vec<Tool>> {
         let tools = self.0.tools.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,6 +127,7 @@ impl Host {
 
     /// Closes every session, so that each ending is on record.
     pub async fn stop(&self) {
+        self.attempts().abort();
         for session in self.sessions().open() {
             session.close("the host has ended").await;
         }

@@ -8,6 +8,8 @@
 //! | [`mcp`], [`web`], [`viewer`] | adapters: the agent's side, the browser's side | connections |
 //! | [`ops`] | one function per operation, the whole story of each | nothing |
 //! | [`gate`] | turns what somebody wants to type into what may be typed | lines held for an agent |
+//! | [`desk`] | questions that wait for a person | the open questions |
+//! | `attempts` | connections that are being made, for whoever asks for them | one task per attempt |
 //! | [`plugins`] | which plugin is asked and what its failure means | loaded plugins |
 //! | [`session`] | one task per session: channel, terminal, transcript | the sessions |
 //! | [`audit`] | the record, the instance's folder | files |
@@ -19,10 +21,12 @@
 //! Packages beside this one: `portcullis-term` (the terminal model, pure), `portcullis-shell` (what
 //! a line would run, pure), `portcullis-sandbox` (WebAssembly).
 
+mod attempts;
 pub mod audit;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod desk;
 pub mod diagnose;
 pub mod gate;
 pub mod host;

@@ -1,14 +1,18 @@
 //! The host as the browser's adapter sees it.
 //!
-//! Translation only: what a person types goes to [`ops::send_human_keys`], everything else reads.
+//! Translation only: what a person types goes to [`ops::send_human_keys`], what a person answers to the desk,
+//! everything else reads.
 
 use tokio::sync::{broadcast, watch};
 
+use crate::config::Secret;
+use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
 use crate::ops;
 use crate::session::{HealthState, SessionEvent, SessionEventKind, SessionSummary};
+use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
-use crate::web::{AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
+use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 
 /// A session's events, in the browser adapter's terms.
 pub struct Live(broadcast::Receiver<SessionEvent>);
@@ -22,6 +26,29 @@ impl Backend for Host {
 
     fn session_list_changes(&self) -> watch::Receiver<u64> {
         Host::sessions(self).watch()
+    }
+
+    fn questions(&self) -> Vec<protocol::Question> {
+        self.desk().open().into_iter().map(|asked| question(self, asked)).collect()
+    }
+
+    fn question_changes(&self) -> watch::Receiver<u64> {
+        self.desk().watch()
+    }
+
+    fn answer(&self, question_id: &str, answer: protocol::Answer) -> Result<(), AnswerRefused> {
+        let taken = match answer {
+            protocol::Answer::Answers { answers } => {
+                let secrets = answers.into_iter().map(|protocol::Typed(text)| Secret::new(text)).collect();
+                self.desk().answer(question_id, Answer::Secrets(secrets))
+            }
+            protocol::Answer::Trust { fingerprint } => self.desk().trust(question_id, &fingerprint),
+            protocol::Answer::Refuse {} => self.desk().answer(question_id, Answer::Refused),
+        };
+        taken.map_err(|error| match error {
+            AnswerError::NotOpen => AnswerRefused::NotOpen,
+            other => AnswerRefused::NotFitting(other.to_string()),
+        })
     }
 
     async fn attach(&self, session_id: &str) -> Result<Attached<Live>, AttachError> {
@@ -58,6 +85,36 @@ fn live(event: SessionEvent) -> LiveEvent {
         SessionEventKind::Resized { columns, rows } => LiveEvent::Resized { columns, rows },
         SessionEventKind::Summary(session) => LiveEvent::Summary(Box::new(summary(*session))),
         SessionEventKind::Closed { reason } => LiveEvent::Closed { reason },
+    }
+}
+
+fn question(host: &Host, asked: Asked) -> protocol::Question {
+    let Asked { id, profile, question, asked_unix_ms, .. } = asked;
+    let label = host.config().destinations.get(&profile).map_or(String::new(), |found| found.profile.label.clone());
+    protocol::Question {
+        id,
+        profile,
+        label,
+        target: question.target,
+        hop: question.hop,
+        asked_unix_ms,
+        limit_s: question.limit.as_secs(),
+        tried: question.tried,
+        wanted: wanted(question.wanted),
+    }
+}
+
+fn wanted(wanted: Wanted) -> protocol::Wanted {
+    match wanted {
+        Wanted::Answers { name, instructions, prompts } => {
+            let prompt = |Prompt { text, echo }| protocol::Prompt { text, echo };
+            protocol::Wanted::Answers { name, instructions, prompts: prompts.into_iter().map(prompt).collect() }
+        }
+        Wanted::Passphrase { key, again } => protocol::Wanted::Passphrase { key, again },
+        Wanted::Password { again } => protocol::Wanted::Password { again },
+        Wanted::HostKey { key_type, fingerprint, file, skipped } => {
+            protocol::Wanted::HostKey { key_type, fingerprint, file: file.display().to_string(), skipped }
+        }
     }
 }
 

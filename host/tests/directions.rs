@@ -8,14 +8,22 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["config", "diagnose", "host", "mcp", "random", "ssh", "web"]),
     ("mcp", &["host", "ops", "session"]),
-    ("viewer", &["host", "ops", "session", "web"]),
+    ("viewer", &["config", "desk", "host", "ops", "session", "ssh", "web"]),
     ("web", &[]),
-    ("ops", &["audit", "clock", "config", "diagnose", "gate", "host", "local", "plugins", "random", "session", "ssh"]),
-    ("host", &["audit", "config", "gate", "plugins", "session"]),
+    (
+        "ops",
+        &[
+            "attempts", "audit", "clock", "config", "desk", "diagnose", "gate", "host", "local", "plugins", "random",
+            "session", "ssh",
+        ],
+    ),
+    ("host", &["attempts", "audit", "config", "desk", "gate", "plugins", "session"]),
     ("gate", &["audit", "clock", "config", "plugins"]),
     ("plugins", &["config"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
+    ("attempts", &["session"]),
+    ("desk", &["clock", "config", "ssh"]),
     ("audit", &["clock", "random"]),
     ("diagnose", &["config", "local", "ssh"]),
     ("ssh", &["config"]),

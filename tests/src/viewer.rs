@@ -1,4 +1,5 @@
-//! A person at the viewer: keys into a session and what it shows, over the page's own WebSocket.
+//! A person at the viewer: keys into a session and what it shows, over the page's own WebSocket; what a
+//! person is asked and answers, over the page's own requests.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +8,7 @@
     reason = "a page that meets something unexpected fails the test, and says what"
 )]
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -41,6 +43,37 @@ pub fn link(state: &Path) -> (String, String) {
     let (address, fragment) = rest.split_once('/').expect("a path");
     let token = fragment.rsplit(['=', '#', '?']).next().expect("a token");
     (address.to_owned(), token.to_owned())
+}
+
+/// Everything that waits for a person.
+#[must_use]
+pub fn waiting(address: &str, token: &str) -> Vec<serde_json::Value> {
+    let (status, body) = exchange(address, token, "GET", "/api/v1/questions", "");
+    assert_eq!(status, 200, "{body}");
+    let message: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    message["questions"].as_array().expect("a list of questions").clone()
+}
+
+/// Says something to a question; the status of the answer.
+#[must_use]
+pub fn reply(address: &str, token: &str, question_id: &str, answer: &serde_json::Value) -> u16 {
+    exchange(address, token, "POST", &format!("/api/v1/questions/{question_id}"), &answer.to_string()).0
+}
+
+/// One request as the page makes it; status and body.
+fn exchange(address: &str, token: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the viewer listens");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), body.to_owned())
 }
 
 impl Page {

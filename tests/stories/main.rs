@@ -9,6 +9,7 @@ mod lifecycle;
 mod local_shell;
 mod login_program;
 mod main_job;
+mod people;
 mod plain_host;
 mod process;
 mod reading;

@@ -1,5 +1,5 @@
 /**
- * Drives the viewer in a browser while `portcullis demo` runs, as a person would.
+ * Drives the viewer in a browser as a person would: while a connection asks, and while `portcullis demo` runs.
  *
  *     node browser.mjs OUTPUT_DIR
  *
@@ -17,7 +17,9 @@ import { chromium } from "playwright-core";
 import { refuseStrangers, watchSees } from "./stories/access.mjs";
 import { holdAPhone, leaveByKeyboard } from "./stories/keyboard.mjs";
 import { watchTheJob } from "./stories/live_job.mjs";
+import { answerQuestions } from "./stories/questions.mjs";
 import { followTheLevels, lineUp, openFromList, stopFloods, typeIntoIt } from "./stories/typing.mjs";
+import { mayAsk } from "./support/asking.mjs";
 import { Checks, ensureEqual, until } from "./support/checks.mjs";
 import { Demo } from "./support/demo.mjs";
 import { TerminalPage } from "./support/terminal.mjs";
@@ -157,6 +159,30 @@ async function tour() {
   await endTheDemo(terminal);
 }
 
+/** Beside the demo, with a host and a viewer of its own. */
+async function questions() {
+  if (!mayAsk) {
+    console.log("not run: questions of PAM, which only root can set up");
+    return;
+  }
+  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const folder = mkdtempSync(path.join(tmpdir(), "viewer-asking-"));
+  const watches = new Map();
+  try {
+    await answerQuestions({
+      checks,
+      program,
+      scratch: folder,
+      person: (origin) => person({ ...DESKTOP, colorScheme: "dark" }, origin, watches),
+      watchOf: (page) => watches.get(page),
+      picture,
+    });
+  } finally {
+    await browser.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 async function endTheDemo(terminal) {
   await checks.run("Ctrl-C ends the demo with status 0 and nothing stays behind; the page says that it is over", async () => {
     demo.interrupt();
@@ -171,6 +197,11 @@ async function endTheDemo(terminal) {
   });
 }
 
+try {
+  await questions();
+} catch (error) {
+  checks.fail("questions", error);
+}
 try {
   await tour();
 } catch (error) {

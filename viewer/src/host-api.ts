@@ -1,9 +1,12 @@
 /** The few plain HTTP requests of the page, and the addresses of its sockets. */
 
 import type { Login, Socket } from "./connection";
+import type { Answer } from "./protocol";
+import type { Answered } from "./questions";
 
 const LOGIN = "/api/v1/login";
 const SESSIONS = "/api/v1/sessions";
+const QUESTIONS = "/api/v1/questions";
 
 /** Takes the launch's token out of the address, so that it is not seen, kept or shared by accident. */
 export function takeToken(): string | undefined {
@@ -32,6 +35,23 @@ export async function checkLogin(): Promise<Login> {
   try {
     const response = await fetch(SESSIONS, { cache: "no-store" });
     return response.status === 401 ? "unknown" : "known";
+  } catch {
+    return "unreachable";
+  }
+}
+
+/** Brings a person's answer to the host. */
+export async function sendAnswer(id: string, answer: Answer): Promise<Answered> {
+  try {
+    const response = await fetch(`${QUESTIONS}/${encodeURIComponent(id)}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(answer),
+    });
+    if (response.ok) return "taken";
+    if (response.status === 410) return "gone";
+    if (response.status === 422) return { problem: "That is no answer to this question." };
+    return { problem: `Your answer was not taken (${response.status}).` };
   } catch {
     return "unreachable";
   }

@@ -38,6 +38,42 @@ export interface SessionsMessage {
   readonly sessions: readonly SessionSummary[];
 }
 
+export interface Prompt {
+  readonly text: string;
+  readonly echo: boolean;
+}
+
+/** What is wanted of a person. */
+export type Wanted =
+  | { readonly kind: "answers"; readonly name: string; readonly instructions: string; readonly prompts: readonly Prompt[] }
+  | { readonly kind: "passphrase"; readonly key: string; readonly again: boolean }
+  | { readonly kind: "password"; readonly again: boolean }
+  | { readonly kind: "host_key"; readonly key_type: string; readonly fingerprint: string; readonly file: string; readonly skipped: readonly string[] };
+
+export interface Question {
+  readonly id: string;
+  readonly profile: string;
+  readonly label: string;
+  readonly target: string;
+  readonly hop: string | null;
+  readonly asked_unix_ms: number;
+  readonly limit_s: number;
+  readonly tried: readonly string[];
+  readonly wanted: Wanted;
+}
+
+export interface QuestionsMessage {
+  readonly type: "questions";
+  readonly instance_id: string;
+  readonly questions: readonly Question[];
+}
+
+/** What a person says; the body of a request of its own, because it may be a secret. */
+export type Answer =
+  | { readonly type: "answers"; readonly answers: readonly string[] }
+  | { readonly type: "trust"; readonly fingerprint: string }
+  | { readonly type: "refuse" };
+
 export interface AttachedMessage {
   readonly type: "attached";
   readonly protocol: number;
@@ -53,6 +89,7 @@ export type ErrorCode = "unknown_session" | "attach_failed" | "keys_refused" | "
 
 export type ServerMessage =
   | SessionsMessage
+  | QuestionsMessage
   | AttachedMessage
   | { readonly type: "resized"; readonly columns: number; readonly rows: number }
   | { readonly type: "summary"; readonly session: SessionSummary }
@@ -88,6 +125,8 @@ export function parseServerMessage(text: string): ServerMessage {
   switch (type) {
     case "sessions":
       return { type, instance_id: string(fields, "instance_id"), sessions: list(fields, "sessions").map(summary) };
+    case "questions":
+      return { type, instance_id: string(fields, "instance_id"), questions: list(fields, "questions").map(question) };
     case "attached":
       return {
         type,
@@ -154,10 +193,7 @@ function summary(value: unknown): SessionSummary {
     profile: string(fields, "profile"),
     label: string(fields, "label"),
     host: string(fields, "host"),
-    breadcrumb: list(fields, "breadcrumb").map((place) => {
-      if (typeof place !== "string") throw new ProtocolError("a place in breadcrumb is not text");
-      return place;
-    }),
+    breadcrumb: strings(fields, "breadcrumb"),
     state: string(fields, "state"),
     running_command: stringOrNull(fields, "running_command"),
     unhealthy_reason: stringOrNull(fields, "unhealthy_reason"),
@@ -166,6 +202,47 @@ function summary(value: unknown): SessionSummary {
     columns: cells(fields, "columns"),
     rows: cells(fields, "rows"),
   };
+}
+
+function question(value: unknown): Question {
+  const fields = record(value);
+  return {
+    id: string(fields, "id"),
+    profile: string(fields, "profile"),
+    label: string(fields, "label"),
+    target: string(fields, "target"),
+    hop: stringOrNull(fields, "hop"),
+    asked_unix_ms: count(fields, "asked_unix_ms"),
+    limit_s: count(fields, "limit_s"),
+    tried: strings(fields, "tried"),
+    wanted: wanted(fields["wanted"]),
+  };
+}
+
+function wanted(value: unknown): Wanted {
+  const fields = record(value);
+  const kind = oneOf(fields, "kind", ["answers", "passphrase", "password", "host_key"]);
+  switch (kind) {
+    case "answers":
+      return { kind, name: string(fields, "name"), instructions: string(fields, "instructions"), prompts: list(fields, "prompts").map(prompt) };
+    case "passphrase":
+      return { kind, key: string(fields, "key"), again: truth(fields, "again") };
+    case "password":
+      return { kind, again: truth(fields, "again") };
+    case "host_key":
+      return {
+        kind,
+        key_type: string(fields, "key_type"),
+        fingerprint: string(fields, "fingerprint"),
+        file: string(fields, "file"),
+        skipped: strings(fields, "skipped"),
+      };
+  }
+}
+
+function prompt(value: unknown): Prompt {
+  const fields = record(value);
+  return { text: string(fields, "text"), echo: truth(fields, "echo") };
 }
 
 function record(value: unknown): Fields {
@@ -188,6 +265,19 @@ function stringOrNull(fields: Fields, name: string): string | null {
 function list(fields: Fields, name: string): readonly unknown[] {
   const value = fields[name];
   if (!Array.isArray(value)) throw new ProtocolError(`${name} is not a list`);
+  return value;
+}
+
+function strings(fields: Fields, name: string): readonly string[] {
+  return list(fields, name).map((text) => {
+    if (typeof text !== "string") throw new ProtocolError(`something in ${name} is not text`);
+    return text;
+  });
+}
+
+function truth(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== "boolean") throw new ProtocolError(`${name} is neither true nor false`);
   return value;
 }
 

@@ -2,7 +2,7 @@
 
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
-import { checkLogin, openTerminal } from "./host-api";
+import { checkLogin, openEvents, openTerminal, sendAnswer } from "./host-api";
 import {
   parseOutputFrame,
   parseServerMessage,
@@ -13,6 +13,7 @@ import {
   typedFrames,
   writeClientMessage,
 } from "./protocol";
+import { QuestionBoard } from "./questions";
 import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
 import { connectionText, mood, sessionTitle, stateText } from "./summary";
@@ -38,6 +39,8 @@ export class SessionPage {
   readonly #size = element("span", { class: "size" });
   readonly #note = element("p", { class: "note", role: "status", "aria-live": "polite" });
   readonly #frame = element("div", { class: "terminal-frame", role: "region", "aria-label": "Terminal. Control and F6 leave it." });
+  /** Never takes the keyboard: what is meant for the terminal must not end up in an answer. */
+  readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
   readonly #terminal: TerminalView;
   readonly #connection: Connection;
   readonly #feed: ScreenFeed;
@@ -56,6 +59,7 @@ export class SessionPage {
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
       element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#status),
+      this.#questions.section,
       element("main", { class: "session" }, this.#frame, footer),
     );
     setText(this.#label, sessionId);
@@ -73,6 +77,7 @@ export class SessionPage {
     );
     this.#listenToPage(tools);
     this.#connection.connect();
+    this.#listenToQuestions();
     this.#terminal.focus();
   }
 
@@ -127,6 +132,29 @@ export class SessionPage {
       { capture: true },
     );
     setInterval(() => this.#ping(), PING_INTERVAL);
+  }
+
+  /** Other sessions may be opened meanwhile; what that asks is on a socket of its own. */
+  #listenToQuestions(): void {
+    const connection = new Connection(
+      { open: openEvents, checkLogin },
+      {
+        // The terminal's socket tells how the connection is.
+        state: () => {},
+        message: (data) => {
+          try {
+            const message = parseServerMessage(typeof data === "string" ? data : "");
+            if (message.type === "questions") this.#questions.show(message.questions);
+          } catch (error) {
+            if (!(error instanceof ProtocolError)) throw error;
+            connection.stop(1002);
+            this.events.outdated();
+          }
+        },
+      },
+    );
+    window.addEventListener("online", () => connection.connect());
+    connection.connect();
   }
 
   #type(bytes: Uint8Array<ArrayBuffer>): void {
@@ -204,6 +232,7 @@ export class SessionPage {
         if (message.id === this.#pingId) clearTimeout(this.#pongTimer);
         break;
       case "sessions":
+      case "questions":
         throw new ProtocolError("a list on a terminal's socket");
     }
   }

@@ -1,9 +1,10 @@
-/** The list of sessions. It changes in place as sessions do; nobody needs to reload. */
+/** The list of sessions, and what waits for a person. It changes in place; nobody needs to reload. */
 
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
-import { checkLogin, openEvents } from "./host-api";
+import { checkLogin, openEvents, sendAnswer } from "./host-api";
 import { parseServerMessage, ProtocolError, type SessionSummary } from "./protocol";
+import { QuestionBoard } from "./questions";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
 
 /** How often "3 minutes ago" is brought up to date, in milliseconds. */
@@ -13,6 +14,13 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
   const status = element("p", { class: "connection", role: "status" });
   const open = new CardList("Open sessions");
   const closed = new CardList("Closed sessions");
+  const questions = new QuestionBoard({
+    answer: sendAnswer,
+    // Nobody is typing into anything else here, unless they are.
+    asked: (first) => {
+      if (document.activeElement === null || document.activeElement === document.body) first?.focus();
+    },
+  });
   const empty = element(
     "section",
     { class: "empty", hidden: "" },
@@ -21,9 +29,11 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
   );
   root.replaceChildren(
     element("header", { class: "masthead" }, brand(), status),
-    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), empty, open.section, closed.section),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), questions.section, empty, open.section, closed.section),
   );
   document.title = "Sessions · Portcullis";
+  let sessionCount = 0;
+  let questionCount = 0;
 
   const showState = (state: ConnectionState): void => {
     status.dataset["state"] = state.name;
@@ -37,10 +47,17 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
       message: (data) => {
         try {
           const message = parseServerMessage(typeof data === "string" ? data : "");
-          if (message.type !== "sessions") return;
-          open.show(message.sessions.filter((it) => it.closed_reason === null));
-          closed.show(message.sessions.filter((it) => it.closed_reason !== null));
-          empty.hidden = message.sessions.length > 0;
+          if (message.type === "sessions") {
+            open.show(message.sessions.filter((it) => it.closed_reason === null));
+            closed.show(message.sessions.filter((it) => it.closed_reason !== null));
+            sessionCount = message.sessions.length;
+          } else if (message.type === "questions") {
+            questions.show(message.questions);
+            questionCount = message.questions.length;
+            // Seen also while another tab is in front.
+            document.title = `${questionCount > 0 ? `(${questionCount}) ` : ""}Sessions · Portcullis`;
+          }
+          empty.hidden = sessionCount + questionCount > 0;
         } catch (error) {
           if (!(error instanceof ProtocolError)) throw error;
           connection.stop(1002);

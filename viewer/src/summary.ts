@@ -56,3 +56,10 @@ export function ago(then: number, now: number): string {
   if (seconds < 84_600) return words.format(-Math.max(1, Math.round(seconds / 3_600)), "hour");
   return words.format(-Math.max(1, Math.round(seconds / 86_400)), "day");
 }
+
+/** "1:05 left"; `end` and `now` in milliseconds. */
+export function timeLeft(end: number, now: number): string {
+  const seconds = Math.ceil((end - now) / 1000);
+  if (seconds <= 0) return "time is over";
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} left`;
+}

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 import {
+  type Answer,
   type ClientMessage,
   LARGEST_TYPED_MESSAGE,
   parseOutputFrame,
@@ -18,11 +19,17 @@ const read = (name: string): string => readFileSync(new URL(name, FIXTURES), "ut
 
 /** A new message does not compile until it is named here, and does not pass without its fixture. */
 const SERVER: Record<ServerMessage["type"], true> = {
-  sessions: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
+  sessions: true, questions: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
 };
 const CLIENT: { [T in ClientMessage["type"]]: Extract<ClientMessage, { type: T }> } = {
   ping: { type: "ping", id: 7 },
   ack: { type: "ack", offset: 131_072 },
+};
+
+const ANSWERS: { [T in Answer["type"]]: Extract<Answer, { type: T }> } = {
+  answers: { type: "answers", answers: ['a "word"', "123456"] },
+  trust: { type: "trust", fingerprint: "SHA256:ohx4aWfrpMPd4Y2lJ5zJp2BqZ0Xf6nqTn2q3b8dQm1E" },
+  refuse: { type: "refuse" },
 };
 
 describe("messages", () => {
@@ -30,6 +37,7 @@ describe("messages", () => {
     const wanted = [
       ...Object.keys(SERVER).map((type) => `server_${type}.json`),
       ...Object.keys(CLIENT).map((type) => `client_${type}.json`),
+      ...Object.keys(ANSWERS).map((type) => `answer_${type}.json`),
       "output_frame.json",
     ];
     expect([...names].sort()).toEqual(wanted.sort());
@@ -42,6 +50,26 @@ describe("messages", () => {
 
   it.each(Object.values(CLIENT))("writes $type as the fixture has it", (message) => {
     expect(JSON.parse(writeClientMessage(message))).toEqual(JSON.parse(read(`client_${message.type}.json`)));
+  });
+
+  it.each(Object.values(ANSWERS))("answers with $type as the fixture has it", (answer) => {
+    expect(answer).toEqual(JSON.parse(read(`answer_${answer.type}.json`)));
+  });
+
+  it("refuses a question with any field missing or of another kind", () => {
+    const whole = JSON.parse(read("server_questions.json")) as { questions: Record<string, unknown>[] };
+    for (const question of whole.questions) {
+      const damaged = (part: Record<string, unknown>) => JSON.stringify({ ...whole, questions: [part] });
+      for (const field of Object.keys(question)) {
+        const { [field]: _, ...rest } = question;
+        expect(() => parseServerMessage(damaged(rest)), `${field} missing`).toThrow(ProtocolError);
+      }
+      const wanted = question["wanted"] as Record<string, unknown>;
+      for (const field of Object.keys(wanted)) {
+        const broken = { ...question, wanted: { ...wanted, [field]: 7 } };
+        expect(() => parseServerMessage(damaged(broken)), `${String(wanted["kind"])} ${field}`).toThrow(ProtocolError);
+      }
+    }
   });
 
   it.each(Object.keys(SERVER))("refuses %s with any field missing or of another kind", (type) => {

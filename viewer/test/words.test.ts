@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { pasteNeedsConsent, safePaste } from "../src/paste";
 import type { SessionSummary } from "../src/protocol";
-import { ago, mood, sessionTitle, stateText } from "../src/summary";
+import { ago, mood, sessionTitle, stateText, timeLeft } from "../src/summary";
 
 describe("paste", () => {
   it("loses control characters and keeps text, tabs and line ends", () => {
@@ -25,6 +25,15 @@ describe("age", () => {
   ])("%i seconds: %s", (seconds, words) => {
     expect(ago(1_000_000, 1_000_000 + seconds * 1000)).toBe(words);
   });
+});
+
+describe("time left", () => {
+  it.each([[110_000, "1:50 left"], [65_001, "1:06 left"], [9_000, "0:09 left"], [1, "0:01 left"], [0, "time is over"], [-5_000, "time is over"]])(
+    "%i ms: %s",
+    (left, words) => {
+      expect(timeLeft(1_000_000 + left, 1_000_000)).toBe(words);
+    },
+  );
 });
 
 describe("state", () => {

@@ -53,6 +53,19 @@ pub enum Entry<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reopened_from_transcript: Option<&'a str>,
     },
+    /// A person answered while the connection was made; never what.
+    PersonAnswered {
+        target: &'a str,
+        what: &'a str,
+        /// A server's own questions: hostile text, cleaned and cut.
+        prompts: &'a [String],
+    },
+    /// A person trusted a host key nobody had recorded.
+    PersonTrusted {
+        target: &'a str,
+        host_key: &'a str,
+        recorded_in: String,
+    },
     Output {
         offset: u64,
         #[serde(flatten)]

@@ -67,7 +67,9 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     let server = web::serve(host.clone(), options, shutdown.clone()).await?;
     let url = format!("http://{}/#token={token}", server.address);
     host.instance().write_server_file(Some(&url))?;
+    let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
-    eprintln!("viewer: http://{}/ (its link: portcullis viewer)", server.address);
+    eprintln!("viewer: {address} (its link: portcullis viewer)");
+    host.desk().set_viewer(Some(address));
     Ok(Some(server))
 }

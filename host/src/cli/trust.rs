@@ -45,7 +45,7 @@ pub(super) async fn run(
             profile.hops.iter().map(|hop| hop.name.as_str()).collect::<Vec<_>>().join(", ")
         );
     }
-    let file = match known_hosts.or_else(|| profile.and_then(|profile| profile.known_hosts.first().cloned())) {
+    let file = match known_hosts.or_else(|| profile.and_then(|profile| ssh::record_file(profile))) {
         Some(file) => file,
         None => std::env::home_dir().context("HOME is not set; give --known-hosts FILE")?.join(".ssh/known_hosts"),
     };

@@ -160,7 +160,7 @@ pub(super) struct ProfileFile {
     pub(super) log_search: Option<LogSearchFile>,
 }
 
-/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive. Secrets
+/// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive, ask. Secrets
 /// are named, never held.
 #[derive(Debug, Default, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +184,8 @@ pub(super) struct AuthFile {
     pub(super) only: Vec<PathBuf>,
     /// Answers to what the server asks, in as many rounds as it likes.
     pub(super) keyboard_interactive: Option<Vec<QuestionFile>>,
+    /// A person types the password in the viewer when a session is opened.
+    pub(super) ask: Option<bool>,
 }
 
 /// One question of a server and where its answer lies.

@@ -88,6 +88,8 @@ pub enum AuthMethod {
         /// Public key files; when given, only these keys are used, in this order.
         only: Vec<PathBuf>,
     },
+    /// A person in the viewer: the password, or answers to the server's questions.
+    Ask,
 }
 
 /// The answer to one question a server may ask while somebody logs in.
@@ -213,6 +215,12 @@ impl fmt::Display for SecretSource {
 }
 
 impl Secret {
+    /// A value that came from elsewhere than a [`SecretSource`]: a person typed it.
+    #[must_use]
+    pub fn new(value: Zeroizing<String>) -> Self {
+        Self(value)
+    }
+
     /// The value itself, for the one call that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -292,18 +292,22 @@ fn auth_method(written: AuthFile) -> Result<AuthMethod, String> {
     if !written.only.is_empty() && written.agent.is_none() {
         return Err("`only` names keys of an agent; it belongs to `agent`".to_owned());
     }
-    match (written.key_file, password, written.agent, written.keyboard_interactive) {
-        (Some(path), None, None, None) => {
+    if written.ask == Some(false) {
+        return Err("`ask = false` says nothing; leave the entry out".to_owned());
+    }
+    match (written.key_file, password, written.agent, written.keyboard_interactive, written.ask) {
+        (Some(path), None, None, None, None) => {
             Ok(AuthMethod::KeyFile { path, passphrase, certificate: written.certificate_file })
         }
-        (None, Some(password), None, None) => Ok(AuthMethod::Password(password)),
-        (None, None, Some(agent), None) => agent_method(agent, written.only),
-        (None, None, None, Some(questions)) => {
+        (None, Some(password), None, None, None) => Ok(AuthMethod::Password(password)),
+        (None, None, Some(agent), None, None) => agent_method(agent, written.only),
+        (None, None, None, Some(questions), None) => {
             let questions: Result<_, _> = questions.into_iter().map(question).collect();
             Ok(AuthMethod::KeyboardInteractive(questions?))
         }
+        (None, None, None, None, Some(_)) => Ok(AuthMethod::Ask),
         _ => Err("each entry of `auth` has exactly one of key_file, password_env, password_file, agent, \
-                  keyboard_interactive"
+                  keyboard_interactive, ask"
             .to_owned()),
     }
 }
@@ -382,6 +386,8 @@ mod tests {
             (&format!("{PROFILE}auth = [{{ key_file = 'k', password_env = 'P' }}]\n"), "exactly one of"),
             (&format!("{PROFILE}auth = [{{ password_env = 'P', passphrase_env = 'Q' }}]\n"), "belongs to a key_file"),
             (&format!("{PROFILE}auth = [{{ key_file = 'k', agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ ask = true, agent = true }}]\n"), "exactly one of"),
+            (&format!("{PROFILE}auth = [{{ ask = false }}]\n"), "says nothing"),
             (&format!("{PROFILE}auth = [{{ agent = true, certificate_file = 'c' }}]\n"), "belongs to a key_file"),
             (&format!("{PROFILE}auth = [{{ keyboard_interactive = [{{ prompt = 'Code' }}] }}]\n"), "answer_env"),
             (

@@ -204,10 +204,13 @@ fn usable_keys(options: &HostOptions, home: &Path, notes: &mut Vec<String>) -> V
     for path in candidates {
         match key_state(&path) {
             KeyState::Plain => keys.push(AuthFile { key_file: Some(path), ..AuthFile::default() }),
-            KeyState::Encrypted => notes.push(format!(
-                "{} is encrypted and left out, unless an agent holds it; write a profile with `ssh_config_host` and a `passphrase_env` or `passphrase_file`",
-                path.display()
-            )),
+            KeyState::Encrypted => {
+                notes.push(format!(
+                    "{} is encrypted: unless an agent holds it, a person types its passphrase in the viewer; without a viewer, write a profile with `ssh_config_host` and a `passphrase_env` or `passphrase_file`",
+                    path.display()
+                ));
+                keys.push(AuthFile { key_file: Some(path), ..AuthFile::default() });
+            }
             KeyState::Missing if named => notes.push(format!("IdentityFile {} does not exist", path.display())),
             KeyState::Missing => {}
         }

@@ -274,6 +274,7 @@ mod tests {
             (format!("{profile}host_key_alias = 'prod.example.com'\n"), "`host_key_alias`"),
             (format!("{profile}legacy_algorithms = true\n"), "`legacy_algorithms`"),
             (format!("{profile}auth = [{{ agent = '/tmp/s' }}]\n"), "agent"),
+            (format!("{profile}auth = [{{ ask = true }}]\n"), "`ask`"),
             (format!("{profile}policy_mode = 'full'\n"), "full"),
             ("[profiles.prod]\nhost = 'evil.example.com'\n".to_owned(), "`host` of it"),
             ("[profiles.prod]\nssh_config_host = 'evil'\n".to_owned(), "`ssh_config_host` of it"),

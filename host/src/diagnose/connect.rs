@@ -123,8 +123,12 @@ fn failed_step(error: &ConnectError) -> Step {
         ConnectError::HostKeyUnknown { .. }
         | ConnectError::HostKeyChanged { .. }
         | ConnectError::HostKeyRevoked { .. }
+        | ConnectError::HostKeyNotRecorded { .. }
         | ConnectError::HostCertificate { .. } => Step::HostKey,
-        ConnectError::AuthenticationFailed { .. } | ConnectError::AgentSilent { .. } => Step::Authentication,
+        ConnectError::NotAnswered { category: "host-key", .. } => Step::HostKey,
+        ConnectError::AuthenticationFailed { .. }
+        | ConnectError::AgentSilent { .. }
+        | ConnectError::NotAnswered { .. } => Step::Authentication,
         ConnectError::ChannelRefused { .. } => Step::Channel,
         ConnectError::TerminalRefused { .. } => Step::Terminal,
         ConnectError::ShellRefused { .. } => Step::Shell,

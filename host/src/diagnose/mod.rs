@@ -107,9 +107,12 @@ fn login(profile: &Profile, depth: Depth) -> Vec<Finding> {
 fn method_finding(method: &AuthMethod, profile: &Profile, depth: Depth) -> Finding {
     match method {
         AuthMethod::Password(source) => secret("password", source),
-        AuthMethod::KeyFile { path, passphrase, certificate: _ } => key(path, passphrase.as_ref(), depth),
+        AuthMethod::KeyFile { path, passphrase, certificate: _ } => {
+            key(path, passphrase.as_ref(), depth, profile.auth.len() == 1)
+        }
         AuthMethod::Agent { socket, only: _ } => agent_socket(socket.as_deref(), profile),
         AuthMethod::KeyboardInteractive(questions) => answers(questions),
+        AuthMethod::Ask => Finding::good("password", "asked of a person, in the viewer"),
     }
 }
 
@@ -147,7 +150,8 @@ fn secret(subject: &str, source: &SecretSource) -> Finding {
     }
 }
 
-fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth) -> Finding {
+/// `only` says that there is no other way to log in.
+fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth, only: bool) -> Finding {
     let secret_at_hand = match passphrase {
         Some(source) => match source.read() {
             Ok(secret) => Some(secret),
@@ -161,13 +165,16 @@ fn key(path: &Path, passphrase: Option<&SecretSource>, depth: Depth) -> Finding 
         Err(KeyFileError::PassphraseMissing) if secret_at_hand.is_some() => {
             Finding::good("key", format!("{}, encrypted, with a passphrase", path.display()))
         }
+        Err(error @ KeyFileError::PassphraseMissing) if !only => {
+            Finding::note("key", format!("{}: {error}", path.display()))
+        }
         Err(error) => {
             let text = format!("{}: {}", path.display(), with_causes(&error));
             let finding = Finding::problem("key", text);
             match error {
                 KeyFileError::PermissionsTooOpen { .. } => finding.with_help(format!("chmod 600 {}", path.display())),
                 KeyFileError::PassphraseMissing => finding.with_help(
-                    "add passphrase_env = \"VARIABLE\" or passphrase_file = \"PATH\" to its entry of `auth`",
+                    "add passphrase_env = \"VARIABLE\" or passphrase_file = \"PATH\" to its entry of `auth`, or type it in the viewer when a session is opened",
                 ),
                 _ => finding,
             }

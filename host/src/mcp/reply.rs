@@ -154,7 +154,7 @@ impl From<OpError> for Reply {
             fields.insert("prompt".to_owned(), json!(prompt));
             fields.insert("sent".to_owned(), json!(false));
         }
-        if let OpError::Connect { diagnosis, .. } = &error {
+        if let OpError::Connect { diagnosis, .. } = error.told() {
             fields.insert("diagnosis".to_owned(), json!(diagnosis));
             body.extend(diagnosis.iter().map(|finding| {
                 let help = finding.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();

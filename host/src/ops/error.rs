@@ -5,6 +5,7 @@ use portcullis_term::AwaitingKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::attempts::Failure;
 use crate::audit::TranscriptError;
 use crate::diagnose::Finding;
 use crate::gate::Refusal;
@@ -74,6 +75,13 @@ pub enum OpError {
         #[source]
         source: Box<LocalError>,
     },
+    /// What the attempt to open a session came to; several callers may hear of it.
+    #[error(transparent)]
+    Opening(Failure),
+    #[error("the attempt to open this session was given up; call again to make another")]
+    GivenUp,
+    #[error("too many sessions are being opened at once; wait for some of them")]
+    TooManyAttempts,
     #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
     Refused { refusal: Box<Refusal>, session_id: String },
     #[error("awaiting input ({prompt}): a secret, which only a person may type, in the viewer; nothing was sent")]
@@ -117,7 +125,7 @@ impl From<SessionError> for OpError {
 impl OpError {
     /// The stable class of the failure.
     pub fn category(&self) -> &'static str {
-        match self {
+        match self.told() {
             Self::UnknownProfile { .. }
             | Self::UnusableProfile { .. }
             | Self::NoProfiles
@@ -148,21 +156,23 @@ impl OpError {
             },
             Self::Plugin { .. } => "plugin-failure",
             Self::Navigation { .. } => "terminal-state-abnormal",
-            Self::Record(_) | Self::Random(_) => "runtime-state-abnormal",
+            Self::Record(_) | Self::Random(_) | Self::Opening(_) | Self::GivenUp | Self::TooManyAttempts => {
+                "runtime-state-abnormal"
+            }
         }
     }
 
     /// Nothing was sent because of a decision, not because of a fault.
     pub fn is_blocked(&self) -> bool {
         matches!(
-            self,
+            self.told(),
             Self::Refused { .. } | Self::SecretAsked { .. } | Self::Session { source: SessionError::SecretAsked, .. }
         )
     }
 
     /// What to call next.
     pub fn next(&self) -> NextStep {
-        match self {
+        match self.told() {
             Self::UnknownProfile { .. }
             | Self::UnusableProfile { .. }
             | Self::NoProfiles
@@ -177,6 +187,9 @@ impl OpError {
             Self::UnknownSession { .. }
             | Self::AmbiguousSession { .. }
             | Self::NameTaken { .. }
+            | Self::Opening(_)
+            | Self::GivenUp
+            | Self::TooManyAttempts
             | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
             Self::DroppedSession { dropped, .. } => {
                 NextStep::new("ssh_open", json!({ "profile": dropped.profile, "new": true }))
@@ -198,6 +211,14 @@ impl OpError {
                 _ => NextStep::new("ssh_read", json!({ "session_id": id })),
             },
             Self::Session { session_id: None, .. } => NextStep::new("ssh_status", json!({})),
+        }
+    }
+
+    /// The error an attempt ended with, or this one.
+    pub fn told(&self) -> &Self {
+        match self {
+            Self::Opening(failure) => failure.downcast_ref().unwrap_or(self),
+            other => other,
         }
     }
 

@@ -5,11 +5,13 @@
 //! before the caller hears of it.
 
 mod answer;
+mod awaiting;
 mod echo;
 mod error;
 mod lines;
 mod navigate;
 mod open;
+mod opening;
 mod page;
 mod read;
 mod retry;
@@ -31,10 +33,11 @@ use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
 pub use answer::Standing;
+pub use awaiting::AwaitingPerson;
 pub use error::{NextStep, OpError};
 pub use lines::{Choice, Filter};
 pub use navigate::{NavigateReport, NavigateRequest, navigate};
-pub use open::{OpenReport, OpenRequest, Previous, open};
+pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};

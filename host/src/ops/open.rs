@@ -1,31 +1,23 @@
 //! Opening a session on a profile, taking the open one, or going on from a closed one.
+//!
+//! The connection is made by a task of its own, an attempt: it may wait for a person longer than a caller
+//! waits. A caller is told what is asked, and finds the session, or why there is none, when it calls again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use portcullis_term::track::Expectation;
-use portcullis_term::{Level, LevelKind, Outcome};
+use portcullis_term::Outcome;
 use serde::Serialize;
 
+use super::awaiting::{AwaitingPerson, awaiting};
+use super::opening::{NewSession, Waited, start, wait};
 use super::{NavigateReport, NavigateRequest, OpError, described, find_session, navigate};
-use crate::config::{Destination, Profile, TerminalSize};
-use crate::diagnose::{self, Depth, Finding, State};
+use crate::attempts::{Joined, Opened, Wish};
+use crate::config::{Destination, TerminalSize};
 use crate::host::Host;
-use crate::local;
-use crate::random;
-use crate::session::{self, NameGuard, Opening, ReopenedFrom, SessionHandle, SessionSummary};
-use crate::ssh::{self, ShellLink};
+use crate::session::{NameGuard, SessionHandle, SessionSummary};
 
-/// A login may print a long greeting and run slow start-up files before its first prompt.
-const FIRST_PROMPT: Duration = Duration::from_secs(20);
 /// Longest name of a session, in characters.
 const MAX_NAME_CHARS: usize = 40;
-
-/// Asked of the server for the shell's environment; most servers take none of it, and the shell is
-/// told again when its prompt is marked.
-const ENVIRONMENT: &[(&str, &str)] =
-    &[("PAGER", "cat"), ("GIT_PAGER", "cat"), ("MANPAGER", "cat"), ("SYSTEMD_PAGER", "cat")];
 
 #[derive(Debug, Clone, Default)]
 pub struct OpenRequest {
@@ -58,6 +50,14 @@ pub struct OpenReport {
     pub navigation: Option<NavigateReport>,
 }
 
+/// What came of asking for a session.
+#[derive(Debug)]
+pub enum OpenOutcome {
+    Open(Box<OpenReport>),
+    /// Not yet open: a person is asked something. The attempt goes on without the caller.
+    Awaiting(Box<AwaitingPerson>),
+}
+
 /// Where a closed session was when it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Previous {
@@ -73,12 +73,12 @@ pub struct Previous {
     pub transcript: String,
 }
 
-/// Opens a session, or takes the one that is open on this profile.
+/// Opens a session, or takes the one that is open on this profile, or joins the attempt to open it.
 ///
 /// # Errors
 /// When the profile or route is unknown, the session meant is not clear or the connection fails; no
 /// session is left half open.
-pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpError> {
+pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenOutcome, OpError> {
     let previous = previous(host, &request)?;
     let profile = match (&request.profile, &previous) {
         (Some(profile), _) => profile.clone(),
@@ -93,18 +93,26 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
         check_name(name)?;
     }
     let size = wanted_size(&request, previous.as_ref().map_or(destination.profile.terminal, size_of))?;
-    let existing = if previous.is_some() { None } else { existing(host, &profile, &request)? };
-    let mut notes = Vec::new();
-    let reused = existing.is_some();
-    let session = match existing {
-        Some(session) => {
-            resize(&session, &request).await?;
-            session
+    let (session, mut notes, reused) = match under_way_or_open(host, &profile, &request, previous.is_some())? {
+        Found::Open(session) => (session, Vec::new(), true),
+        found => {
+            let joined = match found {
+                Found::UnderWay(joined) => joined,
+                _ => {
+                    let name = name_for(host, &request, previous.as_ref())?;
+                    let new = NewSession { destination, name, size, previous: previous.clone() };
+                    start(host, wish(&profile, &request), new)?
+                }
+            };
+            match wait(host, joined).await? {
+                Waited::Opened(Opened { session, notes }) => (session, notes, false),
+                Waited::Asked(asked) => return Ok(OpenOutcome::Awaiting(Box::new(awaiting(host, asked)))),
+            }
         }
-        None => open_new(host, &destination, &request, size, previous.as_ref(), &mut notes).await?,
     };
+    resize(&session, &request).await?;
     let reopened_from = match &previous {
-        Some(previous) => Some(link(previous, &session, &mut notes).await?),
+        Some(previous) => Some(lost(previous, &mut notes).await?),
         None => None,
     };
     let navigation = match request.route {
@@ -115,7 +123,35 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenReport, OpErr
         None => None,
     };
     let screen = session.read().await?.screen.text();
-    Ok(OpenReport { session: session.summary(), reused, reopened_from, screen, notes, navigation })
+    let session = session.summary();
+    Ok(OpenOutcome::Open(Box::new(OpenReport { session, reused, reopened_from, screen, notes, navigation })))
+}
+
+/// What there is already.
+enum Found {
+    UnderWay(Joined),
+    Open(SessionHandle),
+    Nothing,
+}
+
+fn under_way_or_open(host: &Host, profile: &str, request: &OpenRequest, reopens: bool) -> Result<Found, OpError> {
+    let wish = wish(profile, request);
+    if let Some(joined) = host.attempts().join(&wish) {
+        return Ok(Found::UnderWay(joined));
+    }
+    if reopens {
+        return Ok(Found::Nothing);
+    }
+    Ok(match existing(host, profile, request)? {
+        Some(session) => Found::Open(session),
+        // A second login would ask the person a second time.
+        None => host.attempts().join_similar(&wish).map_or(Found::Nothing, Found::UnderWay),
+    })
+}
+
+fn wish(profile: &str, request: &OpenRequest) -> Wish {
+    let (name, reopen) = (request.name.clone(), request.reopen.clone());
+    Wish { profile: profile.to_owned(), name, reopen, new: request.new }
 }
 
 /// The one the operator chose, or the only one.
@@ -159,6 +195,9 @@ fn previous(host: &Host, request: &OpenRequest) -> Result<Option<SessionHandle>,
         let message =
             format!("session `{id}` was on profile `{}`, not on `{profile}`; leave `profile` out", summary.profile);
         return Err(OpError::BadArgument(message));
+    }
+    if host.attempts().join(&wish(&summary.profile, request)).is_some() {
+        return Ok(Some(previous));
     }
     let successor = summary.reopened_as.as_ref().and_then(|id| host.sessions().get(id));
     if let Some(successor) = successor.filter(|successor| !successor.is_closed() && !request.new) {
@@ -227,81 +266,6 @@ async fn resize(session: &SessionHandle, request: &OpenRequest) -> Result<(), Op
     session.resize(wanted).await.map_err(|error| OpError::from(error).in_session(session.id().as_str()))
 }
 
-async fn open_new(
-    host: &Host,
-    destination: &Arc<Destination>,
-    request: &OpenRequest,
-    size: TerminalSize,
-    previous: Option<&SessionHandle>,
-    notes: &mut Vec<String>,
-) -> Result<SessionHandle, OpError> {
-    let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
-    let name = name_for(host, request, previous)?;
-    let link = shell_of(destination, &profile, &environment(&profile)).await?;
-    let id = host.sessions().next_id(&profile.name);
-    let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
-    let menu = destination.navigator.as_ref().map(|choice| {
-        let mut level = Level::new(LevelKind::Menu, choice.menu_label.clone());
-        level.encoding = profile.encoding;
-        level
-    });
-    let has_menu = menu.is_some();
-    let sessions = host.sessions().clone();
-    let opening = Opening {
-        id,
-        profile: profile.clone(),
-        link,
-        transcript,
-        menu,
-        name: name.as_ref().map(|(name, _)| name.clone()),
-        reopened_from: previous.map(reopened_from),
-        on_change: Box::new(move || sessions.changed()),
-    };
-    let session = session::open(opening).map_err(OpError::Record)?;
-    host.sessions().insert(session.clone());
-    // From here on the open session itself has the name.
-    drop(name);
-    if !has_menu {
-        first_prompt(&session, &profile, notes).await?;
-    }
-    Ok(session)
-}
-
-/// What the operator wants in the shell's environment outranks what suits a program that reads along.
-fn environment(profile: &Profile) -> Vec<(String, String)> {
-    let ours = ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let all: BTreeMap<String, String> = ours.chain(profile.set_env.clone()).collect();
-    all.into_iter().collect()
-}
-
-async fn shell_of(
-    destination: &Arc<Destination>,
-    profile: &Profile,
-    environment: &[(String, String)],
-) -> Result<ShellLink, OpError> {
-    let name = || profile.name.clone();
-    if let Some(shell) = &profile.local {
-        return local::open_shell(profile, shell, environment)
-            .map_err(|source| OpError::LocalShell { profile: name(), source: Box::new(source) });
-    }
-    match ssh::open_shell(profile, environment).await {
-        Ok(link) => Ok(link),
-        Err(source) => {
-            let diagnosis = what_is_wrong(destination).await;
-            Err(OpError::Connect { profile: name(), diagnosis, source: Box::new(source) })
-        }
-    }
-}
-
-/// What the doctor finds wrong with a profile that could not be connected to.
-async fn what_is_wrong(destination: &Arc<Destination>) -> Vec<Finding> {
-    let destination = destination.clone();
-    let looking = tokio::task::spawn_blocking(move || diagnose::profile(&destination, Depth::Quick));
-    let mut findings = looking.await.unwrap_or_default();
-    findings.retain(|finding| finding.state != State::Good);
-    findings
-}
-
 /// The name of the session to open, set aside for it: the one given, or the one of the session it goes
 /// on from when that is free.
 fn name_for(
@@ -317,31 +281,8 @@ fn name_for(
     Ok(inherited.and_then(|name| host.sessions().reserve(&name).ok().map(|guard| (name, guard))))
 }
 
-fn reopened_from(previous: &SessionHandle) -> ReopenedFrom {
-    let file = previous.transcript().file_name().unwrap_or_default();
-    ReopenedFrom { session_id: previous.id().to_string(), transcript: file.to_string_lossy().into_owned() }
-}
-
-/// Waits for the login shell and makes its prompt recognisable.
-async fn first_prompt(session: &SessionHandle, profile: &Profile, notes: &mut Vec<String>) -> Result<(), OpError> {
-    let nonce = random::hex(4).map_err(OpError::Random)?;
-    let expected = Expectation::new(LevelKind::Shell, profile.host.clone(), nonce, FIRST_PROMPT);
-    let expectation = Expectation { encoding: profile.encoding, ..expected };
-    match session.expect_level(expectation).await {
-        Ok(()) => drop(session.until_prompt(FIRST_PROMPT).await),
-        Err(session::SessionError::LevelFailed { reason, .. }) => {
-            notes.push(format!(
-                "the shell's prompt could not be recognised ({reason}); ssh_send and ssh_read still work"
-            ));
-        }
-        Err(error) => return Err(OpError::from(error).in_session(session.id().as_str())),
-    }
-    Ok(())
-}
-
-/// Ties the closed session to the one that goes on from it, and says what was lost.
-async fn link(previous: &SessionHandle, session: &SessionHandle, notes: &mut Vec<String>) -> Result<Previous, OpError> {
-    previous.reopened_as(session.id().to_string()).await?;
+/// Says what was lost with the closed session.
+async fn lost(previous: &SessionHandle, notes: &mut Vec<String>) -> Result<Previous, OpError> {
     let summary = previous.summary();
     let commands = previous.commands().await?;
     let cut_off = commands.into_iter().next_back().filter(|command| {

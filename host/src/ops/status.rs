@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::awaiting::{self, AwaitingPerson};
 use super::{OpError, find_session};
 use crate::config::Destination;
 use crate::diagnose::{self, Depth, Finding, State};
@@ -129,6 +130,9 @@ fn listed(host: &Host, query: Option<&str>) -> HostsReport {
 pub struct StatusReport {
     pub instance_id: String,
     pub sessions: Vec<SessionLine>,
+    /// Sessions that are being opened and wait for a person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaiting: Vec<AwaitingPerson>,
     pub plugins: Vec<Listed>,
     /// Whether a person can watch; where is for the person, not for the agent.
     pub viewer: bool,
@@ -171,6 +175,7 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
     Ok(StatusReport {
         instance_id: host.instance().id.clone(),
         sessions,
+        awaiting: awaiting::all(host),
         plugins: host.catalog().list(),
         viewer: host.config().viewer.enabled,
     })

@@ -68,6 +68,7 @@ impl Scripted {
             menu: None,
             name: None,
             reopened_from: None,
+            said: Vec::new(),
             on_change: Box::new(|| {}),
         });
         Self { session: session.unwrap(), shell, commands, _state: state }

@@ -1,6 +1,10 @@
-//! Logging in: the profile's methods in their order, each at most once.
+//! Logging in: the profile's methods in their order, each at most once; then a person, where one can be asked.
 //!
 //! A secret goes only to the server whose key was accepted, and only by a method that the server offers.
+//! A person answers what nothing is configured for: questions, the passphrase of a key that the server would
+//! take, and, where the profile says so, the password.
+
+mod by_person;
 
 use std::sync::Arc;
 
@@ -9,7 +13,6 @@ use russh::{
     client::{AuthResult, KeyboardInteractiveAuthResponse},
     keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, agent::AgentIdentity},
 };
-use tokio::time::timeout;
 
 use super::{
     agent::Agent,
@@ -18,6 +21,7 @@ use super::{
     dial::{Connection, is_hang_up, protocol},
     error::{ConnectError, ConnectStep},
     handler::connection_gone,
+    person::{Asker, NoAnswer},
     questions::Answers,
 };
 use crate::config::profile::Secret;
@@ -25,12 +29,15 @@ use crate::config::profile::Secret;
 /// Rounds of questions answered in one keyboard-interactive login: a few factors, and those that servers
 /// add without questions.
 const QUESTION_ROUNDS: usize = 10;
+/// How often a person may answer anew after the server refused, as with `ssh`. Configured answers go once.
+const PERSON_ATTEMPTS: usize = 3;
 
 /// Logs in and says by which method.
 pub(super) async fn authenticate(
     connection: &mut Connection,
     user: &str,
     credentials: &mut Credentials,
+    asker: &Asker<'_>,
 ) -> Result<String, ConnectError> {
     let limit = connection.step_limit;
     let step = ConnectStep::Authentication;
@@ -39,27 +46,38 @@ pub(super) async fn authenticate(
     let list: &[Credential] = list;
     let answers = configured_answers(list);
     let mut login = Login {
-        answers: Some(answers),
+        answers,
+        question_attempts: 0,
         password_sent: false,
         connection,
         user,
         agents,
+        asker,
+        not_answered: None,
         tried: Vec::new(),
         offered: MethodSet::empty(),
         at_agent: None,
     };
-    match timeout(limit, login.run(list)).await {
-        Ok(Ok(Some(method))) => Ok(method),
-        Ok(Ok(None)) => Err(login.failure()),
-        Ok(Err(error)) if is_hang_up(&error) || matches!(error, russh::Error::NoAuthMethod) => {
+    match asker.within(limit, login.run(list)).await {
+        Some(Ok(Some(method))) => Ok(method),
+        Some(Ok(None)) => Err(login.failure()),
+        Some(Err(error)) if is_hang_up(&error) || matches!(error, russh::Error::NoAuthMethod) => {
+            if let Some((asked, why)) = login.not_answered.take() {
+                return Err(ConnectError::NotAnswered {
+                    target,
+                    asked: asked.to_owned(),
+                    why,
+                    category: "authentication",
+                });
+            }
             // Servers hang up after a number of failures; the failures are the news then.
             if login.tried.is_empty() {
                 return Err(connection_gone(&target, step, &login.connection.observed));
             }
             Err(login.failure())
         }
-        Ok(Err(error)) => Err(protocol(&target, step, error)),
-        Err(_elapsed) => Err(match login.at_agent.take() {
+        Some(Err(error)) => Err(protocol(&target, step, error)),
+        None => Err(match login.at_agent.take() {
             Some(key) => ConnectError::AgentSilent { target, key, after: limit },
             None => ConnectError::Timeout { target, step, after: limit },
         }),
@@ -74,8 +92,13 @@ struct Login<'a> {
     offered: MethodSet,
     /// A password goes out once, as itself or as an answer: a wrong one twice may lock an account.
     password_sent: bool,
-    /// What questions are answered with; they are answered once.
-    answers: Option<Answers<'a>>,
+    /// What questions are answered with before a person is asked.
+    answers: Answers<'a>,
+    /// Logins by questions so far.
+    question_attempts: usize,
+    asker: &'a Asker<'a>,
+    /// What a person was asked for and did not answer, where that ended the login.
+    not_answered: Option<(&'static str, NoAnswer)>,
     /// The key whose signature an agent was asked for and has not given yet.
     at_agent: Option<String>,
 }
@@ -91,41 +114,63 @@ impl Login<'_> {
         // Always the first that the server takes at this moment: after one factor it may ask for another
         // that stands earlier in the profile.
         let mut untried: Vec<&Credential> = credentials.iter().collect();
-        while let Some(index) = untried.iter().position(|credential| self.is_usable(credential)) {
-            let (label, accepted) = match untried.remove(index) {
-                Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
-                Credential::Certificate { key, certificate, label } => {
-                    (label.clone(), self.try_certificate(key, certificate, label).await?)
+        loop {
+            let (label, accepted) = match untried.iter().position(|credential| self.is_usable(credential)) {
+                Some(index) => self.try_one(untried.remove(index)).await?,
+                None if self.asker.is_there() && self.may_answer() => {
+                    self.try_questions("keyboard-interactive").await?
                 }
-                Credential::AgentKey { key, agent, label } => {
-                    (label.clone(), self.try_agent_key(key, *agent, label).await?)
-                }
-                Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
-                    ("password".to_owned(), self.try_password(secret).await?)
-                }
-                Credential::Password(_) => self.try_questions("keyboard-interactive (with the password)").await?,
-                Credential::Answers(_) => self.try_questions("keyboard-interactive").await?,
-                Credential::Unusable(_) => continue,
+                None => break,
             };
             if accepted {
                 return Ok(Some(label));
             }
         }
-        let (answered, password_sent) = (self.answers.is_none(), self.password_sent);
+        let (answered, password_sent) = (self.question_attempts > 0, self.password_sent);
         self.tried.extend(untried.into_iter().filter_map(|credential| match credential {
             Credential::Unusable(told) => Some(told.clone()),
-            Credential::Answers(_) if answered => None,
+            Credential::Answers(_) | Credential::Ask if answered => None,
             Credential::Password(_) if password_sent => None,
             other => Some(format!("{}: not sent, the server does not take {}", other.label(), kind_of(other))),
         }));
         Ok(None)
     }
 
+    /// How the attempt is called, and whether it let us in.
+    async fn try_one(&mut self, credential: &Credential) -> Result<(String, bool), russh::Error> {
+        Ok(match credential {
+            Credential::Key { key, label } => (label.clone(), self.try_key(key, label).await?),
+            Credential::Certificate { key, certificate, label } => {
+                (label.clone(), self.try_certificate(key, certificate, label).await?)
+            }
+            Credential::AgentKey { key, agent, label } => {
+                (label.clone(), self.try_agent_key(key, *agent, label).await?)
+            }
+            Credential::Locked { path, certificate, public, label } => {
+                let accepted = match (certificate, public) {
+                    (None, Some(public)) => self.try_locked_key(path, public, label).await?,
+                    _ => self.unlock_and_try(path, certificate.as_deref(), label).await?,
+                };
+                (format!("{label}, unlocked by a person"), accepted)
+            }
+            Credential::Password(secret) if self.is_offered(MethodKind::Password) => {
+                ("password".to_owned(), self.try_password(secret).await?)
+            }
+            Credential::Password(_) => self.try_questions("keyboard-interactive (with the password)").await?,
+            Credential::Answers(_) => self.try_questions("keyboard-interactive").await?,
+            Credential::Ask if self.may_answer() => self.try_questions("keyboard-interactive").await?,
+            Credential::Ask => ("password, from a person".to_owned(), self.try_asked_password().await?),
+            Credential::Unusable(_) => (String::new(), false),
+        })
+    }
+
     fn is_usable(&self, credential: &Credential) -> bool {
         match credential {
-            Credential::Key { .. } | Credential::Certificate { .. } | Credential::AgentKey { .. } => {
-                self.is_offered(MethodKind::PublicKey)
-            }
+            Credential::Key { .. }
+            | Credential::Certificate { .. }
+            | Credential::AgentKey { .. }
+            | Credential::Locked { .. } => self.is_offered(MethodKind::PublicKey),
+            Credential::Ask => self.is_offered(MethodKind::Password) || self.may_answer(),
             Credential::Password(_) => {
                 !self.password_sent && (self.is_offered(MethodKind::Password) || self.may_answer())
             }
@@ -222,18 +267,18 @@ impl Login<'_> {
 
     async fn try_password(&mut self, secret: &Secret) -> Result<bool, russh::Error> {
         self.password_sent = true;
-        if let Some(answers) = &mut self.answers {
-            answers.forget_password();
-        }
+        self.answers.forget_password();
         let answer = self.connection.handle.authenticate_password(self.user, secret.expose()).await?;
         Ok(self.note(answer, "password".to_owned()))
     }
 
     /// Many servers take passwords only as the answer to a question, and one-time codes in no other way.
     async fn try_questions(&mut self, label: &str) -> Result<(String, bool), russh::Error> {
-        let Some(mut answers) = self.answers.take() else { return Ok((String::new(), false)) };
-        let decision = self.answer_questions(&mut answers).await?;
-        self.password_sent |= answers.without_password();
+        self.question_attempts += 1;
+        let mut by_person = false;
+        let decision = self.answer_questions(&mut by_person).await?;
+        self.password_sent |= self.answers.without_password();
+        let label = if by_person { "keyboard-interactive, answered by a person" } else { label };
         match decision {
             Ok(answer) => Ok((label.to_owned(), self.note(answer, label.to_owned()))),
             Err(why) => {
@@ -245,32 +290,31 @@ impl Login<'_> {
     }
 
     /// The server's decision, or why the questions could not all be answered.
-    async fn answer_questions(
-        &mut self,
-        answers: &mut Answers<'_>,
-    ) -> Result<Result<AuthResult, String>, russh::Error> {
+    async fn answer_questions(&mut self, by_person: &mut bool) -> Result<Result<AuthResult, String>, russh::Error> {
         use KeyboardInteractiveAuthResponse::{Failure, InfoRequest, Success};
-        let handle = &mut self.connection.handle;
-        let mut response = handle.authenticate_keyboard_interactive_start(self.user, None).await?;
+        let mut response = self.connection.handle.authenticate_keyboard_interactive_start(self.user, None).await?;
         for _ in 0..QUESTION_ROUNDS {
             let reply = match response {
                 Success => return Ok(Ok(AuthResult::Success)),
                 Failure { remaining_methods, partial_success } => {
                     return Ok(Ok(AuthResult::Failure { remaining_methods, partial_success }));
                 }
-                InfoRequest { prompts, .. } => match answers.reply(&prompts) {
-                    Ok(reply) => reply,
-                    Err(unanswered) => return Ok(Err(unanswered.to_string())),
-                },
+                InfoRequest { name, instructions, prompts } => {
+                    match self.answer_round(&name, &instructions, &prompts, by_person).await {
+                        Ok(reply) => reply,
+                        Err(unanswered) => return Ok(Err(unanswered)),
+                    }
+                }
             };
-            response = handle.authenticate_keyboard_interactive_respond(reply).await?;
+            response = self.connection.handle.authenticate_keyboard_interactive_respond(reply).await?;
         }
         Ok(Err(format!("the server has not decided after {QUESTION_ROUNDS} rounds of questions")))
     }
 
-    /// Whether the server asks questions and they have not been answered yet.
+    /// Whether the server asks questions that may still be answered.
     fn may_answer(&self) -> bool {
-        self.is_offered(MethodKind::KeyboardInteractive) && self.answers.is_some()
+        let most = if self.asker.is_there() { PERSON_ATTEMPTS } else { 1 };
+        self.is_offered(MethodKind::KeyboardInteractive) && self.question_attempts < most
     }
 
     fn is_offered(&self, kind: MethodKind) -> bool {
@@ -318,6 +362,7 @@ fn configured_answers(list: &[Credential]) -> Answers<'_> {
 fn kind_of(credential: &Credential) -> &'static str {
     match credential {
         Credential::Password(_) => "passwords",
+        Credential::Ask => "a person's answers",
         Credential::Answers(_) => "answers to questions",
         _ => "keys",
     }

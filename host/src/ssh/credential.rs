@@ -1,7 +1,12 @@
 //! What a profile logs in with, read before any connection is made: a wrong profile costs no network and
 //! leaves nothing half open.
 
-use std::{fs::File, io::Read, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use russh::keys::{Certificate, PrivateKey, PublicKey, agent::AgentIdentity, decode_secret_key, ssh_key};
 use zeroize::Zeroizing;
@@ -39,6 +44,16 @@ pub(super) enum Credential {
     },
     /// Answers to what a server may ask.
     Answers(Vec<Answer>),
+    /// An encrypted key file whose passphrase a person has to type.
+    Locked {
+        path: PathBuf,
+        certificate: Option<PathBuf>,
+        /// As far as it can be read without the passphrase.
+        public: Option<Box<PublicKey>>,
+        label: String,
+    },
+    /// A person types the password, or answers what the server asks.
+    Ask,
     /// Something the profile names and that cannot be tried, with the reason.
     Unusable(String),
 }
@@ -56,13 +71,24 @@ pub(super) enum Prepared {
 }
 
 /// Reads all keys and secrets of a profile. Reads files and may compute for a moment (passphrases are
-/// slow on purpose): call it where blocking is allowed.
-pub(super) fn read(target: &Target, methods: &[AuthMethod]) -> Result<Vec<Prepared>, ConnectError> {
-    let read: Vec<Vec<Prepared>> = methods.iter().map(|method| read_one(target, method)).collect::<Result<_, _>>()?;
+/// slow on purpose): call it where blocking is allowed. With `may_ask`, a passphrase that is not configured
+/// is left to a person.
+pub(super) fn read(target: &Target, methods: &[AuthMethod], may_ask: bool) -> Result<Vec<Prepared>, ConnectError> {
+    let read = methods.iter().map(|method| match read_one(target, method, may_ask) {
+        // Beside other ways to log in, a key that nobody can unlock is one that is not needed.
+        Err(ConnectError::KeyFile { path, source: source @ KeyFileError::PassphraseMissing, .. })
+            if methods.len() > 1 =>
+        {
+            let told = format!("key file {}: not used, {source}", path.display());
+            Ok(vec![Prepared::Ready(Credential::Unusable(told))])
+        }
+        read => read,
+    });
+    let read: Vec<Vec<Prepared>> = read.collect::<Result<_, _>>()?;
     Ok(read.into_iter().flatten().collect())
 }
 
-fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, ConnectError> {
+fn read_one(target: &Target, method: &AuthMethod, may_ask: bool) -> Result<Vec<Prepared>, ConnectError> {
     let secret_error = |purpose: String| {
         let target = target.clone();
         move |source| ConnectError::Secret { target, purpose, source }
@@ -80,14 +106,20 @@ fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, Conne
             let purpose = || format!("passphrase of key file {}", path.display());
             let passphrase =
                 passphrase.as_ref().map(|source| source.read().map_err(secret_error(purpose()))).transpose()?;
-            let key = Arc::new(load_key(path, passphrase.as_ref()).map_err(key_error(path))?);
-            let certified = match certificate {
-                Some(file) => Some(load_certificate(file, &key).map_err(key_error(file))?),
-                None => certificate_beside(path, &key),
+            let key = match load_key(path, passphrase.as_ref()) {
+                Err(KeyFileError::PassphraseMissing) if may_ask => {
+                    return Ok(vec![Prepared::Ready(locked(path, certificate.as_deref()))]);
+                }
+                read => Arc::new(read.map_err(key_error(path))?),
             };
-            let label = key_label(&key, path);
-            certified.into_iter().chain([Credential::Key { key, label }]).map(Prepared::Ready).collect()
+            let credentials =
+                of_key(key, path, certificate.as_deref()).map_err(|(file, error)| key_error(&file)(error))?;
+            credentials.into_iter().map(Prepared::Ready).collect()
         }
+        AuthMethod::Ask => vec![Prepared::Ready(match may_ask {
+            true => Credential::Ask,
+            false => Credential::Unusable("a person: not asked, no viewer runs here".to_owned()),
+        })],
         AuthMethod::KeyboardInteractive(questions) => {
             vec![Prepared::Ready(Credential::Answers(read_answers(target, questions)?))]
         }
@@ -99,9 +131,37 @@ fn read_one(target: &Target, method: &AuthMethod) -> Result<Vec<Prepared>, Conne
     })
 }
 
+/// What a private key logs in with: its certificate, if there is one, and itself. An error names the
+/// certificate's file.
+pub(super) fn of_key(
+    key: Arc<PrivateKey>,
+    path: &Path,
+    certificate: Option<&Path>,
+) -> Result<Vec<Credential>, (PathBuf, KeyFileError)> {
+    let certified = match certificate {
+        Some(file) => Some(load_certificate(file, &key).map_err(|error| (file.to_owned(), error))?),
+        None => certificate_beside(path, &key),
+    };
+    let label = key_label(key.public_key(), path);
+    Ok(certified.into_iter().chain([Credential::Key { key, label }]).collect())
+}
+
+/// OpenSSH writes the public half in clear; of other forms only a file beside tells it.
+fn locked(path: &Path, certificate: Option<&Path>) -> Credential {
+    let inside = read_key_file(path, Kind::Private).ok().and_then(|text| PrivateKey::from_openssh(&*text).ok());
+    let public = inside.map(|key| key.public_key().clone()).or_else(|| load_public_key(path).ok());
+    let label = match &public {
+        Some(public) => key_label(public, path),
+        None => format!("publickey (encrypted, from {})", path.display()),
+    };
+    let beside = certificate::beside(path);
+    let certificate = certificate.map(Path::to_owned).or_else(|| Some(beside).filter(|file| file.is_file()));
+    Credential::Locked { path: path.to_owned(), certificate, public: public.map(Box::new), label }
+}
+
 /// Type, fingerprint and file of a private key, without any connection.
 pub(super) fn describe(path: &Path, passphrase: Option<&Secret>) -> Result<String, KeyFileError> {
-    load_key(path, passphrase).map(|key| key_label(&key, path))
+    load_key(path, passphrase).map(|key| key_label(key.public_key(), path))
 }
 
 fn read_answers(target: &Target, questions: &[QuestionAnswer]) -> Result<Vec<Answer>, ConnectError> {
@@ -187,7 +247,9 @@ impl Credential {
         match self {
             Self::Password(_) => "password",
             Self::Answers(_) => "keyboard-interactive",
+            Self::Ask => "a person",
             Self::Key { label, .. }
+            | Self::Locked { label, .. }
             | Self::Certificate { label, .. }
             | Self::AgentKey { label, .. }
             | Self::Unusable(label) => label,
@@ -195,12 +257,12 @@ impl Credential {
     }
 }
 
-fn key_label(key: &PrivateKey, path: &Path) -> String {
-    let fingerprint = key.public_key().to_bytes().map(|wire| known_hosts::fingerprint(&wire)).unwrap_or_default();
+fn key_label(key: &PublicKey, path: &Path) -> String {
+    let fingerprint = key.to_bytes().map(|wire| known_hosts::fingerprint(&wire)).unwrap_or_default();
     format!("publickey ({} {fingerprint} from {})", key.algorithm().as_str(), path.display())
 }
 
-fn load_key(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyFileError> {
+pub(super) fn load_key(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyFileError> {
     let text = read_key_file(path, Kind::Private)?;
     if text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.contains("BEGIN PUBLIC KEY") {
         return Err(KeyFileError::PublicKey);

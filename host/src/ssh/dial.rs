@@ -86,6 +86,7 @@ impl Connection {
 }
 
 /// How to connect, apart from where to.
+#[derive(Clone)]
 pub(super) struct DialOptions {
     /// The profile's, for messages.
     pub(super) name: String,
@@ -132,24 +133,26 @@ pub(super) fn check_target(target: &Target) -> Result<(), ConnectError> {
 }
 
 /// Connects, exchanges keys and lets `known` judge the server's key. With `through`, the connection is a
-/// channel of that one.
+/// channel of that one, and owns it from then on; when this fails it stays with the caller.
 pub(super) async fn dial(
     target: &Target,
     known: KnownHosts,
     options: DialOptions,
-    through: Option<Box<Connection>>,
+    through: &mut Option<Box<Connection>>,
 ) -> Result<Connection, ConnectError> {
     let mut config = client_config(&options);
     config.preferred.key = host_key::algorithms_to_ask(&known, target, options.legacy);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
-    let (mut dialling, stream) = match through {
+    let (mut dialling, stream) = match through.as_deref() {
         None => Dialling::start(target, options.step_limit).await?,
         Some(hop) => Dialling::start_through(target, options.step_limit, hop).await?,
     };
     dialling.keepalive = options.keepalive;
     dialling.name = options.name;
     dialling.legacy = options.legacy;
-    dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await
+    let mut connection = dialling.exchange_keys(config, KeyPolicy::Recorded(known), stream).await?;
+    connection.through = through.take();
+    Ok(connection)
 }
 
 /// Connects, looks at the server's key and hangs up.
@@ -179,7 +182,6 @@ struct Dialling {
     name: String,
     observed: Arc<Observed>,
     address: String,
-    through: Option<Box<Connection>>,
     step_limit: Duration,
     keepalive: Option<Keepalive>,
     legacy: bool,
@@ -199,7 +201,7 @@ impl Dialling {
     async fn start_through(
         target: &Target,
         step_limit: Duration,
-        hop: Box<Connection>,
+        hop: &Connection,
     ) -> Result<(Self, Box<dyn Transport>), ConnectError> {
         let step = ConnectStep::Tunnel;
         let opening =
@@ -219,23 +221,13 @@ impl Dialling {
             Ok(Err(error)) => return Err(protocol(target, step, error)),
             Err(_elapsed) => return Err(ConnectError::Timeout { target: target.clone(), step, after: step_limit }),
         };
-        let mut dialling = Self::new(target, step_limit, host_and_port(&target.host, target.port));
-        dialling.through = Some(hop);
+        let dialling = Self::new(target, step_limit, host_and_port(&target.host, target.port));
         Ok((dialling, Box::new(channel.into_stream())))
     }
 
     fn new(target: &Target, step_limit: Duration, address: String) -> Self {
         let (target, observed) = (target.clone(), Arc::default());
-        Self {
-            target,
-            name: String::new(),
-            observed,
-            address,
-            through: None,
-            step_limit,
-            keepalive: None,
-            legacy: false,
-        }
+        Self { target, name: String::new(), observed, address, step_limit, keepalive: None, legacy: false }
     }
 
     async fn exchange_keys(
@@ -264,7 +256,7 @@ impl Dialling {
                 name: self.name,
                 observed: self.observed,
                 address: self.address,
-                through: self.through,
+                through: None,
                 step_limit: self.step_limit,
                 keepalive: self.keepalive,
                 heard,

@@ -42,7 +42,7 @@ async fn keys_are_changed_in_the_middle_of_output() {
         legacy: false,
         rekey: Limits::new(1 << 20, 1 << 20, REKEY_INTERVAL),
     };
-    let mut connection = dial(&target, known, options, None).await.unwrap();
+    let mut connection = dial(&target, known, options, &mut None).await.unwrap();
     let key = std::fs::read_to_string(server.user_key()).unwrap();
     let key = Arc::new(russh::keys::decode_secret_key(&key, None).unwrap());
     let key = russh::keys::PrivateKeyWithHashAlg::new(key, None);

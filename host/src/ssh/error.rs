@@ -8,6 +8,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use super::agent::AgentPlace;
 use super::known_hosts::{KnownHostsError, Location, RecordedKey, SkippedLine};
+use super::person::NoAnswer;
 use crate::config::profile::{Profile, SecretError};
 
 /// Where a connection goes to; shown as `user@host:port`, or `host:port` when nobody logs in.
@@ -124,8 +125,8 @@ pub enum ConnectError {
 
     #[error(
         "{target} presents a host key nobody has recorded: {key_type} {fingerprint}. Compare it with the server's \
-         (there: ssh-keygen -lf on the host key file); if it is the same, run `{}`, which \
-         records the line: {known_hosts_line}{}", .target.trust_command(), Skipped(.skipped)
+         (there: ssh-keygen -lf on the host key file); if it is the same, run `{}`, or open it while the viewer \
+         runs and agree there, which records the line: {known_hosts_line}{}", .target.trust_command(), Skipped(.skipped)
     )]
     HostKeyUnknown {
         target: Box<Target>,
@@ -153,6 +154,24 @@ pub enum ConnectError {
         "{target} presents a host certificate that cannot be accepted: {why}. Nothing was sent; ask the people who issue it"
     )]
     HostCertificate { target: Target, why: &'static str },
+
+    #[error("{target} needs {asked} from a person, and {why}; open it again to be asked again")]
+    NotAnswered {
+        target: Target,
+        /// What was wanted.
+        asked: String,
+        why: NoAnswer,
+        /// As [`ConnectError::category`] tells it.
+        category: &'static str,
+    },
+
+    #[error("{target}: a person trusted the host key {fingerprint}, but it could not be recorded, so nothing was sent")]
+    HostKeyNotRecorded {
+        target: Target,
+        fingerprint: String,
+        #[source]
+        source: KnownHostsError,
+    },
 
     #[error(
         "{target} did not accept the login. Tried: {}. The server would still take: {}. Check user, keys and \
@@ -271,7 +290,7 @@ pub enum KeyFileError {
     PermissionsTooOpen { mode: u32 },
     #[error("it holds a public key; name the file without .pub")]
     PublicKey,
-    #[error("it is encrypted and the profile names no passphrase; add one")]
+    #[error("it is encrypted and the profile names no passphrase; add one, or type it in the viewer while that runs")]
     PassphraseMissing,
     #[error("the passphrase of the profile does not open it")]
     PassphraseWrong,
@@ -308,7 +327,9 @@ impl ConnectError {
             | Self::HostKeyUnknown { .. }
             | Self::HostKeyChanged { .. }
             | Self::HostKeyRevoked { .. }
+            | Self::HostKeyNotRecorded { .. }
             | Self::HostCertificate { .. } => "host-key",
+            Self::NotAnswered { category, .. } => category,
             Self::AuthenticationFailed { .. } | Self::AgentSilent { .. } => "authentication",
             Self::InvalidTarget { .. } | Self::Secret { .. } | Self::KeyFile { .. } | Self::NoAgent { .. } => {
                 "configuration"

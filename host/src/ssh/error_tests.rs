@@ -27,8 +27,8 @@ fn an_unknown_key_comes_with_the_command_that_records_it() {
     assert_eq!(
         error.to_string(),
         "ann@web1:22 presents a host key nobody has recorded: ssh-ed25519 SHA256:new. Compare it with the server's \
-         (there: ssh-keygen -lf on the host key file); if it is the same, run `portcullis trust web1`, which records \
-         the line: web1 ssh-ed25519 AAAA"
+         (there: ssh-keygen -lf on the host key file); if it is the same, run `portcullis trust web1`, or open it while \
+         the viewer runs and agree there, which records the line: web1 ssh-ed25519 AAAA"
     );
 }
 
@@ -96,4 +96,21 @@ fn every_place_an_agent_was_looked_for_is_named() {
          not set, /run/user/7/keyring/ssh: no such socket, /tmp/agent: the agent holds no key (ssh-add adds one). Start \
          an agent and add a key to it (ssh-add), or name its socket in the profile: auth = [{ agent = \"SOCKET\" }]"
     );
+}
+
+#[test]
+fn what_a_person_did_not_answer_is_told_without_an_answer() {
+    let error = |why| ConnectError::NotAnswered {
+        target: target(22),
+        asked: "answers to its questions".to_owned(),
+        why,
+        category: "authentication",
+    };
+    assert_eq!(
+        error(NoAnswer::Unanswered { after: Duration::from_secs(110) }).to_string(),
+        "ann@web1:22 needs answers to its questions from a person, and no person answered in the viewer within 110 s; \
+         open it again to be asked again"
+    );
+    assert!(error(NoAnswer::Refused).to_string().contains("a person refused in the viewer; open it again"));
+    assert_eq!(error(NoAnswer::Gone).category(), "authentication");
 }

@@ -371,7 +371,7 @@ pub fn line_for(host: &str, port: u16, key_type: &str, key: &[u8]) -> String {
 }
 
 /// Appends a line made by [`line_for`] to a file, creating it (and its directory) for the owner only.
-/// Does nothing when the same line is there already. Only a person's command calls this.
+/// Does nothing when the same line is there already. Called only for a key that a person has agreed to.
 ///
 /// # Errors
 /// Names the file that could not be read or written.

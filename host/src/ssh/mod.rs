@@ -1,16 +1,19 @@
 //! SSH: from a profile to a shell in a terminal on a remote host, and nothing more.
 //!
 //! [`open_shell`] is called by the session that will own the shell; [`fetch_host_key`] by the command
-//! with which a person records a host's key. Nothing here parses output, judges commands, writes to disk
-//! or asks anybody. One connection carries one channel, a shell or the connection to the next hop: russh
+//! with which a person records a host's key. Nothing here parses output or judges commands. Only a
+//! [`Person`] who is handed in is asked anything, and only after that person has agreed a host's key is
+//! written to disk. One connection carries one channel, a shell or the connection to the next hop: russh
 //! serves all channels of a connection from one task, so a second one would stall with the first.
 //!
 //! Tasks: russh's per connection, and one pump per shell that owns the channel (`shell`). Dropping a
 //! [`ShellLink`] ends both.
 //!
 //! `known_hosts` judges recorded keys, `host_key` what a server presents, `algorithms` lists what is
-//! offered, `dial` connects, `credential`
-//! reads keys and secrets, `certificate` the certificates of keys, `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
+//! offered, `dial` connects, `credential` reads keys and secrets, `certificate` the certificates of keys,
+//! `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `person` asks one
+//! what only they may say, `unlock` decrypts keys with what they say, `trust` records a host's key with their
+//! consent, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
 //! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
 mod agent;
@@ -24,10 +27,13 @@ mod handler;
 mod host_key;
 mod keepalive;
 pub mod known_hosts;
+mod person;
 mod questions;
 mod shell;
 mod socket;
 mod text;
+mod trust;
+mod unlock;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -35,9 +41,12 @@ use tokio::sync::mpsc;
 
 pub use agent::{AgentPlace, AgentTrouble};
 pub use error::{ConnectError, ConnectStep, KeyFileError, KeyRecord, Target};
+pub use person::{Answer, NoAnswer, Person, Prompt, Question, Said, Wanted};
+pub use trust::record_file;
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
 use known_hosts::KnownHosts;
+use person::Asker;
 
 /// A running shell. Dropping either end closes the connection.
 ///
@@ -121,16 +130,29 @@ impl HostKeyInfo {
 /// # Errors
 /// One for each way this can fail; nothing is left open then. What fails at a hop names the hop.
 pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> Result<ShellLink, ConnectError> {
+    open_shell_with(profile, environment, None).await
+}
+
+/// As [`open_shell`], asking a person what is not configured and whether an unknown host key is right. The
+/// time a person takes is not counted.
+///
+/// # Errors
+/// As [`open_shell`], and when the person refuses or does not answer.
+pub async fn open_shell_with(
+    profile: &Profile,
+    environment: &[(String, String)],
+    person: Option<&dyn Person>,
+) -> Result<ShellLink, ConnectError> {
     // All files first: a profile that cannot work costs nobody a connection.
     let mut prepared = Vec::with_capacity(profile.hops.len());
     for (index, hop) in profile.hops.iter().enumerate() {
-        prepared.push(prepare(hop).await.map_err(|error| at_hop(profile, index, error))?);
+        let asker = Asker::new(person, &Target::of(hop), Some(hop_place(profile, index)));
+        prepared.push(prepare(hop, asker).await.map_err(|error| at_hop(profile, index, error))?);
     }
-    let own = prepare(profile).await?;
+    let own = prepare(profile, Asker::new(person, &Target::of(profile), None)).await?;
     let mut through = None;
     for (index, (hop, ready)) in profile.hops.iter().zip(prepared).enumerate() {
-        let (connection, _) =
-            connect(hop, ready, through.take()).await.map_err(|error| at_hop(profile, index, error))?;
+        let (connection, _) = connect(hop, ready, through).await.map_err(|error| at_hop(profile, index, error))?;
         through = Some(Box::new(connection));
     }
     let (connection, auth_method) = connect(profile, own, through).await?;
@@ -143,27 +165,29 @@ pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> 
 }
 
 /// What one connection needs, read before anything is connected to.
-struct Ready {
+struct Ready<'a> {
     target: Target,
     known: KnownHosts,
     credentials: credential::Credentials,
+    asker: Asker<'a>,
 }
 
-async fn prepare(profile: &Profile) -> Result<Ready, ConnectError> {
+async fn prepare<'a>(profile: &Profile, asker: Asker<'a>) -> Result<Ready<'a>, ConnectError> {
     let target = Target::of(profile);
     dial::check_target(&target)?;
-    let (known, prepared) = read_files(&target, profile.known_hosts.clone(), profile.auth.clone()).await?;
+    let (files, auth) = (profile.known_hosts.clone(), profile.auth.clone());
+    let (known, prepared) = read_files(&target, files, auth, asker.is_there()).await?;
     let credentials = credential::complete(&target, prepared).await?;
-    Ok(Ready { target, known, credentials })
+    Ok(Ready { target, known, credentials, asker })
 }
 
 /// One connection, checked and logged in, and the method by which.
 async fn connect(
     profile: &Profile,
-    ready: Ready,
-    through: Option<Box<dial::Connection>>,
+    ready: Ready<'_>,
+    mut through: Option<Box<dial::Connection>>,
 ) -> Result<(dial::Connection, String), ConnectError> {
-    let Ready { target, known, mut credentials } = ready;
+    let Ready { target, known, mut credentials, mut asker } = ready;
     let options = dial::DialOptions {
         name: profile.name.clone(),
         step_limit: profile.connect_timeout,
@@ -172,9 +196,26 @@ async fn connect(
         legacy: profile.legacy_algorithms,
         rekey: dial::rekey_limits(),
     };
-    let mut connection = dial::dial(&target, known, options, through).await?;
-    let auth_method = auth::authenticate(&mut connection, &profile.user, &mut credentials).await?;
+    let mut connection = match dial::dial(&target, known, options.clone(), &mut through).await {
+        // Nobody is kept waiting while a person compares: the server is hung up on, and what it presents
+        // when it is connected to again is checked against what was recorded.
+        Err(ConnectError::HostKeyUnknown { target, key_type, fingerprint, known_hosts_line, skipped })
+            if asker.is_there() =>
+        {
+            let unknown = trust::Unknown { key_type, fingerprint, known_hosts_line, skipped };
+            let known = trust::ask(profile, &target, unknown, &asker).await?;
+            dial::dial(&target, known, options, &mut through).await?
+        }
+        dialled => dialled?,
+    };
+    asker.connected();
+    let auth_method = auth::authenticate(&mut connection, &profile.user, &mut credentials, &asker).await?;
     Ok((connection, auth_method))
+}
+
+/// Which hop of a profile it is, for a person.
+fn hop_place(profile: &Profile, index: usize) -> String {
+    format!("hop {} of {}, {}", index + 1, profile.hops.len(), profile.hops[index].name)
 }
 
 /// Says at which hop of a profile something failed.
@@ -226,13 +267,14 @@ async fn read_files(
     target: &Target,
     known_hosts: Vec<PathBuf>,
     auth: Vec<AuthMethod>,
+    may_ask: bool,
 ) -> Result<(KnownHosts, Vec<credential::Prepared>), ConnectError> {
     let for_reader = target.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let target = for_reader;
         let known = KnownHosts::load(&known_hosts)
             .map_err(|source| ConnectError::KnownHosts { target: target.clone(), source })?;
-        Ok((known, credential::read(&target, &auth)?))
+        Ok((known, credential::read(&target, &auth, may_ask)?))
     });
     // Readers do not panic, so this is a runtime that is shutting down.
     reading.await.unwrap_or_else(|_| Err(dial::protocol(target, ConnectStep::Tcp, russh::Error::Disconnect)))

@@ -6,11 +6,22 @@
 
 use russh::client::Prompt;
 
-use super::{known_hosts::wildcard_match, text::readable};
+use super::{
+    known_hosts::wildcard_match,
+    person::{self, Wanted},
+    text::{readable, readable_lines},
+};
 use crate::config::profile::Secret;
 
 /// Longest question shown in an error.
 const QUESTION_LIMIT: usize = 120;
+/// What a person is shown of a round. A list of factors to choose from often stands in the question itself.
+const PROMPTS_ASKED: usize = 8;
+const NAME_LIMIT: usize = 120;
+const PROMPT_LIMIT: usize = 600;
+const PROMPT_LINES: usize = 16;
+const INSTRUCTIONS_LIMIT: usize = 1_200;
+const INSTRUCTIONS_LINES: usize = 24;
 
 /// The answer to one question, at hand.
 pub(super) struct Answer {
@@ -50,8 +61,8 @@ impl<'a> Answers<'a> {
         self.password.is_none()
     }
 
-    /// The answers to all questions of one round, or the first that has none.
-    pub(super) fn reply(&mut self, round: &[Prompt]) -> Result<Vec<String>, Unanswered> {
+    /// The answers to all questions of one round; those that have none are told apart.
+    pub(super) fn reply(&mut self, round: &[Prompt]) -> Vec<Result<String, Unanswered>> {
         round.iter().map(|prompt| self.answer(prompt, round.len() == 1)).collect()
     }
 
@@ -69,6 +80,23 @@ impl<'a> Answers<'a> {
         }
         Err(Unanswered { question: readable(prompt.prompt.trim(), QUESTION_LIMIT), echo: prompt.echo, again })
     }
+}
+
+/// What a person is asked of a round: the questions without an answer, in the server's words. `None` when
+/// there are more than a person can be shown.
+pub(super) fn wanted(name: &str, instructions: &str, unanswered: &[&Prompt]) -> Option<Wanted> {
+    if unanswered.len() > PROMPTS_ASKED {
+        return None;
+    }
+    let prompt = |prompt: &&Prompt| person::Prompt {
+        text: readable_lines(&prompt.prompt, PROMPT_LIMIT, PROMPT_LINES),
+        echo: prompt.echo,
+    };
+    Some(Wanted::Answers {
+        name: readable(name.trim(), NAME_LIMIT),
+        instructions: readable_lines(instructions, INSTRUCTIONS_LIMIT, INSTRUCTIONS_LINES),
+        prompts: unanswered.iter().map(prompt).collect(),
+    })
 }
 
 /// Whether a question is the one that is meant, in whatever case it is written.
@@ -92,13 +120,13 @@ impl std::fmt::Display for Unanswered {
         }
         formatter.write_str(
             "no answer is configured; add one to the profile: { keyboard_interactive = [{ prompt = \"…\", answer_file = \
-             \"…\" }] }",
+             \"…\" }] }, or answer it in the viewer while that runs",
         )
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 mod tests {
     use super::*;
 
@@ -123,8 +151,26 @@ mod tests {
     #[test]
     fn a_hostile_question_is_cleaned_and_cut() {
         let prompt = Prompt { prompt: format!("\u{1b}[2JSay \u{202e}yes{}", "!".repeat(500)), echo: true };
-        let told = Answers::new(Vec::new(), None).reply(&[prompt]).unwrap_err().to_string();
+        let told = Answers::new(Vec::new(), None).reply(&[prompt]).remove(0).unwrap_err().to_string();
         assert!(told.contains("\"?[2JSay ?yes!!"), "{told}");
-        assert!(told.contains("what is typed is shown") && told.len() < 400, "{told}");
+        assert!(told.contains("what is typed is shown") && told.len() < 450, "{told}");
+    }
+
+    #[test]
+    fn a_person_is_shown_cleaned_and_cut_text() {
+        let prompt = Prompt {
+            prompt: format!("1. Push\n2. \u{1b}]52;c;eA==\u{7}Call\n{}", "\u{202e}".repeat(9_000)),
+            echo: false,
+        };
+        let Some(Wanted::Answers { name, instructions, prompts }) =
+            wanted("a\u{200b}b", &"i\n".repeat(5_000), &[&prompt])
+        else {
+            panic!("nothing is asked")
+        };
+        assert_eq!(name, "a?b");
+        assert_eq!(instructions.lines().count(), INSTRUCTIONS_LINES);
+        assert!(prompts[0].text.starts_with("1. Push\n2. ?]52;c;eA==?Call\n…\n???"), "{}", prompts[0].text);
+        assert!(prompts[0].text.chars().count() <= PROMPT_LIMIT && !prompts[0].echo);
+        assert_eq!(wanted("", "", &[&prompt; PROMPTS_ASKED + 1]), None);
     }
 }

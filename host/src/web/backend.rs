@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::protocol::SessionSummary;
+use super::protocol::{Answer, Question, SessionSummary};
 
 /// The host as the viewer sees it. Clones share one host.
 pub trait Backend: Clone + Send + Sync + 'static {
@@ -20,6 +20,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Changes its value whenever [`Backend::sessions`] may answer differently.
     fn session_list_changes(&self) -> watch::Receiver<u64>;
+
+    /// What a person is asked at the moment, oldest first.
+    fn questions(&self) -> Vec<Question>;
+
+    /// Changes its value whenever [`Backend::questions`] may answer differently. Who holds it shows them to
+    /// a person.
+    fn question_changes(&self) -> watch::Receiver<u64>;
+
+    /// Brings a person's answer.
+    ///
+    /// # Errors
+    /// When the question is gone or the answer does not fit it.
+    fn answer(&self, question_id: &str, answer: Answer) -> Result<(), AnswerRefused>;
 
     /// A snapshot of the screen and the events after it, taken in one step so that nothing is
     /// missed or seen twice.
@@ -106,3 +119,14 @@ pub enum AttachError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KeysError(pub String);
+
+/// Why an answer was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerRefused {
+    /// It was answered, withdrawn or its time was over.
+    #[error("this question is no longer open")]
+    NotOpen,
+    /// In the host's words.
+    #[error("{0}")]
+    NotFitting(String),
+}

@@ -1,4 +1,5 @@
-//! The socket behind the list of sessions: sends the whole list, at once and whenever it changed.
+//! The socket behind the list of sessions: sends the whole list, and all that a person is asked, at once and
+//! whenever that changed.
 //!
 //! One task per socket; it owns the socket's sender, the reading half only waits for the end.
 
@@ -35,22 +36,29 @@ pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, context: So
 
 async fn send_lists<B: Backend>(sender: &mut Sender, backend: &B, instance_id: &str) -> Ending {
     let mut changes = backend.session_list_changes();
+    let mut question_changes = backend.question_changes();
     let mut ping = ticks(PING_INTERVAL);
     let mut look = ticks(LIST_INTERVAL);
-    let mut shown = None;
+    let mut shown = [None, None];
     loop {
         changes.borrow_and_update();
-        let now = list(backend, instance_id);
-        if shown.as_ref() != Some(&now) {
-            if let Err(ending) = send_message(sender, &now).await {
-                return ending;
+        question_changes.borrow_and_update();
+        let now = [list(backend, instance_id), questions(backend, instance_id)];
+        for (shown, now) in shown.iter_mut().zip(now) {
+            if shown.as_ref() != Some(&now) {
+                if let Err(ending) = send_message(sender, &now).await {
+                    return ending;
+                }
+                *shown = Some(now);
             }
-            shown = Some(now);
         }
         sleep(LIST_PAUSE).await;
         tokio::select! {
             changed = changes.changed() => if changed.is_err() {
                 // The host dropped its end, which it does only when it goes away.
+                return Ending::Shutdown;
+            },
+            changed = question_changes.changed() => if changed.is_err() {
                 return Ending::Shutdown;
             },
             _ = look.tick() => {}
@@ -70,4 +78,9 @@ fn ticks(period: Duration) -> Interval {
 /// The list as `GET /api/v1/sessions` answers it too.
 pub(super) fn list<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
     ServerMessage::Sessions { instance_id: instance_id.to_owned(), sessions: backend.sessions() }
+}
+
+/// The questions as `GET /api/v1/questions` answers them too.
+pub(super) fn questions<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
+    ServerMessage::Questions { instance_id: instance_id.to_owned(), questions: backend.questions() }
 }

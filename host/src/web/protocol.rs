@@ -13,6 +13,7 @@
 
 use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// The version of this protocol. A page that meets another one asks to be reloaded.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -37,6 +38,13 @@ pub enum ServerMessage {
         instance_id: String,
         /// All sessions, in the order to show them.
         sessions: Vec<SessionSummary>,
+    },
+    /// On the events socket, and the answer of `GET /api/v1/questions`: everything a person is asked.
+    Questions {
+        /// Names the launch of the host.
+        instance_id: String,
+        /// All open questions, oldest first.
+        questions: Vec<Question>,
     },
     /// A snapshot follows as the next binary frame.
     Attached {
@@ -159,6 +167,113 @@ pub struct SessionSummary {
     pub rows: u16,
 }
 
+/// What a person is asked while a session is being opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// As used in the address an answer is sent to.
+    pub id: String,
+    /// The profile that is being opened.
+    pub profile: String,
+    /// What a person calls it.
+    pub label: String,
+    /// `user@host:port` of the connection that asks.
+    pub target: String,
+    /// Which hop on the way that is, if it is one.
+    pub hop: Option<String>,
+    /// When it was asked, in milliseconds since 1970-01-01 UTC.
+    pub asked_unix_ms: u64,
+    /// How long an answer is of use, in seconds.
+    pub limit_s: u64,
+    /// What was tried before, each with its outcome.
+    pub tried: Vec<String>,
+    /// What is wanted.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Wanted {
+    /// Answers to the server's own questions; all text is the server's.
+    Answers {
+        /// A title the server gives.
+        name: String,
+        /// What the server says about the questions.
+        instructions: String,
+        /// The questions.
+        prompts: Vec<Prompt>,
+    },
+    /// The passphrase of a key file.
+    Passphrase {
+        /// Which key.
+        key: String,
+        /// The one before was wrong.
+        again: bool,
+    },
+    /// The user's password on the host.
+    Password {
+        /// The one before was refused.
+        again: bool,
+    },
+    /// Whether an unknown host key is the right one.
+    HostKey {
+        /// Type of the key.
+        key_type: String,
+        /// `SHA256:…`
+        fingerprint: String,
+        /// Where it would be recorded.
+        file: String,
+        /// Lines there that could not be read.
+        skipped: Vec<String>,
+    },
+}
+
+/// One question of a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    /// The server's words.
+    pub text: String,
+    /// Whether what is typed may be seen.
+    pub echo: bool,
+}
+
+/// What a person says, in the body of `POST /api/v1/questions/{id}`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// One for each prompt; one for a passphrase or password.
+    Answers {
+        /// In the order of the prompts.
+        answers: Vec<Typed>,
+    },
+    /// The host key is the right one.
+    Trust {
+        /// The fingerprint the person was shown.
+        fingerprint: String,
+    },
+    /// No.
+    Refuse {},
+}
+
+/// What a person typed: wiped when dropped, and never printed.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub struct Typed(pub Zeroizing<String>);
+
+impl From<String> for Typed {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Typed(hidden)")
+    }
+}
+
 /// A binary frame from the host: the absolute offset of the first byte as 8 bytes, big end first,
 /// then the bytes. For a snapshot the offset is the place it stands at, not that of its bytes.
 #[must_use]
@@ -202,6 +317,7 @@ mod tests {
     fn server_fixture(message: &ServerMessage) -> &'static str {
         match message {
             ServerMessage::Sessions { .. } => "server_sessions.json",
+            ServerMessage::Questions { .. } => "server_questions.json",
             ServerMessage::Attached { .. } => "server_attached.json",
             ServerMessage::Resized { .. } => "server_resized.json",
             ServerMessage::Summary { .. } => "server_summary.json",
@@ -218,6 +334,24 @@ mod tests {
         }
     }
 
+    /// Answers are only read: what a person typed is written nowhere.
+    fn answer_fixture(name: &str) -> &'static str {
+        let text = fs::read_to_string(fixtures().join(name)).unwrap();
+        let answer: Answer = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(!format!("{answer:?}").contains("123456"));
+        match answer {
+            Answer::Answers { answers } => {
+                assert_eq!(answers.iter().map(|typed| typed.0.as_str()).collect::<Vec<_>>(), ["a \"word\"", "123456"]);
+                "answer_answers.json"
+            }
+            Answer::Trust { fingerprint } => {
+                assert!(fingerprint.starts_with("SHA256:"));
+                "answer_trust.json"
+            }
+            Answer::Refuse {} => "answer_refuse.json",
+        }
+    }
+
     #[test]
     fn every_fixture_is_a_message_of_the_kind_its_name_says() {
         let mut seen = BTreeSet::new();
@@ -227,6 +361,8 @@ mod tests {
                 client_fixture(&round_trip::<ClientMessage>(&name))
             } else if name.starts_with("server_") {
                 server_fixture(&round_trip::<ServerMessage>(&name))
+            } else if name.starts_with("answer_") {
+                answer_fixture(&name)
             } else {
                 assert_eq!(name, "output_frame.json");
                 continue;
@@ -234,7 +370,7 @@ mod tests {
             assert_eq!(kind, name);
             seen.insert(name);
         }
-        assert_eq!(seen.len(), 9, "a message without a fixture, or a fixture without a message: {seen:?}");
+        assert_eq!(seen.len(), 13, "a message without a fixture, or a fixture without a message: {seen:?}");
     }
 
     #[test]

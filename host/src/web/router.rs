@@ -17,7 +17,8 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
-use super::backend::Backend;
+use super::backend::{AnswerRefused, Backend};
+use super::protocol::Answer;
 use super::socket::SocketContext;
 use super::{assets, events, terminal};
 
@@ -26,6 +27,8 @@ const LOGIN: &str = "/api/v1/login";
 const API: &str = "/api/";
 /// Largest login body in bytes; a token needs far less.
 const BODY_LIMIT: usize = 4 * 1024;
+/// Largest answer of a person in bytes: a few of the longest, each character escaped.
+const ANSWER_LIMIT: usize = 64 * 1024;
 /// Longest session id looked up; the host's own are shorter.
 const SESSION_ID_LIMIT: usize = 128;
 
@@ -63,6 +66,8 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route(LOGIN, post(log_in::<B>))
         .route("/api/v1/sessions", get(sessions::<B>))
+        .route("/api/v1/questions", get(questions::<B>))
+        .route("/api/v1/questions/{question_id}", post(answer::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
         .route("/api/v1/events", get(events_socket::<B>))
         .route("/api/v1/sessions/{session_id}/terminal", get(terminal_socket::<B>))
         .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
@@ -139,6 +144,30 @@ async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, Js
 
 async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
     Json(events::list(&shared.backend, &shared.context.instance_id)).into_response()
+}
+
+async fn questions<B: Backend>(State(shared): Site<B>) -> Response {
+    Json(events::questions(&shared.backend, &shared.context.instance_id)).into_response()
+}
+
+async fn answer<B: Backend>(
+    State(shared): Site<B>,
+    Path(question_id): Path<String>,
+    body: Result<Json<Answer>, JsonRejection>,
+) -> Response {
+    // What was sent may be a secret, so the error says nothing of it.
+    let Ok(Json(answer)) = body else {
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "send a JSON object with an answer, as application/json",
+        );
+    };
+    match shared.backend.answer(&question_id, answer) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refused @ AnswerRefused::NotOpen) => problem(StatusCode::GONE, "not_open", &refused.to_string()),
+        Err(AnswerRefused::NotFitting(why)) => problem(StatusCode::UNPROCESSABLE_ENTITY, "not_fitting", &why),
+    }
 }
 
 async fn events_socket<B: Backend>(State(shared): Site<B>, upgrade: WebSocketUpgrade) -> Response {

@@ -8,6 +8,7 @@ mod host_keys;
 mod jumps;
 mod logins;
 mod misbehaving;
+mod people;
 mod scripted;
 mod shells;
 

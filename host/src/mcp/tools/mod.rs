@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::tool::Tool;
+use crate::ops::AwaitingPerson;
 use crate::session::{SessionSummary, StopAttempt};
 
 /// Longest a call keeps a client waiting, in seconds: several give up at 60.
@@ -59,6 +60,18 @@ fn session_schema() -> Value {
 fn named(summary: &SessionSummary) -> String {
     let name = summary.name.as_ref().map(|name| format!(" \"{name}\""));
     format!("{}{}", summary.session_id, name.unwrap_or_default())
+}
+
+/// That a session is not open yet because a person is asked, on one line.
+fn waits_for_person(awaiting: &AwaitingPerson) -> String {
+    let AwaitingPerson { kind, profile, target, hop, viewer, expires_in_s, .. } = awaiting;
+    let kind = serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    let hop = hop.as_ref().map_or(String::new(), |hop| format!(" ({hop})"));
+    let place = viewer.as_ref().map_or(String::new(), |viewer| format!(" at {viewer}"));
+    format!(
+        "opening `{profile}` waits for a person ({kind}) at {target}{hop}: only they may answer, in the viewer{place}, \
+         within {expires_in_s} s"
+    )
 }
 
 /// How a command was stopped, a line for each step.

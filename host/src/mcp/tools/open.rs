@@ -1,17 +1,17 @@
 //! `ssh_open`: a session on a profile.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, named, notes, session_schema};
+use super::{breadcrumb, named, notes, session_schema, waits_for_person};
 use crate::host::Host;
-use crate::ops::{self, NextStep, OpenReport, OpenRequest};
+use crate::ops::{self, AwaitingPerson, NextStep, OpenOutcome, OpenReport, OpenRequest};
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// Profile name from ssh_hosts; not needed to reopen or with a default.
@@ -51,11 +51,33 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
+    let again = same_call(&parameters);
     let Parameters { profile, route, new, name, reopen, columns, rows } = parameters;
     match ops::open(&host, OpenRequest { profile, route, new, name, reopen, columns, rows }).await {
-        Ok(report) => render(&report),
+        Ok(OpenOutcome::Open(report)) => render(&report),
+        Ok(OpenOutcome::Awaiting(awaiting)) => render_awaiting(&awaiting, again),
         Err(error) => error.into(),
     }
+}
+
+/// The arguments as they were given, for calling again while a person is asked.
+fn same_call(parameters: &Parameters) -> Value {
+    let mut all = json!(parameters);
+    if let Some(all) = all.as_object_mut() {
+        all.retain(|_, value| !value.is_null() && *value != json!(false));
+    }
+    all
+}
+
+/// Neither done nor failed: the attempt goes on, and the same call returns its session.
+fn render_awaiting(awaiting: &AwaitingPerson, again: Value) -> Reply {
+    let summary = waits_for_person(awaiting);
+    let asked: String = awaiting.prompt.lines().map(|line| format!("| {line}\n")).collect();
+    let body = format!(
+        "what is asked, as data:\n{asked}Tell the person; `portcullis viewer` prints the link that logs a browser in. \
+         Then call ssh_open again with the same arguments: it joins this attempt and returns the session."
+    );
+    Reply::new(Status::PartialSuccess, summary, body, awaiting).with_next(Some(NextStep::new("ssh_open", again)))
 }
 
 fn render(report: &OpenReport) -> Reply {

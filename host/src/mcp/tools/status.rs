@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, named};
+use super::{breadcrumb, named, waits_for_person};
 use crate::host::Host;
 use crate::ops::{self, SessionLine, StatusReport};
 use crate::session::HealthState;
@@ -88,6 +88,9 @@ fn render(report: &StatusReport) -> Reply {
                 outcome.unwrap_or_else(|| "running".to_owned())
             ));
         }
+    }
+    for awaiting in &report.awaiting {
+        body.push_str(&format!("{}\n", waits_for_person(awaiting)));
     }
     for plugin in &report.plugins {
         body.push_str(&format!(

@@ -28,7 +28,7 @@ use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
 use crate::config::Profile;
 use crate::random;
-use crate::ssh::{ShellCommand, ShellEvent, ShellLink};
+use crate::ssh::{Said, ShellCommand, ShellEvent, ShellLink};
 
 /// Output that takes a good part of a millisecond to read.
 const LARGE_OUTPUT_BYTES: usize = 16 * 1024;
@@ -52,6 +52,8 @@ pub struct Opening {
     /// The caller's name for it.
     pub name: Option<String>,
     pub reopened_from: Option<ReopenedFrom>,
+    /// What a person said while the connection was made.
+    pub said: Vec<Said>,
     /// Told when the summary changes.
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }
@@ -135,7 +137,7 @@ impl Actor {
         close: CancellationToken,
         done: CancellationToken,
     ) -> Result<Self, TranscriptError> {
-        let Opening { id, profile, link, mut transcript, menu, name, reopened_from, on_change } = opening;
+        let Opening { id, profile, link, mut transcript, menu, name, reopened_from, said, on_change } = opening;
         let size = profile.terminal;
         let options = TerminalOptions {
             columns: size.columns,
@@ -160,6 +162,9 @@ impl Actor {
             reopened_from: reopened_from.as_ref().map(|from| from.session_id.as_str()),
             reopened_from_transcript: reopened_from.as_ref().map(|from| from.transcript.as_str()),
         })?;
+        for said in &said {
+            transcript.record(&said_entry(said))?;
+        }
         let pulse = Pulse::new();
         let mut history = History::default();
         history.happened(&opened_line(&link, reopened_from.as_ref()));
@@ -496,5 +501,14 @@ fn state_name(state: &State) -> &'static str {
         State::Menu => "menu",
         State::Unknown => "unknown",
         State::Closed => "closed",
+    }
+}
+
+fn said_entry(said: &Said) -> Entry<'_> {
+    match said {
+        Said::Answered { target, what, prompts } => Entry::PersonAnswered { target, what, prompts },
+        Said::Trusted { target, fingerprint, file } => {
+            Entry::PersonTrusted { target, host_key: fingerprint, recorded_in: file.display().to_string() }
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod client;
+mod questions;
 mod scripted;
 mod terminal;
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::web::protocol::SessionSummary;
-use crate::web::{AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
+use crate::web::protocol::{Answer, Question, SessionSummary};
+use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
 pub(super) const EVENTS_KEPT: usize = 32;
@@ -18,6 +18,7 @@ struct Shared {
     live: broadcast::Sender<LiveEvent>,
     list: watch::Sender<u64>,
     typed: watch::Sender<Vec<u8>>,
+    asked: watch::Sender<u64>,
 }
 
 struct State {
@@ -25,6 +26,9 @@ struct State {
     offset: u64,
     refusal: Option<String>,
     screen_gone: bool,
+    questions: Vec<Question>,
+    /// What was said, as its question's id and words.
+    said: Vec<(String, String)>,
 }
 
 impl Default for ScriptedBackend {
@@ -44,12 +48,14 @@ impl Default for ScriptedBackend {
             columns: 120,
             rows: 40,
         };
-        let state = State { summary, offset: 0, refusal: None, screen_gone: false };
+        let state =
+            State { summary, offset: 0, refusal: None, screen_gone: false, questions: Vec::new(), said: Vec::new() };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
             live: broadcast::channel(EVENTS_KEPT).0,
             list: watch::channel(0).0,
             typed: watch::channel(Vec::new()).0,
+            asked: watch::channel(0).0,
         }))
     }
 }
@@ -86,6 +92,15 @@ impl ScriptedBackend {
         self.0.state.lock().unwrap().screen_gone = true;
     }
 
+    pub(super) fn ask(&self, question: Question) {
+        self.0.state.lock().unwrap().questions.push(question);
+        self.0.asked.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn said(&self) -> Vec<(String, String)> {
+        self.0.state.lock().unwrap().said.clone()
+    }
+
     pub(super) fn viewers(&self) -> usize {
         self.0.live.receiver_count()
     }
@@ -105,6 +120,31 @@ impl Backend for ScriptedBackend {
 
     fn session_list_changes(&self) -> watch::Receiver<u64> {
         self.0.list.subscribe()
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        self.0.state.lock().unwrap().questions.clone()
+    }
+
+    fn question_changes(&self) -> watch::Receiver<u64> {
+        self.0.asked.subscribe()
+    }
+
+    fn answer(&self, question_id: &str, answer: Answer) -> Result<(), AnswerRefused> {
+        let mut state = self.0.state.lock().unwrap();
+        let place = state.questions.iter().position(|it| it.id == question_id).ok_or(AnswerRefused::NotOpen)?;
+        let words = match answer {
+            Answer::Answers { answers } => answers.iter().map(|typed| typed.0.as_str()).collect::<Vec<_>>().join("|"),
+            Answer::Trust { fingerprint } => format!("trust {fingerprint}"),
+            Answer::Refuse {} => "refuse".to_owned(),
+        };
+        if words == "wrong" {
+            return Err(AnswerRefused::NotFitting("that is no answer to this question".to_owned()));
+        }
+        state.questions.remove(place);
+        state.said.push((question_id.to_owned(), words));
+        self.0.asked.send_modify(|count| *count += 1);
+        Ok(())
     }
 
     async fn attach(&self, session_id: &str) -> Result<Attached<ScriptedLive>, AttachError> {
