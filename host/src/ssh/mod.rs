@@ -2,8 +2,9 @@
 //!
 //! [`open_shell`] is called by the session that will own the shell; [`fetch_host_key`] by the command
 //! with which a person records a host's key. Nothing here parses output, judges commands, writes to disk
-//! or asks anybody. One connection carries one channel, a shell or the connection to the next hop: russh
-//! serves all channels of a connection from one task, so a second one would stall with the first.
+//! or asks anybody. A connection carries one channel, a shell or the connection to the next hop, and beside a
+//! shell the short-lived ones of [`files`]. russh serves all channels of a connection from one task, so
+//! whoever owns one has to take what comes on it at once.
 //!
 //! Tasks: russh's per connection, and one pump per shell that owns the channel (`shell`). Dropping a
 //! [`ShellLink`] ends both.
@@ -11,7 +12,7 @@
 //! `known_hosts` judges recorded keys, `host_key` what a server presents, `algorithms` lists what is
 //! offered, `dial` connects, `credential`
 //! reads keys and secrets, `certificate` the certificates of keys, `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
-//! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
+//! there, `files` reaches files over SFTP, `handler` refuses what a server starts by itself, `socket` cuts connections.
 
 mod agent;
 mod algorithms;
@@ -20,6 +21,7 @@ mod certificate;
 mod credential;
 mod dial;
 mod error;
+pub mod files;
 mod handler;
 mod host_key;
 mod keepalive;
@@ -37,6 +39,7 @@ pub use agent::{AgentPlace, AgentTrouble};
 pub use error::{ConnectError, ConnectStep, KeyFileError, KeyRecord, Target};
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
+use files::FilesOpener;
 use known_hosts::KnownHosts;
 
 /// A running shell. Dropping either end closes the connection.
@@ -48,6 +51,8 @@ pub struct ShellLink {
     pub events: mpsc::Receiver<ShellEvent>,
     pub commands: mpsc::Sender<ShellCommand>,
     pub peer: PeerInfo,
+    /// The way to files on the same server, over the same connection.
+    pub files: FilesOpener,
 }
 
 /// What a shell does, in the order the server tells it. Servers may tell a status before the last output;
@@ -138,8 +143,9 @@ pub async fn open_shell(profile: &Profile, environment: &[(String, String)]) -> 
     let shell = shell::open(connection, profile.terminal, environment).await?;
     let (event_sender, events) = mpsc::channel(shell::EVENT_QUEUE);
     let (commands, command_receiver) = mpsc::channel(shell::COMMAND_QUEUE);
-    shell::spawn_pump(shell, event_sender, command_receiver);
-    Ok(ShellLink { events, commands, peer })
+    let (files, openings) = FilesOpener::new(profile.connect_timeout);
+    shell::spawn_pump(shell, event_sender, command_receiver, openings);
+    Ok(ShellLink { events, commands, peer, files })
 }
 
 /// What one connection needs, read before anything is connected to.
