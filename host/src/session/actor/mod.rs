@@ -84,6 +84,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         done,
         transcript: Arc::new(actor.transcript.path().to_owned()),
         stopping: Stopping::default(),
+        files: actor.link.files.clone(),
     };
     tokio::spawn(async move { actor.run().await });
     Ok(handle)
