@@ -75,11 +75,13 @@ fn every_tool_is_described_for_every_client() {
         "ssh_navigate",
         "ssh_open",
         "ssh_read",
+        "ssh_read_file",
         "ssh_run",
         "ssh_search_logs",
         "ssh_send",
         "ssh_status",
         "ssh_stop",
+        "ssh_write_file",
     ];
     assert_eq!(names, wanted);
     for tool in &tools {

@@ -7,6 +7,7 @@
 mod answer;
 mod echo;
 mod error;
+mod files;
 mod lines;
 mod navigate;
 mod open;
@@ -32,6 +33,10 @@ use crate::session::{Position, SessionHandle};
 
 pub use answer::Standing;
 pub use error::{NextStep, OpError};
+pub use files::{
+    Content, Entry, FileError, Listing, ReadFileReport, ReadFileRequest, Wish, WriteFileReport, WriteFileRequest,
+    read_file, write_file,
+};
 pub use lines::{Choice, Filter};
 pub use navigate::{NavigateReport, NavigateRequest, navigate};
 pub use open::{OpenReport, OpenRequest, Previous, open};

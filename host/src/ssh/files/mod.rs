@@ -113,6 +113,14 @@ impl Files {
         self.open_file(path, open::READ, None).await
     }
 
+    /// Opens a file that is there to write it, without changing it: whether that is allowed.
+    ///
+    /// # Errors
+    /// When it is not, or the file is not there.
+    pub async fn open_to_change(&mut self, path: &str) -> Result<FileHandle, FilesError> {
+        self.open_file(path, open::WRITE, None).await
+    }
+
     /// Makes a file that must not be there yet, and opens it to write.
     ///
     /// # Errors
