@@ -1,7 +1,7 @@
 """A real SFTP server with one thing wrong: `sftp_filter.py WRONG SERVER`.
 
 WRONG is `no-rename` (every rename fails), `dies-at-rename` (it ends there), `plain` (it offers no extensions),
-`evil-names` (lists hold names that lead out).
+`swap-fails` (as well, and the second rename fails), `evil-names` (lists hold names that lead out).
 """
 
 import struct
@@ -41,7 +41,7 @@ def send(body):
 
 def answers():
     for body in packets(child.stdout):
-        send(body[:5] if wrong == "plain" and body[0] == VERSION else body)
+        send(body[:5] if wrong in ("plain", "swap-fails") and body[0] == VERSION else body)
 
 
 def string(text):
@@ -50,12 +50,14 @@ def string(text):
 
 threading.Thread(target=answers, daemon=True).start()
 listed = False
+seen = 0
 for body in packets(sys.stdin.buffer):
     renames = body[0] == RENAME or (body[0] == EXTENDED and b"posix-rename" in body)
     if renames and wrong == "dies-at-rename":
         child.kill()
         sys.exit(1)
-    if renames and wrong == "no-rename":
+    seen += renames
+    if renames and (wrong == "no-rename" or (wrong == "swap-fails" and seen == 2)):
         send(bytes([STATUS]) + body[1:5] + struct.pack(">III", FAILURE, 0, 0))
         continue
     if body[0] == READDIR and wrong == "evil-names":

@@ -337,6 +337,11 @@ fn nothing_is_left_of_a_write_that_fails_at_its_end() {
         // The terminal goes on.
         assert_eq!(stage.client.succeed("ssh_run", json!({ "command": "echo on" }))["text"], "on\n");
     }
+    // Where the old file has to step aside first, it comes back.
+    let mut stage = Stage::new(&[&format!("Subsystem sftp python3 {filter} swap-fails {SERVER}")]);
+    let path = stage.put("file", "hello\n");
+    stage.client.fail("ssh_write_file", json!({ "path": path, "content": "x" }));
+    assert_eq!((stage.names(), fs::read_to_string(&path).unwrap()), (vec!["file".to_owned()], "hello\n".to_owned()));
     // A server that cannot replace in one step still does it, and it is said.
     let mut stage = Stage::new(&[&format!("Subsystem sftp python3 {filter} plain {SERVER}")]);
     let path = stage.put("file", "hello\n");

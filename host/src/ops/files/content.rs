@@ -23,6 +23,9 @@ pub struct Content {
     /// Control characters that are shown as pictures (`␛`), so that they act on nothing.
     #[serde(skip_serializing_if = "is_zero")]
     pub control_chars: usize,
+    /// Bytes of the file that this is.
+    #[serde(skip)]
+    pub read_bytes: u64,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -63,6 +66,7 @@ pub(super) fn present(mut bytes: Vec<u8>, offset: u64, limit: usize) -> Content 
         next_offset_bytes: truncated.then_some(offset + used as u64),
         sha256,
         control_chars,
+        read_bytes: used as u64,
     }
 }
 

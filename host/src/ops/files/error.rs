@@ -70,6 +70,11 @@ pub enum FileError {
          it on (in OpenSSH: Subsystem sftp internal-sftp)"
     )]
     NoSftp { server: String, path: String, wish: Wish },
+    #[error(
+        "`{path}` could not be replaced, and its old content is now in `{aside}`, which could not be moved back; move it \
+         back with ssh_run"
+    )]
+    Aside { path: String, aside: String },
     #[error("`{path}` on {server}: {source}{}", left(.temporary))]
     Server {
         path: String,
@@ -109,6 +114,7 @@ impl FileError {
             | Self::TooLargeToCompare { .. }
             | Self::Changed { .. }
             | Self::Exists { .. }
+            | Self::Aside { .. }
             | Self::NoSftp { .. } => "file-error",
         }
     }
@@ -132,6 +138,7 @@ impl FileError {
             },
             Self::Exists { path } | Self::Changed { path, .. } => read(path),
             Self::BadPath { .. } | Self::TooLarge { .. } => read("~"),
+            Self::Aside { path, aside } => run(&["mv", "-n", "--", aside, path]),
             Self::TooLargeToCompare { path, .. } => run(&["sha256sum", "--", path]),
             Self::Server { .. } => NextStep::new("ssh_status", json!({ "session_id": session_id })),
         }
@@ -213,6 +220,12 @@ mod tests {
                 "`/srv/x` is not what was expected: its SHA-256 differs from if_sha256; nothing was written. Read it again \
                  and decide anew",
                 "ssh_read_file",
+            ),
+            (
+                FileError::Aside { path: path.clone(), aside: "/srv/.old".to_owned() },
+                "`/srv/x` could not be replaced, and its old content is now in `/srv/.old`, which could not be moved back; \
+                 move it back with ssh_run",
+                "ssh_run",
             ),
             (
                 FileError::Server {

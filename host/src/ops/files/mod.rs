@@ -12,6 +12,7 @@ mod content;
 mod error;
 mod listing;
 mod read;
+mod replace;
 mod write;
 
 use std::sync::Arc;

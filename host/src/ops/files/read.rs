@@ -133,17 +133,16 @@ async fn fill(
     report: &mut ReadFileReport,
 ) -> Result<(), FilesError> {
     let (files, path) = (&mut reach.files, report.path.clone());
+    let limit = request.limit_bytes.clamp(1, reach.destination.files.max_read_bytes);
     match access {
         FileAccess::Read => {
-            let limit = request.limit_bytes.clamp(1, reach.destination.files.max_read_bytes);
             let handle = files.open_to_read(&path).await?;
             let bytes = files.read(&handle, request.offset_bytes, limit + 1).await?;
             report.content = Some(content::present(bytes, request.offset_bytes, limit));
         }
         FileAccess::List => {
             let handle = files.open_directory(&path).await?;
-            let (from, limit) = (request.from_entry, request.limit_bytes);
-            report.listing = Some(list(files, &handle, &path, from, limit, &mut report.notes).await?);
+            report.listing = Some(list(files, &handle, &path, request.from_entry, limit, &mut report.notes).await?);
         }
         FileAccess::Look | FileAccess::Write => {}
     }
@@ -158,10 +157,6 @@ async fn fill(
 
 fn record(access: FileAccess, admitted: &Admitted, report: &ReadFileReport, problem: Option<String>) -> FileRecord {
     let content = report.content.as_ref();
-    let read = |content: &Content| {
-        let whole = report.size_bytes.unwrap_or(0).saturating_sub(content.offset_bytes);
-        content.next_offset_bytes.map_or(whole, |next| next - content.offset_bytes)
-    };
     FileRecord {
         actor: Typist::Agent,
         operation: match access {
@@ -171,7 +166,7 @@ fn record(access: FileAccess, admitted: &Admitted, report: &ReadFileReport, prob
         },
         path: admitted.path.clone(),
         offset_bytes: content.map(|content| content.offset_bytes),
-        bytes: content.map(read),
+        bytes: content.map(|content| content.read_bytes),
         sha256: content.and_then(|content| content.sha256.clone()),
         verdict: admitted.verdict,
         result: if problem.is_some() { "failed" } else { "read" },

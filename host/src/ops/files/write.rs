@@ -6,26 +6,15 @@
 
 use portcullis_term::Typist;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::{
-    Admitted, Call, FileError, OPERATION, Reach, Wish, content, failed, file_error, find_session, listing, parent,
-};
+use super::replace::{Done, Left, Order, Trouble, clean_up, write};
+use super::{Admitted, Call, FileError, OPERATION, Reach, Wish, content, failed, file_error, find_session, parent};
 use crate::audit::FileRecord;
 use crate::gate::{FileAccess, Ruling};
 use crate::host::Host;
 use crate::ops::OpError;
-use crate::random;
 use crate::session::{SessionError, SessionHandle, SessionSummary};
-use crate::ssh::files::{Attributes, FileHandle, FileKind, FileStatus, Files, FilesError};
-
-/// A file larger than this is not read only to compare it.
-const MOST_COMPARED_BYTES: u64 = 64 << 20;
-/// Read at a time for that.
-const COMPARE_BYTES: usize = 512 * 1024;
-/// The bits of a mode that are taken over: who may read, write and run it. A new content is not run with
-/// the rights of the old one's owner.
-const KEPT_MODE: u32 = 0o777;
+use crate::ssh::files::{Attributes, FileKind, FileStatus, FilesError};
 
 #[derive(Debug, Clone, Default)]
 pub struct WriteFileRequest {
@@ -148,46 +137,19 @@ async fn existing(
     Err(reach.error(FileError::NotAFile { path: resolved, kind }))
 }
 
-/// What was decided on.
-struct Order {
-    path: String,
-    existing: Option<Attributes>,
-    request: WriteFileRequest,
-}
-
-/// How it went.
-struct Done {
-    mode: Option<String>,
-    atomic: bool,
-    synced: bool,
-    notes: Vec<String>,
-}
-
-/// Why it did not go, before it is put in words.
-enum Trouble {
-    File(FileError),
-    Server(FilesError),
-}
-
-impl From<FilesError> for Trouble {
-    fn from(error: FilesError) -> Self {
-        Self::Server(error)
-    }
-}
-
 /// Writes, records what came of it, and reports.
 async fn put(mut reach: Reach, order: Order, admitted: Admitted) -> Result<WriteFileReport, OpError> {
-    let mut left = None;
+    let mut left = Left::default();
     let writing = tokio::time::timeout(OPERATION, write(&mut reach.files, &order, &mut left));
-    let outcome = match writing.await {
+    let mut outcome = match writing.await {
         Ok(outcome) => outcome,
         Err(_elapsed) => Err(Trouble::Server(FilesError::Timeout { what: "finish", after: OPERATION })),
     };
-    if outcome.is_err()
-        && let Some(temporary) = left.clone()
-        && remove(&mut reach, &temporary).await
-    {
-        left = None;
+    if outcome.is_err() {
+        left = clean_up(&mut reach, &order.path, left).await;
+        if let Some(aside) = left.aside.take() {
+            outcome = Err(Trouble::File(FileError::Aside { path: order.path.clone(), aside }));
+        }
     }
     let sha256 = content::sha256(&order.request.content);
     let result = match (&outcome, &order.existing) {
@@ -216,10 +178,10 @@ async fn put(mut reach: Reach, order: Order, admitted: Admitted) -> Result<Write
             });
         }
         Err(Trouble::File(error)) => file_error(&session, error),
-        Err(Trouble::Server(source)) => match left {
+        Err(Trouble::Server(source)) => match left.temporary {
             Some(_) => {
-                let (path, server) = (order.path, reach.server.clone());
-                file_error(&session, FileError::Server { path, server, temporary: left, source })
+                let (path, server, temporary) = (order.path, reach.server.clone(), left.temporary);
+                file_error(&session, FileError::Server { path, server, temporary, source })
             }
             None => failed(&session, &reach.server, &order.path, source).await,
         },
@@ -240,168 +202,4 @@ fn record(admitted: &Admitted, result: &'static str, bytes: u64, sha256: &str, p
         result,
         problem,
     }
-}
-
-/// Removes what was begun; on a channel of its own where the first one has failed.
-async fn remove(reach: &mut Reach, temporary: &str) -> bool {
-    let gone = |outcome: Result<(), FilesError>| match outcome {
-        Ok(()) => true,
-        Err(error) => error.status() == Some(FileStatus::NoSuchFile),
-    };
-    if gone(reach.files.remove(temporary).await) {
-        return true;
-    }
-    match reach.session.open_files().await {
-        Ok(mut files) => gone(files.remove(temporary).await),
-        Err(_) => false,
-    }
-}
-
-/// `left` is the file of ours that may be there when this ends early.
-async fn write(files: &mut Files, order: &Order, left: &mut Option<String>) -> Result<Done, Trouble> {
-    check(files, order).await?;
-    let folder = parent(&order.path).unwrap_or("/").trim_end_matches('/');
-    let unique = random::hex(8).map_err(|_| Trouble::Server(FilesError::Status(FileStatus::Failure)))?;
-    let temporary = format!("{folder}/.portcullis-{unique}.tmp");
-    // A new file gets what the server gives new files; one with a mode is nobody else's until it has it.
-    let open_to_all = order.existing.is_none() && order.request.mode.is_none();
-    // Known before it is there: an answer that is lost does not say that nothing was made.
-    *left = Some(temporary.clone());
-    let handle = match files.create(&temporary, if open_to_all { 0o666 } else { 0o600 }).await {
-        Ok(handle) => handle,
-        Err(error) => {
-            *left = left.take().filter(|_| error.status().is_none());
-            return Err(error.into());
-        }
-    };
-    files.write(&handle, &order.request.content).await?;
-    let mut notes = Vec::new();
-    let mode = dress(files, &handle, order, &mut notes).await?;
-    let synced = files.extensions.fsync;
-    if synced {
-        files.sync(&handle).await?;
-    }
-    files.close(handle).await?;
-    let atomic = place(files, order, &temporary, &unique, &mut notes).await?;
-    *left = None;
-    Ok(Done { mode, atomic, synced, notes })
-}
-
-/// What must be so before anything is written.
-async fn check(files: &mut Files, order: &Order) -> Result<(), Trouble> {
-    let (path, request) = (&order.path, &order.request);
-    let Some(_) = &order.existing else {
-        return match &request.if_sha256 {
-            Some(_) => Err(changed(path, "it does not exist, so it cannot have the SHA-256 of if_sha256")),
-            None => Ok(()),
-        };
-    };
-    if request.create_only {
-        return Err(Trouble::File(FileError::Exists { path: path.clone() }));
-    }
-    // To replace a file takes rights on its directory only. Whoever may not write the file is not meant to.
-    let handle = files.open_to_change(path).await?;
-    files.close(handle).await?;
-    if let Some(expected) = &request.if_sha256 {
-        let found = digest(files, path).await?;
-        if !found.eq_ignore_ascii_case(expected) {
-            return Err(changed(path, "its SHA-256 differs from if_sha256"));
-        }
-    }
-    Ok(())
-}
-
-fn changed(path: &str, what: &'static str) -> Trouble {
-    Trouble::File(FileError::Changed { path: path.to_owned(), what })
-}
-
-async fn digest(files: &mut Files, path: &str) -> Result<String, Trouble> {
-    let handle = files.open_to_read(path).await?;
-    let mut hasher = Sha256::new();
-    let mut offset = 0;
-    loop {
-        let piece = files.read(&handle, offset, COMPARE_BYTES).await?;
-        hasher.update(&piece);
-        offset += piece.len() as u64;
-        if piece.len() < COMPARE_BYTES {
-            files.close(handle).await?;
-            return Ok(content::hex(&hasher.finalize()));
-        }
-        if offset > MOST_COMPARED_BYTES {
-            let (path, limit) = (path.to_owned(), MOST_COMPARED_BYTES);
-            return Err(Trouble::File(FileError::TooLargeToCompare { path, limit }));
-        }
-    }
-}
-
-/// Gives the new file owner and mode, those of the old one where nothing else is asked for. Its mode then.
-async fn dress(
-    files: &mut Files,
-    handle: &FileHandle,
-    order: &Order,
-    notes: &mut Vec<String>,
-) -> Result<Option<String>, Trouble> {
-    let own = files.look_at_open(handle).await?;
-    let owner = order.existing.and_then(|existing| existing.owner).filter(|owner| Some(*owner) != own.owner);
-    if let Some(owner) = owner {
-        match files.set(handle, Some(owner), None).await {
-            Ok(()) => {}
-            Err(error) if error.status().is_some() => {
-                notes.push(format!("the owner {}:{} could not be kept; the file is now this user's", owner.0, owner.1))
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let kept = order.existing.and_then(|existing| existing.mode()).map(|mode| mode & KEPT_MODE);
-    let wanted = order.request.mode.or(kept);
-    if wanted.is_some() {
-        files.set(handle, None, wanted).await?;
-    }
-    Ok(wanted.map(|mode| format!("{mode:04o}")).or_else(|| listing::mode(&own)))
-}
-
-/// Puts the complete file where it belongs; whether that was one step.
-async fn place(
-    files: &mut Files,
-    order: &Order,
-    temporary: &str,
-    unique: &str,
-    notes: &mut Vec<String>,
-) -> Result<bool, Trouble> {
-    let path = &order.path;
-    let Some(before) = &order.existing else {
-        return match files.rename(temporary, path).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.status().is_some() && files.look(path).await.is_ok() => {
-                Err(changed(path, "somebody made it meanwhile"))
-            }
-            Err(error) => Err(error.into()),
-        };
-    };
-    if order.request.if_sha256.is_some() {
-        let now = files.look(path).await?;
-        if (now.size_bytes, now.modified_unix_s) != (before.size_bytes, before.modified_unix_s) {
-            return Err(changed(path, "somebody wrote it meanwhile"));
-        }
-    }
-    if files.extensions.posix_rename {
-        files.replace(temporary, path).await?;
-        return Ok(true);
-    }
-    swap(files, path, temporary, unique).await?;
-    notes.push("the server cannot replace a file in one step; for a moment there was none of this name".to_owned());
-    Ok(false)
-}
-
-/// For servers that rename only to names that are free: the old file steps aside, and comes back if the
-/// new one cannot take its place.
-async fn swap(files: &mut Files, path: &str, temporary: &str, unique: &str) -> Result<(), FilesError> {
-    let folder = parent(path).unwrap_or("/").trim_end_matches('/');
-    let aside = format!("{folder}/.portcullis-{unique}.old");
-    files.rename(path, &aside).await?;
-    if let Err(error) = files.rename(temporary, path).await {
-        files.rename(&aside, path).await?;
-        return Err(error);
-    }
-    files.remove(&aside).await
 }

@@ -197,6 +197,8 @@ impl Actor {
     fn admit_file(&mut self, cleared: Cleared) -> Result<String, SessionError> {
         self.must_be_open()?;
         self.record_verdict(&cleared)?;
+        // Somebody is at work here, though the terminal is quiet.
+        self.last_activity = Instant::now();
         match cleared.into_payload() {
             Payload::Path(path) => Ok(path),
             Payload::Line(_) | Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) => Err(SessionError::MovedOn),

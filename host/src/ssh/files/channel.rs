@@ -158,7 +158,7 @@ impl Requests {
     }
 
     /// Sends all requests at once and gives their answers in the same order. `what` completes "the server did
-    /// not …". The whole has one answer's time: what is sent together is small.
+    /// not …". Each request and each answer has the limit to itself, so that a slow line is no silence.
     pub(super) async fn ask(&mut self, what: &'static str, requests: &[Request]) -> Result<Vec<Reply>, FilesError> {
         self.exchange(what, requests, |next| {
             *next = next.wrapping_add(1);
@@ -174,7 +174,7 @@ impl Requests {
         id: fn(&mut u32) -> Option<u32>,
     ) -> Result<Vec<Reply>, FilesError> {
         let mut answers = Vec::with_capacity(requests.len());
-        let mut bytes = Vec::new();
+        let mut frames = Vec::with_capacity(requests.len());
         {
             let mut shared = locked(&self.shared);
             if let Some(ended) = &shared.ended {
@@ -185,20 +185,24 @@ impl Requests {
                 let (answer, waits) = oneshot::channel();
                 shared.waiting.insert(id, answer);
                 answers.push(waits);
-                bytes.extend(request.frame(id));
+                frames.push(request.frame(id));
             }
         }
-        let exchanging = async {
-            self.writer.data_bytes(bytes).await.map_err(|_| FilesError::Gone)?;
-            let mut replies = Vec::with_capacity(answers.len());
-            for answer in answers {
-                let reply = answer.await.map_err(|_| locked(&self.shared).ended.clone().unwrap_or(FilesError::Gone))?;
-                replies.push(reply);
-            }
-            Ok(replies)
-        };
-        let outcome = timeout(self.limit, exchanging).await;
-        outcome.unwrap_or(Err(FilesError::Timeout { what, after: self.limit }))
+        let too_slow = |_| FilesError::Timeout { what, after: self.limit };
+        for frame in frames {
+            let sent = timeout(self.limit, self.writer.data_bytes(frame)).await.map_err(too_slow)?;
+            sent.map_err(|_| self.why_ended())?;
+        }
+        let mut replies = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let reply = timeout(self.limit, answer).await.map_err(too_slow)?;
+            replies.push(reply.map_err(|_| self.why_ended())?);
+        }
+        Ok(replies)
+    }
+
+    fn why_ended(&self) -> FilesError {
+        locked(&self.shared).ended.clone().unwrap_or(FilesError::Gone)
     }
 }
 
