@@ -21,13 +21,13 @@ struct Parameters {
     /// Default 8000.
     #[serde(default)]
     limit_bytes: Option<usize>,
-    /// Of a directory: entries to leave out.
+    /// Directory: entries to skip.
     #[serde(default)]
     from_entry: usize,
     /// Only kind, size, mode and time.
     #[serde(default)]
     stat_only: bool,
-    /// Needed where the terminal is elsewhere (pod, su, menu).
+    /// When the terminal is elsewhere (pod, su, menu).
     #[serde(default)]
     on_ssh_server: bool,
     #[serde(default)]
@@ -38,7 +38,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_read_file",
         title: "Read a file or directory",
-        description: "Read a text or binary file (by offset, with SHA-256) or list a directory on the session's SSH server, over SFTP beside the terminal. Changes nothing.",
+        description: "Read a file (text or binary, by offset, with SHA-256) or list a directory of the session's SSH server, over SFTP.",
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
         output: || {

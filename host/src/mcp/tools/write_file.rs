@@ -34,7 +34,7 @@ struct Parameters {
     /// Replace nothing.
     #[serde(default)]
     create_only: bool,
-    /// Needed where the terminal is elsewhere (pod, su, menu).
+    /// When the terminal is elsewhere (pod, su, menu).
     #[serde(default)]
     on_ssh_server: bool,
     #[serde(default)]
@@ -52,7 +52,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_write_file",
         title: "Write a file",
-        description: "Create or replace a whole file on the session's SSH server, over SFTP beside the terminal: all or nothing, owner and mode kept, judged by the policy.",
+        description: "Create or replace a whole file on the session's SSH server, over SFTP: all or nothing, owner and mode kept.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || {
