@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::config::{LocalShell, Profile, TerminalSize};
+use crate::ssh::files::FilesOpener;
 use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink};
 
 /// Pieces of output on their way to the session; each is one read's worth or a few.
@@ -140,7 +141,7 @@ pub fn open_shell(
         auth_method: "none: this machine".to_owned(),
         server_version: described(shell),
     };
-    Ok(ShellLink { events, commands, peer })
+    Ok(ShellLink { events, commands, peer, files: FilesOpener::none() })
 }
 
 fn directory(shell: &LocalShell) -> Result<PathBuf, LocalError> {

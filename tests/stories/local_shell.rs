@@ -21,6 +21,8 @@ fn commands_run_here_with_their_codes_and_without_this_programs_secrets() {
     let command = format!("echo $PWD $kept ${{{PASSWORD_VARIABLE}:-nothing}}");
     let kept = client.succeed("ssh_run", json!({ "command": command }));
     assert_eq!(kept["text"], "/ state nothing\n");
+    let elsewhere = client.fail("ssh_read_file", json!({ "path": "/etc/hostname" }));
+    assert!(elsewhere["summary"].as_str().unwrap().contains("a shell of this machine"), "{elsewhere}");
     let refused = client.fail("ssh_run", json!({ "command": "rm -rf /" }));
     assert_eq!(refused["sent"], false, "{refused}");
 }

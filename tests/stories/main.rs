@@ -5,6 +5,7 @@ mod bad_input;
 mod configuration;
 mod connecting;
 mod doctor;
+mod files;
 mod lifecycle;
 mod local_shell;
 mod login_program;

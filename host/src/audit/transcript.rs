@@ -110,6 +110,8 @@ pub enum Entry<'a> {
         columns: u16,
         rows: u16,
     },
+    /// A file on the server was reached beside the terminal. Its content is not kept.
+    File(&'a FileRecord),
     /// The connection's health has changed.
     Health {
         state: &'a str,
@@ -119,6 +121,32 @@ pub enum Entry<'a> {
         reason: &'a str,
         exit_code: Option<i32>,
     },
+}
+
+/// What was done with a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileRecord {
+    pub actor: Typist,
+    /// `read`, `list`, `look` or `write`.
+    pub operation: &'static str,
+    /// With all links followed.
+    pub path: String,
+    /// Of what was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset_bytes: Option<u64>,
+    /// Read or written; none of a listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Of the whole file, where all of it was read or written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// What the policies said.
+    pub verdict: &'static str,
+    /// `read`, `created`, `replaced` or `failed`.
+    pub result: &'static str,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Text, or base64 where it is not UTF-8.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::files::FilesFile;
 use super::{ConfigError, EnterKey, PolicyMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
@@ -71,6 +72,7 @@ pub(super) struct DefaultsFile {
     pub(super) encoding: Option<EncodingName>,
     pub(super) columns: Option<u16>,
     pub(super) rows: Option<u16>,
+    pub(super) files: Option<FilesFile>,
 }
 
 /// How a profile's shell is reached.
@@ -158,6 +160,8 @@ pub(super) struct ProfileFile {
     /// Parameters for the navigator, by route name.
     pub(super) routes: Option<BTreeMap<String, BTreeMap<String, String>>>,
     pub(super) log_search: Option<LogSearchFile>,
+    /// What may be read and written over SFTP.
+    pub(super) files: Option<FilesFile>,
 }
 
 /// One way to prove who we are; exactly one of key_file, password_*, agent, keyboard_interactive, ask. Secrets
@@ -260,6 +264,10 @@ impl ProfileFile {
             navigator: self.navigator.or(lower.navigator),
             routes: self.routes.or(lower.routes),
             log_search: self.log_search.or(lower.log_search),
+            files: match (self.files, lower.files) {
+                (Some(files), Some(lower)) => Some(files.or(lower)),
+                (files, lower) => files.or(lower),
+            },
         }
     }
 
@@ -299,6 +307,7 @@ impl From<&DefaultsFile> for ProfileFile {
             encoding,
             columns,
             rows,
+            files,
         } = defaults.clone();
         Self {
             policy_mode,
@@ -309,6 +318,7 @@ impl From<&DefaultsFile> for ProfileFile {
             encoding,
             columns,
             rows,
+            files,
             ..Self::default()
         }
     }

@@ -127,6 +127,7 @@ impl<'a> Walk<'a> {
             ("AuthFile", "an entry of `auth`"),
             ("ViewerFile", "[viewer]"),
             ("LimitsFile", "[limits]"),
+            ("FilesFile", "[profiles.NAME.files]"),
             ("PluginFile", "[plugins.NAME]"),
         ];
         let has = |table: &str| self.root["$defs"][table]["properties"].get(name).is_some();

@@ -2,13 +2,14 @@
 //!
 //! [`file`] is the file as written (TOML, unknown keys refused), `ssh_config` adds the aliases of
 //! OpenSSH's configuration, `find` says which files count, `workspace` what the one in a repository may
-//! say, `foreign` reads those of other programs, `sources` puts all together; [`Config`] is what the rest of the program
+//! say, `files` which files of a host may be reached, `foreign` reads those of other programs, `sources` puts all together; [`Config`] is what the rest of the program
 //! sees: no optional value that means "default", paths absolute, names checked. Secrets are named
 //! here, never held.
 
 mod edit;
 mod error;
 mod file;
+mod files;
 mod find;
 mod foreign;
 mod import;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 pub use edit::Edit;
 pub use error::ConfigError;
+pub use files::FilesAccess;
 pub use find::{Found, Reason};
 pub use import::{ImportReport, import};
 pub use keys::schema;
@@ -139,6 +141,8 @@ pub struct Destination {
     /// Parameters for the navigator, by route name.
     pub routes: BTreeMap<String, BTreeMap<String, String>>,
     pub log_search: LogSearchChoice,
+    /// What may be read and written over SFTP.
+    pub files: FilesAccess,
     /// Where the profile is written.
     pub origin: String,
     /// What is written of it and has no effect, or less than one may think.

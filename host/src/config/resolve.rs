@@ -10,6 +10,7 @@ use portcullis_term::Encoding;
 use super::file::{
     AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile, QuestionFile,
 };
+use super::files::{self, FilesFile};
 use super::jump;
 use super::layers::Layers;
 use super::sources::{Sources, hop_name};
@@ -53,6 +54,7 @@ pub(super) fn built_in() -> ProfileFile {
         rows: Some(DEFAULT_SIZE.rows),
         enter: Some(EnterKey::default()),
         policy_mode: Some(PolicyMode::default()),
+        files: Some(FilesFile::built_in()),
         ..ProfileFile::default()
     }
 }
@@ -189,6 +191,7 @@ fn destination(name: &str, layers: &Layers) -> Result<Destination, String> {
         navigator: written.navigator.map(navigator),
         routes: written.routes.unwrap_or_default(),
         log_search: log_search(written.log_search),
+        files: files::access(written.files)?,
         origin: layers.origin(),
         notes: layers.notes.clone(),
     })
@@ -408,6 +411,9 @@ mod tests {
             (&format!("{PROFILE}jump = ['here']\n[profiles.here]\nkind = 'local'\n"), "a shell of this machine"),
             (&format!("{PROFILE}encoding = 'latin-1'\n"), "gb18030"),
             (&format!("{PROFILE}[limits]\nclosed = 3\n"), "closed_sessions"),
+            (&format!("{PROFILE}files = {{ read = ['srv'] }}\n"), "absolute or below `~`"),
+            (&format!("{PROFILE}files = {{ reed = ['/srv'] }}\n"), "did you mean `read`"),
+            (&format!("{PROFILE}max_read_bytes = 3\n"), "belongs in [profiles.NAME.files]"),
         ];
         for (text, expected) in cases {
             let message = parse(text).unwrap_err().to_string();
@@ -428,6 +434,9 @@ mod tests {
         assert_eq!((web.idle_close, web.encoding), (Duration::from_secs(60), Encoding::Gbk));
         assert_eq!((web.terminal.columns, web.terminal.rows), (100, 40));
         assert_eq!(config.limits.closed_sessions, 2);
+        let text = format!("[defaults.files]\nread = ['/srv']\n{PROFILE}[profiles.web.files]\nwrite = []\n");
+        let files = &parse(&text).unwrap().destinations["web"].files;
+        assert_eq!((files.read.as_slice(), files.write.len()), (&["/srv".to_owned()][..], 0));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::file::{self, ConfigFile, ProfileFile};
+use super::files::{self, FilesFile};
 use super::layers::{Layers, Origin};
 use super::{ConfigError, PolicyMode, find, replace};
 
@@ -29,6 +30,7 @@ const ON_USERS_PROFILE: &[&str] = &[
     "idle_close_s",
     "policy_mode",
     "policies",
+    "files",
 ];
 /// Keys it may set beside those in a profile of its own. Not there, and so refused: what decides which
 /// host keys are right, and how safe a connection has to be.
@@ -108,13 +110,17 @@ impl Workspace {
     ) -> Result<(), ConfigError> {
         let Self { path, file, .. } = self;
         let default_mode = top.defaults.policy_mode.unwrap_or_default();
+        let default_files = top.defaults.files.clone().unwrap_or_default().or(FilesFile::built_in());
         // All of it is checked before any of it counts.
         for (name, values) in &file.profiles {
-            let checked = match profiles.get(name) {
-                Some(users) => check_on_users(values, &users.merged(), default_mode),
+            let users = profiles.get(name).map(Layers::merged);
+            let checked = match &users {
+                Some(users) => check_on_users(values, users, default_mode),
                 None => check_mode(values.policy_mode, default_mode),
             };
-            checked.map_err(|problem| ConfigError::Workspace {
+            let users_files = users.and_then(|users| users.files).unwrap_or_default().or(default_files.clone());
+            let tightens = |()| values.files.as_ref().map_or(Ok(()), |own| files::check_tightens(own, &users_files));
+            checked.and_then(tightens).map_err(|problem| ConfigError::Workspace {
                 path: path.clone(),
                 problem: format!("profile `{name}`: {problem}"),
             })?;
@@ -280,6 +286,8 @@ mod tests {
             ("[profiles.prod]\nssh_config_host = 'evil'\n".to_owned(), "`ssh_config_host` of it"),
             ("[profiles.prod]\nnavigator = { plugin = 'other' }\n".to_owned(), "`navigator` of it"),
             ("[profiles.prod.routes.api]\ntarget = 'evil'\n".to_owned(), "route `api`"),
+            ("[profiles.prod.files]\nread = ['/etc']\n".to_owned(), "only tighten"),
+            (format!("{profile}files = {{ write = ['/'] }}\n"), "only tighten"),
         ];
         for (text, expected) in cases {
             let problem = apply(&text, USERS).unwrap_err();
@@ -295,7 +303,7 @@ mod tests {
     #[test]
     fn it_adds_hosts_and_routes_and_tightens() {
         let text = "[profiles.dev]\nhost = 'dev'\nuser = 'u'\nauth = [{ key_file = '~/.ssh/id' }]\n\
-                    [profiles.prod]\nlabel = 'Careful'\npolicy_mode = 'readonly'\npolicies = ['theirs']\n\
+                    files = { read = ['~/src'], write = [] }\n[profiles.prod]\nlabel = 'Careful'\npolicy_mode = 'readonly'\npolicies = ['theirs']\n\
                     [profiles.prod.routes.jobs]\ntarget = 'j'\n";
         let profiles = apply(text, USERS).unwrap();
         assert_eq!(profiles["dev"].merged().host.as_deref(), Some("dev"));

@@ -10,6 +10,7 @@
 //! The keys and lines with which the host stops a command are its own (`host/stop`).
 //! A policy that fails in any way denies. The gate knows no session, no channel and no client.
 
+mod file;
 mod input;
 mod judge;
 mod key;
@@ -27,6 +28,7 @@ use crate::audit::Entry;
 use crate::config::Destination;
 use crate::plugins::PolicyChain;
 
+pub use file::FileAccess;
 pub use input::{HeldLine, InputLine};
 pub(crate) use judge::{endpoint, level};
 pub use key::Key;
@@ -69,6 +71,8 @@ pub enum Action {
     Stop { step: StopStep },
     /// A person's bytes.
     Human { bytes: Vec<u8> },
+    /// A file on the server, beside the terminal. The path is the one that is reached in the end.
+    File { access: FileAccess, path: String },
 }
 
 /// What may be typed, and why it may. Consumed by the session.
@@ -92,6 +96,8 @@ pub enum Reader {
     Menu,
     /// A program that is not a shell at its prompt.
     Program,
+    /// Nobody: it is no text for a terminal.
+    Nobody,
 }
 
 /// The final form. How Enter and keys are sent is known only where the terminal is.
@@ -104,6 +110,8 @@ pub enum Payload {
     Key(Key),
     /// As they are.
     Bytes(Vec<u8>),
+    /// Not typed: a file that may be reached in the way that was judged.
+    Path(String),
 }
 
 impl Cleared {
@@ -131,6 +139,11 @@ impl Cleared {
     /// Rules that warned, for the result.
     pub fn warnings(&self) -> Vec<Ruling> {
         self.judged.iter().flat_map(|judged| judged.rulings.iter().filter(|r| r.verdict == "warn").cloned()).collect()
+    }
+
+    /// What the policies said together.
+    pub fn verdict(&self) -> &'static str {
+        self.judged.as_ref().map_or(Verdict::Abstain, |judged| judged.verdict).as_str()
     }
 
     pub(crate) fn verdict_entry(&self) -> Option<Entry<'_>> {
@@ -264,6 +277,12 @@ impl Gate {
                 let judged = self.judge(place, request).await?;
                 let payload = if enter { Payload::Line(text) } else { Payload::Text(text) };
                 Ok(Cleared::new(typist, payload, Reader::Program, Some(judged)))
+            }
+            Action::File { access, path } => {
+                let (line, delivery) = file::line(typist, access, &path)?;
+                let request = judge::request(place, typist, delivery, &line, shell::parse(&line), intent.purpose);
+                let judged = self.judge(place, request).await?;
+                Ok(Cleared::new(typist, Payload::Path(path), Reader::Nobody, Some(judged)))
             }
         }
     }

@@ -17,7 +17,8 @@ pub(super) fn of<T: JsonSchema>() -> JsonObject {
 pub(super) fn make_portable(schema: &mut JsonObject) {
     schema.remove("$schema");
     schema.remove("title");
-    if schema.get("default").is_some_and(Value::is_null) {
+    let says_nothing = |value: &Value| matches!(value, Value::Null | Value::Bool(false)) || *value == 0;
+    if schema.get("default").is_some_and(says_nothing) {
         schema.remove("default");
     }
     let nonstandard = ["int", "uint", "float", "double"];

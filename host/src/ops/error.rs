@@ -5,6 +5,7 @@ use portcullis_term::AwaitingKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::FileError;
 use crate::attempts::Failure;
 use crate::audit::TranscriptError;
 use crate::diagnose::Finding;
@@ -106,6 +107,12 @@ pub enum OpError {
     Navigation { route: String, code: String, message: String, rows: Vec<String>, session_id: String },
     #[error("{0}")]
     BadArgument(String),
+    #[error("{source}")]
+    File {
+        session_id: String,
+        #[source]
+        source: Box<FileError>,
+    },
     #[error("the record could not be started")]
     Record(#[source] TranscriptError),
     #[error("no random number could be had from the operating system")]
@@ -156,6 +163,7 @@ impl OpError {
             },
             Self::Plugin { .. } => "plugin-failure",
             Self::Navigation { .. } => "terminal-state-abnormal",
+            Self::File { source, .. } => source.category(),
             Self::Record(_) | Self::Random(_) | Self::Opening(_) | Self::GivenUp | Self::TooManyAttempts => {
                 "runtime-state-abnormal"
             }
@@ -164,10 +172,12 @@ impl OpError {
 
     /// Nothing was sent because of a decision, not because of a fault.
     pub fn is_blocked(&self) -> bool {
-        matches!(
-            self.told(),
-            Self::Refused { .. } | Self::SecretAsked { .. } | Self::Session { source: SessionError::SecretAsked, .. }
-        )
+        match self.told() {
+            Self::Refused { .. } | Self::SecretAsked { .. } => true,
+            Self::Session { source, .. } => matches!(source, SessionError::SecretAsked),
+            Self::File { source, .. } => source.is_blocked(),
+            _ => false,
+        }
     }
 
     /// What to call next.
@@ -210,6 +220,7 @@ impl OpError {
                 SessionError::Closed { .. } => NextStep::new("ssh_open", json!({ "reopen": id })),
                 _ => NextStep::new("ssh_read", json!({ "session_id": id })),
             },
+            Self::File { session_id, source } => source.next(session_id),
             Self::Session { session_id: None, .. } => NextStep::new("ssh_status", json!({})),
         }
     }

@@ -8,6 +8,7 @@ mod answer;
 mod awaiting;
 mod echo;
 mod error;
+mod files;
 mod lines;
 mod navigate;
 mod open;
@@ -35,6 +36,10 @@ use crate::session::{Position, SessionHandle};
 pub use answer::Standing;
 pub use awaiting::AwaitingPerson;
 pub use error::{NextStep, OpError};
+pub use files::{
+    Content, Entry, FileError, Listing, ReadFileReport, ReadFileRequest, Wish, WriteFileReport, WriteFileRequest,
+    read_file, write_file,
+};
 pub use lines::{Choice, Filter};
 pub use navigate::{NavigateReport, NavigateRequest, navigate};
 pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};

@@ -14,9 +14,10 @@ use super::{
     Attachment, CommandRecord, Cut, Health, LineRange, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
     StopGuard,
 };
-use crate::audit::TranscriptError;
+use crate::audit::{FileRecord, TranscriptError};
 use crate::config::TerminalSize;
 use crate::gate::{Cleared, Refusal};
+use crate::ssh::files::{Files, FilesError, FilesOpener};
 
 /// Why a session did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +153,8 @@ pub(super) enum Request {
     ReadHistory { range: LineRange, reply: Reply<Cut> },
     Followed { route: String, reply: Reply<()> },
     ReopenedAs { session_id: String, reply: Reply<()> },
+    AdmitFile { cleared: Cleared, reply: Reply<String> },
+    RecordFile { record: Box<FileRecord>, reply: Reply<()> },
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -168,6 +171,7 @@ pub struct SessionHandle {
     pub(super) done: CancellationToken,
     pub(super) transcript: Arc<PathBuf>,
     pub(super) stopping: Stopping,
+    pub(super) files: FilesOpener,
 }
 
 impl SessionHandle {
@@ -387,6 +391,31 @@ impl SessionHandle {
     /// When the session's task is gone.
     pub async fn reopened_as(&self, session_id: String) -> Result<(), SessionError> {
         self.ask(|reply| Request::ReopenedAs { session_id, reply }).await
+    }
+
+    /// Opens the way to files on the session's server: a channel of its own on the same connection.
+    ///
+    /// # Errors
+    /// When the connection is gone, or the server has no SFTP.
+    pub async fn open_files(&self) -> Result<Files, FilesError> {
+        self.files.open().await
+    }
+
+    /// Records the verdict on a file and gives the path it holds for.
+    ///
+    /// # Errors
+    /// When the session is closed; the file may not be reached then.
+    pub async fn admit_file(&self, cleared: Cleared) -> Result<String, SessionError> {
+        self.ask(|reply| Request::AdmitFile { cleared, reply }).await
+    }
+
+    /// Records what was done with a file, before anybody is told. Also when the session has ended meanwhile:
+    /// what was done then was done all the same.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn record_file(&self, record: FileRecord) -> Result<(), SessionError> {
+        self.ask(|reply| Request::RecordFile { record: Box::new(record), reply }).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {

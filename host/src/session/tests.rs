@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::audit::Instance;
 use crate::config::{Profile, TerminalSize};
-use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink};
+use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink, files::FilesOpener};
 
 /// A session, and the far side of its channel.
 struct Scripted {
@@ -63,7 +63,7 @@ impl Scripted {
         let session = open(Opening {
             id,
             profile: Arc::new(profile),
-            link: ShellLink { events, commands: sender, peer },
+            link: ShellLink { events, commands: sender, peer, files: FilesOpener::none() },
             transcript,
             menu: None,
             name: None,

@@ -3,8 +3,9 @@
 //! [`open_shell`] is called by the session that will own the shell; [`fetch_host_key`] by the command
 //! with which a person records a host's key. Nothing here parses output or judges commands. Only a
 //! [`Person`] who is handed in is asked anything, and only after that person has agreed a host's key is
-//! written to disk. One connection carries one channel, a shell or the connection to the next hop: russh
-//! serves all channels of a connection from one task, so a second one would stall with the first.
+//! written to disk. A connection carries one channel, a shell or the connection to the next hop, and beside
+//! a shell the short-lived ones of [`files`]. russh serves all channels of a connection from one task, so
+//! whoever owns one has to take what comes on it at once.
 //!
 //! Tasks: russh's per connection, and one pump per shell that owns the channel (`shell`). Dropping a
 //! [`ShellLink`] ends both.
@@ -13,8 +14,9 @@
 //! offered, `dial` connects, `credential` reads keys and secrets, `certificate` the certificates of keys,
 //! `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `person` asks one
 //! what only they may say, `unlock` decrypts keys with what they say, `trust` records a host's key with their
-//! consent, `shell` opens the terminal and moves its bytes, `keepalive` watches whether the server is still
-//! there, `handler` refuses what a server starts by itself, `socket` cuts connections.
+//! consent, `shell` opens the terminal and moves its bytes, `files` reaches files over SFTP, `keepalive`
+//! watches whether the server is still there, `handler` refuses what a server starts by itself, `socket` cuts
+//! connections.
 
 mod agent;
 mod algorithms;
@@ -23,6 +25,7 @@ mod certificate;
 mod credential;
 mod dial;
 mod error;
+pub mod files;
 mod handler;
 mod host_key;
 mod keepalive;
@@ -45,6 +48,7 @@ pub use person::{Answer, NoAnswer, Person, Prompt, Question, Said, Wanted};
 pub use trust::record_file;
 
 use crate::config::profile::{AuthMethod, Profile, TerminalSize};
+use files::FilesOpener;
 use known_hosts::KnownHosts;
 use person::Asker;
 
@@ -57,6 +61,8 @@ pub struct ShellLink {
     pub events: mpsc::Receiver<ShellEvent>,
     pub commands: mpsc::Sender<ShellCommand>,
     pub peer: PeerInfo,
+    /// The way to files on the same server, over the same connection.
+    pub files: FilesOpener,
 }
 
 /// What a shell does, in the order the server tells it. Servers may tell a status before the last output;
@@ -160,8 +166,9 @@ pub async fn open_shell_with(
     let shell = shell::open(connection, profile.terminal, environment).await?;
     let (event_sender, events) = mpsc::channel(shell::EVENT_QUEUE);
     let (commands, command_receiver) = mpsc::channel(shell::COMMAND_QUEUE);
-    shell::spawn_pump(shell, event_sender, command_receiver);
-    Ok(ShellLink { events, commands, peer })
+    let (files, openings) = FilesOpener::new(profile.connect_timeout);
+    shell::spawn_pump(shell, event_sender, command_receiver, openings);
+    Ok(ShellLink { events, commands, peer, files })
 }
 
 /// What one connection needs, read before anything is connected to.

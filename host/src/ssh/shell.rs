@@ -18,6 +18,7 @@ use super::{
     ShellCommand, ShellEvent,
     dial::{Connection, is_hang_up, protocol},
     error::{ConnectError, ConnectStep},
+    files::{Opening, serve_openings},
     handler::connection_gone,
     keepalive,
     text::printable,
@@ -132,7 +133,7 @@ async fn open_channel(connection: &Connection) -> Result<russh::Channel<Msg>, Co
     }
 }
 
-fn refusal_text(reason: &ChannelOpenFailure) -> &'static str {
+pub(super) fn refusal_text(reason: &ChannelOpenFailure) -> &'static str {
     match reason {
         ChannelOpenFailure::AdministrativelyProhibited => "administratively prohibited",
         ChannelOpenFailure::ConnectFailed => "connect failed",
@@ -179,8 +180,14 @@ impl Steps<'_> {
 }
 
 /// Starts the task that owns the shell until either side ends it.
-pub(super) fn spawn_pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, commands: mpsc::Receiver<ShellCommand>) {
-    tokio::spawn(pump(shell, events, commands));
+/// Until then it also opens the channels that are asked for.
+pub(super) fn spawn_pump(
+    shell: OpenShell,
+    events: mpsc::Sender<ShellEvent>,
+    commands: mpsc::Receiver<ShellCommand>,
+    openings: mpsc::Receiver<Opening>,
+) {
+    tokio::spawn(pump(shell, events, commands, openings));
 }
 
 /// Why the pump stopped.
@@ -194,7 +201,12 @@ enum Stop {
     HopSilent(String, Duration),
 }
 
-async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: mpsc::Receiver<ShellCommand>) {
+async fn pump(
+    shell: OpenShell,
+    events: mpsc::Sender<ShellEvent>,
+    mut commands: mpsc::Receiver<ShellCommand>,
+    mut openings: mpsc::Receiver<Opening>,
+) {
     let OpenShell { mut connection, mut reader, writer, early } = shell;
     let stop = tokio::select! {
         stop = forward_output(&mut reader, early, &events) => stop,
@@ -202,7 +214,10 @@ async fn pump(shell: OpenShell, events: mpsc::Sender<ShellEvent>, mut commands: 
         silence = watch_server(&connection, Some(&events)) => Stop::Silent(silence),
         (hop, silence) = watch_hops(&connection) => Stop::HopSilent(hop, silence),
         () = events.closed() => Stop::ClosedByUs,
+        never = serve_openings(&connection, &mut openings) => match never {},
     };
+    // Whoever waits for a channel hears at once that there will be none.
+    drop(openings);
     // The rest of the output is not wanted any more; letting go of it frees russh's task if it waits.
     drop(reader);
     let reason = match stop {

@@ -4,6 +4,7 @@
 
 mod agents;
 mod certificates;
+mod files;
 mod host_keys;
 mod jumps;
 mod logins;

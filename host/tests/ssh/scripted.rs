@@ -14,11 +14,11 @@ use russh::{
 };
 use tokio::net::TcpListener;
 
-use super::{EVENT_LIMIT, next_event, output_until, profile_for, remaining_events};
+use super::{EVENT_LIMIT, files, next_event, output_until, profile_for, remaining_events};
 
 /// What the server does out of the ordinary.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Trick {
+pub(super) enum Trick {
     Nothing,
     /// Takes the password only as the answer to a hidden question.
     AsksForPassword,
@@ -31,6 +31,8 @@ enum Trick {
     /// Opens channels of its own, tells several ends, and a signal with a long hostile name.
     TellsManyEnds,
     DisconnectsWithText,
+    /// Gives a shell, and beside it files that are wrong in this way.
+    Files(files::Wrong),
 }
 
 #[derive(Clone)]
@@ -38,6 +40,8 @@ struct Scripted {
     trick: Trick,
     password_seen: bool,
     round: usize,
+    /// The channel for files, and what came on it and is no whole packet yet.
+    files: Option<(ChannelId, Vec<u8>)>,
 }
 
 impl Scripted {
@@ -167,6 +171,34 @@ impl Handler for Scripted {
             }
         }
     }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        assert_eq!(name, "sftp");
+        self.files = Some((channel, Vec::new()));
+        session.channel_success(channel)
+    }
+
+    /// The shell says what it is told; files are answered wrongly.
+    async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+        let (Trick::Files(wrong), Some((files, buffer))) = (self.trick, &mut self.files) else {
+            return session.data(channel, data.to_vec());
+        };
+        if *files != channel {
+            return session.data(channel, data.to_vec());
+        }
+        buffer.extend_from_slice(data);
+        while let Some(packet) = files::take(buffer) {
+            for answer in files::answers(wrong, &packet) {
+                session.data(channel, answer)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn config(methods: &[MethodKind]) -> Config {
@@ -184,7 +216,7 @@ async fn serve(config: Config, trick: Trick) -> u16 {
     let config = Arc::new(config);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let handler = Scripted { trick, password_seen: false, round: 0 };
+            let handler = Scripted { trick, password_seen: false, round: 0, files: None };
             if let Ok(session) = russh::server::run_stream(Arc::clone(&config), stream, handler).await {
                 tokio::spawn(session);
             }
@@ -202,7 +234,7 @@ fn private_file(directory: &tempfile::TempDir, name: &str, content: &str) -> std
 }
 
 /// A server playing `trick`, and a profile with `password` that trusts it. The directory holds its files.
-async fn scene(methods: &[MethodKind], trick: Trick, password: &str) -> (Profile, tempfile::TempDir) {
+pub(super) async fn scene(methods: &[MethodKind], trick: Trick, password: &str) -> (Profile, tempfile::TempDir) {
     let port = serve(config(methods), trick).await;
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str| private_file(&directory, name, content);
@@ -213,7 +245,7 @@ async fn scene(methods: &[MethodKind], trick: Trick, password: &str) -> (Profile
     (profile, directory)
 }
 
-const PASSWORD: &[MethodKind] = &[MethodKind::Password];
+pub(super) const PASSWORD: &[MethodKind] = &[MethodKind::Password];
 const QUESTIONS: &[MethodKind] = &[MethodKind::KeyboardInteractive];
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Which judgement a delivery gets, and the decisions that come out.
 
 use portcullis_plugin::Actor;
-use portcullis_plugin::policy::{Decision, Delivery, Mode, Request, Span, TerminalState, Verdict};
+use portcullis_plugin::policy::{Decision, Delivery, Mode, Plan, Request, Span, TerminalState, Verdict};
 
 use crate::mode;
+use crate::place;
 use crate::review::{Finding, Review};
 use crate::rule::{self, Class, Rule};
 use crate::settings::Settings;
@@ -18,6 +19,8 @@ pub fn judge(request: &Request, settings: &Settings) -> Vec<Decision> {
     let findings = match (request.delivery, &request.plan) {
         (Delivery::MenuInput, _) => menu(request, settings),
         (Delivery::PtyInput, _) => typed(request, settings),
+        (Delivery::FileRead, Some(plan)) => file_read(request, plan, settings),
+        (Delivery::FileWrite, Some(plan)) => file_write(request, plan, settings),
         (_, Some(plan)) => Review::of(request, plan, settings),
         (_, None) => vec![Finding::whole(&rule::UNSUPPORTED)],
     };
@@ -118,6 +121,24 @@ fn typed(request: &Request, settings: &Settings) -> Vec<Finding> {
     };
     let worst = as_shell_text(request, settings).into_iter().filter(is_worst);
     worst.chain([Finding::whole(&rule::NOT_A_SHELL)]).collect()
+}
+
+/// A file read beside the terminal. Clients run the tool for it without asking anybody, so what holds
+/// keys and passwords is left to a command, which a person sees.
+fn file_read(request: &Request, plan: &Plan, settings: &Settings) -> Vec<Finding> {
+    let mut findings = Review::of(request, plan, settings);
+    let words = plan.invocations.iter().filter(|invocation| invocation.program.as_deref() == Some("cat"));
+    let mut paths = words.flat_map(|invocation| invocation.argv.iter().skip(1));
+    if let Some(word) = paths.find(|word| word.value.as_deref().is_some_and(place::holds_secrets)) {
+        findings.push(Finding { rule: &rule::READ_SECRET, span: Some(word.span) });
+    }
+    findings
+}
+
+/// A file written beside the terminal: its content comes with the call, nobody has to type it.
+fn file_write(request: &Request, plan: &Plan, settings: &Settings) -> Vec<Finding> {
+    let findings = Review::of(request, plan, settings).into_iter();
+    findings.filter(|finding| finding.rule.id != rule::INTERACTIVE.id).collect()
 }
 
 /// The host has seen an interpreter's or a client's prompt.

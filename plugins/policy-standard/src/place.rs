@@ -282,6 +282,44 @@ pub fn is_block_device(path: &str) -> bool {
     path.strip_prefix("/dev/").is_some_and(|device| device_target(device) == Target::BlockDevice)
 }
 
+/// Files whose content is a secret, by their last names. A private key of SSH has no fixed name, and its
+/// public half beside it is no secret.
+pub fn holds_secrets(path: &str) -> bool {
+    const NAMES: &[&str] = &[
+        ".netrc",
+        ".pgpass",
+        ".my.cnf",
+        ".git-credentials",
+        ".npmrc",
+        ".pypirc",
+        ".vault-token",
+        ".htpasswd",
+    ];
+    const ENDINGS: &[&str] = &[
+        "/etc/shadow",
+        "/etc/shadow-",
+        "/etc/gshadow",
+        "/etc/gshadow-",
+        "/.aws/credentials",
+        "/.kube/config",
+        "/.docker/config.json",
+        "/.config/gcloud/credentials.db",
+        "/.config/gcloud/application_default_credentials.json",
+        "/.config/gh/hosts.yml",
+        "/.cargo/credentials.toml",
+    ];
+    const FOLDERS: &[&str] = &["/.gnupg/private-keys-v1.d/", "/.password-store/", "/etc/ssl/private/"];
+    const SSH_PUBLIC: &[&str] = &["config", "known_hosts", "known_hosts2", "authorized_keys", "authorized_keys2", "environment"];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let ssh_key = (path.contains("/.ssh/") && !name.ends_with(".pub") && !SSH_PUBLIC.contains(&name))
+        || (path.starts_with("/etc/ssh/") && name.starts_with("ssh_host_") && !name.ends_with(".pub"));
+    ssh_key
+        || NAMES.contains(&name)
+        || ENDINGS.iter().any(|ending| path.ends_with(ending))
+        || FOLDERS.iter().any(|folder| path.contains(folder))
+        || path.ends_with("/environ") && path.starts_with("/proc/")
+}
+
 fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -66,6 +66,7 @@ rules! {
     WRITE_UNKNOWN: Guarded Medium "write/unknown" "opaque" "Writing to a place that is not known", "the file that is written cannot be told from the text", "write the file's name out";
     TRUNCATE: Guarded Medium "write/truncate" "destructive" "Emptying a file", "this empties a file that may have content", "write a new file beside it";
     IN_PLACE: Guarded Medium "write/in-place" "destructive" "Editing in place", "this rewrites an existing file in place", "write the result to a new file and compare";
+    READ_SECRET: Guarded High "read/secret" "exfiltration" "Reading keys or passwords", "this file holds private keys, passwords or tokens, which do not belong in a conversation", "ask the person at the terminal for what is needed from it";
     PRIVILEGE: Guarded High "privilege/raise" "privilege" "Raising privilege", "this opens a privileged shell or widens permissions", "run the one command that is needed, or ask the person at the terminal";
     ACCOUNT: Guarded High "privilege/account" "privilege" "Changing accounts", "this changes accounts, groups or passwords", "ask the person at the terminal";
     PROCESS: Guarded Medium "process/signal" "state" "Signalling processes", "this stops or changes running processes", "look with ps or pgrep and ask the person at the terminal";

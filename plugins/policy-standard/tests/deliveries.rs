@@ -71,6 +71,59 @@ fn log_searches_are_judged_like_lines() {
 }
 
 #[test]
+fn a_file_is_read_unless_it_holds_secrets() {
+    let read = |line: &str, mode| verdict(&Request { delivery: Delivery::FileRead, ..shell_line(line, mode) });
+    for line in [
+        "cat -- /home/ann/notes.txt",
+        "cat -- '/srv/a b'",
+        "cat -- /home/ann/.ssh/id_ed25519.pub",
+        "cat -- /home/ann/.ssh/config",
+        "ls -la -- /home/ann/.ssh",
+        "stat -- /etc/shadow",
+        "cat -- /etc/passwd",
+    ] {
+        assert_eq!(read(line, Mode::Safe), "allow", "{line}");
+        assert_eq!(read(line, Mode::Readonly), "allow", "{line}");
+    }
+    for line in [
+        "cat -- /etc/shadow",
+        "cat -- /home/ann/.ssh/id_ed25519",
+        "cat -- /home/ann/.ssh/deploy",
+        "cat -- /etc/ssh/ssh_host_ed25519_key",
+        "cat -- /home/ann/.aws/credentials",
+        "cat -- /root/.pgpass",
+        "cat -- /proc/1/environ",
+    ] {
+        assert_eq!(read(line, Mode::Safe), "deny", "{line}");
+        assert_eq!(read(line, Mode::Full), "warn", "{line}");
+        assert_eq!(judged(line, Mode::Safe), "allow", "a command is seen by a person: {line}");
+    }
+    let listed = |line: &str, allow: &str| {
+        let request = Request { delivery: Delivery::FileRead, ..shell_line(line, Mode::Restricted) };
+        decisions(&request, allow).iter().all(|it| it.verdict != portcullis_plugin::policy::Verdict::Deny)
+    };
+    assert!(listed("cat -- /srv/x", r#"{"allow": ["cat"]}"#) && !listed("cat -- /srv/x", "{}"));
+}
+
+#[test]
+fn a_file_is_written_where_a_line_might_write() {
+    let write = |line: &str, mode| verdict(&Request { delivery: Delivery::FileWrite, ..shell_line(line, mode) });
+    for line in ["cat > /home/ann/notes.txt", "cat > '/srv/a b'", "cat > /tmp/x"] {
+        assert_eq!(write(line, Mode::Safe), "allow", "{line}");
+        assert_eq!(write(line, Mode::Readonly), "deny", "{line}");
+    }
+    for (line, full) in [
+        ("cat > /home/ann/.ssh/authorized_keys", "warn"),
+        ("cat > /home/ann/.bashrc", "warn"),
+        ("cat > /etc/motd", "warn"),
+        ("cat > /etc/shadow", "deny"),
+        ("cat > /dev/sda", "deny"),
+    ] {
+        assert_eq!((write(line, Mode::Safe), write(line, Mode::Full)), ("deny", full), "{line}");
+    }
+}
+
+#[test]
 fn a_line_without_a_plan_is_refused() {
     assert_eq!(verdict(&typed("ls", Delivery::ShellLine, TerminalState::AtPrompt)), "deny");
     assert_eq!(verdict(&typed("ls", Delivery::Script, TerminalState::AtPrompt)), "deny");

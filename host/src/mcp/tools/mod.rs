@@ -5,11 +5,13 @@ mod navigate;
 mod open;
 mod outcome;
 mod read;
+mod read_file;
 mod run;
 mod search_logs;
 mod send;
 mod status;
 mod stop;
+mod write_file;
 
 use std::time::Duration;
 
@@ -31,11 +33,13 @@ pub(super) fn all() -> Vec<Tool> {
         navigate::tool(),
         open::tool(),
         read::tool(),
+        read_file::tool(),
         run::tool(),
         search_logs::tool(),
         send::tool(),
         status::tool(),
         stop::tool(),
+        write_file::tool(),
     ]
 }
 

@@ -86,6 +86,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         done,
         transcript: Arc::new(actor.transcript.path().to_owned()),
         stopping: Stopping::default(),
+        files: actor.link.files.clone(),
     };
     tokio::spawn(actor.run());
     Ok(handle)

@@ -12,7 +12,7 @@ use super::super::history::full_screen_after;
 use super::super::{Attachment, SessionEventKind};
 use super::Actor;
 use super::jobs::Kept;
-use crate::audit::Entry;
+use crate::audit::{Entry, FileRecord};
 use crate::config::{EnterKey, TerminalSize};
 use crate::gate::{Cleared, Payload, Reader, Refusal};
 use crate::ssh::ShellCommand;
@@ -59,6 +59,8 @@ impl Actor {
                 self.summary.send_modify(|summary| summary.reopened_as = Some(session_id));
                 drop(reply.send(Ok(())));
             }
+            Request::AdmitFile { cleared, reply } => drop(reply.send(self.admit_file(cleared))),
+            Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
         }
     }
 
@@ -69,7 +71,7 @@ impl Actor {
         let typist = cleared.typist();
         let text = match cleared.into_payload() {
             Payload::Line(text) => text,
-            Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) => {
+            Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) | Payload::Path(_) => {
                 return Err(NotReady::NoPrompt("typing keys".to_owned()).into());
             }
         };
@@ -119,6 +121,8 @@ impl Actor {
             Payload::Bytes(bytes) => bytes,
             Payload::Text(text) => text.into_bytes(),
             Payload::Line(text) => [text.as_bytes(), self.profile.enter.bytes()].concat(),
+            // Never typed: `must_still_hold` lets nothing through that nobody reads.
+            Payload::Path(_) => Vec::new(),
             Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), self.profile.enter),
         }
     }
@@ -146,6 +150,7 @@ impl Actor {
             Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
             Reader::Menu => state == State::Menu,
             Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
+            Reader::Nobody => false,
         };
         if holds { Ok(()) } else { Err(SessionError::MovedOn) }
     }
@@ -186,6 +191,25 @@ impl Actor {
         self.must_record(&refusal.verdict_entry())?;
         let rule = &refusal.strictest().rule_id;
         self.history.happened(&format!("refused by {rule}, not sent: {}", refusal.text()));
+        Ok(())
+    }
+
+    fn admit_file(&mut self, cleared: Cleared) -> Result<String, SessionError> {
+        self.must_be_open()?;
+        self.record_verdict(&cleared)?;
+        // Somebody is at work here, though the terminal is quiet.
+        self.last_activity = Instant::now();
+        match cleared.into_payload() {
+            Payload::Path(path) => Ok(path),
+            Payload::Line(_) | Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) => Err(SessionError::MovedOn),
+        }
+    }
+
+    fn record_file(&mut self, record: &FileRecord) -> Result<(), SessionError> {
+        self.must_record(&Entry::File(record))?;
+        let FileRecord { operation, path, result, .. } = record;
+        let bytes = record.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
+        self.history.happened(&format!("file {operation}: {path} ({result}{bytes})"));
         Ok(())
     }
 
