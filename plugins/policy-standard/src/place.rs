@@ -285,16 +285,8 @@ pub fn is_block_device(path: &str) -> bool {
 /// Files whose content is a secret, by their last names. A private key of SSH has no fixed name, and its
 /// public half beside it is no secret.
 pub fn holds_secrets(path: &str) -> bool {
-    const NAMES: &[&str] = &[
-        ".netrc",
-        ".pgpass",
-        ".my.cnf",
-        ".git-credentials",
-        ".npmrc",
-        ".pypirc",
-        ".vault-token",
-        ".htpasswd",
-    ];
+    const NAMES: &[&str] =
+        &[".netrc", ".pgpass", ".my.cnf", ".git-credentials", ".npmrc", ".pypirc", ".vault-token", ".htpasswd"];
     const ENDINGS: &[&str] = &[
         "/etc/shadow",
         "/etc/shadow-",
@@ -309,7 +301,7 @@ pub fn holds_secrets(path: &str) -> bool {
         "/.cargo/credentials.toml",
     ];
     const FOLDERS: &[&str] = &["/.gnupg/private-keys-v1.d/", "/.password-store/", "/etc/ssl/private/"];
-    const SSH_PUBLIC: &[&str] = &["config", "known_hosts", "known_hosts2", "authorized_keys", "authorized_keys2", "environment"];
+    const SSH_PUBLIC: &[&str] = &["config", "known_hosts", "known_hosts2", "authorized_keys", "authorized_keys2"];
     let name = path.rsplit('/').next().unwrap_or(path);
     let ssh_key = (path.contains("/.ssh/") && !name.ends_with(".pub") && !SSH_PUBLIC.contains(&name))
         || (path.starts_with("/etc/ssh/") && name.starts_with("ssh_host_") && !name.ends_with(".pub"));

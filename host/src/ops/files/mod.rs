@@ -205,6 +205,12 @@ async fn failed(session: &SessionHandle, server: &str, path: &str, source: Files
     )
 }
 
+fn took_too_long(session: &SessionHandle, path: &str) -> OpError {
+    let source = FilesError::Timeout { what: "finish", after: OPERATION };
+    let (path, server) = (path.to_owned(), session.summary().host);
+    file_error(session, FileError::Server { path, server, temporary: None, source })
+}
+
 fn is_within(path: &str, root: &str) -> bool {
     let root = root.trim_end_matches('/');
     path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -4,7 +4,9 @@ use portcullis_term::Typist;
 use serde::Serialize;
 
 use super::listing::{kind, list, mode, modified};
-use super::{Admitted, Call, Content, FileError, Listing, OPERATION, Reach, Wish, content, find_session};
+use super::{
+    Admitted, Call, Content, FileError, Listing, OPERATION, Reach, Wish, content, find_session, took_too_long,
+};
 use crate::audit::FileRecord;
 use crate::gate::{FileAccess, Ruling};
 use crate::host::Host;
@@ -66,12 +68,6 @@ pub async fn read_file(host: &Host, request: ReadFileRequest) -> Result<ReadFile
         Err(_elapsed) => Err(took_too_long(&session, &request.path)),
     };
     outcome.map_err(|error| error.in_session(&id))
-}
-
-fn took_too_long(session: &SessionHandle, path: &str) -> OpError {
-    let source = FilesError::Timeout { what: "finish", after: OPERATION };
-    let (path, server) = (path.to_owned(), session.summary().host);
-    super::file_error(session, FileError::Server { path, server, temporary: None, source })
 }
 
 async fn read_in(host: &Host, session: &SessionHandle, request: &ReadFileRequest) -> Result<ReadFileReport, OpError> {

@@ -6,9 +6,12 @@
 
 use portcullis_term::Typist;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::replace::{Done, Left, Order, Trouble, clean_up, write};
-use super::{Admitted, Call, FileError, OPERATION, Reach, Wish, content, failed, file_error, find_session, parent};
+use super::{
+    Admitted, Call, FileError, OPERATION, Reach, Wish, content, failed, file_error, find_session, parent, took_too_long,
+};
 use crate::audit::FileRecord;
 use crate::gate::{FileAccess, Ruling};
 use crate::host::Host;
@@ -66,6 +69,24 @@ pub async fn write_file(host: &Host, request: WriteFileRequest) -> Result<WriteF
 }
 
 async fn write_in(host: &Host, session: &SessionHandle, request: WriteFileRequest) -> Result<WriteFileReport, OpError> {
+    let (path, until) = (request.path.clone(), Instant::now() + OPERATION);
+    let (reach, order, admitted) = match timeout_at(until, prepare(host, session, request)).await {
+        Ok(prepared) => prepared?,
+        Err(_elapsed) => return Err(took_too_long(session, &path)),
+    };
+    match tokio::spawn(put(reach, order, admitted, until)).await {
+        Ok(outcome) => outcome,
+        // The program is ending.
+        Err(_) => Err(SessionError::Gone.into()),
+    }
+}
+
+/// Everything that comes before the first byte is written.
+async fn prepare(
+    host: &Host,
+    session: &SessionHandle,
+    request: WriteFileRequest,
+) -> Result<(Reach, Order, Admitted), OpError> {
     let call = Call { path: request.path.clone(), wish: Wish::Write, on_ssh_server: request.on_ssh_server };
     let mut reach = Reach::open(host, session, &call).await?;
     let limit = reach.destination.files.max_write_bytes;
@@ -76,11 +97,7 @@ async fn write_in(host: &Host, session: &SessionHandle, request: WriteFileReques
     let (path, existing) = find(&mut reach, &request.path).await?;
     let admitted = reach.admit(host, FileAccess::Write, path).await?;
     let order = Order { path: admitted.path.clone(), existing, request };
-    match tokio::spawn(put(reach, order, admitted)).await {
-        Ok(outcome) => outcome,
-        // The program is ending.
-        Err(_) => Err(SessionError::Gone.into()),
-    }
+    Ok((reach, order, admitted))
 }
 
 /// Where the content goes in the end, and what is there now. The directory is resolved by itself: of a
@@ -138,10 +155,9 @@ async fn existing(
 }
 
 /// Writes, records what came of it, and reports.
-async fn put(mut reach: Reach, order: Order, admitted: Admitted) -> Result<WriteFileReport, OpError> {
+async fn put(mut reach: Reach, order: Order, admitted: Admitted, until: Instant) -> Result<WriteFileReport, OpError> {
     let mut left = Left::default();
-    let writing = tokio::time::timeout(OPERATION, write(&mut reach.files, &order, &mut left));
-    let mut outcome = match writing.await {
+    let mut outcome = match timeout_at(until, write(&mut reach.files, &order, &mut left)).await {
         Ok(outcome) => outcome,
         Err(_elapsed) => Err(Trouble::Server(FilesError::Timeout { what: "finish", after: OPERATION })),
     };
@@ -162,20 +178,7 @@ async fn put(mut reach: Reach, order: Order, admitted: Admitted) -> Result<Write
     let error = match outcome {
         Ok(done) => {
             reach.record(record(&admitted, result, bytes, &sha256, None)).await?;
-            let Done { mode, atomic, synced, notes } = done;
-            return Ok(WriteFileReport {
-                session: session.summary(),
-                server: reach.server,
-                path: admitted.path,
-                result,
-                bytes,
-                sha256,
-                mode,
-                atomic,
-                synced,
-                warnings: admitted.warnings,
-                notes,
-            });
+            return Ok(report(reach, admitted, done, result, bytes, sha256));
         }
         Err(Trouble::File(error)) => file_error(&session, error),
         Err(Trouble::Server(source)) => match left.temporary {
@@ -188,6 +191,30 @@ async fn put(mut reach: Reach, order: Order, admitted: Admitted) -> Result<Write
     };
     reach.record(record(&admitted, result, bytes, &sha256, Some(error.to_string()))).await?;
     Err(error)
+}
+
+fn report(
+    reach: Reach,
+    admitted: Admitted,
+    done: Done,
+    result: &'static str,
+    bytes: u64,
+    sha256: String,
+) -> WriteFileReport {
+    let Done { mode, atomic, synced, notes } = done;
+    WriteFileReport {
+        session: reach.session.summary(),
+        server: reach.server,
+        path: admitted.path,
+        result,
+        bytes,
+        sha256,
+        mode,
+        atomic,
+        synced,
+        warnings: admitted.warnings,
+        notes,
+    }
 }
 
 fn record(admitted: &Admitted, result: &'static str, bytes: u64, sha256: &str, problem: Option<String>) -> FileRecord {
