@@ -60,6 +60,9 @@ fn a_changed_host_key_stops_before_anything_secret_is_sent() {
 #[test]
 fn an_unknown_host_key_names_the_command_for_a_person() {
     let scene = Scene::with_bastion(|_| {});
+    let port = scene.bastion.as_ref().unwrap().address.port();
+    // With a viewer, a person would be asked.
+    scene.configure(&format!("enabled = false\n{}", configuration(port)));
     std::fs::write(scene.path("known_hosts"), "").unwrap();
     let mut client = scene.client();
     let error = client.fail("ssh_open", json!({ "profile": "lab" }));

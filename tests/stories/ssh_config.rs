@@ -51,8 +51,9 @@ fn proxy_jump_and_host_key_alias_are_followed() {
     let ran = client.succeed("ssh_run", json!({ "command": "echo ${SSH_CONNECTION##* }" }));
     assert_eq!(ran["text"], format!("{}\n", inner.port()), "{ran}");
     assert!(gate.log().contains("Accepted publickey"), "{}", gate.log());
-    // Without the gate's key, the gate is what is refused.
+    // Without the gate's key, the gate is what is refused, where no viewer runs to ask a person.
     home.write(".ssh/known_hosts", &farm);
+    home.write(".config/portcullis/portcullis.toml", "[viewer]\nenabled = false\n");
     let refused = home.client().fail("ssh_open", json!({ "profile": "inner" }));
     assert!(refused["summary"].as_str().unwrap().contains("hop 1 of 1, gate"), "{refused}");
 }

@@ -269,5 +269,4 @@ fn said(target: String, what: &'static str, wanted: Wanted, answer: &Answer) -> 
 }
 
 #[cfg(test)]
-#[path = "desk_tests.rs"]
 mod tests;
