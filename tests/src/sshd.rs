@@ -391,6 +391,8 @@ fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Comman
     assert!(program.exists(), "{} is missing; run: apt-get install -y openssh-server", program.display());
     // sshd run by root wants this directory for its unprivileged part; for others it does not matter.
     let _ = fs::create_dir_all("/run/sshd");
+    let home = directory.join("home");
+    let _ = fs::create_dir(&home);
     let mut lines = vec![
         "ListenAddress 127.0.0.1".to_owned(),
         format!("Port {port}"),
@@ -404,6 +406,8 @@ fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Comman
         "PrintLastLog no".to_owned(),
         "LogLevel VERBOSE".to_owned(),
         format!("AuthorizedKeysFile {}", directory.join("authorized_keys").display()),
+        // The user's start-up files may be slow, wait for a lock that a killed shell left behind, or print.
+        format!("SetEnv HOME={}", home.display()),
     ];
     for key_type in &options.host_key_types {
         let file = host_key_file(directory, key_type);
