@@ -14,6 +14,7 @@ mod find;
 mod foreign;
 mod import;
 mod jump;
+pub(crate) mod key_file;
 mod keys;
 mod layers;
 pub mod profile;

@@ -6,19 +6,15 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
 use portcullis_ssh_config::{AgentSocket, Files, HostOptions, JumpHost, Query, StrictHostKeyChecking};
 
 use super::file::{AgentFile, AuthFile, ProfileFile, SshConfigChoice};
+use super::key_file;
 use super::resolve::usual_known_hosts;
 use super::sources::hop_key;
 
 /// Keys `ssh` tries when its files name none, in its order; hardware keys need an agent.
 const USUAL_KEYS: &[&str] = &["id_rsa", "id_ecdsa", "id_ed25519"];
-/// Far above any key; a longer file is none.
-const KEY_FILE_LIMIT_BYTES: u64 = 128 * 1024;
-/// The beginning of an OpenSSH private key that is not encrypted: magic, then the cipher `none`.
-const OPENSSH_PLAIN: &[u8] = b"openssh-key-v1\0\0\0\0\x04none";
 
 /// The files, with what they are read for.
 pub(super) struct SshConfig {
@@ -254,19 +250,8 @@ fn key_state(path: &Path) -> KeyState {
         return KeyState::Missing;
     }
     let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(KEY_FILE_LIMIT_BYTES).read_to_string(&mut text));
-    if read.is_ok() && is_encrypted(&text) { KeyState::Encrypted } else { KeyState::Plain }
-}
-
-fn is_encrypted(key: &str) -> bool {
-    if key.contains("BEGIN ENCRYPTED PRIVATE KEY") || key.contains("Proc-Type: 4,ENCRYPTED") {
-        return true;
-    }
-    let Some((_, body)) = key.split_once("-----BEGIN OPENSSH PRIVATE KEY-----") else { return false };
-    // The first characters say which cipher; a multiple of four of them can be decoded by itself.
-    let head: String = body.chars().filter(|c| !c.is_whitespace()).take(48).collect();
-    let decoded = base64::engine::general_purpose::STANDARD.decode(head).unwrap_or_default();
-    !decoded.is_empty() && !decoded.starts_with(OPENSSH_PLAIN)
+    let read = std::fs::File::open(path).and_then(|file| file.take(key_file::LIMIT_BYTES).read_to_string(&mut text));
+    if read.is_ok() && key_file::is_encrypted(&text) { KeyState::Encrypted } else { KeyState::Plain }
 }
 
 /// The account this program runs under, as `ssh` finds it; the environment is only asked where the
@@ -373,22 +358,6 @@ mod tests {
         assert!(loose.notes.iter().any(|note| note.contains("always refused")), "{:?}", loose.notes);
         assert!(loose.notes.iter().any(|note| note.contains("/dev/null")), "{:?}", loose.notes);
         assert!(!loose.values.known_hosts.unwrap().contains(&PathBuf::from("/dev/null")));
-    }
-
-    #[test]
-    fn an_encrypted_key_is_told_from_a_plain_one() {
-        let encode = |cipher: &str| {
-            let mut bytes = b"openssh-key-v1\0\0\0\0".to_vec();
-            bytes.push(u8::try_from(cipher.len()).unwrap());
-            bytes.extend(cipher.as_bytes());
-            bytes.extend([0; 60]);
-            let body = base64::engine::general_purpose::STANDARD.encode(bytes);
-            format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n")
-        };
-        assert!(!is_encrypted(&encode("none")));
-        assert!(is_encrypted(&encode("aes256-ctr")));
-        assert!(is_encrypted("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
-        assert!(!is_encrypted("no key at all"));
     }
 
     #[test]

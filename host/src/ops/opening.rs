@@ -1,7 +1,6 @@
 //! The attempt to open a session: connecting, asking a person where one is needed, up to the first prompt;
 //! and how a caller waits for it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,10 +147,10 @@ async fn connect(
     }
 }
 
-/// What the operator wants in the shell's environment outranks what suits a program that reads along.
+/// The profile's variables and ours, which win: a pager would wait for keys.
 fn environment(profile: &Profile) -> Vec<(String, String)> {
-    let ours = ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let all: BTreeMap<String, String> = ours.chain(profile.set_env.clone()).collect();
+    let mut all = profile.set_env.clone();
+    all.extend(ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     all.into_iter().collect()
 }
 

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use russh::keys::{Certificate, PrivateKey, PublicKey, agent::AgentIdentity, decode_secret_key, ssh_key};
+use russh::keys::{Certificate, PrivateKey, PublicKey, agent::AgentIdentity, decode_secret_key};
 use zeroize::Zeroizing;
 
 use super::{
@@ -18,10 +18,8 @@ use super::{
     known_hosts,
     questions::Answer,
 };
+use crate::config::key_file;
 use crate::config::profile::{AuthMethod, QuestionAnswer, Secret};
-
-/// Far above a 16,384 bit RSA key with certificate; a larger file is a mistake.
-const KEY_FILE_LIMIT_BYTES: u64 = 128 * 1024;
 
 /// One thing to try, with its secret at hand.
 pub(super) enum Credential {
@@ -271,7 +269,7 @@ pub(super) fn load_key(path: &Path, passphrase: Option<&Secret>) -> Result<Priva
     let decoding = std::panic::catch_unwind(|| decode_secret_key(&text, passphrase.map(Secret::expose)));
     let decoded = decoding.map_err(|_| KeyFileError::NotUnderstood(None))?;
     decoded.map_err(|error| {
-        let encrypted = matches!(error, russh::keys::Error::KeyIsEncrypted) || looks_encrypted(&text);
+        let encrypted = matches!(error, russh::keys::Error::KeyIsEncrypted) || key_file::is_encrypted(&text);
         match (encrypted, passphrase) {
             (true, None) => KeyFileError::PassphraseMissing,
             (true, Some(_)) => KeyFileError::PassphraseWrong,
@@ -292,13 +290,6 @@ fn load_public_key(path: &Path) -> Result<PublicKey, KeyFileError> {
     PublicKey::from_openssh(text.trim()).map_err(|error| KeyFileError::NotPublic(Box::new(error)))
 }
 
-/// Whether a key file says of itself that it needs a passphrase.
-fn looks_encrypted(text: &str) -> bool {
-    text.contains("BEGIN ENCRYPTED PRIVATE KEY")
-        || text.contains("Proc-Type: 4,ENCRYPTED")
-        || PrivateKey::from_openssh(text).is_ok_and(|key: ssh_key::PrivateKey| key.is_encrypted())
-}
-
 /// Whether others may read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -316,9 +307,9 @@ fn read_key_file(path: &Path, kind: Kind) -> Result<Zeroizing<String>, KeyFileEr
         refuse_open_permissions(&file)?;
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(KEY_FILE_LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(KeyFileError::Unreadable)?;
-    if bytes.len() as u64 > KEY_FILE_LIMIT_BYTES {
-        return Err(KeyFileError::TooLarge { limit_bytes: KEY_FILE_LIMIT_BYTES });
+    file.take(key_file::LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(KeyFileError::Unreadable)?;
+    if bytes.len() as u64 > key_file::LIMIT_BYTES {
+        return Err(KeyFileError::TooLarge { limit_bytes: key_file::LIMIT_BYTES });
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| KeyFileError::NotUnderstood(None))?;
     Ok(Zeroizing::new(text.to_owned()))
