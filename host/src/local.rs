@@ -116,7 +116,7 @@ pub fn open_shell(
         .args(shell.command.iter().skip(1))
         .current_dir(directory)
         .env_clear()
-        .envs(own_environment(&program))
+        .envs(own_environment())
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .kill_on_drop(true);
     if shell.command.is_empty() {
@@ -159,7 +159,7 @@ fn login_shell() -> String {
     std::env::var("SHELL").ok().filter(|shell| shell.starts_with('/')).unwrap_or_else(|| FALLBACK_SHELL.to_owned())
 }
 
-fn own_environment(program: &str) -> Vec<(String, String)> {
+fn own_environment() -> Vec<(String, String)> {
     let passed_on = |name: &str| PASSED_ON.contains(&name) || name.starts_with("LC_");
     let mut environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -168,7 +168,7 @@ fn own_environment(program: &str) -> Vec<(String, String)> {
     if !environment.iter().any(|(name, _)| name == "PATH") {
         environment.push(("PATH".to_owned(), USUAL_PATH.to_owned()));
     }
-    environment.push(("SHELL".to_owned(), program.to_owned()));
+    environment.push(("SHELL".to_owned(), login_shell()));
     environment.push(("TERM".to_owned(), "xterm-256color".to_owned()));
     environment
 }

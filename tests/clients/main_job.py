@@ -90,7 +90,7 @@ async def main_job(configuration, environment, mode):
     async with Client(server, mode=mode) as client:
         print(f"\n=== protocol mode {mode}: {client.protocol_version}")
         tools = (await client.list_tools()).tools
-        assert len(tools) == 9, [tool.name for tool in tools]
+        assert len(tools) == 11, [tool.name for tool in tools]
         assert all(tool.output_schema and tool.annotations for tool in tools)
 
         await succeed(client, "ssh_hosts")

@@ -140,9 +140,20 @@ impl Scanner {
     }
 
     /// Bytes of the sequence or character that the stream has begun and not ended. Of a string that
-    /// the emulator does not keep either, only the beginning.
+    /// the emulator does not keep either, only the beginning. Control characters inside a sequence are
+    /// not of it: each has had its effect when it came.
     pub(crate) fn unfinished(&self) -> Vec<u8> {
-        if self.state == State::Osc { [b"\x1b]", self.string.as_slice()].concat() } else { self.held.clone() }
+        let of_sequence = |byte: &u8| *byte == ESCAPE || *byte >= b' ';
+        match self.state {
+            State::Osc => [b"\x1b]", self.string.as_slice()].concat(),
+            State::Escape
+            | State::EscapeIntermediate
+            | State::CsiEntry
+            | State::CsiParameter
+            | State::CsiIntermediate
+            | State::CsiIgnore => self.held.iter().copied().filter(of_sequence).collect(),
+            _ => self.held.clone(),
+        }
     }
 
     /// Reads one thing; how many bytes it has. `bytes` must not be empty.
@@ -387,7 +398,7 @@ mod tests {
 
     #[test]
     fn what_is_unfinished_is_kept_whole() {
-        let cases: [(&[u8], &[u8]); 9] = [
+        let cases: [(&[u8], &[u8]); 10] = [
             (b"text \x1b[3", b"\x1b[3"),
             (b"\x1b[31mred", b""),
             (b"\x1b]0;a title", b"\x1b]0;a title"),
@@ -395,7 +406,8 @@ mod tests {
             (b"\x1bPq#0;2", b"\x1bPq#0;2"),
             ("half a 宽".as_bytes().split_last().map_or(&[], |(_, most)| most), b"\xe5\xae"),
             ("whole 宽".as_bytes(), b""),
-            (b"\x1b\x07", b"\x1b\x07"),
+            (b"\x1b\x07", b"\x1b"),
+            (b"\x1b[\n3;\r", b"\x1b[3;"),
             (b"\x1b[?10\x1b(", b"\x1b("),
         ];
         for (stream, expected) in cases {
