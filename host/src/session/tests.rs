@@ -187,3 +187,21 @@ async fn a_size_reaches_the_shell() {
     assert_eq!(scripted.commands.recv().await, Some(ShellCommand::Resize(size)));
     assert_eq!(scripted.until(|summary| summary.columns == 90).await.rows, 30);
 }
+
+#[tokio::test]
+async fn a_flood_keeps_nobody_from_being_heard() {
+    let scripted = Scripted::open(|_| {});
+    let shell = scripted.shell.clone();
+    // There is always a next piece before the last one has been read.
+    let flood = tokio::spawn(async move {
+        let piece = "y\r\n".repeat(20_000).into_bytes();
+        while shell.send(ShellEvent::Output(piece.clone())).await.is_ok() {}
+    });
+    for _ in 0..3 {
+        let read = tokio::time::timeout(Duration::from_secs(20), scripted.session.read());
+        read.await.expect("an answer while the output goes on").unwrap();
+    }
+    assert!(!flood.is_finished());
+    scripted.session.close("enough").await;
+    flood.await.unwrap();
+}

@@ -223,6 +223,7 @@ impl Actor {
                 }
                 Woken::Heard(Some(ShellEvent::Output(bytes))) if bytes.len() >= LARGE_OUTPUT_BYTES => {
                     self = self.heard_aside(bytes).await;
+                    self.serve_waiting();
                 }
                 Woken::Heard(event) => self.heard(event),
                 Woken::Room(permit) => match (permit, self.outbox.pop_front()) {
@@ -279,6 +280,26 @@ impl Actor {
             Ok(actor) => actor,
             // As if it had happened here; a reading that has begun cannot be cancelled.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Whatever waits behind a flood. The next piece of it has come while the last one was read, and output
+    /// outranks everything else: without this nobody could even stop it.
+    fn serve_waiting(&mut self) {
+        while let Some(bytes) = self.outbox.pop_front() {
+            match self.link.commands.try_send(ShellCommand::Write(bytes)) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(ShellCommand::Write(bytes))) => {
+                    self.outbox.push_front(bytes);
+                    break;
+                }
+                // The reading arm reports the end with its reason.
+                Err(_) => self.outbox.clear(),
+            }
+        }
+        for _ in 0..REQUESTS {
+            let Ok(request) = self.inbox.try_recv() else { break };
+            self.answer(request);
         }
     }
 
