@@ -56,6 +56,9 @@ export class AskingServer {
       "PasswordAuthentication no", "PubkeyAuthentication no", "KbdInteractiveAuthentication yes", "PermitRootLogin yes",
       "PrintMotd no", "PrintLastLog no", `HostKey ${server.hostKey}`,
     ];
+    // The user's start-up files may be slow, or wait for what a shell that was killed has left behind.
+    mkdirSync(file("home"), { recursive: true });
+    settings.push(`SetEnv HOME=${file("home")}`);
     writeFileSync(file("sshd_config"), settings.join("\n") + "\n");
     server.child = spawn(file(name), ["-D", "-e", "-f", file("sshd_config")], { stdio: ["ignore", "ignore", "pipe"] });
     server.child.stderr.setEncoding("utf8").on("data", (text) => (server.log += text));
