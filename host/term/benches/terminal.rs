@@ -120,7 +120,8 @@ fn feed(criterion: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::from_parameter("emulator alone"), |bencher| {
-            let config = Config { scrolling_history: 500, ..Config::default() };
+            // As many lines as the terminal model keeps: each that scrolls out costs a look at memory.
+            let config = Config { scrolling_history: 1000, ..Config::default() };
             let size = TermSize::new(COLUMNS.into(), ROWS.into());
             let (mut term, mut processor) = (Term::new(config, &size, VoidListener), Processor::<NoTimeout>::new());
             bencher.iter(|| {
