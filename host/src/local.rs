@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::config::profile::login_shell;
 use crate::config::{LocalShell, Profile, TerminalSize};
 use crate::ssh::files::FilesOpener;
 use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink};
@@ -41,8 +42,6 @@ const LAST_OUTPUT: Duration = Duration::from_millis(200);
 /// Variables of this program's environment that say who and where the user is; all others stay here.
 const PASSED_ON: &[&str] = &["HOME", "USER", "LOGNAME", "PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"];
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-/// The shell where none is named (POSIX).
-const FALLBACK_SHELL: &str = "/bin/sh";
 
 /// Why there is no shell.
 #[derive(Debug, thiserror::Error)]
@@ -153,10 +152,6 @@ fn directory(shell: &LocalShell) -> Result<PathBuf, LocalError> {
         Ok(_) => Ok(path),
         Err(source) => Err(LocalError::Directory { path, source }),
     }
-}
-
-fn login_shell() -> String {
-    std::env::var("SHELL").ok().filter(|shell| shell.starts_with('/')).unwrap_or_else(|| FALLBACK_SHELL.to_owned())
 }
 
 fn own_environment() -> Vec<(String, String)> {

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
     ("attempts", &["session"]),
     ("desk", &["clock", "config", "ssh"]),
-    ("audit", &["clock", "random"]),
+    ("audit", &["clock", "config", "random"]),
     ("diagnose", &["config", "local", "ssh"]),
     ("ssh", &["config"]),
     // What it gives is what a host gives, so the session sees no difference.

@@ -46,6 +46,54 @@ fn everything_is_on_record_before_it_is_answered() {
     assert!(!serde_json::to_string(&lines).unwrap().contains(PASSWORD));
 }
 
+const LOCAL: &str = "[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\n";
+
+#[test]
+fn with_meta_what_was_done_is_kept_and_what_was_shown_is_not() {
+    let scene = Scene::empty();
+    scene.configure(&format!("{LOCAL}transcript = 'meta'\n"));
+    let mut client = scene.client();
+    let opened = client.succeed("ssh_open", json!({ "profile": "here" }));
+    assert_eq!(opened["session"]["transcript_mode"], "meta");
+    client.succeed("ssh_run", json!({ "command": "echo $((41 + 1))-shown; false" }));
+    let session_id = opened["session"]["session_id"].as_str().unwrap();
+    let lines = scene.transcript(session_id);
+    assert_eq!(lines[0]["transcript"], "meta");
+    let (start, end) = (of_kind(&lines, "command_start"), of_kind(&lines, "command_end"));
+    assert_eq!(start[0]["text"], "echo $((41 + 1))-shown; false");
+    assert_eq!(end[0]["exit_code"], 1, "{}", end[0]);
+    let printed: u64 = of_kind(&lines, "output").iter().map(|line| line["length_bytes"].as_u64().unwrap()).sum();
+    assert!(printed > 20, "{printed}");
+    let contents = ["output", "input", "host_input"].iter().flat_map(|kind| of_kind(&lines, kind));
+    assert!(contents.clone().count() > 3 && contents.clone().all(|line| line["text"].is_null()), "{lines:?}");
+    assert!(!serde_json::to_string(&lines).unwrap().contains("42-shown"));
+    // More than memory holds: where the rest is not is told.
+    let flood = client.succeed("ssh_run", json!({ "command": "seq 1 1500000", "max_chars": 200 }));
+    assert!(flood.to_string().contains("this session's transcript leaves output out"), "{flood}");
+}
+
+#[test]
+fn with_off_there_is_no_record_of_that_profile() {
+    let scene = Scene::empty();
+    scene.configure(&format!(
+        "{LOCAL}[defaults]\ntranscript = 'off'\n[profiles.kept]\nkind = 'local'\ntranscript = 'full'\n"
+    ));
+    let mut client = scene.client();
+    let opened = client.succeed("ssh_open", json!({ "profile": "here" }));
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "echo here" }))["text"], "here\n");
+    let status = client.succeed("ssh_status", json!({}));
+    assert!(status["sessions"][0]["transcript"].is_null(), "{status}");
+    let kept = client.succeed("ssh_open", json!({ "profile": "kept" }));
+    let folders = std::fs::read_dir(scene.path("state/instances")).unwrap();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path().join("transcripts")).unwrap());
+    let names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, [format!("{}.jsonl", kept["session"]["session_id"].as_str().unwrap())], "{opened}");
+    let closing = json!({ "session_id": opened["session"]["session_id"] });
+    client.succeed("ssh_stop", closing);
+    let reopened = client.succeed("ssh_open", json!({ "profile": "here", "reopen": opened["session"]["session_id"] }));
+    assert!(reopened["reopened_from"]["transcript"].is_null(), "{reopened}");
+}
+
 #[test]
 fn files_are_private_and_names_cannot_lead_out() {
     let scene = Scene::with_bastion(|_| {});

@@ -7,6 +7,7 @@ use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 use serde_json::json;
 
 use super::transcript::{Transcript, TranscriptError};
+use crate::config::TranscriptMode;
 use crate::{clock, random};
 
 /// Why the state folder cannot be used.
@@ -81,8 +82,8 @@ impl Instance {
     ///
     /// # Errors
     /// When its file exists already or cannot be written.
-    pub fn transcript(&self, session_id: &str) -> Result<Transcript, TranscriptError> {
-        Transcript::create(&self.transcripts, session_id, &self.path)
+    pub fn transcript(&self, session_id: &str, mode: TranscriptMode) -> Result<Transcript, TranscriptError> {
+        Transcript::create(&self.transcripts, session_id, &self.path, mode)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every line has `version`, `number` (from 0, no gaps), `unix_ms`, `at_ms` (since the session
 //! opened, monotonic), `kind`, and the entry's own fields. Output that is not valid UTF-8 goes into
-//! `base64` instead of `text`.
+//! `base64` instead of `text`; with `transcript = "meta"` only `length_bytes` is there.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock;
+use crate::config::TranscriptMode;
 
 /// Version of the line format.
 const VERSION: u32 = 1;
@@ -42,6 +43,8 @@ pub enum Entry<'a> {
         user: &'a str,
         host_key: &'a str,
         auth_method: &'a str,
+        /// `full` or `meta`: whether contents follow.
+        transcript: &'a str,
         columns: u16,
         rows: u16,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,21 +152,13 @@ pub struct FileRecord {
     pub problem: Option<String>,
 }
 
-/// Text, or base64 where it is not UTF-8.
+/// Text, base64 where it is not UTF-8, or only its length where contents are left out.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Bytes<'a> {
     Text { text: &'a str },
     Base64 { base64: String },
-}
-
-impl<'a> From<&'a [u8]> for Bytes<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text { text },
-            Err(_) => Self::Base64 { base64: STANDARD.encode(bytes) },
-        }
-    }
+    Length { length_bytes: usize },
 }
 
 #[derive(Serialize)]
@@ -176,9 +171,16 @@ struct Line<'a> {
     entry: &'a Entry<'a>,
 }
 
-/// The open file of one session.
+/// The record of one session.
 #[derive(Debug)]
 pub struct Transcript {
+    mode: TranscriptMode,
+    /// None where no record is kept.
+    open: Option<OpenFile>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
     file: File,
     path: PathBuf,
     opened: Instant,
@@ -187,7 +189,44 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    pub(super) fn create(directory: &Dir, session_id: &str, instance: &Path) -> Result<Self, TranscriptError> {
+    pub(super) fn create(
+        directory: &Dir,
+        session_id: &str,
+        instance: &Path,
+        mode: TranscriptMode,
+    ) -> Result<Self, TranscriptError> {
+        let open = match mode {
+            TranscriptMode::Full | TranscriptMode::Meta => Some(OpenFile::create(directory, session_id, instance)?),
+            TranscriptMode::Off => None,
+        };
+        Ok(Self { mode, open })
+    }
+
+    /// Where the file lies; there is none with `transcript = "off"`.
+    pub fn path(&self) -> Option<&Path> {
+        self.open.as_ref().map(|open| open.path.as_path())
+    }
+
+    /// What is written of something printed or typed.
+    pub fn content<'a>(&self, bytes: &'a [u8]) -> Bytes<'a> {
+        match (self.mode, std::str::from_utf8(bytes)) {
+            (TranscriptMode::Full, Ok(text)) => Bytes::Text { text },
+            (TranscriptMode::Full, Err(_)) => Bytes::Base64 { base64: STANDARD.encode(bytes) },
+            (TranscriptMode::Meta | TranscriptMode::Off, _) => Bytes::Length { length_bytes: bytes.len() },
+        }
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// When the disk does not take it; the caller must not report the effect then.
+    pub fn record(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
+        self.open.as_mut().map_or(Ok(()), |open| open.append(entry))
+    }
+}
+
+impl OpenFile {
+    fn create(directory: &Dir, session_id: &str, instance: &Path) -> Result<Self, TranscriptError> {
         let name = format!("{session_id}.jsonl");
         let path = instance.join("transcripts").join(&name);
         let mut options = OpenOptions::new();
@@ -198,16 +237,7 @@ impl Transcript {
         Ok(Self { file, path, opened: Instant::now(), number: 0, buffer: Vec::new() })
     }
 
-    /// Where the file lies.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Appends one line.
-    ///
-    /// # Errors
-    /// When the disk does not take it; the caller must not report the effect then.
-    pub fn record(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
+    fn append(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| TranscriptError::Write { path, source }

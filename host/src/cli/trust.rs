@@ -49,7 +49,8 @@ pub(super) async fn run(
         Some(file) => file,
         None => std::env::home_dir().context("HOME is not set; give --known-hosts FILE")?.join(".ssh/known_hosts"),
     };
-    let key = ssh::fetch_host_key(&name, port, TIMEOUT).await?;
+    let proxy_command = profile.and_then(|profile| profile.proxy_command.as_deref());
+    let key = ssh::fetch_host_key(&name, port, proxy_command, TIMEOUT).await?;
     eprintln!("{host} ({name}, port {port}) presents this key:\n  {}", key.fingerprint);
     match fingerprint {
         Some(expected) if key.fingerprint.split_whitespace().any(|word| word == expected) => {}

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::FilesFile;
-use super::{ConfigError, EnterKey, PolicyMode, keys};
+use super::{ConfigError, EnterKey, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -72,6 +72,7 @@ pub(super) struct DefaultsFile {
     pub(super) encoding: Option<EncodingName>,
     pub(super) columns: Option<u16>,
     pub(super) rows: Option<u16>,
+    pub(super) transcript: Option<TranscriptMode>,
     pub(super) files: Option<FilesFile>,
 }
 
@@ -128,6 +129,9 @@ pub(super) struct ProfileFile {
     pub(super) user: Option<String>,
     /// Names of the profiles to go through, the first one first.
     pub(super) jump: Option<Vec<String>>,
+    /// A command line whose standard input and output are the connection, with %h, %n, %p and %r as in
+    /// OpenSSH's ProxyCommand. It runs on this machine, in the user's shell.
+    pub(super) proxy_command: Option<String>,
     /// Ways to prove who we are, tried in this order.
     pub(super) auth: Option<Vec<AuthFile>>,
     /// Files of recorded host keys, all of them consulted.
@@ -151,6 +155,8 @@ pub(super) struct ProfileFile {
     pub(super) enter: Option<EnterKey>,
     /// Variables for the shell's environment, of which a server takes those it allows.
     pub(super) set_env: Option<BTreeMap<String, String>>,
+    /// What the transcript holds: `full`, `meta` (who did what, without output and single keys) or `off`.
+    pub(super) transcript: Option<TranscriptMode>,
     /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
     /// Policy plugins that run after the standard one; they can only tighten.
@@ -235,6 +241,11 @@ impl ProfileFile {
     /// What this one does not say, `lower` says for it.
     pub(super) fn or(self, lower: &Self) -> Self {
         let lower = lower.clone();
+        // There is one way to the host: who names one leaves out the other.
+        let (jump, proxy_command) = match (self.jump, self.proxy_command) {
+            (None, None) => (lower.jump, lower.proxy_command),
+            named => named,
+        };
         Self {
             label: self.label.or(lower.label),
             tags: self.tags.or(lower.tags),
@@ -245,7 +256,8 @@ impl ProfileFile {
             host: self.host.or(lower.host),
             port: self.port.or(lower.port),
             user: self.user.or(lower.user),
-            jump: self.jump.or(lower.jump),
+            jump,
+            proxy_command,
             auth: self.auth.or(lower.auth),
             known_hosts: self.known_hosts.or(lower.known_hosts),
             host_key_alias: self.host_key_alias.or(lower.host_key_alias),
@@ -259,6 +271,7 @@ impl ProfileFile {
             rows: self.rows.or(lower.rows),
             enter: self.enter.or(lower.enter),
             set_env: self.set_env.or(lower.set_env),
+            transcript: self.transcript.or(lower.transcript),
             policy_mode: self.policy_mode.or(lower.policy_mode),
             policies: self.policies.or(lower.policies),
             navigator: self.navigator.or(lower.navigator),
@@ -307,6 +320,7 @@ impl From<&DefaultsFile> for ProfileFile {
             encoding,
             columns,
             rows,
+            transcript,
             files,
         } = defaults.clone();
         Self {
@@ -318,6 +332,7 @@ impl From<&DefaultsFile> for ProfileFile {
             encoding,
             columns,
             rows,
+            transcript,
             files,
             ..Self::default()
         }

@@ -18,6 +18,7 @@ pub(crate) mod key_file;
 mod keys;
 mod layers;
 pub mod profile;
+mod proxy;
 mod replace;
 mod resolve;
 mod show;
@@ -126,6 +127,43 @@ impl PolicyMode {
             Self::Full => "full",
             Self::Readonly => "readonly",
             Self::Restricted => "restricted",
+        }
+    }
+}
+
+/// What a session's transcript holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TranscriptMode {
+    /// All of it.
+    #[default]
+    Full,
+    /// Who did what and when: command lines with their ends, verdicts, places, files. Of what was printed and
+    /// of other keys only how much there was.
+    Meta,
+    /// There is no transcript.
+    Off,
+}
+
+impl TranscriptMode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Meta => "meta",
+            Self::Off => "off",
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+
+    /// Where output is that memory holds no longer, as the end of a sentence about it.
+    pub fn older_output(self) -> &'static str {
+        match self {
+            Self::Full => "the transcript has them",
+            Self::Meta => "they are gone: this session's transcript leaves output out",
+            Self::Off => "they are gone: this session has no transcript",
         }
     }
 }

@@ -16,6 +16,11 @@ use std::{
 use portcullis_term::Encoding;
 use zeroize::Zeroizing;
 
+use super::TranscriptMode;
+
+/// The shell where none is named (POSIX).
+const FALLBACK_SHELL: &str = "/bin/sh";
+
 /// How one host is reached and with which terminal.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -33,6 +38,8 @@ pub struct Profile {
     /// The hosts this one is reached through, the first one first; each with its own login, known hosts and
     /// limits. What they are reached through themselves is in this list already.
     pub hops: Vec<Arc<Profile>>,
+    /// A shell's command line whose standard input and output are the connection, where no hop is.
+    pub proxy_command: Option<String>,
     /// Tried in this order.
     pub auth: Vec<AuthMethod>,
     /// Files of recorded host keys, all of them consulted.
@@ -57,6 +64,8 @@ pub struct Profile {
     pub enter: EnterKey,
     /// Variables for the shell's environment; a server takes of them what its configuration allows.
     pub set_env: BTreeMap<String, String>,
+    /// What the sessions' transcripts hold.
+    pub transcript: TranscriptMode,
 }
 
 /// A shell of this machine.
@@ -66,6 +75,12 @@ pub struct LocalShell {
     pub command: Vec<String>,
     /// Where it starts; the user's home without one.
     pub directory: Option<PathBuf>,
+}
+
+/// The user's shell, as `ssh` finds it (ssh_config(5), ProxyCommand).
+#[must_use]
+pub fn login_shell() -> String {
+    std::env::var("SHELL").ok().filter(|shell| shell.starts_with('/')).unwrap_or_else(|| FALLBACK_SHELL.to_owned())
 }
 
 /// One way to prove who we are.

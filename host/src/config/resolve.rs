@@ -13,10 +13,13 @@ use super::file::{
 use super::files::{self, FilesFile};
 use super::jump;
 use super::layers::Layers;
+use super::proxy;
 use super::sources::{Sources, hop_name};
+use super::ssh_config::local_user;
 use super::{
     AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LocalShell, LogSearchChoice, NavigatorChoice,
-    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, Unusable, ViewerConfig,
+    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode, Unusable,
+    ViewerConfig,
 };
 
 const DEFAULT_PORT: u16 = 22;
@@ -53,6 +56,7 @@ pub(super) fn built_in() -> ProfileFile {
         columns: Some(DEFAULT_SIZE.columns),
         rows: Some(DEFAULT_SIZE.rows),
         enter: Some(EnterKey::default()),
+        transcript: Some(TranscriptMode::default()),
         policy_mode: Some(PolicyMode::default()),
         files: Some(FilesFile::built_in()),
         ..ProfileFile::default()
@@ -210,16 +214,20 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         Some(_) => (Some(THIS_MACHINE.to_owned()), Some(own_user())),
         None => (written.host.clone(), written.user.clone()),
     };
+    let (host, user) = (host.ok_or_else(|| needed("host"))?, user.ok_or_else(|| needed("user"))?);
+    let port = written.port.unwrap_or(DEFAULT_PORT);
+    let proxy_command = proxy_command(written, &proxy::Tokens { host: &host, name, port, user: &user })?;
     let auth = written.auth.clone().unwrap_or_default().into_iter().map(auth_method).collect::<Result<_, _>>()?;
     Ok(Profile {
         name: name.to_owned(),
         label: written.label.clone().unwrap_or_else(|| name.to_owned()),
         tags: written.tags.clone().unwrap_or_default(),
-        host: host.ok_or_else(|| needed("host"))?,
-        port: written.port.unwrap_or(DEFAULT_PORT),
-        user: user.ok_or_else(|| needed("user"))?,
+        host,
+        port,
+        user,
         local,
         hops: Vec::new(),
+        proxy_command,
         auth,
         known_hosts: written.known_hosts.clone().unwrap_or_default(),
         host_key_alias: written.host_key_alias.clone(),
@@ -232,7 +240,16 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         terminal: size,
         enter: written.enter.unwrap_or_default(),
         set_env: set_env(written)?,
+        transcript: written.transcript.unwrap_or_default(),
     })
+}
+
+fn proxy_command(written: &ProfileFile, tokens: &proxy::Tokens<'_>) -> Result<Option<String>, String> {
+    let Some(command) = &written.proxy_command else { return Ok(None) };
+    if written.jump.as_ref().is_some_and(|jump| !jump.is_empty()) {
+        return Err("`jump` and `proxy_command` are two ways to the host; leave one of them out".to_owned());
+    }
+    proxy::expanded(command, tokens).map(Some)
 }
 
 /// The shell of a profile that is one of this machine.
@@ -248,6 +265,7 @@ fn local_shell(written: &ProfileFile) -> Result<Option<LocalShell>, String> {
         ("user", written.user.is_some()),
         ("auth", written.auth.is_some()),
         ("jump", written.jump.is_some()),
+        ("proxy_command", written.proxy_command.is_some()),
         ("ssh_config_host", written.ssh_config_host.is_some()),
     ];
     if let Some((key, _)) = of_ssh.iter().find(|(_, given)| *given) {
@@ -269,10 +287,10 @@ fn set_env(written: &ProfileFile) -> Result<BTreeMap<String, String>, String> {
     }
 }
 
-/// Who runs this program, as far as the environment says.
+/// Who runs this program: the account's name, or its number where it has none.
 fn own_user() -> String {
-    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    named.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
+    let user = local_user();
+    if user.is_empty() { rustix::process::getuid().as_raw().to_string() } else { user }
 }
 
 fn encoding(name: EncodingName) -> Encoding {

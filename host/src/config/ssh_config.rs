@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use portcullis_ssh_config::{AgentSocket, Files, HostOptions, JumpHost, Query, StrictHostKeyChecking};
 
 use super::file::{AgentFile, AuthFile, ProfileFile, SshConfigChoice};
-use super::key_file;
 use super::resolve::usual_known_hosts;
 use super::sources::hop_key;
+use super::{key_file, proxy};
 
 /// Keys `ssh` tries when its files name none, in its order; hardware keys need an agent.
 const USUAL_KEYS: &[&str] = &["id_rsa", "id_ecdsa", "id_ed25519"];
@@ -70,7 +70,7 @@ impl SshConfig {
     /// A host that `ProxyJump` names, with what is said of it there.
     pub(super) fn hop(&self, hop: &JumpHost) -> AliasProfile {
         match self.ask(hop, portcullis_ssh_config::resolve) {
-            Ok(options) => profile_from_ssh_config(&options, &self.home),
+            Ok(options) => profile_from_ssh_config(&options, &hop.host, &self.home),
             Err(problem) => AliasProfile { problem: Some(problem), ..AliasProfile::default() },
         }
     }
@@ -97,9 +97,7 @@ impl SshConfig {
 }
 
 /// The one place where OpenSSH's options become a profile's values.
-///
-/// A ProxyCommand, without which another host would be reached, makes the profile unusable.
-fn profile_from_ssh_config(options: &HostOptions, home: &Path) -> AliasProfile {
+fn profile_from_ssh_config(options: &HostOptions, alias: &str, home: &Path) -> AliasProfile {
     let mut notes: Vec<String> =
         options.notes.iter().map(|note| format!("{}:{}: {}", note.path.display(), note.line, note.text)).collect();
     if matches!(options.strict_host_key_checking, StrictHostKeyChecking::No | StrictHostKeyChecking::AcceptNew) {
@@ -113,6 +111,7 @@ fn profile_from_ssh_config(options: &HostOptions, home: &Path) -> AliasProfile {
         user: Some(options.user.clone()),
         auth: Some(auth),
         jump: (!options.proxy_jump.is_empty()).then(|| options.proxy_jump.iter().map(hop_key).collect()),
+        proxy_command: options.proxy_command.as_ref().map(|command| proxy::with_alias(command, alias)),
         known_hosts: known_hosts(options, home, &mut notes),
         host_key_alias: options.host_key_alias.clone(),
         set_env: (!options.set_env.is_empty()).then(|| options.set_env.iter().cloned().collect()),
@@ -126,15 +125,11 @@ fn profile_from_ssh_config(options: &HostOptions, home: &Path) -> AliasProfile {
 
 /// An option without which this would not be the host that `ssh` reaches.
 fn not_honoured(options: &HostOptions) -> Option<String> {
-    // The command itself is not told: it may hold a token.
-    if options.proxy_command.is_some() {
-        return Some(
-            "its ssh_config has a `ProxyCommand`, and no local command is run from here; reach the host directly, \
-             or write a profile without `ssh_config_host`"
-                .to_owned(),
-        );
-    }
-    None
+    (options.proxy_command.is_some() && options.proxy_use_fdpass).then(|| {
+        "its ssh_config has `ProxyUseFdpass`, and a connection that a command hands over is not taken here; \
+         let the ProxyCommand carry it, without that option"
+            .to_owned()
+    })
 }
 
 /// A host as `ssh NAME` means it.
@@ -256,7 +251,7 @@ fn key_state(path: &Path) -> KeyState {
 
 /// The account this program runs under, as `ssh` finds it; the environment is only asked where the
 /// account is not in /etc/passwd.
-fn local_user() -> String {
+pub(super) fn local_user() -> String {
     let id = rustix::process::getuid().as_raw().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let found = accounts.lines().find_map(|line| {
@@ -349,10 +344,10 @@ mod tests {
     #[test]
     fn what_cannot_be_honoured_is_said_of_this_alias_alone() {
         let (_home, config) = config(
-            "Host far\n ProxyCommand nc %h %p\nHost loose\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\nHost *\n",
+            "Host far\n ProxyCommand nc %h %p\n ProxyUseFdpass yes\nHost loose\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\nHost *\n",
         );
         let problem = config.profile("far").problem.unwrap();
-        assert!(problem.contains("`ProxyCommand`") && !problem.contains("nc %h"), "{problem}");
+        assert!(problem.contains("`ProxyUseFdpass`") && !problem.contains("nc %h"), "{problem}");
         let loose = config.profile("loose");
         assert!(loose.problem.is_none());
         assert!(loose.notes.iter().any(|note| note.contains("always refused")), "{:?}", loose.notes);

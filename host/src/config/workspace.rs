@@ -279,6 +279,8 @@ mod tests {
             (format!("{profile}auth = [{{ key_file = 'k', passphrase_file = '~/p' }}]\n"), "`passphrase_file`"),
             (format!("{profile}host_key_alias = 'prod.example.com'\n"), "`host_key_alias`"),
             (format!("{profile}legacy_algorithms = true\n"), "`legacy_algorithms`"),
+            (format!("{profile}proxy_command = 'nc %h %p'\n"), "`proxy_command`"),
+            (format!("{profile}transcript = 'off'\n"), "`transcript`"),
             (format!("{profile}auth = [{{ agent = '/tmp/s' }}]\n"), "agent"),
             (format!("{profile}auth = [{{ ask = true }}]\n"), "`ask`"),
             (format!("{profile}policy_mode = 'full'\n"), "full"),

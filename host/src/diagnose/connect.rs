@@ -44,7 +44,11 @@ pub async fn connect(profile: &Profile) -> Vec<Finding> {
         }];
     }
     // Behind a hop, the hop finds the address.
-    let resolved = if profile.hops.is_empty() { resolve(profile).await } else { Ok(route(profile)) };
+    let resolved = match (profile.hops.as_slice(), &profile.proxy_command) {
+        ([], None) => resolve(profile).await,
+        ([], Some(_)) => Ok("found by its proxy_command".to_owned()),
+        _ => Ok(route(profile)),
+    };
     let addresses = match resolved {
         Ok(addresses) => addresses,
         Err(text) => {
@@ -105,7 +109,10 @@ fn detail(step: Step, addresses: &str, peer: Option<&PeerInfo>) -> String {
 
 fn failed_step(error: &ConnectError) -> Step {
     match error {
-        ConnectError::Unreachable { .. } | ConnectError::TunnelRefused { .. } => Step::Tcp,
+        ConnectError::Unreachable { .. }
+        | ConnectError::ProxyNotStarted { .. }
+        | ConnectError::ProxyEnded { .. }
+        | ConnectError::TunnelRefused { .. } => Step::Tcp,
         // Its text names the hop.
         ConnectError::Hop { source, .. } => failed_step(source),
         ConnectError::Timeout { step, .. }

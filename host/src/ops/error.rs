@@ -47,9 +47,9 @@ pub enum OpError {
     #[error("there is no session `{session_id}`; {}", known_list("sessions", .known))]
     UnknownSession { session_id: String, known: Vec<String> },
     #[error(
-        "session `{}` is closed and no longer kept here (the newest {keep} closed ones are); its record is {}",
+        "session `{}` is closed and no longer kept here (the newest {keep} closed ones are); {}",
         .dropped.session_id,
-        .dropped.transcript.display()
+        .dropped.transcript.as_ref().map_or("it has no transcript".to_owned(), |path| format!("its record is {}", path.display()))
     )]
     DroppedSession { dropped: Dropped, keep: usize },
     #[error("the name `{name}` is taken by an open session: {by}")]

@@ -3,6 +3,7 @@
 //! The connection is made by a task of its own, an attempt: it may wait for a person longer than a caller
 //! waits. A caller is told what is asked, and finds the session, or why there is none, when it calls again.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_term::Outcome;
@@ -70,7 +71,9 @@ pub struct Previous {
     /// The command that was cut off; it may or may not have completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_off_command: Option<String>,
-    pub transcript: String,
+    /// Where its record lies, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<PathBuf>,
 }
 
 /// Opens a session, or takes the one that is open on this profile, or joins the attempt to open it.
@@ -299,7 +302,7 @@ async fn lost(previous: &SessionHandle, notes: &mut Vec<String>) -> Result<Previ
         closed_reason: summary.closed_reason,
         route: summary.route,
         cut_off_command: cut_off.map(|command| command.text),
-        transcript: previous.transcript().display().to_string(),
+        transcript: previous.transcript().map(Path::to_owned),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The attempt to open a session: connecting, asking a person where one is needed, up to the first prompt;
 //! and how a caller waits for it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ async fn open_new(host: &Host, new: NewSession, attempt: u64) -> Result<Opened, 
     let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
     let (link, said) = connect(host, &destination, &profile, attempt).await?;
     let id = host.sessions().next_id(&profile.name);
-    let transcript = host.instance().transcript(id.as_str()).map_err(OpError::Record)?;
+    let transcript = host.instance().transcript(id.as_str(), profile.transcript).map_err(OpError::Record)?;
     let menu = destination.navigator.as_ref().map(|choice| {
         let mut level = Level::new(LevelKind::Menu, choice.menu_label.clone());
         level.encoding = profile.encoding;
@@ -164,8 +165,9 @@ async fn what_is_wrong(destination: &Arc<Destination>) -> Vec<Finding> {
 }
 
 fn reopened_from(previous: &SessionHandle) -> ReopenedFrom {
-    let file = previous.transcript().file_name().unwrap_or_default();
-    ReopenedFrom { session_id: previous.id().to_string(), transcript: file.to_string_lossy().into_owned() }
+    let file = previous.transcript().and_then(Path::file_name);
+    let transcript = file.map(|file| file.to_string_lossy().into_owned());
+    ReopenedFrom { session_id: previous.id().to_string(), transcript }
 }
 
 /// Waits for the login shell and makes its prompt recognisable.

@@ -79,7 +79,7 @@ pub struct ByteRange {
     /// One past the newest byte there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_offset_bytes: Option<u64>,
-    /// Bytes asked for that are no longer kept; the transcript has them.
+    /// Bytes asked for that are no longer kept in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evicted_bytes: Option<u64>,
 }
@@ -98,7 +98,7 @@ pub struct LineSpan {
     pub next_line: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<u64>,
-    /// Lines asked for that are no longer kept; the transcript has what was in them.
+    /// Lines asked for that are no longer kept in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evicted_lines: Option<u64>,
 }

@@ -16,6 +16,7 @@ use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
 use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
 use crate::clock;
+use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
 use crate::host::Host;
 use crate::plugins::Parsed;
@@ -153,7 +154,7 @@ async fn attempt(
         session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
     }
     let output = session.read_command(ticket.command_id).await?;
-    let notes = notes(&completion, &output);
+    let notes = notes(&completion, &output, session.summary().transcript_mode);
     Ok(Run { command_id: ticket.command_id, completion, output, argv, place, steps, warnings, notes })
 }
 
@@ -261,12 +262,13 @@ pub(super) fn exit_code(completion: &Completion) -> Option<i32> {
     }
 }
 
-fn notes(completion: &Completion, output: &CommandOutput) -> Vec<String> {
+fn notes(completion: &Completion, output: &CommandOutput, mode: TranscriptMode) -> Vec<String> {
     let mut notes = Vec::new();
     if output.evicted_bytes > 0 {
         notes.push(format!(
-            "the first {} bytes of the output are no longer in memory; the transcript has them",
-            output.evicted_bytes
+            "the first {} bytes of the output are no longer in memory; {}",
+            output.evicted_bytes,
+            mode.older_output()
         ));
     }
     if output.text.full_screen_bytes > 0 {

@@ -1,6 +1,7 @@
 //! What there is: profiles, sessions, plugins.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -145,8 +146,9 @@ pub struct SessionLine {
     pub summary: SessionSummary,
     /// Since anybody typed or anything was printed.
     pub idle_s: u64,
-    /// The session's record.
-    pub transcript: String,
+    /// Where the session's record lies, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<PathBuf>,
     /// The latest commands, whoever ran them.
     pub jobs: Vec<CommandRecord>,
 }
@@ -168,7 +170,7 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
         sessions.push(SessionLine {
             summary: SessionSummary { health: vitals.health, ..session.summary() },
             idle_s: vitals.idle.as_secs(),
-            transcript: session.transcript().display().to_string(),
+            transcript: session.transcript().map(Path::to_owned),
             jobs,
         });
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::{Health, StopAttempt};
+use crate::config::TranscriptMode;
 
 /// A session at one moment, as lists and breadcrumbs show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +28,9 @@ pub struct SessionSummary {
     pub health: Health,
     pub opened_unix_ms: u64,
     pub closed_reason: Option<String>,
+    /// What the session's transcript holds.
+    #[serde(skip_serializing_if = "TranscriptMode::is_full")]
+    pub transcript_mode: TranscriptMode,
     /// The closed session this one goes on from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reopened_from: Option<String>,

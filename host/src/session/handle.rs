@@ -1,6 +1,6 @@
 //! The way in to a session's task.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ pub struct SessionHandle {
     /// Who closed it and why; the first one to say so.
     pub(super) close_reason: Arc<OnceLock<String>>,
     pub(super) done: CancellationToken,
-    pub(super) transcript: Arc<PathBuf>,
+    pub(super) transcript: Option<Arc<Path>>,
     pub(super) stopping: Stopping,
     pub(super) files: FilesOpener,
 }
@@ -185,8 +185,8 @@ impl SessionHandle {
     }
 
     /// Where the session's record lies.
-    pub fn transcript(&self) -> &Path {
-        &self.transcript
+    pub fn transcript(&self) -> Option<&Path> {
+        self.transcript.as_deref()
     }
 
     pub fn summary(&self) -> SessionSummary {

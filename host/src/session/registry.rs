@@ -1,7 +1,7 @@
 //! The sessions of this process, open and recently closed.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +35,8 @@ struct Inner {
 pub struct Dropped {
     pub session_id: String,
     pub profile: String,
-    pub transcript: PathBuf,
+    /// Where its record lies, if there is one.
+    pub transcript: Option<PathBuf>,
 }
 
 /// Another open session has the name.
@@ -134,7 +135,7 @@ impl Sessions {
             inner.dropped.push_back(Dropped {
                 session_id: handle.id().to_string(),
                 profile: handle.summary().profile,
-                transcript: handle.transcript().to_owned(),
+                transcript: handle.transcript().map(Path::to_owned),
             });
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::audit::Instance;
-use crate::config::{Profile, TerminalSize};
+use crate::config::{Profile, TerminalSize, TranscriptMode};
 use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink, files::FilesOpener};
 
 /// A session, and the far side of its channel.
@@ -33,7 +33,9 @@ impl Scripted {
             user: "me".to_owned(),
             local: None,
             set_env: Default::default(),
+            transcript: TranscriptMode::Full,
             hops: Vec::new(),
+            proxy_command: None,
             auth: Vec::new(),
             known_hosts: Vec::new(),
             host_key_alias: None,
@@ -59,7 +61,7 @@ impl Scripted {
             server_version: String::new(),
         };
         let id = SessionId::new("test", 1);
-        let transcript = instance.transcript(id.as_str()).unwrap();
+        let transcript = instance.transcript(id.as_str(), TranscriptMode::Full).unwrap();
         let session = open(Opening {
             id,
             profile: Arc::new(profile),
@@ -87,7 +89,7 @@ impl Scripted {
     }
 
     fn record(&self) -> Vec<serde_json::Value> {
-        let text = std::fs::read_to_string(self.session.transcript()).unwrap();
+        let text = std::fs::read_to_string(self.session.transcript().unwrap()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

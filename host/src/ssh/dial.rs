@@ -28,6 +28,7 @@ use super::{
     host_key,
     keepalive::{Keepalive, LastHeard},
     known_hosts::KnownHosts,
+    proxy::{Ended, Proxy},
     socket::{GuardedStream, Transport},
     text::printable,
 };
@@ -71,6 +72,8 @@ pub(super) struct Connection {
     /// The profile allows old algorithms.
     pub(super) legacy: bool,
     _cut: DropGuard,
+    /// The program that carries it. Dropped after everything else, as the hop is.
+    _proxy: Option<Proxy>,
 }
 
 impl Connection {
@@ -97,6 +100,8 @@ pub(super) struct DialOptions {
     pub(super) legacy: bool,
     /// When new keys are agreed on.
     pub(super) rekey: Limits,
+    /// Carries the connection where no hop does.
+    pub(super) proxy_command: Option<String>,
 }
 
 /// Refuses names that could not be host or user names, before they are resolved, sent or recorded.
@@ -144,7 +149,7 @@ pub(super) async fn dial(
     config.preferred.key = host_key::algorithms_to_ask(&known, target, options.legacy);
     config.preferred.host_key_certificates = host_key::certificates_to_ask(&known, target);
     let (mut dialling, stream) = match through.as_deref() {
-        None => Dialling::start(target, options.step_limit).await?,
+        None => Dialling::start(target, &options).await?,
         Some(hop) => Dialling::start_through(target, options.step_limit, hop).await?,
     };
     dialling.keepalive = options.keepalive;
@@ -158,14 +163,22 @@ pub(super) async fn dial(
 /// Connects, looks at the server's key and hangs up.
 pub(super) async fn look_at_host_key(
     target: &Target,
+    proxy_command: Option<&str>,
     step_limit: Duration,
 ) -> Result<host_key::PresentedKey, ConnectError> {
     // Nothing is sent but the exchange itself, and a person judges the key: old algorithms harm nobody here.
     let legacy = true;
-    let options = DialOptions { name: String::new(), step_limit, keepalive: None, legacy, rekey: rekey_limits() };
+    let options = DialOptions {
+        name: String::new(),
+        step_limit,
+        keepalive: None,
+        legacy,
+        rekey: rekey_limits(),
+        proxy_command: proxy_command.map(str::to_owned),
+    };
     let mut config = client_config(&options);
     config.preferred.key = host_key::algorithms_to_ask(&KnownHosts::default(), target, legacy);
-    let (mut dialling, stream) = Dialling::start(target, step_limit).await?;
+    let (mut dialling, stream) = Dialling::start(target, &options).await?;
     dialling.legacy = legacy;
     let observed = Arc::clone(&dialling.observed);
     let refusal = dialling.exchange_keys(config, KeyPolicy::OnlyLook, stream).await.err();
@@ -179,6 +192,7 @@ pub(super) async fn look_at_host_key(
 /// A connection between TCP and the end of the key exchange.
 struct Dialling {
     target: Target,
+    proxy: Option<Proxy>,
     name: String,
     observed: Arc<Observed>,
     address: String,
@@ -188,7 +202,21 @@ struct Dialling {
 }
 
 impl Dialling {
-    async fn start(target: &Target, step_limit: Duration) -> Result<(Self, Box<dyn Transport>), ConnectError> {
+    /// Over TCP, or over what `proxy_command` gives.
+    async fn start(target: &Target, options: &DialOptions) -> Result<(Self, Box<dyn Transport>), ConnectError> {
+        match &options.proxy_command {
+            None => Self::start_tcp(target, options.step_limit).await,
+            Some(command) => {
+                let (proxy, stream) = Proxy::start(command)
+                    .map_err(|source| ConnectError::ProxyNotStarted { target: target.clone(), source })?;
+                let address = host_and_port(&target.host, target.port);
+                let dialling = Self::new(target, options.step_limit, address);
+                Ok((Self { proxy: Some(proxy), ..dialling }, Box::new(stream)))
+            }
+        }
+    }
+
+    async fn start_tcp(target: &Target, step_limit: Duration) -> Result<(Self, Box<dyn Transport>), ConnectError> {
         let stream = open_tcp(target, step_limit).await?;
         let unreachable = |source| ConnectError::Unreachable { target: target.clone(), source };
         let address = stream.peer_addr().map_err(unreachable)?.to_string();
@@ -227,11 +255,12 @@ impl Dialling {
 
     fn new(target: &Target, step_limit: Duration, address: String) -> Self {
         let (target, observed) = (target.clone(), Arc::default());
-        Self { target, name: String::new(), observed, address, step_limit, keepalive: None, legacy: false }
+        let name = String::new();
+        Self { target, proxy: None, name, observed, address, step_limit, keepalive: None, legacy: false }
     }
 
     async fn exchange_keys(
-        self,
+        mut self,
         config: client::Config,
         policy: KeyPolicy,
         stream: Box<dyn Transport>,
@@ -262,13 +291,14 @@ impl Dialling {
                 heard,
                 legacy: self.legacy,
                 _cut: cut_on_drop,
+                _proxy: self.proxy,
             }),
-            Ok(Err(error)) => Err(self.exchange_error(step, error)),
+            Ok(Err(error)) => Err(self.exchange_error(step, error).await),
             Err(_elapsed) => Err(ConnectError::Timeout { target: self.target, step, after: self.step_limit }),
         }
     }
 
-    fn exchange_error(&self, step: ConnectStep, error: HandlerError) -> ConnectError {
+    async fn exchange_error(&mut self, step: ConnectStep, error: HandlerError) -> ConnectError {
         let target = &self.target;
         match error {
             HandlerError::Refused(refusal) => *refusal,
@@ -279,12 +309,17 @@ impl Dialling {
                 legacy: self.legacy,
                 server_offers: theirs.iter().take(OFFERS_KEPT).map(|name| printable(name, 64)).collect(),
             },
-            HandlerError::Ssh(error) if is_hang_up(&error) => {
-                super::handler::connection_gone(target, step, &self.observed)
-            }
+            HandlerError::Ssh(error) if is_hang_up(&error) => match proxy_end(self.proxy.as_mut()).await {
+                Some(Ended { status, said }) => ConnectError::ProxyEnded { target: target.clone(), status, said },
+                None => super::handler::connection_gone(target, step, &self.observed),
+            },
             HandlerError::Ssh(error) => protocol(target, step, error),
         }
     }
+}
+
+async fn proxy_end(proxy: Option<&mut Proxy>) -> Option<Ended> {
+    proxy?.ended().await
 }
 
 /// Why a hop does not connect onwards.

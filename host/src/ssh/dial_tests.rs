@@ -25,10 +25,23 @@ fn ordinary_names_pass() {
     }
 }
 
-/// New keys every megabyte while 40 MB come in: not a byte may be lost or changed. sshd would begin that
-/// after a gigabyte only, so it is our side that does.
+/// New keys every megabyte: sshd would begin that after a gigabyte only, so it is our side that does.
 #[tokio::test]
-async fn keys_are_changed_in_the_middle_of_output() {
+async fn keys_are_changed_by_volume_in_the_middle_of_output() {
+    let exchanges = exchanges_during_output(Limits::new(1 << 20, 1 << 20, REKEY_INTERVAL)).await;
+    assert!(exchanges > 20, "{exchanges}");
+}
+
+/// New keys ten times a second, in the middle of output and while there is none.
+#[tokio::test]
+async fn keys_are_changed_by_time_in_the_middle_of_output() {
+    let interval = Duration::from_millis(100);
+    let exchanges = exchanges_during_output(Limits::new(REKEY_BYTES, REKEY_BYTES, interval)).await;
+    assert!(exchanges > 5, "{exchanges}");
+}
+
+/// Receives 40 MB, of which not a byte may be lost or changed; how often keys were agreed on meanwhile.
+async fn exchanges_during_output(rekey: Limits) -> usize {
     let server = e2e::sshd::Sshd::start(e2e::sshd::SshdOptions {
         config_lines: vec!["LogLevel DEBUG1".into()],
         ..Default::default()
@@ -40,7 +53,8 @@ async fn keys_are_changed_in_the_middle_of_output() {
         step_limit: Duration::from_secs(20),
         keepalive: None,
         legacy: false,
-        rekey: Limits::new(1 << 20, 1 << 20, REKEY_INTERVAL),
+        rekey,
+        proxy_command: None,
     };
     let mut connection = dial(&target, known, options, &mut None).await.unwrap();
     let key = std::fs::read_to_string(server.user_key()).unwrap();
@@ -48,7 +62,7 @@ async fn keys_are_changed_in_the_middle_of_output() {
     let key = russh::keys::PrivateKeyWithHashAlg::new(key, None);
     assert!(connection.handle.authenticate_publickey(server.user(), key).await.unwrap().success());
     let mut channel = connection.handle.channel_open_session().await.unwrap();
-    channel.exec(false, "seq 1 5500000").await.unwrap();
+    channel.exec(false, "seq 1 2500000; sleep 1; seq 2500001 5500000").await.unwrap();
     let mut wanted = (1..=5_500_000_u32).flat_map(|number| format!("{number}\n").into_bytes());
     let mut received = 0;
     while let Some(message) = channel.wait().await {
@@ -58,6 +72,5 @@ async fn keys_are_changed_in_the_middle_of_output() {
         }
     }
     assert_eq!((wanted.next(), received), (None, 42_888_896));
-    let exchanges = server.log().matches("SSH2_MSG_NEWKEYS received").count();
-    assert!(exchanges > 20, "{exchanges}");
+    server.log().matches("SSH2_MSG_NEWKEYS received").count()
 }

@@ -1,8 +1,8 @@
 //! Why a connection did not come about: one error for every way it can fail.
 //!
 //! Texts name the host, what failed, why and the next step. Text a server sent never stands in them, with
-//! one exception: a question that nobody answers, in quotes; it is in fields whose names say so, already
-//! cut and cleaned.
+//! two exceptions, in quotes: a question that nobody answers, and the last words of a proxy command. What a
+//! server said is in fields whose names say so, already cut and cleaned.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -216,6 +216,24 @@ pub enum ConnectError {
         source: Box<ConnectError>,
     },
 
+    #[error("{target}: no shell could be started to run the profile's proxy_command")]
+    ProxyNotStarted {
+        target: Target,
+        #[source]
+        source: std::io::Error,
+    },
+
+    #[error(
+        "{target}: the profile's proxy_command ended ({status}) without a connection to a server{}; run it by hand to \
+         see why", Said(.said.as_deref())
+    )]
+    ProxyEnded {
+        target: Target,
+        status: std::process::ExitStatus,
+        /// What it wrote last to standard error: cleaned and cut.
+        said: Option<String>,
+    },
+
     #[error("{target} cannot be reached through {hop}: {why}")]
     TunnelRefused { target: Target, hop: Target, why: &'static str },
 
@@ -314,6 +332,8 @@ impl ConnectError {
         match self {
             Self::Hop { source, .. } => source.category(),
             Self::Unreachable { .. }
+            | Self::ProxyNotStarted { .. }
+            | Self::ProxyEnded { .. }
             | Self::TunnelRefused { .. }
             | Self::Timeout { .. }
             | Self::Disconnected { .. }
@@ -395,6 +415,14 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
             write!(formatter, "{item}")?;
         }
         Ok(())
+    }
+}
+
+struct Said<'a>(Option<&'a str>);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |said| write!(formatter, ", saying \"{said}\""))
     }
 }
 

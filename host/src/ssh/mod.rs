@@ -31,6 +31,7 @@ mod host_key;
 mod keepalive;
 pub mod known_hosts;
 mod person;
+mod proxy;
 mod questions;
 mod shell;
 mod socket;
@@ -202,6 +203,7 @@ async fn connect(
             .filter(|keepalive| !keepalive.interval.is_zero()),
         legacy: profile.legacy_algorithms,
         rekey: dial::rekey_limits(),
+        proxy_command: profile.proxy_command.clone(),
     };
     let mut connection = match dial::dial(&target, known, options.clone(), &mut through).await {
         // Nobody is kept waiting while a person compares: the server is hung up on, and what it presents
@@ -237,15 +239,20 @@ fn at_hop(profile: &Profile, index: usize, source: ConnectError) -> ConnectError
     }
 }
 
-/// Asks a server for its key and hangs up: no user name and no secret is sent. The key is what the
+/// Asks a server, which `proxy_command` may carry the connection to, for its key and hangs up: no user name and no secret is sent. The key is what the
 /// network delivered, not what is right; that is for a person to compare.
 ///
 /// # Errors
 /// As [`open_shell`], as far as it goes.
-pub async fn fetch_host_key(host: &str, port: u16, timeout: Duration) -> Result<HostKeyInfo, ConnectError> {
+pub async fn fetch_host_key(
+    host: &str,
+    port: u16,
+    proxy_command: Option<&str>,
+    timeout: Duration,
+) -> Result<HostKeyInfo, ConnectError> {
     let target = Target::new(None, host, port);
     dial::check_target(&target)?;
-    let key = dial::look_at_host_key(&target, timeout).await?;
+    let key = dial::look_at_host_key(&target, proxy_command, timeout).await?;
     Ok(HostKeyInfo {
         known_hosts_line: key.line_for(&target),
         fingerprint: format!("{} {}", key.key_type, key.fingerprint),
@@ -290,7 +297,11 @@ async fn read_files(
 fn peer_info(connection: &dial::Connection, profile: &Profile, auth_method: String) -> PeerInfo {
     let observed = &connection.observed;
     let hops: Vec<&str> = profile.hops.iter().map(|hop| hop.name.as_str()).collect();
-    let through = if hops.is_empty() { String::new() } else { format!(" through {}", hops.join(", ")) };
+    let through = match (hops.as_slice(), &profile.proxy_command) {
+        ([], None) => String::new(),
+        ([], Some(_)) => " by its proxy_command".to_owned(),
+        (hops, _) => format!(" through {}", hops.join(", ")),
+    };
     PeerInfo {
         address: format!("{}{through}", connection.address),
         user: profile.user.clone(),

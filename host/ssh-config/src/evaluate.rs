@@ -291,6 +291,9 @@ impl<'a> Reader<'a> {
         if keyword == "ignoreunknown" && self.ignore_unknown.is_empty() {
             self.ignore_unknown.clone_from(&line.arguments[0]);
         }
+        if self.other_way_is_named(keyword) {
+            return Ok(());
+        }
         let collected = keyword::is_collected(keyword);
         let keyword = keyword.to_owned();
         let lines = self.settings.entry(keyword).or_default();
@@ -298,6 +301,16 @@ impl<'a> Reader<'a> {
             lines.push(line.clone());
         }
         Ok(())
+    }
+
+    /// Of a jump and a command, whichever comes first in the files counts (readconf.c).
+    fn other_way_is_named(&self, keyword: &str) -> bool {
+        let first = |keyword: &str| self.settings.get(keyword)?.first()?.arguments.first();
+        match keyword {
+            "proxycommand" => first("proxyjump").is_some_and(|hops| hops != "none"),
+            "proxyjump" => first("proxycommand").is_some(),
+            _ => false,
+        }
     }
 
     fn unknown(&mut self, keyword: &str, place: &Place<'_>) -> Result<(), ConfigError> {

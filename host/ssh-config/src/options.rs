@@ -48,8 +48,10 @@ pub struct HostOptions {
     pub identity_agent: AgentSocket,
     /// From here to the host, outermost first; none when connected directly.
     pub proxy_jump: Vec<JumpHost>,
-    /// A command of the operator's that carries the connection; never run here.
+    /// A command line of the operator's that carries the connection, its tokens as written; never run here.
     pub proxy_command: Option<String>,
+    /// The command hands over a connected socket instead.
+    pub proxy_use_fdpass: bool,
     pub user_known_hosts_files: Vec<PathBuf>,
     pub global_known_hosts_files: Vec<PathBuf>,
     pub host_key_alias: Option<String>,
@@ -91,6 +93,7 @@ impl HostOptions {
             identity_agent: values.agent(&tokens)?,
             proxy_jump: values.jumps(&tokens)?,
             proxy_command: values.text("proxycommand").filter(|command| command != "none"),
+            proxy_use_fdpass: values.flag("proxyusefdpass", false)?,
             user_known_hosts_files: values.known_hosts(
                 "userknownhostsfile",
                 &tokens,
@@ -214,7 +217,6 @@ impl<'a> Values<'a> {
 
     /// `[user@]host[:port]` or `ssh://…`, separated by commas; `none` switches it off.
     fn jumps(&self, tokens: &Tokens) -> Result<Vec<JumpHost>, ConfigError> {
-        // Whichever of the two comes first in the files counts; a command is kept apart.
         let Some(text) = self.first("proxyjump").filter(|text| *text != "none") else { return Ok(Vec::new()) };
         text.split(',').map(|hop| jump(&tokens.expand(hop.trim()))).collect()
     }

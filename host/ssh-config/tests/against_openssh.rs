@@ -99,6 +99,7 @@ impl Home {
         assert_eq!(set, many("setenv"), "{host}: setenv");
         assert_eq!(jumps(&ours), one("proxyjump"), "{host}: proxyjump");
         assert_eq!(ours.proxy_command.clone().unwrap_or_default(), one("proxycommand"), "{host}: proxycommand");
+        assert_eq!(yes(ours.proxy_use_fdpass), one("proxyusefdpass"), "{host}: proxyusefdpass");
         if let AgentSocket::Path(path) = &ours.identity_agent {
             assert_eq!(
                 vec![path.display().to_string()],
@@ -200,6 +201,17 @@ fn tokens_quotes_and_odd_spacing() {
         "host\tq\n\tuser = \"ann lee\"\n    identityfile \"@HOME@/my keys/%r@%n\"\n  certificatefile=@HOME@/cert-%p\n  IdentityAgent @HOME@/agent-%r.sock\n  userknownhostsfile @HOME@/kh1 @HOME@/kh2\n  PROXYCOMMAND nc -x proxy:1080 %h %p\nhost r # trailing\n  hostname R.Example.COM\n",
     )]);
     for host in ["q", "r"] {
+        home.compare(host);
+    }
+}
+
+#[test]
+fn of_a_jump_and_a_command_the_first_counts() {
+    let home = Home::new(&[(
+        "config",
+        "Host a\n  ProxyJump gate\nHost b\n  ProxyCommand nc %h %p # kept\n  ProxyUseFdpass yes\nHost c\n  ProxyCommand none\nHost d\n  ProxyJump none\nHost *\n  ProxyCommand other %%h\n  ProxyJump last\n",
+    )]);
+    for host in ["a", "b", "c", "d", "e"] {
         home.compare(host);
     }
 }

@@ -36,7 +36,7 @@ async fn an_unknown_key_is_refused_and_can_be_trusted_by_the_line_in_the_error()
 #[tokio::test]
 async fn a_fingerprint_is_the_one_ssh_keygen_shows() {
     let server = Sshd::start(SshdOptions { host_key_types: vec!["ed25519", "rsa"], ..SshdOptions::default() });
-    let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT).await.unwrap();
+    let info = fetch_host_key(server.host(), server.port(), None, EVENT_LIMIT).await.unwrap();
     let public = server.write_file("seen.pub", &server.host_public_key("ed25519"));
     let shown = std::process::Command::new("ssh-keygen").arg("-lf").arg(public).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
@@ -152,7 +152,7 @@ async fn dropbear_exchanges_keys_and_refuses_us_in_words() {
         let options =
             SshdOptions { server: Server::Dropbear, host_key_types: vec![host_key_type], ..SshdOptions::default() };
         let server = Sshd::start(options);
-        let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT).await.unwrap();
+        let info = fetch_host_key(server.host(), server.port(), None, EVENT_LIMIT).await.unwrap();
         assert_eq!(info.known_hosts_line, server.known_hosts_line(host_key_type));
         let error = open_shell(&profile_of(&server), &[]).await.unwrap_err();
         assert!(matches!(error, ConnectError::AuthenticationFailed { .. }), "{host_key_type}: {error:?}");
@@ -170,7 +170,7 @@ async fn an_alias_stands_for_the_host_in_the_record() {
     assert_eq!(known_hosts_line, format!("inner {}", server.host_public_key("ed25519")));
     let command = format!("portcullis trust 127.0.0.1:{} --alias inner --known-hosts '", server.port());
     assert!(text.contains(&command), "{text}");
-    let info = fetch_host_key(server.host(), server.port(), EVENT_LIMIT).await.unwrap();
+    let info = fetch_host_key(server.host(), server.port(), None, EVENT_LIMIT).await.unwrap();
     assert_eq!(info.line_under("inner"), known_hosts_line);
     profile.known_hosts = vec![server.write_file("aliases", &known_hosts_line)];
     open_shell(&profile, &[]).await.unwrap();

@@ -185,7 +185,7 @@ async fn an_old_server_is_reached_only_where_the_profile_says_so() {
     type_line(&link, "echo o''ld").await;
     output_until(&mut link, "old").await;
     // Its key can be looked at, to record it.
-    let info = portcullis::ssh::fetch_host_key(server.host(), server.port(), super::EVENT_LIMIT).await.unwrap();
+    let info = portcullis::ssh::fetch_host_key(server.host(), server.port(), None, super::EVENT_LIMIT).await.unwrap();
     assert_eq!(info.known_hosts_line, server.known_hosts_line("rsa"));
 }
 

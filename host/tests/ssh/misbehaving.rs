@@ -92,7 +92,7 @@ async fn a_listener_that_speaks_something_else_is_told() {
 #[tokio::test]
 async fn looking_at_a_key_has_the_same_deadline() {
     let (port, mut ended) = listener(b"").await;
-    let error = fetch_host_key("127.0.0.1", port, STEP_LIMIT).await.unwrap_err();
+    let error = fetch_host_key("127.0.0.1", port, None, STEP_LIMIT).await.unwrap_err();
     assert!(matches!(error, ConnectError::Timeout { .. }), "{error:?}");
     tokio::time::timeout(EVENT_LIMIT, ended.recv()).await.expect("the connection is closed").unwrap();
 }

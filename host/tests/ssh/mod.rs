@@ -17,7 +17,10 @@ use std::{path::PathBuf, time::Duration};
 
 use e2e::sshd::Sshd;
 use portcullis::{
-    config::profile::{AuthMethod, EnterKey, Profile, TerminalSize},
+    config::{
+        TranscriptMode,
+        profile::{AuthMethod, EnterKey, Profile, TerminalSize},
+    },
     ssh::{ShellCommand, ShellEvent, ShellLink},
 };
 
@@ -34,7 +37,9 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         user: user.to_owned(),
         local: None,
         set_env: Default::default(),
+        transcript: TranscriptMode::Full,
         hops: Vec::new(),
+        proxy_command: None,
         auth: Vec::new(),
         known_hosts: Vec::new(),
         host_key_alias: None,

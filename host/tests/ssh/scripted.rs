@@ -238,7 +238,7 @@ pub(super) async fn scene(methods: &[MethodKind], trick: Trick, password: &str) 
     let port = serve(config(methods), trick).await;
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str| private_file(&directory, name, content);
-    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
+    let info = fetch_host_key("127.0.0.1", port, None, EVENT_LIMIT).await.unwrap();
     let mut profile = profile_for("127.0.0.1", port, "me");
     profile.known_hosts = vec![file("known_hosts", &info.known_hosts_line)];
     profile.auth = vec![AuthMethod::Password(SecretSource::File(file("password", password)))];
@@ -391,7 +391,7 @@ async fn a_server_open_to_removed_messages_is_refused() {
     weak.preferred.cipher = Cow::Owned(vec![cipher::CHACHA20_POLY1305]);
     let port = serve(weak, Trick::Nothing).await;
     let directory = tempfile::tempdir().unwrap();
-    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
+    let info = fetch_host_key("127.0.0.1", port, None, EVENT_LIMIT).await.unwrap();
     let known = directory.path().join("known_hosts");
     std::fs::write(&known, info.known_hosts_line).unwrap();
     let mut profile = profile_for("127.0.0.1", port, "me");
@@ -419,7 +419,7 @@ async fn rsa_signs_with_sha1_only_where_the_profile_says_so() {
     let files = tempfile::tempdir().unwrap();
     let key = files.path().join("key");
     make_key("rsa", &key, KeyFormat::OpenSsh, None);
-    let info = fetch_host_key("127.0.0.1", port, EVENT_LIMIT).await.unwrap();
+    let info = fetch_host_key("127.0.0.1", port, None, EVENT_LIMIT).await.unwrap();
     let mut profile = profile_for("127.0.0.1", port, "me");
     profile.known_hosts = vec![private_file(&files, "known_hosts", &info.known_hosts_line)];
     profile.auth = vec![super::key_file(key)];

@@ -161,6 +161,7 @@ fn told(report: &ReadReport) -> String {
 
 /// What is missing from the text, each on a line of its own.
 fn footer(report: &ReadReport) -> String {
+    let older = report.session.transcript_mode.older_output();
     let mut lines = Vec::new();
     if report.output.omitted_chars > 0 {
         let shown = report.output.total_chars - report.output.omitted_chars;
@@ -170,10 +171,10 @@ fn footer(report: &ReadReport) -> String {
         lines.push(format!("[{matches} lines match]"));
     }
     if let Some(evicted) = report.bytes.evicted_bytes.filter(|evicted| *evicted > 0) {
-        lines.push(format!("[{evicted} bytes before this are no longer kept; the transcript has them]"));
+        lines.push(format!("[{evicted} bytes before this are no longer kept; {older}]"));
     }
     if let Some(evicted) = report.lines.evicted_lines.filter(|evicted| *evicted > 0) {
-        lines.push(format!("[{evicted} lines are no longer kept; the transcript has what was in them]"));
+        lines.push(format!("[{evicted} lines are no longer kept; {older}]"));
     }
     if report.changed == Some(false) {
         lines.push("[nothing new came while waiting]".to_owned());

@@ -62,8 +62,8 @@ pub struct Opening {
 #[derive(Debug, Clone)]
 pub struct ReopenedFrom {
     pub session_id: String,
-    /// Name of its transcript's file.
-    pub transcript: String,
+    /// Name of its transcript's file, where it has one.
+    pub transcript: Option<String>,
 }
 
 /// Starts the session's task.
@@ -84,7 +84,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         close_reason: actor.close_reason.clone(),
         close,
         done,
-        transcript: Arc::new(actor.transcript.path().to_owned()),
+        transcript: actor.transcript.path().map(Into::into),
         stopping: Stopping::default(),
         files: actor.link.files.clone(),
     };
@@ -157,11 +157,12 @@ impl Actor {
             user: &link.peer.user,
             host_key: &link.peer.host_key,
             auth_method: &link.peer.auth_method,
+            transcript: profile.transcript.as_str(),
             columns: size.columns,
             rows: size.rows,
             name: name.as_deref(),
             reopened_from: reopened_from.as_ref().map(|from| from.session_id.as_str()),
-            reopened_from_transcript: reopened_from.as_ref().map(|from| from.transcript.as_str()),
+            reopened_from_transcript: reopened_from.as_ref().and_then(|from| from.transcript.as_deref()),
         })?;
         for said in &said {
             transcript.record(&said_entry(said))?;
@@ -181,6 +182,7 @@ impl Actor {
             health: pulse.health(None),
             opened_unix_ms: clock::unix_ms(),
             closed_reason: None,
+            transcript_mode: profile.transcript,
             reopened_from: reopened_from.map(|from| from.session_id),
             reopened_as: None,
             route: None,
@@ -286,17 +288,7 @@ impl Actor {
     /// Whatever waits behind a flood. The next piece of it has come while the last one was read, and output
     /// outranks everything else: without this nobody could even stop it.
     fn serve_waiting(&mut self) {
-        while let Some(bytes) = self.outbox.pop_front() {
-            match self.link.commands.try_send(ShellCommand::Write(bytes)) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(ShellCommand::Write(bytes))) => {
-                    self.outbox.push_front(bytes);
-                    break;
-                }
-                // The reading arm reports the end with its reason.
-                Err(_) => self.outbox.clear(),
-            }
-        }
+        self.send_waiting();
         for _ in 0..REQUESTS {
             let Ok(request) = self.inbox.try_recv() else { break };
             self.answer(request);
@@ -330,7 +322,7 @@ impl Actor {
     fn carry(&mut self, fed: Fed, full_screen: bool) {
         if !fed.visible.is_empty() {
             let end = self.terminal.end();
-            let entry = Entry::Output { offset: end.0, content: fed.visible.as_slice().into() };
+            let entry = Entry::Output { offset: end.0, content: self.transcript.content(&fed.visible) };
             if !self.recorded(&entry) {
                 return;
             }
@@ -342,7 +334,7 @@ impl Actor {
             }
         }
         let write = requests::shell_line(fed.write, self.profile.enter);
-        if !write.is_empty() && self.recorded(&Entry::HostInput { content: write.as_slice().into() }) {
+        if !write.is_empty() && self.recorded(&Entry::HostInput { content: self.transcript.content(&write) }) {
             self.write(write);
         }
         let state = self.terminal.state();
@@ -425,17 +417,27 @@ impl Actor {
         }
     }
 
-    fn write(&mut self, bytes: Vec<u8>) {
-        if self.outbox.is_empty() {
+    /// Sends of what waits to be typed as much as there is room for.
+    fn send_waiting(&mut self) {
+        while let Some(bytes) = self.outbox.pop_front() {
             match self.link.commands.try_send(ShellCommand::Write(bytes)) {
                 Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(ShellCommand::Write(bytes))) => self.outbox.push_back(bytes),
+                Err(mpsc::error::TrySendError::Full(ShellCommand::Write(bytes))) => {
+                    self.outbox.push_front(bytes);
+                    return;
+                }
                 // The reading arm reports the end with its reason.
-                Err(_) => {}
+                Err(_) => self.outbox.clear(),
             }
+        }
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) {
+        self.outbox.push_back(bytes);
+        if self.outbox.len() == 1 {
+            self.send_waiting();
             return;
         }
-        self.outbox.push_back(bytes);
         if self.outbox.iter().map(Vec::len).sum::<usize>() > MAX_OUTBOX_BYTES {
             self.end("the server has stopped taking input");
         }

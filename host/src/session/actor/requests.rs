@@ -165,7 +165,7 @@ impl Actor {
         let entry = if secret {
             Entry::SecretInput { actor, length: bytes.len() }
         } else {
-            Entry::Input { actor, content: bytes.into() }
+            Entry::Input { actor, content: self.transcript.content(bytes) }
         };
         self.must_record(&entry)?;
         self.history.typed(actor, bytes, secret);
@@ -175,7 +175,7 @@ impl Actor {
     /// A line for the prompt: in the history as it was given, in the record as it was typed.
     fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
         self.last_activity = Instant::now();
-        self.must_record(&Entry::Input { actor, content: bytes.into() })?;
+        self.must_record(&Entry::Input { actor, content: self.transcript.content(bytes) })?;
         self.history.submitted(actor, text);
         Ok(())
     }
