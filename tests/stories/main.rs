@@ -17,6 +17,7 @@ mod reading;
 mod record;
 mod retrying;
 mod running;
+mod secrets;
 mod ssh_config;
 mod stopping;
 mod typing;

@@ -106,6 +106,9 @@ pub(super) struct PluginFile {
     /// Handed to the plugin, which says what may stand here.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(super) settings: Option<toml::Table>,
+    /// What this component may use beyond its settings: `secret:NAME` for a secret that a profile binds to
+    /// a navigator. Given to one content of the file, so `sha256` is needed beside it.
+    pub(super) grants: Option<Vec<String>>,
 }
 
 /// One host. What is left out comes from `ssh_config_host`, then `[defaults]`, then what is built in.
@@ -225,6 +228,19 @@ pub(super) struct NavigatorFile {
     pub(super) plugin: String,
     /// The menu's name in the breadcrumb.
     pub(super) menu_label: Option<String>,
+    /// Secrets the navigator may have typed where the bastion asks for one, by the names it uses. It never
+    /// sees them.
+    pub(super) secrets: Option<BTreeMap<String, SecretFile>>,
+}
+
+/// Where a secret lies; exactly one of the two.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretFile {
+    /// Environment variable that holds it.
+    pub(super) env: Option<String>,
+    /// File that holds it and that nobody else may read.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// How logs are searched.
@@ -290,6 +306,10 @@ impl ProfileFile {
         }
         for method in self.auth.iter_mut().flatten() {
             method.make_paths_absolute(base);
+        }
+        let secrets = self.navigator.iter_mut().filter_map(|navigator| navigator.secrets.as_mut());
+        for file in secrets.flat_map(BTreeMap::values_mut).filter_map(|secret| secret.file.as_mut()) {
+            *file = absolute(base, file);
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct PluginEntry {
     pub sha256: Option<String>,
     /// JSON text handed to the plugin.
     pub settings: String,
+    /// Names of the secrets that profiles may bind to it.
+    pub granted_secrets: Vec<String>,
 }
 
 /// What the policy lets pass; chosen by a person only.
@@ -194,6 +196,8 @@ pub struct NavigatorChoice {
     pub plugin: String,
     /// The menu's name in the breadcrumb.
     pub menu_label: String,
+    /// What it may have typed where a secret is asked for, by the names it uses; granted to the plugin.
+    pub secrets: BTreeMap<String, SecretSource>,
 }
 
 /// Which plugin searches logs.

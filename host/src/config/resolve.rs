@@ -9,6 +9,7 @@ use portcullis_term::Encoding;
 
 use super::file::{
     AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile, QuestionFile,
+    SecretFile,
 };
 use super::files::{self, FilesFile};
 use super::jump;
@@ -88,8 +89,8 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         None => default_folder("XDG_CACHE_HOME", ".cache")?,
     };
     let plugins = top.plugins.into_iter().map(|(name, plugin)| plugin_entry(name, plugin, &main));
-    let plugins = plugins.collect::<Result<_, _>>()?;
-    let (destinations, unusable) = destinations(profiles, hops, &main)?;
+    let plugins: Vec<PluginEntry> = plugins.collect::<Result<_, _>>()?;
+    let (destinations, unusable) = destinations(profiles, hops, &plugins, &main)?;
     check_default(top.default_profile.as_ref(), &destinations, &unusable)?;
     Ok(Config {
         sources: files,
@@ -115,6 +116,7 @@ type Destinations = BTreeMap<String, Arc<Destination>>;
 fn destinations(
     profiles: BTreeMap<String, Layers>,
     hops: BTreeMap<String, Layers>,
+    plugins: &[PluginEntry],
     main: &Path,
 ) -> Result<(Destinations, BTreeMap<String, Unusable>), ConfigError> {
     let (mut known, mut jumps) = (BTreeMap::new(), BTreeMap::new());
@@ -130,7 +132,7 @@ fn destinations(
     for (name, layers) in profiles {
         let destination = match &layers.problem {
             Some(problem) => Err(problem.clone()),
-            None => destination(&name, &layers),
+            None => destination(&name, &layers, plugins),
         };
         if let Ok(destination) = &destination {
             known.insert(name.clone(), Arc::clone(&destination.profile));
@@ -176,11 +178,29 @@ fn check_default(
 
 fn plugin_entry(name: String, plugin: PluginFile, path: &Path) -> Result<PluginEntry, ConfigError> {
     let problem = |problem: String| ConfigError::Plugin { path: path.to_owned(), plugin: name.clone(), problem };
+    let granted_secrets = granted_secrets(&plugin).map_err(problem)?;
     let settings = json(plugin.settings).map_err(problem)?;
-    Ok(PluginEntry { path: plugin.path, sha256: plugin.sha256, settings, name })
+    Ok(PluginEntry { path: plugin.path, sha256: plugin.sha256, settings, granted_secrets, name })
 }
 
-fn destination(name: &str, layers: &Layers) -> Result<Destination, String> {
+/// What is granted is granted to one component, whatever comes to lie at its path.
+fn granted_secrets(plugin: &PluginFile) -> Result<Vec<String>, String> {
+    let grants = plugin.grants.as_deref().unwrap_or_default();
+    if !grants.is_empty() && plugin.path.is_some() && plugin.sha256.is_none() {
+        return Err("`grants` hold for one content of the file; add its `sha256`".to_owned());
+    }
+    let secret = |grant: &String| match grant.split_once(':') {
+        Some(("secret", name)) if is_secret_name(name) => Ok(name.to_owned()),
+        _ => Err(format!("`grants` has `{grant}`; what can be granted is `secret:NAME`")),
+    };
+    grants.iter().map(secret).collect()
+}
+
+fn is_secret_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<Destination, String> {
     let written = layers.merged();
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("a profile's name has no blanks or control characters; rename it".to_owned());
@@ -192,7 +212,7 @@ fn destination(name: &str, layers: &Layers) -> Result<Destination, String> {
         profile: Arc::new(profile(name, &written)?),
         policy_mode: written.policy_mode.unwrap_or_default(),
         policies: written.policies.unwrap_or_default(),
-        navigator: written.navigator.map(navigator),
+        navigator: written.navigator.map(|written| navigator(written, plugins)).transpose()?,
         routes: written.routes.unwrap_or_default(),
         log_search: log_search(written.log_search),
         files: files::access(written.files)?,
@@ -360,8 +380,24 @@ fn agent_method(written: AgentFile, only: Vec<PathBuf>) -> Result<AuthMethod, St
     Ok(AuthMethod::Agent { socket, only })
 }
 
-fn navigator(written: NavigatorFile) -> NavigatorChoice {
-    NavigatorChoice { plugin: written.plugin, menu_label: written.menu_label.unwrap_or_else(|| "bastion".to_owned()) }
+/// A secret is bound by the profile and granted to the plugin: who changes one of the two alone leads it nowhere.
+fn navigator(written: NavigatorFile, plugins: &[PluginEntry]) -> Result<NavigatorChoice, String> {
+    let NavigatorFile { plugin, menu_label, secrets } = written;
+    let granted = plugins.iter().find(|entry| entry.name == plugin).map(|entry| entry.granted_secrets.as_slice());
+    let bound = |(name, secret): (String, SecretFile)| {
+        if !granted.unwrap_or_default().contains(&name) {
+            return Err(format!(
+                "its navigator `{plugin}` is bound to the secret `{name}`, which is not granted to that plugin; add \
+                 \"secret:{name}\" to `grants` in [plugins.{plugin}]"
+            ));
+        }
+        let source = secret_source(secret.env, secret.file)?;
+        let source =
+            source.ok_or_else(|| format!("the secret `{name}` of its navigator needs one of `env`, `file`"))?;
+        Ok((name, source))
+    };
+    let secrets = secrets.unwrap_or_default().into_iter().map(bound).collect::<Result<_, String>>()?;
+    Ok(NavigatorChoice { menu_label: menu_label.unwrap_or_else(|| "bastion".to_owned()), secrets, plugin })
 }
 
 fn log_search(written: Option<LogSearchFile>) -> LogSearchChoice {
@@ -387,6 +423,26 @@ mod tests {
     }
 
     const PROFILE: &str = "[profiles.web]\nhost = 'web1'\nuser = 'ann'\n";
+
+    const GRANTED: &str = "[plugins.n]\ngrants = ['secret:otp']\n";
+
+    #[test]
+    fn a_secret_is_bound_where_it_is_granted() {
+        let bound = "navigator = { plugin = 'n', secrets = { otp = { file = 'otp.txt' } } }\n";
+        let config = parse(&format!("{GRANTED}{PROFILE}{bound}")).unwrap();
+        let navigator = config.destinations["web"].navigator.as_ref().unwrap();
+        assert!(matches!(&navigator.secrets["otp"], SecretSource::File(path) if path.is_absolute()));
+    }
+
+    #[test]
+    fn of_two_ways_to_a_host_the_own_one_counts() {
+        let lower = ProfileFile { jump: Some(vec!["gate".to_owned()]), ..ProfileFile::default() };
+        let own = ProfileFile { proxy_command: Some("nc %h %p".to_owned()), ..ProfileFile::default() };
+        let merged = own.or(&lower);
+        assert!(merged.jump.is_none() && merged.proxy_command.is_some());
+        let direct = ProfileFile { jump: Some(Vec::new()), ..ProfileFile::default() };
+        assert!(direct.or(&merged).proxy_command.is_none());
+    }
 
     #[test]
     fn defaults_are_filled_in() {
@@ -427,6 +483,19 @@ mod tests {
             ("[profiles.here]\nkind = 'telnet'\n", "telnet"),
             (&format!("{PROFILE}set_env = {{ 'A=B' = 'c' }}\n"), "`A=B`"),
             (&format!("{PROFILE}jump = ['here']\n[profiles.here]\nkind = 'local'\n"), "a shell of this machine"),
+            (&format!("{PROFILE}jump = ['web']\nproxy_command = 'nc %h %p'\n"), "two ways"),
+            (&format!("{PROFILE}proxy_command = 'nc %x'\n"), "%h, %n, %p, %r"),
+            (&format!("{PROFILE}transcript = 'none'\n"), "`off`"),
+            (
+                &format!("{PROFILE}navigator = {{ plugin = 'n', secrets = {{ otp = {{ env = 'X' }} }} }}\n"),
+                "\"secret:otp\"",
+            ),
+            (
+                &format!("{GRANTED}{PROFILE}navigator = {{ plugin = 'n', secrets = {{ otp = {{}} }} }}\n"),
+                "one of `env`",
+            ),
+            (&format!("{PROFILE}[plugins.n]\ngrants = ['rewrite']\n"), "`secret:NAME`"),
+            (&format!("{PROFILE}[plugins.n]\npath = 'n.wasm'\ngrants = ['secret:otp']\n"), "`sha256`"),
             (&format!("{PROFILE}encoding = 'latin-1'\n"), "gb18030"),
             (&format!("{PROFILE}[limits]\nclosed = 3\n"), "closed_sessions"),
             (&format!("{PROFILE}files = {{ read = ['srv'] }}\n"), "absolute or below `~`"),

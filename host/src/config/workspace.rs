@@ -180,6 +180,9 @@ fn check_keys(file: &ConfigFile) -> Result<(), String> {
                  write this profile in the user's file"
             ));
         }
+        if profile.navigator.as_ref().is_some_and(|navigator| navigator.secrets.is_some()) {
+            return Err(format!("profile `{name}` names `secrets` for its navigator, which a workspace may not"));
+        }
         if profile.policy_mode == Some(PolicyMode::Full) {
             return Err(format!("profile `{name}` sets `policy_mode = \"full\"`, which a workspace may not"));
         }
@@ -281,6 +284,7 @@ mod tests {
             (format!("{profile}legacy_algorithms = true\n"), "`legacy_algorithms`"),
             (format!("{profile}proxy_command = 'nc %h %p'\n"), "`proxy_command`"),
             (format!("{profile}transcript = 'off'\n"), "`transcript`"),
+            (format!("{profile}navigator = {{ plugin = 'n', secrets = {{ a = {{ env = 'X' }} }} }}\n"), "`secrets`"),
             (format!("{profile}auth = [{{ agent = '/tmp/s' }}]\n"), "agent"),
             (format!("{profile}auth = [{{ ask = true }}]\n"), "`ask`"),
             (format!("{profile}policy_mode = 'full'\n"), "full"),

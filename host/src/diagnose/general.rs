@@ -128,6 +128,7 @@ mod tests {
     fn a_plugin_that_is_not_the_pinned_one_is_a_problem() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let entry = |sha256: Option<&str>| PluginEntry {
+            granted_secrets: Vec::new(),
             name: "own".to_owned(),
             path: Some(file.path().to_owned()),
             sha256: sha256.map(str::to_owned),

@@ -79,6 +79,8 @@ pub fn profile(destination: &Destination, depth: Depth) -> Vec<Finding> {
         Some(shell) => vec![local_shell(shell)],
         None => login(profile, depth).into_iter().chain([host_key(profile)]).collect(),
     };
+    let secrets = destination.navigator.iter().flat_map(|navigator| &navigator.secrets);
+    findings.extend(secrets.map(|(name, source)| secret(&format!("secret {name}"), source)));
     let policies: Vec<&str> =
         std::iter::once("policy-standard").chain(destination.policies.iter().map(String::as_str)).collect();
     findings.push(Finding::good("policy", format!("{}, by {}", destination.policy_mode.as_str(), policies.join(", "))));

@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::Entry;
-use crate::config::Destination;
+use crate::config::{Destination, Secret};
 use crate::plugins::PolicyChain;
 
 pub use file::FileAccess;
@@ -67,6 +67,8 @@ pub enum Action {
     Type { before: String, text: String, enter: bool },
     /// A key that ends or answers something and adds no text of its own.
     Press { key: Key },
+    /// A secret the operator bound to the profile's navigator, as the answer to a question for one.
+    Secret { name: String, value: Secret },
     /// A step of stopping the running command, made by the host.
     Stop { step: StopStep },
     /// A person's bytes.
@@ -96,6 +98,8 @@ pub enum Reader {
     Menu,
     /// A program that is not a shell at its prompt.
     Program,
+    /// Whatever asks for a secret.
+    SecretQuestion,
     /// Nobody: it is no text for a terminal.
     Nobody,
 }
@@ -108,6 +112,8 @@ pub enum Payload {
     /// Without Enter.
     Text(String),
     Key(Key),
+    /// Completed with Enter, and never on record.
+    Secret(Secret),
     /// As they are.
     Bytes(Vec<u8>),
     /// Not typed: a file that may be reached in the way that was judged.
@@ -254,6 +260,20 @@ impl Gate {
                 let judged = Judged::host(typist, Delivery::PtyInput, key.name(), Verdict::Allow, "input/key", "");
                 let reader = if key.is_interrupt() { Reader::Anything } else { Reader::Program };
                 Ok(Cleared::new(typist, Payload::Key(key), reader, Some(judged)))
+            }
+            Action::Secret { name, value } => {
+                let text = format!("(the secret `{name}`)");
+                if typist != Typist::Automation {
+                    return Err(Self::refuse(
+                        typist,
+                        &text,
+                        "input/secret",
+                        "secrets are given by the operator's navigator alone",
+                    ));
+                }
+                // The policies would have nothing to judge but the value, which is not for them either.
+                let judged = Judged::host(typist, Delivery::PtyInput, &text, Verdict::Allow, "input/secret", "");
+                Ok(Cleared::new(typist, Payload::Secret(value), Reader::SecretQuestion, Some(judged)))
             }
             Action::Stop { step } => Ok(stop::clear(typist, step)),
             Action::Run { line, delivery, opens } => {

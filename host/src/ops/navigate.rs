@@ -167,9 +167,7 @@ impl Journey<'_> {
             Step::RunCommand(line) => self.run_command(line).await,
             Step::EnterLevel(level) => self.enter_level(&level).await,
             Step::OpenLevel((line, level)) => self.open_level(line, &level).await,
-            Step::SendSecret(name) => {
-                Ok(Event::Refused(format!("no secret named `{name}` is bound for this navigator")))
-            }
+            Step::SendSecret(name) => self.send_secret(name).await,
             Step::AskPerson(_) => Ok(Event::Refused("nobody can be asked on this host".to_owned())),
             // Ended before; kept so that a new step forces a decision here.
             Step::Done(_) | Step::Fail(_) => Ok(Event::Refused("the navigation is over".to_owned())),
@@ -196,11 +194,43 @@ impl Journey<'_> {
             Ok(cleared) => {
                 let before = self.session.read().await?.generation;
                 self.session.type_in(cleared).await?;
-                let condition = WaitFor { any_text: Vec::new(), quiet_ms: 150, max_ms: 5_000 };
-                self.wait_since(before, &condition).await
+                self.after(before).await
             }
             Err(refused) => Ok(refused),
         }
+    }
+
+    /// The value goes from its place to the terminal; the navigator learns whether it went.
+    async fn send_secret(&mut self, name: String) -> Result<Event, OpError> {
+        let bound = self.destination.navigator.as_ref().and_then(|navigator| navigator.secrets.get(&name));
+        let Some(source) = bound.cloned() else {
+            return Ok(Event::Refused(format!("the profile binds no secret named `{name}` to its navigator")));
+        };
+        let reading = self.session.read().await?;
+        if !reading.asks_for_secret {
+            return Ok(Event::Refused("the terminal does not ask for a secret, so none is typed".to_owned()));
+        }
+        // A file may lie on a slow disk.
+        let value = match tokio::task::spawn_blocking(move || source.read()).await {
+            Ok(Ok(value)) => value,
+            Ok(Err(error)) => return Ok(Event::Refused(format!("the secret `{name}` cannot be read: {error}"))),
+            Err(_) => return Ok(Event::Refused("this program is ending".to_owned())),
+        };
+        self.steps.push(format!("gave the secret `{name}`"));
+        let place = place(self.session, &self.destination, &reading);
+        let intent = Intent { actor: Typist::Automation, action: Action::Secret { name, value }, purpose: None };
+        let cleared = clear(self.host, self.session, &place, intent).await?;
+        match self.session.type_in(cleared).await {
+            Ok(()) => self.after(reading.generation).await,
+            Err(SessionError::MovedOn) => Ok(Event::Refused("the terminal asks for a secret no longer".to_owned())),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The screen when what was typed has been answered.
+    async fn after(&self, generation: u64) -> Result<Event, OpError> {
+        let condition = WaitFor { any_text: Vec::new(), quiet_ms: 150, max_ms: 5_000 };
+        self.wait_since(generation, &condition).await
     }
 
     async fn send_keys(&mut self, keys: Vec<PluginKey>) -> Result<Event, OpError> {

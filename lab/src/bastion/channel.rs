@@ -166,7 +166,7 @@ async fn menu(
     output: &mut Output,
 ) -> Result<(Outcome, Vec<u8>), Gone> {
     let silent = shared.options.faults.silent_menu;
-    let mut menu = Menu::new(requests.terminal.is_some());
+    let mut menu = Menu::new(requests.terminal.is_some()).with_password(shared.options.target_password.clone());
     let greeting = if silent { Menu::banner() } else { Menu::start() };
     output.say(&greeting).await?;
     while let Some(message) = input.wait().await {

@@ -68,6 +68,8 @@ pub struct BastionOptions {
     pub authorized_keys: Vec<String>,
     /// What a login meets.
     pub front: Front,
+    /// What the menu asks for before it leads to a host; nothing without one.
+    pub target_password: Option<String>,
     /// What goes wrong.
     pub faults: Faults,
     /// Seed of the ed25519 host key; a fresh random key without one.
@@ -88,6 +90,7 @@ impl BastionOptions {
             password: None,
             authorized_keys: Vec::new(),
             front: Front::Cmsm,
+            target_password: None,
             faults: Faults::default(),
             host_key_seed: None,
             kubectl_command: Vec::new(),

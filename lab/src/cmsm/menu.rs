@@ -13,6 +13,8 @@ pub const TARGET_PROMPT: &str = "Target IP: ";
 pub const USER_PROMPT: &str = "User number: ";
 /// Title of the list of users.
 pub const USER_TITLE: &str = "Select login user:";
+/// How often a wrong password may be given before the menu begins anew.
+const PASSWORD_TRIES: u8 = 3;
 /// Words that leave at any prompt.
 const LEAVE_WORDS: [&str; 3] = ["q", "quit", "exit"];
 /// The menu runs on a raw terminal, where a line end needs both.
@@ -64,6 +66,7 @@ pub struct Step {
 enum Stage {
     Target,
     User(Target),
+    Password { login: Login, tries_left: u8 },
 }
 
 /// The dialogue, between two keys.
@@ -71,13 +74,22 @@ enum Stage {
 pub struct Menu {
     stage: Stage,
     editor: LineEditor,
+    echo: bool,
+    /// Asked for before every login.
+    password: Option<String>,
 }
 
 impl Menu {
     /// A fresh dialogue; `echo` as in [`LineEditor::new`].
     #[must_use]
     pub fn new(echo: bool) -> Self {
-        Self { stage: Stage::Target, editor: LineEditor::new(echo) }
+        Self { stage: Stage::Target, editor: LineEditor::new(echo), echo, password: None }
+    }
+
+    /// Lets nobody log in to a host without this password.
+    #[must_use]
+    pub fn with_password(self, password: Option<String>) -> Self {
+        Self { password, ..self }
     }
 
     /// The banner alone, without the prompt behind it.
@@ -122,6 +134,10 @@ impl Menu {
     }
 
     fn answer(&mut self, text: &str, screen: &mut Vec<u8>) -> Option<Outcome> {
+        if let Stage::Password { login, tries_left } = &self.stage {
+            let (login, tries_left) = (login.clone(), *tries_left);
+            return self.password_given(text, login, tries_left, screen);
+        }
         if LEAVE_WORDS.contains(&text) {
             return Some(Outcome::Leave);
         }
@@ -144,14 +160,44 @@ impl Menu {
             Stage::User(target) => {
                 if let Some(user) = find_user(text) {
                     let login = Login { target: target.clone(), user: user.to_owned() };
-                    return Some(Outcome::Login(login));
+                    if self.password.is_none() {
+                        return Some(Outcome::Login(login));
+                    }
+                    self.ask_password(login, PASSWORD_TRIES, screen);
+                    return None;
                 }
                 let complaint = format!("Invalid user: {text:?}. Enter a number from 1 to {} or a name.", USERS.len());
                 say(screen, &[&complaint]);
                 screen.extend_from_slice(USER_PROMPT.as_bytes());
                 None
             }
+            // Answered above.
+            Stage::Password { .. } => None,
         }
+    }
+
+    /// What is typed from now on is not shown.
+    fn ask_password(&mut self, login: Login, tries_left: u8, screen: &mut Vec<u8>) {
+        screen.extend_from_slice(format!("{}@{}'s password: ", login.user, login.target.name).as_bytes());
+        self.editor = LineEditor::new(false);
+        self.stage = Stage::Password { login, tries_left };
+    }
+
+    fn password_given(&mut self, text: &str, login: Login, tries_left: u8, screen: &mut Vec<u8>) -> Option<Outcome> {
+        say(screen, &[""]);
+        if self.password.as_deref() == Some(text) {
+            return Some(Outcome::Login(login));
+        }
+        say(screen, &["Permission denied, please try again."]);
+        match tries_left.saturating_sub(1) {
+            0 => {
+                self.editor = LineEditor::new(self.echo);
+                self.stage = Stage::Target;
+                screen.extend_from_slice(TARGET_PROMPT.as_bytes());
+            }
+            left => self.ask_password(login, left, screen),
+        }
+        None
     }
 }
 
@@ -224,6 +270,23 @@ mod tests {
         ] {
             check(keys, &expected);
         }
+    }
+
+    #[test]
+    fn a_password_is_asked_for_without_an_echo() {
+        let mut menu = Menu::new(true).with_password(Some("right".to_owned()));
+        let step = menu.feed(b"1\r2\rwrong\r");
+        let screen = String::from_utf8_lossy(&step.screen).into_owned();
+        assert!(screen.ends_with("denied, please try again.\r\nroot@master-a's password: "), "{screen:?}");
+        assert!(step.outcome.is_none() && !screen.contains("wrong"));
+        let step = menu.feed(b"right\rls\r");
+        assert!(matches!(step.outcome, Some(Outcome::Login(_))));
+        assert_eq!(step.rest, b"ls\r");
+        assert!(!String::from_utf8_lossy(&step.screen).contains("right"));
+
+        let mut menu = Menu::new(true).with_password(Some("right".to_owned()));
+        let screen = menu.feed(b"1\r2\ra\rb\rc\rq").screen;
+        assert!(String::from_utf8_lossy(&screen).ends_with("Target IP: q"), "{screen:?}");
     }
 
     #[test]

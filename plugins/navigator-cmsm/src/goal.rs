@@ -9,8 +9,17 @@ use crate::settings::Settings;
 const MAX_WORD_BYTES: usize = 253;
 /// What the menu takes for "leave".
 const LEAVE_WORDS: [&str; 3] = ["q", "quit", "exit"];
-const PARAMETERS: [&str; 8] =
-    ["target", "target_name", "target_address", "user", "namespace", "pod", "pod_shell", "container"];
+const PARAMETERS: [&str; 9] = [
+    "target",
+    "target_name",
+    "target_address",
+    "user",
+    "password_secret",
+    "namespace",
+    "pod",
+    "pod_shell",
+    "container",
+];
 
 /// The place to reach.
 #[derive(Clone, Debug)]
@@ -22,6 +31,8 @@ pub(crate) struct Wanted {
     pub(crate) target_address: Option<String>,
     /// A name or a number of the list.
     pub(crate) user: String,
+    /// Name of the secret to be given where the bastion asks for the user's password.
+    pub(crate) password_secret: Option<String>,
     pub(crate) pod: Option<WantedPod>,
 }
 
@@ -75,6 +86,7 @@ impl Wanted {
             target_name: optional(goal, "target_name", is_host_name)?,
             target_address: optional(goal, "target_address", is_host_name)?,
             user: checked("user", user, is_user_name)?,
+            password_secret: optional(goal, "password_secret", is_secret_name)?,
             pod: WantedPod::read(goal, settings)?,
         })
     }
@@ -160,6 +172,10 @@ pub(crate) fn is_kubernetes_name(text: &str) -> bool {
 
 fn is_kubernetes_name_start(text: &str) -> bool {
     made_of(text, ".-") && !text.starts_with('.') && !text.contains(|symbol: char| symbol.is_ascii_uppercase())
+}
+
+fn is_secret_name(text: &str) -> bool {
+    made_of(text, "-_.")
 }
 
 fn is_program_path(text: &str) -> bool {

@@ -20,6 +20,8 @@ enum State {
     Target { prompts_before: usize },
     /// The menu's answer to the user's number.
     User { host: Host, user: User, prompts_before: usize },
+    /// The answer to the password.
+    Password { host: Host, user: User, prompts_before: usize },
     /// The host's shell.
     HostShell { host: Host, user: String },
     /// The list of pods.
@@ -79,6 +81,9 @@ impl Way {
             State::Start => self.start(screen, &lines),
             State::Target { prompts_before } => self.target_answered(&lines, *prompts_before),
             State::User { host, user, prompts_before } => self.user_answered(&lines, host, user, *prompts_before),
+            State::Password { host, user, prompts_before } => {
+                self.password_answered(&lines, host, user, *prompts_before)
+            }
             State::HostShell { .. } | State::Pods { .. } | State::PodShell { .. } => {
                 let message = "the shell that should have come is not there";
                 Some(Failure::step("level-not-reached", message, menu::shown(&lines)))
@@ -103,12 +108,13 @@ impl Way {
                     ("not-recognised", "this is neither the bastion's menu nor a place it led to".to_owned())
                 }
                 State::Target { .. } => ("menu-silent", format!("the menu did not answer to {}", self.wanted.target)),
+                State::Password { .. } => ("menu-silent", "the bastion did not answer to the password".to_owned()),
                 _ => ("menu-silent", "the menu did not answer to the user's number".to_owned()),
             };
             return Failure::step(code, message, menu::shown(lines));
         }
         let max_ms = match state {
-            State::User { .. } => self.settings.login_timeout_ms,
+            State::User { .. } | State::Password { .. } => self.settings.login_timeout_ms,
             _ => self.settings.menu_timeout_ms,
         };
         self.state = state;
@@ -245,11 +251,45 @@ impl Way {
                 let message = format!("the menu did not take {} for {}", user.number, user.name);
                 Some(Failure::step("rejected", message, menu::shown(&said)))
             }
-            Answer::Taken(said) => {
-                let login = texts.login_line(&host.name, &user.name);
-                said.iter().any(|line| line.trim() == login).then(|| self.enter_host(host, user))
+            Answer::Taken(said) if menu::last_line(&said).is_some_and(|line| texts.asks_password(line)) => {
+                Some(self.give_password(lines, host, user))
             }
+            Answer::Taken(said) => self.logged_in(&said, host, user),
         }
+    }
+
+    fn logged_in(&mut self, said: &[String], host: &Host, user: &User) -> Option<Step> {
+        let login = self.settings.texts.login_line(&host.name, &user.name);
+        said.iter().any(|line| line.trim() == login).then(|| self.enter_host(host, user))
+    }
+
+    fn give_password(&mut self, lines: &[String], host: &Host, user: &User) -> Step {
+        let Some(name) = self.wanted.password_secret.clone() else {
+            let message = format!(
+                "the bastion asks for the password of {}; name its secret in the route (`password_secret`) and bind it in the profile",
+                user.name
+            );
+            return Failure::step("secret-needed", message, menu::shown(lines));
+        };
+        let prompts_before = self.password_prompts(lines);
+        self.state = State::Password { host: host.clone(), user: user.clone(), prompts_before };
+        Step::SendSecret(name)
+    }
+
+    /// A password that was not taken is not given again: accounts are locked for that.
+    fn password_answered(&mut self, lines: &[String], host: &Host, user: &User, prompts_before: usize) -> Option<Step> {
+        let asks = |line: &String| self.settings.texts.asks_password(line);
+        let again = self.password_prompts(lines) > prompts_before;
+        if again {
+            let message = format!("the bastion did not take the password of {}", user.name);
+            return Some(Failure::step("secret-refused", message, menu::shown(lines)));
+        }
+        let asked = lines.iter().rposition(asks)?;
+        self.logged_in(&lines[asked + 1..], host, user)
+    }
+
+    fn password_prompts(&self, lines: &[String]) -> usize {
+        lines.iter().filter(|line| self.settings.texts.asks_password(line)).count()
     }
 
     fn enter_host(&mut self, host: &Host, user: &User) -> Step {

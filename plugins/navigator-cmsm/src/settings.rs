@@ -41,6 +41,8 @@ pub(crate) struct Texts {
     /// Heads the list of users: `1) name`.
     pub(crate) user_title: String,
     pub(crate) user_prompt: String,
+    /// End of the line that asks for the target's password, small and large letters alike.
+    pub(crate) password_prompt: String,
     /// `{host}` and `{user}` stand for the names.
     pub(crate) logged_in: String,
 }
@@ -79,6 +81,7 @@ impl Default for Texts {
             result_title: "Search result:".to_owned(),
             user_title: "Select login user:".to_owned(),
             user_prompt: "User number:".to_owned(),
+            password_prompt: "password:".to_owned(),
             logged_in: "Logged in to {host} as {user}.".to_owned(),
         }
     }
@@ -129,15 +132,21 @@ impl Settings {
 }
 
 impl Texts {
-    fn all(&self) -> [(&'static str, &str); 6] {
+    fn all(&self) -> [(&'static str, &str); 7] {
         [
             ("texts.banner", &self.banner),
             ("texts.target_prompt", &self.target_prompt),
             ("texts.result_title", &self.result_title),
             ("texts.user_title", &self.user_title),
             ("texts.user_prompt", &self.user_prompt),
+            ("texts.password_prompt", &self.password_prompt),
             ("texts.logged_in", &self.logged_in),
         ]
+    }
+
+    /// Whether a line asks for a password.
+    pub(crate) fn asks_password(&self, line: &str) -> bool {
+        line.trim_end().to_lowercase().ends_with(&self.password_prompt.trim_end().to_lowercase())
     }
 
     /// The line that says the login succeeded.

@@ -96,6 +96,26 @@ fn to_the_host() {
 }
 
 #[test]
+fn a_password_is_given_by_name_and_once() {
+    let with_secret: Vec<(&str, &str)> = TO_HOST.into_iter().chain([("password_secret", "root-master")]).collect();
+    let asked = |text: &str| format!("{text}2\nroot@master-a's Password: ");
+    let (mut way, text) = at_user(&with_secret);
+    let Step::SendSecret(name) = way.next(changed(&asked(&text))).unwrap() else { panic!() };
+    assert_eq!(name, "root-master");
+    assert!(matches!(way.next(changed(&asked(&text))).unwrap(), Step::Wait(_)), "not answered yet");
+    let logged_in = format!("{}\nLogged in to master-a as root.\n", asked(&text));
+    assert!(matches!(way.next(changed(&logged_in)).unwrap(), Step::EnterLevel(_)));
+
+    let (mut way, text) = at_user(&with_secret);
+    assert!(matches!(way.next(changed(&asked(&text))).unwrap(), Step::SendSecret(_)));
+    let again = format!("{}\nPermission denied, please try again.\nroot@master-a's Password: ", asked(&text));
+    assert_eq!(code(way.next(changed(&again)).unwrap()), "secret-refused");
+
+    let (mut way, text) = at_user(&TO_HOST);
+    assert_eq!(code(way.next(changed(&asked(&text))).unwrap()), "secret-needed");
+}
+
+#[test]
 fn into_the_pod() {
     for (pod, extra, command) in [
         ("orders-api-*", None, "kubectl exec -it orders-api-7d9d65f8b4-2plxq -n orders -- /bin/bash"),
@@ -294,6 +314,7 @@ fn words_that_could_do_something_else_are_refused() {
         vec![("target", "a"), ("user", "root"), ("pod", "x"), ("namespace", "-A")],
         vec![("target", "a"), ("user", "root"), ("pod", "x"), ("namespace", "n"), ("pod_shell", "sh -c id")],
         vec![("target", "a"), ("user", "root"), ("pod", "x"), ("namespace", "n"), ("container", "$x")],
+        vec![("target", "a"), ("user", "root"), ("password_secret", "a b")],
         vec![("target", "a"), ("user", "root"), ("taget", "b")],
     ] {
         assert!(matches!(Cmsm::begin("{}", goal(&bad)), Err(PluginError::InvalidInput(_))), "{bad:?}");

@@ -71,7 +71,7 @@ impl Actor {
         let typist = cleared.typist();
         let text = match cleared.into_payload() {
             Payload::Line(text) => text,
-            Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) | Payload::Path(_) => {
+            Payload::Text(_) | Payload::Key(_) | Payload::Secret(_) | Payload::Bytes(_) | Payload::Path(_) => {
                 return Err(NotReady::NoPrompt("typing keys".to_owned()).into());
             }
         };
@@ -121,6 +121,7 @@ impl Actor {
             Payload::Bytes(bytes) => bytes,
             Payload::Text(text) => text.into_bytes(),
             Payload::Line(text) => [text.as_bytes(), self.profile.enter.bytes()].concat(),
+            Payload::Secret(secret) => [secret.expose().as_bytes(), self.profile.enter.bytes()].concat(),
             // Never typed: `must_still_hold` lets nothing through that nobody reads.
             Payload::Path(_) => Vec::new(),
             Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), self.profile.enter),
@@ -138,11 +139,10 @@ impl Actor {
 
     /// The verdict was given for what read the terminal then; this is what reads it now.
     fn must_still_hold(&self, cleared: &Cleared) -> Result<(), SessionError> {
-        if cleared.reader() == Reader::Anything {
-            return Ok(());
-        }
-        if self.asks_for_secret() {
-            return Err(SessionError::SecretAsked);
+        match (cleared.reader(), self.asks_for_secret()) {
+            (Reader::Anything, _) | (Reader::SecretQuestion, true) => return Ok(()),
+            (_, true) => return Err(SessionError::SecretAsked),
+            (_, false) => {}
         }
         let state = self.terminal.state();
         let holds = match cleared.reader() {
@@ -150,7 +150,7 @@ impl Actor {
             Reader::Prompt => matches!(state, State::AtPrompt { dirty: false }),
             Reader::Menu => state == State::Menu,
             Reader::Program => !matches!(state, State::AtPrompt { .. } | State::Arming),
-            Reader::Nobody => false,
+            Reader::SecretQuestion | Reader::Nobody => false,
         };
         if holds { Ok(()) } else { Err(SessionError::MovedOn) }
     }
@@ -201,7 +201,9 @@ impl Actor {
         self.last_activity = Instant::now();
         match cleared.into_payload() {
             Payload::Path(path) => Ok(path),
-            Payload::Line(_) | Payload::Text(_) | Payload::Key(_) | Payload::Bytes(_) => Err(SessionError::MovedOn),
+            Payload::Line(_) | Payload::Text(_) | Payload::Key(_) | Payload::Secret(_) | Payload::Bytes(_) => {
+                Err(SessionError::MovedOn)
+            }
         }
     }
 
