@@ -285,6 +285,10 @@ impl Screen {
 impl Surface<'_> for Screen {
     fn text(&mut self, bytes: &[u8]) {
         let mut rest = &bytes[self.complete_character(bytes)..];
+        if let Some(length) = self.scrolled_out(rest) {
+            self.emulator.carriage_return();
+            rest = &rest[length..];
+        }
         while let Some(first) = rest.first() {
             let length = match first {
                 b' '..=b'~' => {
@@ -316,6 +320,23 @@ impl Surface<'_> for Screen {
 }
 
 impl Screen {
+    /// How much of `text` need not be drawn, because the rest moves it out of the screen and of what is kept
+    /// above it. It ends behind a line end, where the cursor is in the first column whatever came before, and
+    /// holds nothing that changes more than cells and the cursor's place.
+    fn scrolled_out(&self, text: &[u8]) -> Option<usize> {
+        let lines = self.emulator.lines_until_forgotten()?;
+        if text.len() < lines {
+            return None;
+        }
+        let mut ends = memchr::memrchr_iter(b'\n', text).skip(lines);
+        let end = ends.find(|end| *end > 0 && text[end - 1] == b'\r')?;
+        let (out, kept) = text.split_at(end + 1);
+        let only_draws = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\r' | b'\n' | b'\t');
+        // What `CSI b` repeats has to be in the rest.
+        let prints = |byte: &u8| matches!(byte, b' '..=b'~');
+        (out.iter().all(only_draws) && kept.iter().any(prints)).then_some(out.len())
+    }
+
     /// Prints the characters beyond ASCII that `text` begins with; how many bytes they have. The
     /// beginning of a character at the end of `text` waits for its rest.
     fn print_unicode(&mut self, text: &[u8]) -> usize {
@@ -452,6 +473,45 @@ mod tests {
                 original.feed(next);
                 copy.feed(next);
                 assert_eq!(copy.view(), original.view(), "{shown:?} then {next:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_scrolled_out_at_once_leaves_no_trace() {
+        let long = "a line that is longer than two rows of twenty columns, ";
+        let line = |number: usize| match number % 5 {
+            0 => format!("{number}\r\n"),
+            1 => format!("{long}{number}\r\n"),
+            2 => format!("宽字符 é {number}\tx\r\n"),
+            3 => "\r\n".to_owned(),
+            _ => format!("{number} without a return\n"),
+        };
+        let flood: String = (0..1500).map(line).collect();
+        let with = |inserted: &str| flood.replacen("\r\n10\r\n", &format!("\r\n1{inserted}0\r\n"), 1);
+        let floods = [flood.clone(), format!("{flood}$ "), with("\u{7}"), with("\u{e}"), "\r\n".repeat(2000)];
+        let before: [&[u8]; 9] = [
+            b"",
+            b"half a line",
+            b"exactly twenty chars",
+            b"1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n\x1b[44;1min blue",
+            b"\x1b[2;4rregion",
+            b"\x1b[?1049halternate",
+            b"\x1b[2;4r\x1b[?6horigin",
+            b"\x1b[?7lno wrap, no wrap, no wrap",
+            "\x1b)0\x1b[3;3H\x1b7x宽".as_bytes(),
+        ];
+        for (before, flood) in before.iter().flat_map(|before| floods.iter().map(move |flood| (before, flood))) {
+            let (mut whole, mut pieces) = (screen(before), screen(before));
+            whole.text(flood.as_bytes());
+            flood.as_bytes().chunks(700).for_each(|piece| pieces.text(piece));
+            for next in [&b""[..], b"\x1b[3b", b"\x1b8y\x1b[A", b"\x1b[?1049l\x1b[rlast\r\n"] {
+                whole.feed(next);
+                pieces.feed(next);
+                let shown = String::from_utf8_lossy(before);
+                assert_eq!(whole.view(), pieces.view(), "{shown:?} then {next:?}");
+                let (whole, pieces) = (whole.dump(), pieces.dump());
+                assert!(whole == pieces, "{shown:?} then {next:?}");
             }
         }
     }

@@ -76,6 +76,15 @@ impl Emulator {
         self.term.mode().intersects(mode)
     }
 
+    /// Lines of plain text after which nothing is left of what was on the screen and above it before: the
+    /// cursor may have to come down to the last row first. None where lines do not scroll the whole screen, or
+    /// nothing is kept above it.
+    pub(super) fn lines_until_forgotten(&self) -> Option<usize> {
+        let rows = self.term.screen_lines();
+        let scrolls_all = self.scroll_region == (0, rows - 1) && !self.has(TermMode::ALT_SCREEN | TermMode::ORIGIN);
+        scrolls_all.then_some(2 * rows + SCROLLBACK_LINES)
+    }
+
     /// Plain text may be written past the parser: no character set, insertion or attribute of the
     /// rare kind changes what a printable ASCII character does.
     fn prints_plainly(&self) -> bool {
