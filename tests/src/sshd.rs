@@ -41,7 +41,7 @@ const START_ATTEMPTS: usize = 5;
 pub enum Server {
     #[default]
     OpenSsh,
-    /// Lets nobody in: it reads authorized keys from the home directory only, which tests leave alone.
+    /// Its user's home is a folder in the scratch directory, and the shell `/bin/sh`.
     Dropbear,
 }
 
@@ -384,7 +384,7 @@ fn launch(options: &SshdOptions, directory: &Path) -> Option<(Child, u16, Log)> 
     panic!("the SSH server did not start listening: {said}");
 }
 
-const INSTALL: &str = "run: apt-get install -y openssh-server dropbear-bin";
+const INSTALL: &str = "run: apt-get install -y openssh-server dropbear-bin libnss-wrapper";
 
 fn openssh_command(options: &SshdOptions, directory: &Path, port: u16) -> Command {
     let mut program = PathBuf::from("/usr/sbin/sshd");
@@ -436,11 +436,30 @@ fn dropbear_command(options: &SshdOptions, directory: &Path, port: u16) -> Comma
     assert!(program.exists(), "{} is missing; run: apt-get install -y dropbear-bin", program.display());
     let mut command = Command::new(program);
     command.args(["-F", "-E", "-s", "-P"]).arg(directory.join("pid"));
+    home_for_dropbear(directory, &mut command);
     command.arg("-p").arg(format!("127.0.0.1:{port}"));
     for key_type in &options.host_key_types {
         command.arg("-r").arg(host_key_file(directory, key_type));
     }
     command
+}
+
+/// Dropbear reads authorized keys below the home that the system's list of accounts names, and nowhere else;
+/// nss_wrapper gives it a list of its own.
+fn home_for_dropbear(directory: &Path, command: &mut Command) {
+    let home = directory.join("home");
+    let keys = home.join(".ssh");
+    fs::create_dir_all(&keys).unwrap();
+    for folder in [&home, &keys] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    fs::copy(directory.join("authorized_keys"), keys.join("authorized_keys")).unwrap();
+    let [name, uid, gid] = ["-un", "-u", "-g"].map(|wanted| output_of(Command::new("id").arg(wanted)));
+    let account = format!("{name}:x:{uid}:{gid}::{}:/bin/sh\n", home.display());
+    fs::write(directory.join("passwd"), account).unwrap();
+    fs::copy("/etc/group", directory.join("group")).unwrap();
+    command.env("LD_PRELOAD", "libnss_wrapper.so");
+    command.env("NSS_WRAPPER_PASSWD", directory.join("passwd")).env("NSS_WRAPPER_GROUP", directory.join("group"));
 }
 
 /// A port that nothing listens on at this moment.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use e2e::mcp::{Client, wait_until};
 use e2e::scene::{Scene, sshd_profile};
-use e2e::sshd::{Sshd, SshdOptions};
+use e2e::sshd::{Server, Sshd, SshdOptions};
 use serde_json::json;
 
 fn opened() -> (Sshd, Scene, Client) {
@@ -32,6 +32,31 @@ fn exit_codes_are_the_shells_own() {
     }
     let several = client.succeed("ssh_run", json!({ "command": "for n in 1 2\ndo echo line $n\ndone" }));
     assert_eq!(several["text"], "line 1\nline 2\n");
+}
+
+#[test]
+fn dropbear_with_dash_and_busybox_is_a_host_like_any_other() {
+    let sshd = Sshd::start(SshdOptions { server: Server::Dropbear, ..SshdOptions::default() });
+    let scene = Scene::empty();
+    scene.configure(&sshd_profile("box", &sshd));
+    // In the mode `safe` a nested shell by this name is taken for a program that waits for typing.
+    scene.allow_everything_but_the_worst();
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "box" }));
+    for shell in ["the login shell", "busybox ash"] {
+        for (command, code) in [("true", 0), ("(exit 42)", 42), ("no-such-program", 127)] {
+            let ran = client.succeed("ssh_run", json!({ "command": command }));
+            assert_eq!((&ran["exit_code"], &ran["exit_source"]), (&json!(code), &json!("mark")), "{shell}: {ran}");
+        }
+        let much = client.succeed("ssh_run", json!({ "command": "seq 1 30000 | tail -n 1" }));
+        assert_eq!(much["text"], "30000\n", "{shell}");
+        let running = client.call("ssh_run", json!({ "command": "sleep 60", "wait_s": 1 })).structured;
+        client.succeed("ssh_stop", json!({ "job_id": running["job_id"] }));
+        let job = client.succeed("ssh_read", json!({ "job_id": running["job_id"], "wait_s": 10 }));
+        assert_eq!(job["job"]["completion"]["exit_code"], 130, "{shell}: {job}");
+        let nested = client.succeed("ssh_run", json!({ "command": "busybox ash" }));
+        assert_eq!(nested["outcome"], "level_changed", "{nested}");
+    }
 }
 
 #[test]

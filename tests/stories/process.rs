@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use e2e::mcp::{Client, wait_until};
 use e2e::scene::{PASSWORD, PASSWORD_VARIABLE, Scene};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn it_ends_within_a_second_of_its_input_and_leaves_no_child() {
@@ -60,6 +60,30 @@ fn strange_input_before_the_handshake_does_not_kill_it() {
     assert!(answer["result"].is_object(), "{answer}");
     client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
     assert!(client.request("tools/list", json!({}))["result"]["tools"].is_array());
+}
+
+#[test]
+fn without_structured_content_the_text_has_it_all() {
+    let scene = Scene::empty();
+    scene.configure("[mcp]\nstructured = 'off'\n[profiles.here]\nkind = 'local'\nshell = ['bash', '--norc']\n");
+    let mut client = scene.client();
+    let listed = client.request("tools/list", json!({}));
+    assert!(
+        listed["result"]["tools"].as_array().unwrap().iter().all(|tool| tool["outputSchema"].is_null()),
+        "{listed}"
+    );
+    let mut call = |tool: &str, arguments: Value| {
+        let answer = client.request("tools/call", json!({ "name": tool, "arguments": arguments }))["result"].take();
+        assert!(answer["structuredContent"].is_null(), "{answer}");
+        (answer["isError"] == true, answer["content"][0]["text"].as_str().unwrap().to_owned())
+    };
+    assert!(call("ssh_open", json!({ "profile": "here" })).1.contains("session s-here-1"));
+    let (failed, ran) = call("ssh_run", json!({ "command": "echo out; (exit 7)" }));
+    assert!(!failed && ran.contains("exit 7") && ran.contains("out"), "{ran}");
+    let (failed, refused) = call("ssh_run", json!({ "command": "rm -rf /" }));
+    assert!(failed && refused.contains("[policy-blocked]"), "{refused}");
+    let (failed, unknown) = call("ssh_read", json!({ "session_id": "s-no-1" }));
+    assert!(failed && unknown.contains("[next: "), "{unknown}");
 }
 
 #[test]

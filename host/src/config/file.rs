@@ -25,6 +25,8 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) viewer: ViewerFile,
     #[serde(default)]
+    pub(super) mcp: McpFile,
+    #[serde(default)]
     pub(super) limits: LimitsFile,
     #[serde(default)]
     pub(super) defaults: DefaultsFile,
@@ -50,6 +52,23 @@ pub(super) struct ViewerFile {
     pub(super) enabled: Option<bool>,
     /// First port tried; the next free one above it is taken.
     pub(super) port: Option<u16>,
+}
+
+/// What MCP clients get.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct McpFile {
+    /// `off` leaves out structured content and its schemas, for clients that show a model both it and the
+    /// text: each is complete alone.
+    pub(super) structured: Option<OnOff>,
+}
+
+/// A switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OnOff {
+    On,
+    Off,
 }
 
 /// What is kept of what is over.

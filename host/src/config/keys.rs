@@ -126,6 +126,7 @@ impl<'a> Walk<'a> {
             ("ProfileFile", "[profiles.NAME]"),
             ("AuthFile", "an entry of `auth`"),
             ("ViewerFile", "[viewer]"),
+            ("McpFile", "[mcp]"),
             ("LimitsFile", "[limits]"),
             ("FilesFile", "[profiles.NAME.files]"),
             ("PluginFile", "[plugins.NAME]"),
@@ -185,7 +186,7 @@ any = 'thing'
     #[test]
     fn a_file_without_mistakes_has_none() {
         let text = "ssh_config = false\n[defaults]\nrows = 3\n[profiles.a]\nhost = 'h'\nlog_search = { sources = ['x'] }\n\
-                    navigator = { plugin = 'p' }\nauth = [{ password_env = 'P' }]\n";
+                    navigator = { plugin = 'p', secrets = { password = { env = 'P' } } }\n[mcp]\nstructured = 'off'\n[profiles.b]\nauth = [{ password_env = 'P' }]\n";
         assert_eq!(mistakes(text), Vec::<String>::new());
         assert_eq!(mistakes("this is = not [toml"), Vec::<String>::new());
     }

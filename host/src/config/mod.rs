@@ -52,6 +52,7 @@ pub struct Config {
     pub state_directory: PathBuf,
     pub cache_directory: PathBuf,
     pub viewer: ViewerConfig,
+    pub mcp: McpConfig,
     pub limits: Limits,
     pub plugins: Vec<PluginEntry>,
     pub destinations: BTreeMap<String, Arc<Destination>>,
@@ -88,6 +89,13 @@ pub struct ViewerConfig {
     pub enabled: bool,
     /// The first port tried; the next free one above it is taken.
     pub first_port: u16,
+}
+
+/// What MCP clients get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct McpConfig {
+    /// Results have structured content beside the text, and tools say its schema.
+    pub structured: bool,
 }
 
 /// What is kept of what is over.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use portcullis_term::Encoding;
 
 use super::file::{
-    AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, PluginFile, ProfileFile, QuestionFile,
-    SecretFile,
+    AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, OnOff, PluginFile, ProfileFile,
+    QuestionFile, SecretFile,
 };
 use super::files::{self, FilesFile};
 use super::jump;
@@ -18,9 +18,9 @@ use super::proxy;
 use super::sources::{Sources, hop_name};
 use super::ssh_config::local_user;
 use super::{
-    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LocalShell, LogSearchChoice, NavigatorChoice,
-    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode, Unusable,
-    ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LocalShell, LogSearchChoice, McpConfig,
+    NavigatorChoice, PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode,
+    Unusable, ViewerConfig,
 };
 
 const DEFAULT_PORT: u16 = 22;
@@ -96,6 +96,7 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         sources: files,
         state_directory,
         cache_directory,
+        mcp: McpConfig { structured: top.mcp.structured != Some(OnOff::Off) },
         viewer: ViewerConfig {
             enabled: top.viewer.enabled.unwrap_or(true),
             first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),

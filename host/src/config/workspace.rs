@@ -275,6 +275,7 @@ mod tests {
             ("state_directory = 'x'\n".to_owned(), "`state_directory`"),
             ("ssh_config = 'x'\n".to_owned(), "`ssh_config`"),
             ("[viewer]\nenabled = false\n".to_owned(), "`viewer`"),
+            ("[mcp]\nstructured = 'off'\n".to_owned(), "`mcp`"),
             ("[defaults]\npolicy_mode = 'full'\n".to_owned(), "`defaults`"),
             ("[plugins.p]\npath = 'p.wasm'\n".to_owned(), "`plugins`"),
             (format!("{profile}known_hosts = ['kh']\n"), "`known_hosts`"),

@@ -79,9 +79,14 @@ impl Reply {
         matches!(self.status, Status::Blocked | Status::Failure)
     }
 
-    pub(super) fn into_result(self) -> CallToolResult {
+    /// Text, and the same as structured content where that is wanted; each is complete alone.
+    pub(super) fn into_result(self, structured: bool) -> CallToolResult {
         let text = self.text();
         let is_error = self.is_error();
+        if !structured {
+            let text = vec![ContentBlock::text(text)];
+            return if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
+        }
         let mut content = Map::new();
         content.insert("result_status".to_owned(), json!(self.status));
         content.insert("summary".to_owned(), json!(self.summary));

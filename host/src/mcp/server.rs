@@ -71,6 +71,12 @@ struct Handler {
     ended: CancellationToken,
 }
 
+impl Handler {
+    fn structured(&self) -> bool {
+        self.host.config().mcp.structured
+    }
+}
+
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
@@ -83,11 +89,11 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.iter().map(Tool::definition).collect()))
+        Ok(ListToolsResult::with_all_items(self.tools.iter().map(|tool| tool.definition(self.structured())).collect()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Definition> {
-        self.tools.iter().find(|tool| tool.name == name).map(Tool::definition)
+        self.tools.iter().find(|tool| tool.name == name).map(|tool| tool.definition(self.structured()))
     }
 
     async fn call_tool(
@@ -107,6 +113,6 @@ impl ServerHandler for Handler {
             () = context.ct.cancelled() => Reply::cancelled(),
             () = self.ended.cancelled() => Reply::stopping(),
         };
-        Ok(reply.into_result().into())
+        Ok(reply.into_result(self.structured()).into())
     }
 }

@@ -67,7 +67,20 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    pub(super) fn definition(&self) -> Definition {
+    /// With the schema of its results where they are `structured`.
+    pub(super) fn definition(&self, structured: bool) -> Definition {
+        let mut input = (self.input)();
+        schema::make_portable(&mut input);
+        let definition = Definition::new(self.name, self.description, input)
+            .with_title(self.title)
+            .with_annotations(self.class.annotations());
+        match structured {
+            true => definition.with_raw_output_schema(std::sync::Arc::new(self.output_schema())),
+            false => definition,
+        }
+    }
+
+    fn output_schema(&self) -> JsonObject {
         // `failure_category` and `evidence` come with errors; they are left out here, and the values of
         // `result_status` said once in the server's instructions, because the list of all tools has to
         // stay short.
@@ -84,11 +97,6 @@ impl Tool {
             "properties": properties,
             "required": ["result_status", "summary"]
         });
-        let mut input = (self.input)();
-        schema::make_portable(&mut input);
-        Definition::new(self.name, self.description, input)
-            .with_title(self.title)
-            .with_raw_output_schema(std::sync::Arc::new(output.as_object().cloned().unwrap_or_default()))
-            .with_annotations(self.class.annotations())
+        output.as_object().cloned().unwrap_or_default()
     }
 }

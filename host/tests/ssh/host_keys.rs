@@ -1,6 +1,7 @@
 //! What happens before a login: recorded, unknown, changed, revoked and certified host keys.
 
 use e2e::sshd::{HostCertificate, Server, Sshd, SshdOptions};
+use portcullis::config::AuthMethod;
 use portcullis::ssh::{ConnectError, fetch_host_key, known_hosts, open_shell};
 
 use super::{EVENT_LIMIT, profile_of};
@@ -147,14 +148,19 @@ async fn a_revoked_authority_vouches_for_nothing() {
 }
 
 #[tokio::test]
-async fn dropbear_exchanges_keys_and_refuses_us_in_words() {
+async fn dropbear_gives_a_shell_and_refuses_a_foreign_key_in_words() {
     for host_key_type in ["ed25519", "ecdsa", "rsa"] {
         let options =
             SshdOptions { server: Server::Dropbear, host_key_types: vec![host_key_type], ..SshdOptions::default() };
         let server = Sshd::start(options);
         let info = fetch_host_key(server.host(), server.port(), None, EVENT_LIMIT).await.unwrap();
         assert_eq!(info.known_hosts_line, server.known_hosts_line(host_key_type));
-        let error = open_shell(&profile_of(&server), &[]).await.unwrap_err();
+        let mut profile = profile_of(&server);
+        let link = open_shell(&profile, &[]).await.unwrap();
+        assert!(link.peer.server_version.contains("dropbear"), "{:?}", link.peer);
+        let (path, _) = server.foreign_key("ed25519");
+        profile.auth = vec![AuthMethod::KeyFile { path, passphrase: None, certificate: None }];
+        let error = open_shell(&profile, &[]).await.unwrap_err();
         assert!(matches!(error, ConnectError::AuthenticationFailed { .. }), "{host_key_type}: {error:?}");
     }
 }
