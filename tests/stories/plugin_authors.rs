@@ -99,6 +99,18 @@ fn what_it_was_changed_to_is_told(scene: &Scene) {
     let said = plugin(scene, &["check", "people-only/people-only.wasm", "--settings", "settings.toml"]);
     assert!(!said.success && said.stderr.contains("does not take its settings: progams"), "{}", said.stderr);
 
+    let contract = scene.path("people-only/wit/policy-0.1.0/policy.wit");
+    let text = std::fs::read_to_string(&contract).unwrap();
+    std::fs::write(
+        &contract,
+        text.replace("    intent: option<string>,", "    intent: option<string>,\n    urgent: bool,"),
+    )
+    .unwrap();
+    succeed(scene, &["build", "people-only"]);
+    let said = plugin(scene, &["check", "people-only/people-only.wasm"]).stderr;
+    assert!(said.contains("record request differs from portcullis:policy@0.1.0: it has `urgent: bool`"), "{said}");
+    std::fs::write(&contract, text).unwrap();
+
     let source = scene.path("people-only/src/lib.rs");
     let text = std::fs::read_to_string(&source).unwrap();
     std::fs::write(&source, text.replace("\"reboot\", ", "")).unwrap();

@@ -34,6 +34,11 @@ pub enum KitError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(
+        "plugin `{plugin}` does not have the shape of its contract: {differences}; \
+         take the WIT files that `portcullis plugin new` writes, and build it again"
+    )]
+    Shape { plugin: String, differences: String },
     #[error("plugin `{plugin}` gave no answer")]
     Call {
         plugin: String,

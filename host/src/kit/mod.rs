@@ -17,6 +17,7 @@ mod parser;
 mod place;
 mod policy;
 mod project;
+mod shape;
 mod sources;
 mod try_out;
 mod workshop;

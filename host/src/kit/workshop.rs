@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use portcullis_sandbox::{Compiler, PluginKind, Sandbox, component_kind};
+use portcullis_sandbox::{Compiler, LoadError, PluginKind, Sandbox, component_kind};
 
-use super::KitError;
+use super::{KitError, shape};
 use crate::config::{self, Config};
 use crate::host;
 use crate::plugins::{Loaded, built_in, built_in_names, load, read_pinned};
@@ -74,7 +74,14 @@ impl Workshop {
         if kind == PluginKind::Parser && settings != "{}" {
             return Err(KitError::input(format!("`{}` is a parser", subject.name), "parsers have no settings"));
         }
-        Ok(load(&self.sandbox, &subject.name, kind, &subject.bytes, settings).await?)
+        load(&self.sandbox, &subject.name, kind, &subject.bytes, settings).await.map_err(|error| match error {
+            LoadError::Shape { plugin, difference } => {
+                let differences = shape::differences(&subject.bytes, kind);
+                let differences = if differences.is_empty() { difference } else { differences.join("; ") };
+                KitError::Shape { plugin, differences }
+            }
+            other => other.into(),
+        })
     }
 }
 

@@ -199,6 +199,11 @@ pub(crate) fn built_in(name: &str) -> Option<&'static [u8]> {
     COMPONENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, bytes)| *bytes)
 }
 
+/// A component of that kind that is part of this program.
+pub(crate) fn built_in_of(kind: PluginKind) -> Option<&'static [u8]> {
+    COMPONENTS.iter().find(|(_, known, _)| *known == kind.as_str()).map(|(_, _, bytes)| *bytes)
+}
+
 fn must_be_built_in(entry: &PluginEntry) -> Result<(), CatalogError> {
     if built_in(&entry.name).is_some() {
         return Ok(());

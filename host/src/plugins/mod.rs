@@ -10,7 +10,7 @@ mod parsers;
 mod policies;
 
 pub use catalog::{Catalog, CatalogError, Listed};
-pub(crate) use catalog::{built_in, built_in_names, read_pinned};
+pub(crate) use catalog::{built_in, built_in_names, built_in_of, read_pinned};
 pub(crate) use loaded::{Loaded, limits, load};
 pub use parsers::{Parsed, ParserSet};
 pub use policies::PolicyChain;
