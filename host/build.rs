@@ -85,7 +85,8 @@ fn watch(paths: &Paths) -> Result<(), String> {
     for entry in fs::read_dir(paths.plugins()).map_err(|error| unreadable(&paths.plugins(), &error))? {
         let package = entry.map_err(|error| unreadable(&paths.plugins(), &error))?.path();
         if package.join("Cargo.toml").is_file() {
-            watched.push(package);
+            // A package's tests are no part of its component.
+            watched.extend(["Cargo.toml", "src", "schema.json"].map(|name| package.join(name)));
         }
     }
     if paths.viewer().is_dir() {

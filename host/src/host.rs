@@ -140,9 +140,13 @@ impl Host {
 /// # Errors
 /// When one of them cannot be used.
 pub async fn load_plugins(config: &Config, compiler: Compiler) -> Result<Catalog, StartError> {
+    Ok(Catalog::load(&sandbox(config, compiler)?, config).await?)
+}
+
+/// The sandbox a host's plugins run in, with its folder of compiled components.
+pub(crate) fn sandbox(config: &Config, compiler: Compiler) -> Result<Sandbox, StartError> {
     let options = SandboxOptions { compiler, ..SandboxOptions::new(config.cache_directory.join("components")) };
-    let sandbox = Sandbox::new(options).map_err(StartError::Sandbox)?;
-    Ok(Catalog::load(&sandbox, config).await?)
+    Sandbox::new(options).map_err(StartError::Sandbox)
 }
 
 /// Components are compiled by a child of this program, so that a hostile one cannot exhaust the

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`cli`] | the program's commands | nothing |
 //! | [`mcp`], [`web`], [`viewer`] | adapters: the agent's side, the browser's side | connections |
+//! | [`kit`] | a plugin tried, checked and tested by its author, without a server | nothing |
 //! | [`ops`] | one function per operation, the whole story of each | nothing |
 //! | [`gate`] | turns what somebody wants to type into what may be typed | lines held for an agent |
 //! | [`desk`] | questions that wait for a person | the open questions |
@@ -30,6 +31,7 @@ pub mod desk;
 pub mod diagnose;
 pub mod gate;
 pub mod host;
+pub mod kit;
 pub mod local;
 pub mod mcp;
 pub mod ops;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// What each module may name of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["config", "diagnose", "host", "mcp", "random", "ssh", "web"]),
+    ("cli", &["config", "diagnose", "host", "kit", "mcp", "ops", "random", "ssh", "web"]),
     ("mcp", &["host", "ops", "session"]),
+    ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
     ("viewer", &["config", "desk", "host", "ops", "session", "ssh", "web"]),
     ("web", &[]),
     (

@@ -12,6 +12,8 @@ mod login_program;
 mod main_job;
 mod people;
 mod plain_host;
+mod plugin_authors;
+mod plugins;
 mod process;
 mod reading;
 mod record;

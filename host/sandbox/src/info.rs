@@ -15,7 +15,7 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Policy, Self::Navigator, Self::Parser, Self::LogSearch];
+    pub const ALL: [Self; 4] = [Self::Policy, Self::Navigator, Self::Parser, Self::LogSearch];
 
     /// `policy`, `navigator`, `parser` or `log-search`, as in settings and in the contract.
     pub fn as_str(self) -> &'static str {

@@ -39,10 +39,19 @@ pub fn component_kind(plugin: &str, bytes: &[u8]) -> Result<PluginKind, LoadErro
         .ok_or_else(|| interfaces.of_no_kind(plugin.to_owned(), wanted))
 }
 
-/// Names at the component's outermost level.
-struct Interfaces {
-    imports: Vec<String>,
-    exports: Vec<String>,
+/// What a component imports and exports by name; nothing is checked but that it is a component.
+///
+/// # Errors
+/// When the bytes are no component.
+pub fn component_interfaces(plugin: &str, bytes: &[u8]) -> Result<Interfaces, LoadError> {
+    Interfaces::of(plugin, bytes)
+}
+
+/// Names at the component's outermost level, with versions, as they stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interfaces {
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
 }
 
 impl Interfaces {

@@ -38,7 +38,7 @@ pub mod policy;
 pub use compiler::{Compiler, compile_child_main};
 pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
 pub use info::{PluginInfo, PluginKind};
-pub use inspect::component_kind;
+pub use inspect::{Interfaces, component_interfaces, component_kind};
 pub use limits::Limits;
 pub use log_search::{LogSearchPlugin, Reader};
 pub use navigator::{Navigation, NavigatorPlugin};

@@ -6,6 +6,7 @@
 mod config;
 mod demo;
 mod doctor;
+mod plugin;
 mod stdio;
 mod trust;
 mod viewer;
@@ -83,6 +84,14 @@ enum Command {
         #[arg(long)]
         alias: Option<String>,
     },
+    /// Begin, build, check, try and test plugins, and list those that are loaded.
+    Plugin {
+        /// The configuration file instead of the one that is found.
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: plugin::PluginCommand,
+    },
     /// Compile a component; started by the program itself, in a process of its own.
     #[command(hide = true)]
     CompileComponent { input: PathBuf, output: PathBuf },
@@ -104,7 +113,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    start_logging();
+    start_logging(match arguments.command {
+        // What a plugin's failure comes to is the command's answer.
+        Command::Plugin { .. } => "warn,portcullis_sandbox::instance=error",
+        _ => "warn",
+    });
     match arguments.command {
         Command::CompileComponent { input, output } => {
             report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))
@@ -117,6 +130,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Doctor { profile, connect, json, config } => {
             run(async move { doctor::run(config.as_deref(), doctor::Wanted { profile, connect, json }).await })
         }
+        Command::Plugin { config, command } => run(async move { plugin::run(config.as_deref(), command).await }),
         Command::Trust { host, config, fingerprint, known_hosts, alias } => {
             let given = trust::Given { fingerprint, known_hosts, alias };
             run(async move { trust::run(config.as_deref(), host, given).await })
@@ -153,7 +167,7 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn start_logging() {
-    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).init();
 }

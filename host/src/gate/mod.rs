@@ -285,22 +285,20 @@ impl Gate {
                 Ok(Cleared { only_command, ..cleared })
             }
             Action::MenuLine { text } => {
-                let plan = shell::parse(&text);
-                let request = judge::request(place, typist, Delivery::MenuInput, &text, plan, intent.purpose);
+                let request = question(place, typist, Delivery::MenuInput, &text, intent.purpose);
                 let judged = self.judge(place, request).await?;
                 Ok(Cleared::new(typist, Payload::Line(text), Reader::Menu, Some(judged)))
             }
             Action::Type { before, text, enter } => {
                 let whole = format!("{before}{text}");
-                let plan = shell::parse(&whole);
-                let request = judge::request(place, typist, Delivery::PtyInput, &whole, plan, intent.purpose);
+                let request = question(place, typist, Delivery::PtyInput, &whole, intent.purpose);
                 let judged = self.judge(place, request).await?;
                 let payload = if enter { Payload::Line(text) } else { Payload::Text(text) };
                 Ok(Cleared::new(typist, payload, Reader::Program, Some(judged)))
             }
             Action::File { access, path } => {
                 let (line, delivery) = file::line(typist, access, &path)?;
-                let request = judge::request(place, typist, delivery, &line, shell::parse(&line), intent.purpose);
+                let request = question(place, typist, delivery, &line, intent.purpose);
                 let judged = self.judge(place, request).await?;
                 Ok(Cleared::new(typist, Payload::Path(path), Reader::Nobody, Some(judged)))
             }
@@ -329,6 +327,22 @@ impl Gate {
     pub fn refuse(actor: Typist, text: &str, rule_id: &str, reason: &str) -> Box<Refusal> {
         Box::new(Refusal { judged: Judged::host(actor, Delivery::PtyInput, text, Verdict::Deny, rule_id, reason) })
     }
+}
+
+/// What a policy is asked about a text: the text, what a shell would make of it, and the place.
+pub(crate) fn question(
+    place: &Place,
+    actor: Typist,
+    delivery: Delivery,
+    text: &str,
+    purpose: Option<String>,
+) -> Request {
+    judge::request(place, actor, delivery, text, shell::parse(text), purpose)
+}
+
+/// The words of a line that is one command whose output no other command mixes with.
+pub(crate) fn only_command(line: &str) -> Option<Vec<String>> {
+    judge::only_command(&shell::parse(line))
 }
 
 impl Judged {

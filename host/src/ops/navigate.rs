@@ -24,9 +24,9 @@ use crate::random;
 use crate::session::{Reading, SessionError, SessionHandle, SessionSummary, SubmitOptions};
 
 /// Steps of one navigation; the longest real one has about fifteen.
-const MAX_STEPS: usize = 64;
+pub(crate) const MAX_STEPS: usize = 64;
 /// The same step at the same screen this often means that nothing helps.
-const MAX_REPEATS: usize = 3;
+pub(crate) const MAX_REPEATS: usize = 3;
 const MAX_TIME: Duration = Duration::from_secs(180);
 /// Longest single wait a navigator gets.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 const LEVEL_PROMPT: Duration = Duration::from_secs(30);
 const COMMAND_WAIT: Duration = Duration::from_secs(60);
 /// Rows given back with a failure.
-const FAILURE_ROWS: usize = 12;
+pub(crate) const FAILURE_ROWS: usize = 12;
 
 #[derive(Debug, Clone)]
 pub struct NavigateRequest {

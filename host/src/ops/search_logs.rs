@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use portcullis_sandbox::log_search::{LogLine, LogMatch, MatchMode, Plan, Query, Remote, Tool};
 use portcullis_sandbox::policy::Delivery;
+use portcullis_sandbox::{CallError, LogSearchPlugin};
 use portcullis_shell as shell;
 use portcullis_term::{Completion, Typist};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::run::{exit_code, secret_asked, wait_for};
 use super::{OpError, clear, destination, find_session, place};
@@ -38,7 +39,8 @@ pub struct SearchRequest {
     pub after: u16,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SearchMode {
     #[default]
     Literal,
@@ -123,22 +125,9 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
     let completed = !completion.outcome.is_open();
     let cut = text.len() as u64 > plan.max_bytes;
     let text = if cut { clipped(&text, plan.max_bytes) } else { &text };
-    let mut reader = plugin.read(&query, &plan).await.map_err(failed)?;
-    let (mut matches, mut stopped) = (Vec::new(), false);
-    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
-        let batch = reader.push(chunk).await.map_err(failed)?;
-        matches.extend(batch.matches);
-        if batch.stop {
-            stopped = true;
-            break;
-        }
-    }
     let code = exit_code(&completion);
-    if !stopped {
-        let batch = reader.finish(code, cut || !completed).await.map_err(failed)?;
-        stopped |= batch.stop;
-        matches.extend(batch.matches);
-    }
+    let read = read_matches(&plugin, &query, &plan, text, (code, cut || !completed)).await;
+    let (matches, stopped) = read.map_err(failed)?;
     let mut notes = Vec::new();
     let expected = code.is_none_or(|code| code == 0 || plan.empty_exit_codes.contains(&code));
     if !expected {
@@ -158,7 +147,30 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
     })
 }
 
-fn query(request: &SearchRequest, sources: Vec<String>) -> Query {
+/// What the plugin finds in the output of its plan's command, and whether it said that this is enough.
+/// `end`: the command's exit code, and whether the end of its output is missing.
+pub(crate) async fn read_matches(
+    plugin: &LogSearchPlugin,
+    query: &Query,
+    plan: &Plan,
+    text: &str,
+    (exit_code, truncated): (Option<i32>, bool),
+) -> Result<(Vec<LogMatch>, bool), CallError> {
+    let mut reader = plugin.read(query, plan).await?;
+    let mut matches = Vec::new();
+    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
+        let batch = reader.push(chunk).await?;
+        matches.extend(batch.matches);
+        if batch.stop {
+            return Ok((matches, true));
+        }
+    }
+    let batch = reader.finish(exit_code, truncated).await?;
+    matches.extend(batch.matches);
+    Ok((matches, batch.stop))
+}
+
+pub(crate) fn query(request: &SearchRequest, sources: Vec<String>) -> Query {
     Query {
         text: request.text.clone(),
         mode: match request.mode {
@@ -193,7 +205,7 @@ async fn probe(host: &Host, session: &SessionHandle, place: &Place, wanted: &[St
 }
 
 /// Stages as one quoted line.
-fn line(plan: &Plan) -> Result<String, OpError> {
+pub(crate) fn line(plan: &Plan) -> Result<String, OpError> {
     let stages: Result<Vec<String>, _> = plan
         .pipeline
         .iter()
@@ -244,7 +256,7 @@ fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(3)..].join(" / ").chars().take(400).collect()
 }
 
-fn found(found: LogMatch) -> FoundLine {
+pub(crate) fn found(found: LogMatch) -> FoundLine {
     let context = |lines: Vec<LogLine>| lines.into_iter().map(|l| ContextLine { line: l.line, text: l.text }).collect();
     FoundLine {
         source: found.source,

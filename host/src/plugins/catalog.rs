@@ -8,7 +8,7 @@ use portcullis_sandbox::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{ParserSet, PolicyChain};
+use super::{Loaded, ParserSet, PolicyChain, load};
 use crate::config::{Config, PluginEntry};
 
 include!(concat!(env!("OUT_DIR"), "/components.rs"));
@@ -147,7 +147,6 @@ impl Loading {
         bytes: &[u8],
         settings: &str,
     ) -> Result<(), CatalogError> {
-        use portcullis_sandbox::Limits;
         let failed = |source| CatalogError::Load { plugin: name.to_owned(), source };
         let taken = self.policies.contains_key(name)
             || self.navigators.contains_key(name)
@@ -158,29 +157,15 @@ impl Loading {
             return Err(CatalogError::Kind { plugin: name.to_owned(), problem });
         }
         let key = name.to_owned();
-        match kind {
-            Some(PluginKind::Policy) => {
-                let plugin = sandbox.load_policy(name, bytes, settings, Limits::policy()).await.map_err(failed)?;
-                self.policies.insert(key, plugin);
-            }
-            Some(PluginKind::Navigator) => {
-                let plugin =
-                    sandbox.load_navigator(name, bytes, settings, Limits::navigator()).await.map_err(failed)?;
-                self.navigators.insert(key, plugin);
-            }
-            Some(PluginKind::Parser) => {
-                let plugin = sandbox.load_parser(name, bytes, Limits::parser()).await.map_err(failed)?;
-                self.parsers.insert(key, plugin);
-            }
-            Some(PluginKind::LogSearch) => {
-                let plugin =
-                    sandbox.load_log_search(name, bytes, settings, Limits::log_search()).await.map_err(failed)?;
-                self.log_searches.insert(key, plugin);
-            }
-            None => {
-                let problem = "its kind is not known to this host".to_owned();
-                return Err(CatalogError::Kind { plugin: key, problem });
-            }
+        let Some(kind) = kind else {
+            let problem = "its kind is not known to this host".to_owned();
+            return Err(CatalogError::Kind { plugin: key, problem });
+        };
+        match load(sandbox, name, kind, bytes, settings).await.map_err(failed)? {
+            Loaded::Policy(plugin) => drop(self.policies.insert(key, plugin)),
+            Loaded::Navigator(plugin) => drop(self.navigators.insert(key, plugin)),
+            Loaded::Parser(plugin) => drop(self.parsers.insert(key, plugin)),
+            Loaded::LogSearch(plugin) => drop(self.log_searches.insert(key, plugin)),
         }
         Ok(())
     }
@@ -201,21 +186,35 @@ impl Loading {
 }
 
 fn kind_named(name: &str) -> Option<PluginKind> {
-    [PluginKind::Policy, PluginKind::Navigator, PluginKind::Parser, PluginKind::LogSearch]
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
+    PluginKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+}
+
+/// Names of the components that are part of this program.
+pub(crate) fn built_in_names() -> impl Iterator<Item = &'static str> {
+    COMPONENTS.iter().map(|(name, ..)| *name)
+}
+
+/// A component that is part of this program.
+pub(crate) fn built_in(name: &str) -> Option<&'static [u8]> {
+    COMPONENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, bytes)| *bytes)
+}
+
+/// A component of that kind that is part of this program.
+pub(crate) fn built_in_of(kind: PluginKind) -> Option<&'static [u8]> {
+    COMPONENTS.iter().find(|(_, known, _)| *known == kind.as_str()).map(|(_, _, bytes)| *bytes)
 }
 
 fn must_be_built_in(entry: &PluginEntry) -> Result<(), CatalogError> {
-    if COMPONENTS.iter().any(|(name, ..)| *name == entry.name) {
+    if built_in(&entry.name).is_some() {
         return Ok(());
     }
-    let known = COMPONENTS.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ");
+    let known = built_in_names().collect::<Vec<_>>().join(", ");
     let problem = format!("it has no `path` and is not built in (those are {known}); give the path of its component");
     Err(CatalogError::Kind { plugin: entry.name.clone(), problem })
 }
 
-fn read_pinned(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, CatalogError> {
+/// The file of a component the operator added, if it is the one that was pinned.
+pub(crate) fn read_pinned(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, CatalogError> {
     let bytes = std::fs::read(path).map_err(|source| CatalogError::File {
         plugin: entry.name.clone(),
         path: path.to_owned(),

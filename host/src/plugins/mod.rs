@@ -5,9 +5,12 @@
 //! secret. The sandbox limits each call.
 
 mod catalog;
+mod loaded;
 mod parsers;
 mod policies;
 
 pub use catalog::{Catalog, CatalogError, Listed};
+pub(crate) use catalog::{built_in, built_in_names, built_in_of, read_pinned};
+pub(crate) use loaded::{Loaded, limits, load};
 pub use parsers::{Parsed, ParserSet};
 pub use policies::PolicyChain;

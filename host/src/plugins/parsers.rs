@@ -37,7 +37,7 @@ pub struct ParserSet {
 }
 
 impl ParserSet {
-    pub(super) fn new(parsers: BTreeMap<String, ParserPlugin>) -> Self {
+    pub(crate) fn new(parsers: BTreeMap<String, ParserPlugin>) -> Self {
         Self { parsers }
     }
 
