@@ -6,6 +6,8 @@
 //! reached. A process that cleared its environment is missed where it also left the group.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -14,14 +16,25 @@ use crate::shell::SESSION_VARIABLE;
 /// Sweeps before giving up on processes that fork faster than they are ended.
 const SWEEPS_MAX: usize = 50;
 
+/// A process has no environment to be seen while it becomes another program, so one look that finds nobody
+/// does not mean that nobody is there.
+const EXEC_TAKES: Duration = Duration::from_millis(5);
+
 /// Ends all processes whose marker starts with `marker`, at once and for good.
 pub(crate) fn end_all(marker: &str) {
     let wanted = format!("{SESSION_VARIABLE}={marker}").into_bytes();
+    let mut found_none = false;
     for _sweep in 0..SWEEPS_MAX {
         let found = find(&wanted);
         if found.is_empty() {
-            return;
+            if found_none {
+                return;
+            }
+            found_none = true;
+            thread::sleep(EXEC_TAKES);
+            continue;
         }
+        found_none = false;
         for pid in found {
             // Gone in the meantime is as good.
             let _gone = kill_process(pid, Signal::KILL);

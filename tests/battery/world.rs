@@ -59,6 +59,9 @@ impl World {
             std::fs::set_permissions(world.folder.join(name), std::fs::Permissions::from_mode(mode))
                 .expect("own folder");
         }
+        // Without it fish reads all manual pages in the background, in each new home, and goes on after its end.
+        std::fs::create_dir_all(world.folder.join("skeleton/.local/share/fish/generated_completions"))
+            .expect("a scratch folder can be written");
         world.write_programs();
         for shell in Shell::ALL {
             world.write_login_script(*shell);

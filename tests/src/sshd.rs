@@ -456,7 +456,9 @@ fn home_for_dropbear(directory: &Path, command: &mut Command) {
     fs::copy(directory.join("authorized_keys"), keys.join("authorized_keys")).unwrap();
     let [name, uid, gid] = ["-un", "-u", "-g"].map(|wanted| output_of(Command::new("id").arg(wanted)));
     let account = format!("{name}:x:{uid}:{gid}::{}:/bin/sh\n", home.display());
-    fs::write(directory.join("passwd"), account).unwrap();
+    let all = fs::read_to_string("/etc/passwd").unwrap();
+    let others = all.lines().filter(|line| line.split(':').next() != Some(name.as_str()));
+    fs::write(directory.join("passwd"), others.fold(account, |text, line| text + line + "\n")).unwrap();
     fs::copy("/etc/group", directory.join("group")).unwrap();
     command.env("LD_PRELOAD", "libnss_wrapper.so");
     command.env("NSS_WRAPPER_PASSWD", directory.join("passwd")).env("NSS_WRAPPER_GROUP", directory.join("group"));
