@@ -196,6 +196,11 @@ fn check_on_users(values: &ProfileFile, users: &ProfileFile, default_mode: Polic
             "it is the user's, and `{key}` of it may not be changed from here; give the workspace's profile another name"
         ));
     }
+    // A route says where a secret goes.
+    let binds_secrets = users.navigator.as_ref().is_some_and(|navigator| navigator.secrets.is_some());
+    if binds_secrets && values.routes.as_ref().is_some_and(|routes| !routes.is_empty()) {
+        return Err("it binds `secrets` to its navigator, so its routes are the user's alone; write the route in the user's file".to_owned());
+    }
     let routes = values.routes.iter().flatten().map(|(name, _)| name);
     if let Some(route) =
         routes.into_iter().find(|name| users.routes.as_ref().is_some_and(|all| all.contains_key(*name)))
@@ -305,6 +310,16 @@ mod tests {
             let problem = apply(&text, &strict).unwrap_err();
             assert!(problem.contains("only tighten"), "{problem}");
         }
+    }
+
+    #[test]
+    fn no_route_of_a_workspace_leads_a_secret_anywhere() {
+        let navigator = "navigator = { plugin = 'n' }";
+        let bound = "navigator = { plugin = 'n', secrets = { root = { env = 'X' } } }";
+        let route = "[profiles.prod.routes.jobs]\ntarget = 'j'\npassword_secret = 'root'\n";
+        let problem = apply(route, &USERS.replace(navigator, bound)).unwrap_err();
+        assert!(problem.contains("the user's alone") && problem.contains(".portcullis.toml"), "{problem}");
+        assert!(apply("[profiles.prod]\nlabel = 'x'\n", &USERS.replace(navigator, bound)).is_ok());
     }
 
     #[test]
