@@ -209,10 +209,12 @@ impl Transcript {
 
     /// What is written of something printed or typed.
     pub fn content<'a>(&self, bytes: &'a [u8]) -> Bytes<'a> {
-        match (self.mode, std::str::from_utf8(bytes)) {
-            (TranscriptMode::Full, Ok(text)) => Bytes::Text { text },
-            (TranscriptMode::Full, Err(_)) => Bytes::Base64 { base64: STANDARD.encode(bytes) },
-            (TranscriptMode::Meta | TranscriptMode::Off, _) => Bytes::Length { length_bytes: bytes.len() },
+        if !self.mode.is_full() {
+            return Bytes::Length { length_bytes: bytes.len() };
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Bytes::Text { text },
+            Err(_) => Bytes::Base64 { base64: STANDARD.encode(bytes) },
         }
     }
 
