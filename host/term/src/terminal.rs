@@ -144,11 +144,13 @@ impl Terminal {
     /// A person's keys, told before they are written.
     pub fn human_typed(&mut self, bytes: &[u8], at: Duration) -> Option<Event> {
         let line = self.screen.line_before_cursor();
+        self.tracker.typed_at_menu(&line);
         self.tracker.human_typed(bytes, &line, self.ring.end(), at)
     }
 
     /// An agent's text or keys for the running program, told before they are written.
     pub fn program_typed(&mut self, bytes: &[u8]) {
+        self.tracker.typed_at_menu(&self.screen.line_before_cursor());
         self.tracker.program_typed(bytes);
     }
 

@@ -47,6 +47,51 @@ fn a_gbk_menu_and_the_utf_8_shell_behind_it_are_both_readable() {
     assert_eq!(terminal.encode("资产"), Some("资产".as_bytes().to_vec()));
 }
 
+/// At the shell of `host`, which the menu's answer to `1` has led to.
+fn behind_a_menu() -> Terminal {
+    let mut terminal = Terminal::new(&TerminalOptions::default());
+    terminal.declare_level(Level::new(LevelKind::Menu, "bastion"));
+    terminal.feed(b"1) host\r\nOpt> ", at(0));
+    terminal.program_typed(b"1\r");
+    terminal.feed(b"1\r\nconnecting\r\n", at(1));
+    terminal.expect_level(Expectation::new(LevelKind::Shell, "host", "0123abcd".into(), at(20_000)), at(3));
+    arm(&mut terminal, "0123abcd", 10);
+    assert_eq!(terminal.breadcrumb(), ["bastion", "host"]);
+    terminal
+}
+
+#[test]
+fn leaving_the_shell_behind_a_menu_leads_back_to_it() {
+    let mut terminal = behind_a_menu();
+    terminal.begin(&line("exit"), at(1000)).unwrap();
+    let fed = terminal.feed(b"exit\r\nlogout\r\n1) host\r\nOpt> ", at(1010));
+    assert!(outcomes(&fed.events).is_empty(), "{:?}", fed.events);
+    let fed = terminal.tick(at(1400));
+    let left = Outcome::LevelChanged { breadcrumb: vec!["bastion".into()], exit_code: None };
+    assert_eq!(outcomes(&fed.events), [&left]);
+    assert_eq!((terminal.state(), terminal.breadcrumb().len()), (State::Menu, 1));
+}
+
+#[test]
+fn a_command_that_asks_as_the_menu_does_has_left_nothing() {
+    let mut terminal = behind_a_menu();
+    terminal.begin(&line("./menu-like"), at(1000)).unwrap();
+    terminal.feed(format!("./menu-like\r\n{}Opt> ", "\x1b]133;C;aid=0123abcd.7\x07").as_bytes(), at(1010));
+    for ms in [1400, 2000, 5000] {
+        let fed = terminal.tick(at(ms));
+        assert!(!outcomes(&fed.events).iter().any(|outcome| matches!(outcome, Outcome::LevelChanged { .. })));
+    }
+    assert_eq!(terminal.breadcrumb(), ["bastion", "host"]);
+    // And one that leaves, behind which something else than the menu asks.
+    let mut terminal = behind_a_menu();
+    terminal.begin(&line("exit"), at(1000)).unwrap();
+    terminal.feed(b"exit\r\nThere are stopped jobs. Option> ", at(1010));
+    for ms in [1400, 2000, 5000] {
+        terminal.tick(at(ms));
+    }
+    assert_eq!(terminal.breadcrumb(), ["bastion", "host"]);
+}
+
 #[test]
 fn a_device_that_is_no_shell_is_known_by_its_prompt() {
     let mut terminal = Terminal::new(&TerminalOptions::default());

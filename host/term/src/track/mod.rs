@@ -20,6 +20,7 @@ pub(crate) mod echo;
 mod fingerprint;
 mod levels;
 mod marks;
+mod menu;
 mod quiet;
 mod submit;
 mod visible;
@@ -341,6 +342,8 @@ pub(crate) struct Tracker {
     failed_prompt: Option<Arming>,
     /// Lines a person typed while a command ran, in shells that do not mark where one starts.
     typed_ahead: VecDeque<String>,
+    /// What menus asked when something was typed there.
+    menu_questions: VecDeque<String>,
     /// A shell that draws its parent's marks: its pid and the counter of its latest end mark.
     heir: Option<(String, u64)>,
     /// The prompt's own text, as last drawn.
@@ -373,6 +376,7 @@ impl Tracker {
             prompt_due: false,
             failed_prompt: None,
             typed_ahead: VecDeque::new(),
+            menu_questions: VecDeque::new(),
             heir: None,
             prompt_text: String::new(),
             prompt_at: Offset(0),

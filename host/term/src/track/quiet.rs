@@ -66,7 +66,9 @@ impl Tracker {
     fn decide(&mut self, offset: Offset, at: Duration, quiet: Duration, glance: &Glance<'_>, actions: &mut Actions) {
         self.settle_doubt(quiet, glance);
         let ended = self.current.as_ref().is_some_and(|current| current.ended.is_some());
-        if ended || (self.prompt_due && self.current.is_none()) {
+        if let Some(menu) = self.menu_is_back(quiet, glance) {
+            self.back_at_menu(menu, offset, actions);
+        } else if ended || (self.prompt_due && self.current.is_none()) {
             // No input mark came: csh has none, and a prompt command may have rewritten the prompt.
             self.prompt_ready(offset, glance, actions);
         } else if self.read_visible(offset, glance, actions) {
