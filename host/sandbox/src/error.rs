@@ -170,4 +170,8 @@ pub enum CallError {
     Ended,
     #[error("no instance was free within {waited:?}; too many plugins are running at the same time")]
     Busy { waited: Duration },
+    #[error("all {limit} instances it may have were at work for {waited:?}; its limit `instances` can be raised")]
+    Instances { limit: u32, waited: Duration },
+    #[error("it failed {failures} times in a row and is not asked for {seconds_left} s more; the last time {last}")]
+    Resting { failures: u32, seconds_left: u64, last: String },
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::health::Breaches;
+use crate::limits::Limits;
+
 /// The four kinds of plugin, one WIT package each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,8 +57,20 @@ pub struct PluginInfo {
     /// Version of the contract it was built for, e.g. `0.1.0`.
     pub contract_version: String,
     pub size_bytes: usize,
+    /// What it may use.
+    #[serde(skip)]
+    pub limits: Limits,
     /// Calls since it was loaded.
     pub calls: u64,
     /// Calls that ended in a [`CallError`](crate::CallError).
     pub failures: u64,
+    /// Which limits it met, and how often.
+    #[serde(skip_serializing_if = "Breaches::is_empty")]
+    pub breaches: Breaches,
+    /// How it failed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+    /// It kept failing and is not asked for so long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rests_for_s: Option<u64>,
 }

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::InstancePre;
@@ -15,6 +15,7 @@ use crate::bindings;
 use crate::cache::{Digest, hexadecimal};
 use crate::check;
 use crate::error::CallError;
+use crate::health::Health;
 use crate::info::{PluginInfo, PluginKind};
 use crate::limits::Limits;
 use crate::state::{LogLimitReached, MemoryLimitReached, PluginState};
@@ -78,44 +79,68 @@ pub(crate) struct Loaded<W: World> {
     pub(crate) lane: Arc<Semaphore>,
     /// Instances of any plugin that may still be kept ready.
     pub(crate) kept: Arc<Semaphore>,
-    pub(crate) calls: AtomicU64,
-    pub(crate) failures: AtomicU64,
+    /// Instances of this plugin that may still be made.
+    pub(crate) own: Arc<Semaphore>,
+    pub(crate) health: Health,
+}
+
+/// The right to one instance, given back when dropped.
+pub(crate) struct Turn {
+    _lane: OwnedSemaphorePermit,
+    /// Instances that are kept ready or tried at load are not counted among the plugin's own.
+    _own: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// For an instance that is not at work for anybody.
+    pub(crate) fn aside(place: OwnedSemaphorePermit) -> Self {
+        Self { _lane: place, _own: None }
+    }
 }
 
 impl<W: World> Loaded<W> {
     pub(crate) fn info(&self) -> PluginInfo {
+        let fared = self.health.fared();
         PluginInfo {
             name: self.name.to_string(),
             kind: W::KIND,
             digest_sha256: hexadecimal(&self.digest),
             contract_version: self.contract_version.clone(),
             size_bytes: self.size_bytes,
-            calls: self.calls.load(Ordering::Relaxed),
-            failures: self.failures.load(Ordering::Relaxed),
+            limits: self.limits.clone(),
+            calls: fared.calls,
+            failures: fared.failures,
+            breaches: fared.breaches,
+            last_failure: fared.last_failure,
+            rests_for_s: fared.rests_for.map(|left| left.as_secs() + 1),
         }
     }
 
     /// Counts a call by its result.
     pub(crate) fn counted<T>(&self, result: Result<T, CallError>) -> Result<T, CallError> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.health.count(result.as_ref().err());
         if let Err(error) = &result {
-            self.failures.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(plugin = %self.name, kind = %W::KIND, %error, "a plugin call failed");
         }
         result
     }
 
-    /// A place among those that answer; waits for it.
-    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, CallError> {
-        if let Ok(permit) = Arc::clone(&self.lane).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let busy = CallError::Busy { waited: self.limits.deadline };
-        match tokio::time::timeout(self.limits.deadline, Arc::clone(&self.lane).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(busy),
-        }
+    /// A place among those that answer; waits for it, unless the plugin rests.
+    pub(crate) async fn turn(&self) -> Result<Turn, CallError> {
+        self.health.ready()?;
+        let waited = self.limits.deadline;
+        let limit = self.limits.max_instances;
+        let own = place(&self.own, waited).await.ok_or(CallError::Instances { limit, waited })?;
+        let lane = place(&self.lane, waited).await.ok_or(CallError::Busy { waited })?;
+        Ok(Turn { _lane: lane, _own: Some(own) })
     }
+}
+
+async fn place(places: &Arc<Semaphore>, longest: Duration) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
+        return Some(permit);
+    }
+    tokio::time::timeout(longest, Arc::clone(places).acquire_owned()).await.ok()?.ok()
 }
 
 /// One instance with a full budget.
@@ -123,34 +148,34 @@ pub(crate) struct Live<W: World> {
     pub(crate) store: Store<PluginState>,
     pub(crate) world: W,
     pub(crate) plugin: Arc<Loaded<W>>,
-    _permit: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 impl<W: World> Live<W> {
     /// Waits for a place and makes an instance.
     pub(crate) async fn start(plugin: &Arc<Loaded<W>>) -> Result<Self, CallError> {
-        let permit = plugin.permit().await?;
-        Self::start_at(plugin, permit).await
+        let turn = plugin.turn().await?;
+        Self::start_at(plugin, turn).await
     }
 
     /// An instance to be kept ready; `None` when as many are kept as there may be.
     pub(crate) async fn start_kept(plugin: &Arc<Loaded<W>>) -> Option<Result<Self, CallError>> {
-        let permit = Arc::clone(&plugin.kept).try_acquire_owned().ok()?;
-        Some(Self::start_at(plugin, permit).await)
+        let place = Arc::clone(&plugin.kept).try_acquire_owned().ok()?;
+        Some(Self::start_at(plugin, Turn::aside(place)).await)
     }
 
     /// Makes an instance at a place already taken. Its shape was found right when it was loaded.
-    pub(crate) async fn start_at(plugin: &Arc<Loaded<W>>, permit: OwnedSemaphorePermit) -> Result<Self, CallError> {
-        Self::with_permit(plugin, permit)
+    pub(crate) async fn start_at(plugin: &Arc<Loaded<W>>, turn: Turn) -> Result<Self, CallError> {
+        Self::at_turn(plugin, turn)
             .await
             .map_err(|error| if error.is_shape { CallError::Host { reason: error.reason } } else { error.classified })
     }
 
     /// As [`start`](Self::start), with a place already taken; tells a wrong shape from a failure.
-    pub(crate) async fn with_permit(plugin: &Arc<Loaded<W>>, permit: OwnedSemaphorePermit) -> Result<Self, StartError> {
+    pub(crate) async fn at_turn(plugin: &Arc<Loaded<W>>, turn: Turn) -> Result<Self, StartError> {
         let mut store = new_store(plugin);
         match W::instantiate(&plugin.pre, &mut store).await {
-            Ok(world) => Ok(Self { store, world, plugin: Arc::clone(plugin), _permit: permit }),
+            Ok(world) => Ok(Self { store, world, plugin: Arc::clone(plugin), _turn: turn }),
             Err(error) => {
                 let is_shape = !is_failure(&error);
                 let reason = check::quoted(&format!("{error:#}"));
@@ -226,7 +251,7 @@ fn classify(error: wasmtime::Error, store: &mut Store<PluginState>, limits: &Lim
         return CallError::LogFlood { limit_lines: reached.limit_lines };
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return CallError::Busy { waited: std::time::Duration::ZERO };
+        return CallError::Busy { waited: Duration::ZERO };
     }
     if is_of_the_machine(&error) {
         return CallError::Host { reason: check::quoted(&format!("{error:#}")) };

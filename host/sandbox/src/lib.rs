@@ -21,6 +21,7 @@ mod check;
 mod compiler;
 mod engine;
 mod error;
+mod health;
 mod info;
 mod inspect;
 mod instance;
@@ -37,6 +38,7 @@ pub mod policy;
 
 pub use compiler::{Compiler, compile_child_main};
 pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
+pub use health::Breaches;
 pub use info::{PluginInfo, PluginKind};
 pub use inspect::{Interfaces, component_interfaces, component_kind};
 pub use limits::Limits;

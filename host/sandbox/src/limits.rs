@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::{POOL_MEMORY_BYTES, TABLE_ELEMENTS};
+
 /// What one plugin may use. Everything is per call unless it says otherwise; the defaults per kind
 /// are [`Limits::policy`], [`Limits::navigator`], [`Limits::parser`] and [`Limits::log_search`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub struct Limits {
     pub max_request_bytes: usize,
     /// What an answer may make the host allocate.
     pub max_answer_bytes: usize,
+    /// Elements of an instance's table of functions; each table for itself.
+    pub max_table_elements: usize,
+    /// Instances at work at the same time; a question beyond them waits up to `deadline`.
+    pub max_instances: u32,
     /// The component file. Checked once, at load.
     pub max_component_bytes: usize,
     /// Log lines that are kept; further ones are counted and dropped.
@@ -37,6 +43,11 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 impl Limits {
+    /// The most that `memory_bytes` can be.
+    pub const MOST_MEMORY_BYTES: usize = POOL_MEMORY_BYTES;
+    /// The most that `max_table_elements` can be.
+    pub const MOST_TABLE_ELEMENTS: usize = TABLE_ELEMENTS;
+
     /// A decision takes some ten thousand units in Rust and some ten million where a JavaScript or
     /// Python engine starts first; this is about 30 ms of a core.
     pub fn policy() -> Self {
@@ -48,6 +59,8 @@ impl Limits {
             max_list_items: 4_096,
             max_request_bytes: MIB,
             max_answer_bytes: MIB,
+            max_table_elements: TABLE_ELEMENTS,
+            max_instances: 16,
             max_component_bytes: 32 * MIB,
             log_lines: 32,
             // Far more than a talkative plugin writes about one question; at the longest lines a

@@ -95,7 +95,7 @@ impl ParserPlugin {
     async fn ask_can_parse(&self, meta: &OutputMeta, head: &[u8]) -> Result<Option<Claim>, CallError> {
         measure_meta(meta, &mut Question::new(&self.plugin.limits))?;
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
-        let turn = self.plugin.permit().await?;
+        let turn = self.plugin.turn().await?;
         let kept = self.asked().take();
         let (mut live, keeps) = match kept {
             Some(mut live) => {

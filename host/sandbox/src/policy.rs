@@ -5,14 +5,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::policy as world;
 use crate::check::{Answer, Question, plugin_error};
 use crate::error::{CallError, LoadError};
 use crate::info::PluginInfo;
-use crate::instance::{Live, Loaded};
+use crate::instance::{Live, Loaded, Turn};
 use crate::limits::Limits;
 use crate::sandbox::{Lane, Sandbox, accept_settings, trial_error};
 
@@ -88,7 +87,7 @@ impl PolicyPlugin {
     async fn ask(&self, request: &Request) -> Result<Vec<Decision>, CallError> {
         let limits = &self.plugin.limits;
         measure_request(request, &mut Question::new(limits))?;
-        let turn = self.plugin.permit().await?;
+        let turn = self.plugin.turn().await?;
         let (mut ready, _turn) = match self.take_next() {
             Some(ready) => (ready, Some(turn)),
             None => (Ready::at(&self.plugin, turn).await?, None),
@@ -122,7 +121,7 @@ impl PolicyPlugin {
 }
 
 impl Ready {
-    async fn at(plugin: &Arc<Loaded<world::PolicyPlugin>>, turn: OwnedSemaphorePermit) -> Result<Self, CallError> {
+    async fn at(plugin: &Arc<Loaded<world::PolicyPlugin>>, turn: Turn) -> Result<Self, CallError> {
         Self::new(Live::start_at(plugin, turn).await?).await
     }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -15,8 +14,9 @@ use crate::common::ConfigDiagnostic;
 use crate::compiler::{CodeStore, Compiler};
 use crate::engine::{self, KEPT_INSTANCES, LOADING_INSTANCES, POOL_MEMORY_BYTES};
 use crate::error::{CallError, LoadError, SandboxError};
+use crate::health::Health;
 use crate::inspect;
-use crate::instance::{Live, Loaded, World};
+use crate::instance::{Live, Loaded, Turn, World};
 use crate::limits::Limits;
 use crate::state::PluginState;
 
@@ -118,6 +118,7 @@ impl Sandbox {
         check_resources(name, &component, &limits)?;
         let pre = self.0.linker.instantiate_pre(&component).and_then(W::prepare);
         let pre = pre.map_err(|error| shape(name, &format!("{error:#}")))?;
+        let own = semaphore(limits.max_instances);
         let loaded = Arc::new(Loaded {
             name: Arc::from(name),
             settings: settings.to_owned(),
@@ -132,8 +133,8 @@ impl Sandbox {
                 Lane::Others => &self.0.others,
             }),
             kept: Arc::clone(&self.0.kept),
-            calls: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
+            own,
+            health: Health::default(),
         });
         let live = self.trial(&loaded).await?;
         Ok((loaded, live))
@@ -141,10 +142,10 @@ impl Sandbox {
 
     /// Only instantiation finds out that a record or variant has another shape.
     async fn trial<W: World>(&self, plugin: &Arc<Loaded<W>>) -> Result<Live<W>, LoadError> {
-        let Ok(permit) = Arc::clone(&self.0.loading).acquire_owned().await else {
+        let Ok(place) = Arc::clone(&self.0.loading).acquire_owned().await else {
             return Err(trial_error(&plugin.name, "being started", CallError::Ended));
         };
-        Live::with_permit(plugin, permit).await.map_err(|error| {
+        Live::at_turn(plugin, Turn::aside(place)).await.map_err(|error| {
             if error.is_shape {
                 shape(&plugin.name, &error.reason)
             } else {

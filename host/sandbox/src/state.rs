@@ -9,7 +9,6 @@ use wasmtime::ResourceLimiter;
 use crate::bindings::shared::portcullis::common::types;
 use crate::bindings::shared::portcullis::host::log;
 use crate::check;
-use crate::engine::TABLE_ELEMENTS;
 use crate::limits::Limits;
 
 /// Data of a store.
@@ -17,6 +16,7 @@ pub(crate) struct PluginState {
     plugin: Arc<str>,
     memory_used_bytes: usize,
     memory_limit_bytes: usize,
+    max_table_elements: usize,
     /// When the present call is ended from outside.
     pub(crate) deadline: Instant,
     /// In the present call.
@@ -36,6 +36,7 @@ impl PluginState {
             plugin,
             memory_used_bytes: 0,
             memory_limit_bytes: limits.memory_bytes,
+            max_table_elements: limits.max_table_elements,
             deadline: Instant::now() + limits.deadline,
             log_lines_written: 0,
             log_lines_kept: limits.log_lines,
@@ -108,7 +109,7 @@ impl ResourceLimiter for PluginState {
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        Ok(desired <= self.max_table_elements)
     }
 }
 
