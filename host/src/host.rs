@@ -15,7 +15,7 @@ use crate::audit::{Instance, InstanceError};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::gate::{Gate, InputLine};
-use crate::plugins::{Catalog, CatalogError, ParserSet};
+use crate::plugins::{Catalog, CatalogError, LivePlugins};
 use crate::session::Sessions;
 
 /// Why the host could not start.
@@ -39,8 +39,7 @@ struct Inner {
     sessions: Arc<Sessions>,
     gate: Gate,
     input: InputLine,
-    catalog: Catalog,
-    parsers: ParserSet,
+    plugins: Arc<LivePlugins>,
     attempts: Arc<Attempts>,
     desk: Arc<Desk>,
     /// Programs found at each place, by session and breadcrumb.
@@ -57,10 +56,9 @@ impl Host {
     /// When a plugin cannot be used or the state folder cannot be written: nothing runs with half
     /// of its policies or without its record.
     pub async fn start(config: Config, compiler: Compiler) -> Result<Self, StartError> {
-        let catalog = load_plugins(&config, compiler).await?;
+        let plugins = LivePlugins::start(sandbox(&config, compiler)?, &config).await?;
         let instance = Instance::create(&config.state_directory)?;
-        let gate = Gate::new(catalog.policy_chain());
-        let parsers = catalog.parser_set();
+        let gate = Gate::new(Arc::clone(&plugins));
         let sessions = Arc::new(Sessions::new(config.limits.closed_sessions));
         Ok(Self(Arc::new(Inner {
             config,
@@ -68,8 +66,7 @@ impl Host {
             sessions,
             gate,
             input: InputLine::default(),
-            catalog,
-            parsers,
+            plugins,
             attempts: Arc::default(),
             desk: Arc::default(),
             tools: Mutex::default(),
@@ -96,12 +93,9 @@ impl Host {
         &self.0.input
     }
 
-    pub fn catalog(&self) -> &Catalog {
-        &self.0.catalog
-    }
-
-    pub fn parsers(&self) -> &ParserSet {
-        &self.0.parsers
+    /// The plugins, which may be others at the next call.
+    pub fn plugins(&self) -> &LivePlugins {
+        &self.0.plugins
     }
 
     /// Sessions that are being opened.

@@ -24,6 +24,7 @@
 
 mod attempts;
 pub mod audit;
+mod causes;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -20,17 +20,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("host", &["attempts", "audit", "config", "desk", "gate", "plugins", "session"]),
     ("gate", &["audit", "clock", "config", "plugins"]),
-    ("plugins", &["config"]),
+    ("plugins", &["causes", "config"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
     ("attempts", &["session"]),
     ("desk", &["clock", "config", "ssh"]),
     ("audit", &["clock", "config", "random"]),
-    ("diagnose", &["config", "local", "ssh"]),
+    ("diagnose", &["causes", "config", "local", "ssh"]),
     ("ssh", &["config"]),
     // What it gives is what a host gives, so the session sees no difference.
     ("local", &["config", "ssh"]),
     ("config", &[]),
+    ("causes", &[]),
     ("clock", &[]),
     ("random", &[]),
 ];

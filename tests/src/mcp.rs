@@ -129,6 +129,12 @@ impl Client {
     }
 
     pub fn answer(&mut self, id: u64) -> Value {
+        self.answer_and_notifications(id).0
+    }
+
+    /// The answer, and the notifications that came before it.
+    pub fn answer_and_notifications(&mut self, id: u64) -> (Value, Vec<Value>) {
+        let mut notifications = Vec::new();
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -141,7 +147,10 @@ impl Client {
                 .unwrap_or_else(|error| panic!("standard output carries what is no JSON ({error}): {line}"));
             assert_eq!(message["jsonrpc"], "2.0", "{line}");
             if message["id"] == id {
-                return message;
+                return (message, notifications);
+            }
+            if message["id"].is_null() {
+                notifications.push(message);
             }
         }
     }

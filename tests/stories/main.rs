@@ -11,6 +11,7 @@ mod local_shell;
 mod login_program;
 mod main_job;
 mod people;
+mod places;
 mod plain_host;
 mod plugin_authors;
 mod plugins;

@@ -95,6 +95,9 @@ pub enum Entry<'a> {
         text: &'a str,
         verdict: &'a str,
         decisions: Value,
+        /// What policies on trial said, without effect.
+        #[serde(skip_serializing_if = "is_empty_list")]
+        on_trial: Value,
     },
     CommandStart {
         command_id: String,
@@ -108,6 +111,11 @@ pub enum Entry<'a> {
     },
     Level {
         breadcrumb: &'a [String],
+    },
+    /// What a navigation is about to do.
+    NavigationStep {
+        route: &'a str,
+        what: &'a str,
     },
     Resize {
         columns: u16,
@@ -258,4 +266,8 @@ impl OpenFile {
         self.number += 1;
         Ok(())
     }
+}
+
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::FilesFile;
+use super::plugin::PluginFile;
 use super::{ConfigError, EnterKey, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
@@ -114,22 +115,6 @@ pub(super) enum EncodingName {
     Gb18030,
 }
 
-/// A component of the operator's, or settings for one that is built in.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PluginFile {
-    /// The component's file; left out for one that is built in.
-    pub(super) path: Option<PathBuf>,
-    /// The file's SHA-256 in hexadecimal digits; another file is refused.
-    pub(super) sha256: Option<String>,
-    /// Handed to the plugin, which says what may stand here.
-    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
-    pub(super) settings: Option<toml::Table>,
-    /// What this component may use beyond its settings: `secret:NAME` for a secret that a profile binds to
-    /// a navigator. Given to one content of the file, so `sha256` is needed beside it.
-    pub(super) grants: Option<Vec<String>>,
-}
-
 /// One host. What is left out comes from `ssh_config_host`, then `[defaults]`, then what is built in.
 #[derive(Debug, Default, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,6 +168,8 @@ pub(super) struct ProfileFile {
     pub(super) policy_mode: Option<PolicyMode>,
     /// Policy plugins that run after the standard one; they can only tighten.
     pub(super) policies: Option<Vec<String>>,
+    /// Policy plugins on trial: asked and put on record, without effect.
+    pub(super) shadow_policies: Option<Vec<String>>,
     /// The plugin that crosses the bastion's menu.
     pub(super) navigator: Option<NavigatorFile>,
     /// Parameters for the navigator, by route name.
@@ -309,6 +296,7 @@ impl ProfileFile {
             transcript: self.transcript.or(lower.transcript),
             policy_mode: self.policy_mode.or(lower.policy_mode),
             policies: self.policies.or(lower.policies),
+            shadow_policies: self.shadow_policies.or(lower.shadow_policies),
             navigator: self.navigator.or(lower.navigator),
             routes: self.routes.or(lower.routes),
             log_search: self.log_search.or(lower.log_search),

@@ -17,6 +17,7 @@ mod jump;
 pub(crate) mod key_file;
 mod keys;
 mod layers;
+mod plugin;
 pub mod profile;
 mod proxy;
 mod replace;
@@ -36,9 +37,11 @@ pub use files::FilesAccess;
 pub use find::{Found, Reason};
 pub use import::{ImportReport, import};
 pub use keys::schema;
+pub use plugin::{PluginEntry, PluginLimits};
 pub use profile::{
     AuthMethod, EnterKey, LocalShell, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize,
 };
+pub(crate) use replace::replace_file;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sources::{Sources, found, load, user_file};
@@ -103,20 +106,6 @@ pub struct McpConfig {
 pub struct Limits {
     /// Closed sessions that can still be read; beyond it the oldest goes, its transcript stays.
     pub closed_sessions: usize,
-}
-
-/// A component the operator added, or settings for one that is built in.
-#[derive(Debug, Clone)]
-pub struct PluginEntry {
-    pub name: String,
-    /// None for a built-in one.
-    pub path: Option<PathBuf>,
-    /// Must match the file's SHA-256 (hexadecimal) when given.
-    pub sha256: Option<String>,
-    /// JSON text handed to the plugin.
-    pub settings: String,
-    /// Names of the secrets that profiles may bind to it.
-    pub granted_secrets: Vec<String>,
 }
 
 /// What the policy lets pass; chosen by a person only.
@@ -185,6 +174,8 @@ pub struct Destination {
     pub policy_mode: PolicyMode,
     /// Names of policies that run after the standard one.
     pub policies: Vec<String>,
+    /// Names of policies on trial: asked and recorded, without effect.
+    pub shadow_policies: Vec<String>,
     /// Set where the first thing a session meets is a menu.
     pub navigator: Option<NavigatorChoice>,
     /// Parameters for the navigator, by route name.

@@ -9,10 +9,11 @@ use super::ConfigError;
 /// or the new one; a symbolic link stays one, and its target is replaced.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    put(&target, text).map_err(|source| ConfigError::Unwritable { path: path.to_owned(), source })
+    replace_file(&target, text).map_err(|source| ConfigError::Unwritable { path: path.to_owned(), source })
 }
 
-fn put(path: &Path, text: &str) -> std::io::Result<()> {
+/// As [`write`], for files that are no configuration: a link at `path` itself is replaced.
+pub(crate) fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]

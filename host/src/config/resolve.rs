@@ -8,12 +8,13 @@ use std::time::Duration;
 use portcullis_term::Encoding;
 
 use super::file::{
-    AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, OnOff, PluginFile, ProfileFile,
-    QuestionFile, SecretFile,
+    AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, OnOff, ProfileFile, QuestionFile,
+    SecretFile,
 };
 use super::files::{self, FilesFile};
 use super::jump;
 use super::layers::Layers;
+use super::plugin::plugin_entry;
 use super::proxy;
 use super::sources::{Sources, hop_name};
 use super::ssh_config::local_user;
@@ -177,30 +178,6 @@ fn check_default(
     }
 }
 
-fn plugin_entry(name: String, plugin: PluginFile, path: &Path) -> Result<PluginEntry, ConfigError> {
-    let problem = |problem: String| ConfigError::Plugin { path: path.to_owned(), plugin: name.clone(), problem };
-    let granted_secrets = granted_secrets(&plugin).map_err(problem)?;
-    let settings = json(plugin.settings).map_err(problem)?;
-    Ok(PluginEntry { path: plugin.path, sha256: plugin.sha256, settings, granted_secrets, name })
-}
-
-/// What is granted is granted to one component, whatever comes to lie at its path.
-fn granted_secrets(plugin: &PluginFile) -> Result<Vec<String>, String> {
-    let grants = plugin.grants.as_deref().unwrap_or_default();
-    if !grants.is_empty() && plugin.path.is_some() && plugin.sha256.is_none() {
-        return Err("`grants` hold for one content of the file; add its `sha256`".to_owned());
-    }
-    let secret = |grant: &String| match grant.split_once(':') {
-        Some(("secret", name)) if is_secret_name(name) => Ok(name.to_owned()),
-        _ => Err(format!("`grants` has `{grant}`; what can be granted is `secret:NAME`")),
-    };
-    grants.iter().map(secret).collect()
-}
-
-fn is_secret_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
 fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<Destination, String> {
     let written = layers.merged();
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -209,10 +186,16 @@ fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<D
     if written.routes.as_ref().is_some_and(|routes| !routes.is_empty()) && written.navigator.is_none() {
         return Err("it has routes but no `navigator` to follow them; add navigator = { plugin = \"…\" }".to_owned());
     }
+    let policies = written.policies.clone().unwrap_or_default();
+    let shadow_policies = written.shadow_policies.clone().unwrap_or_default();
+    if let Some(both) = shadow_policies.iter().find(|name| policies.contains(name)) {
+        return Err(format!("`{both}` stands in `policies` and in `shadow_policies`; it decides or is on trial"));
+    }
     Ok(Destination {
         profile: Arc::new(profile(name, &written)?),
         policy_mode: written.policy_mode.unwrap_or_default(),
-        policies: written.policies.unwrap_or_default(),
+        policies,
+        shadow_policies,
         navigator: written.navigator.map(|written| navigator(written, plugins)).transpose()?,
         routes: written.routes.unwrap_or_default(),
         log_search: log_search(written.log_search),
@@ -404,11 +387,6 @@ fn navigator(written: NavigatorFile, plugins: &[PluginEntry]) -> Result<Navigato
 fn log_search(written: Option<LogSearchFile>) -> LogSearchChoice {
     let (plugin, sources) = written.map_or((None, Vec::new()), |written| (written.plugin, written.sources));
     LogSearchChoice { plugin: plugin.unwrap_or_else(|| DEFAULT_LOG_SEARCH.to_owned()), sources }
-}
-
-/// A TOML table as JSON text, the form plugins take.
-fn json(settings: Option<toml::Table>) -> Result<String, String> {
-    serde_json::to_string(&settings.unwrap_or_default()).map_err(|error| format!("settings: {error}"))
 }
 
 #[cfg(test)]

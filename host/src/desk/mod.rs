@@ -1,6 +1,6 @@
-//! The desk: questions that wait for a person while connections are made.
+//! The desk: questions that wait for a person while connections are made and bastions crossed.
 //!
-//! Connections lay their questions down here and wait; the viewer's adapter shows them and brings the
+//! Connections and navigations lay their questions down here and wait; the viewer's adapter shows them and brings the
 //! answers. Nothing else can answer, and an answer is handed to the one who asked and kept nowhere. A
 //! question is gone when it is answered, when its time is over or when whoever asked is gone.
 
@@ -44,8 +44,8 @@ struct Waiting {
 pub struct Asked {
     /// Unique within the process.
     pub id: String,
-    /// The connection attempt that asks.
-    pub attempt: u64,
+    /// The connection attempt that asks; none where an open session's navigator does.
+    pub attempt: Option<u64>,
     pub profile: String,
     pub question: Question,
     pub asked_unix_ms: u64,
@@ -85,7 +85,7 @@ impl Desk {
 
     /// The question an attempt waits with.
     pub fn of_attempt(&self, attempt: u64) -> Option<Asked> {
-        self.open().into_iter().find(|asked| asked.attempt == attempt)
+        self.open().into_iter().find(|asked| asked.attempt == Some(attempt))
     }
 
     /// Changes its value whenever a question comes or goes.
@@ -122,7 +122,7 @@ impl Desk {
     }
 
     /// Lays a question down and waits for its answer.
-    async fn ask(&self, attempt: u64, profile: &str, question: Question) -> Answer {
+    async fn ask(&self, attempt: Option<u64>, profile: &str, question: Question) -> Answer {
         let limit = question.limit;
         let Some((place, reply)) = self.lay_down(attempt, profile, question) else { return Answer::NotAsked };
         let answer = tokio::time::timeout(limit, reply).await;
@@ -136,7 +136,7 @@ impl Desk {
 
     fn lay_down(
         &self,
-        attempt: u64,
+        attempt: Option<u64>,
         profile: &str,
         question: Question,
     ) -> Option<(Place<'_>, oneshot::Receiver<Answer>)> {
@@ -197,17 +197,17 @@ fn fitting(wanted: &Wanted, answer: &Answer) -> Result<(), AnswerError> {
     }
 }
 
-/// A person at the desk, asked in the course of one connection attempt.
+/// A person at the desk, asked in the course of one connection attempt or one navigation.
 pub struct AtDesk {
     desk: Arc<Desk>,
-    attempt: u64,
+    attempt: Option<u64>,
     profile: String,
     said: Mutex<Vec<Said>>,
 }
 
 impl AtDesk {
     /// `None` when no viewer runs, so that nobody can be asked.
-    pub fn new(desk: &Arc<Desk>, attempt: u64, profile: &str) -> Option<Self> {
+    pub fn new(desk: &Arc<Desk>, attempt: Option<u64>, profile: &str) -> Option<Self> {
         desk.viewer()?;
         Some(Self { desk: desk.clone(), attempt, profile: profile.to_owned(), said: Mutex::default() })
     }

@@ -41,7 +41,7 @@ fn secrets(texts: &[&str]) -> Answer {
 
 /// Asks in a task of its own and waits until the question lies on the desk.
 async fn asked(desk: &Arc<Desk>, question: Question) -> (Asked, tokio::task::JoinHandle<(Answer, Vec<Said>)>) {
-    let person = AtDesk::new(desk, 7, "web1").unwrap();
+    let person = AtDesk::new(desk, Some(7), "web1").unwrap();
     let task = tokio::spawn(async move {
         let answer = person.ask(question).await;
         (answer, person.into_said())
@@ -111,7 +111,7 @@ async fn a_question_expires_and_one_that_is_withdrawn_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn the_desk_is_bounded_and_closed_without_a_viewer() {
     let desk = desk();
-    let person = AtDesk::new(&desk, 1, "web1").unwrap();
+    let person = AtDesk::new(&desk, Some(1), "web1").unwrap();
     let open = futures::future::join_all((0..MOST_QUESTIONS).map(|_| person.ask(two_prompts())));
     let beyond = async {
         while desk.open().len() < MOST_QUESTIONS {
@@ -126,7 +126,7 @@ async fn the_desk_is_bounded_and_closed_without_a_viewer() {
     }
     assert!(desk.open().is_empty());
     desk.set_viewer(None);
-    assert!(AtDesk::new(&desk, 1, "web1").is_none());
+    assert!(AtDesk::new(&desk, Some(1), "web1").is_none());
     assert!(matches!(person.ask(host_key()).await, Answer::NotAsked));
 }
 

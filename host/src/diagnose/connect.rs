@@ -2,7 +2,8 @@
 
 use tokio::time::timeout;
 
-use super::{Finding, State, with_causes};
+use super::{Finding, State};
+use crate::causes::with_causes;
 use crate::config::Profile;
 use crate::local;
 use crate::ssh::{self, ConnectError, ConnectStep, PeerInfo};

@@ -13,6 +13,7 @@ use serde::Serialize;
 pub use connect::connect;
 pub use general::{agent, clients, plugin_files, viewer_port};
 
+use crate::causes::with_causes;
 use crate::config::{AuthMethod, Destination, LocalShell, Profile, QuestionAnswer, SecretSource};
 use crate::local;
 use crate::ssh::known_hosts::KnownHosts;
@@ -84,6 +85,10 @@ pub fn profile(destination: &Destination, depth: Depth) -> Vec<Finding> {
     let policies: Vec<&str> =
         std::iter::once("policy-standard").chain(destination.policies.iter().map(String::as_str)).collect();
     findings.push(Finding::good("policy", format!("{}, by {}", destination.policy_mode.as_str(), policies.join(", "))));
+    if !destination.shadow_policies.is_empty() {
+        let on_trial = destination.shadow_policies.join(", ");
+        findings.push(Finding::note("policy", format!("on trial, without effect: {on_trial}")));
+    }
     findings.extend(destination.notes.iter().map(|note| Finding::note("profile", note)));
     findings
 }
@@ -208,20 +213,6 @@ fn host_key(profile: &Profile) -> Finding {
         recorded.push(format!("{authorities} certificate authorities"));
     }
     Finding::good(subject, format!("recorded: {}", recorded.join(", ")))
-}
-
-/// An error with what caused it, on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(&format!(": {said}"));
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

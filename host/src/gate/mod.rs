@@ -26,7 +26,7 @@ use serde_json::json;
 
 use crate::audit::Entry;
 use crate::config::{Destination, Secret};
-use crate::plugins::PolicyChain;
+use crate::plugins::LivePlugins;
 
 pub use file::FileAccess;
 pub use input::{HeldLine, InputLine};
@@ -180,6 +180,8 @@ pub struct Judged {
     text: String,
     verdict: Verdict,
     rulings: Vec<Ruling>,
+    /// What policies on trial said; on record, without effect.
+    on_trial: Vec<Ruling>,
 }
 
 impl Judged {
@@ -190,6 +192,7 @@ impl Judged {
             text: &self.text,
             verdict: self.verdict.as_str(),
             decisions: json!(self.rulings),
+            on_trial: json!(self.on_trial),
         }
     }
 }
@@ -233,12 +236,12 @@ impl Refusal {
 /// let cleared = Cleared { typist, payload, reader: Reader::Prompt, judged: None, only_command: None };
 /// ```
 pub struct Gate {
-    policies: PolicyChain,
+    plugins: Arc<LivePlugins>,
 }
 
 impl Gate {
-    pub fn new(policies: PolicyChain) -> Self {
-        Self { policies }
+    pub fn new(plugins: Arc<LivePlugins>) -> Self {
+        Self { plugins }
     }
 
     /// Judges the intent.
@@ -306,12 +309,16 @@ impl Gate {
     }
 
     async fn judge(&self, place: &Place, request: Request) -> Result<Judged, Box<Refusal>> {
-        let mut decisions = self.policies.judge(&request, &place.destination.policies).await;
+        let catalog = self.plugins.current();
+        let destination = &place.destination;
+        let mut decisions = catalog.policies().judge(&request, &destination.policies).await;
+        let on_trial = catalog.policies().on_trial(&request, &decisions, &destination.shadow_policies).await;
         // Strictest first; the order of equals stays that of the chain.
         decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.verdict));
         let verdict = decisions.first().map_or(Verdict::Abstain, |(_, decision)| decision.verdict);
         let actor = judge::typist(request.actor);
         let mut judged = Judged::new(actor, request.delivery.as_str(), &request.raw, verdict, decisions);
+        judged.on_trial = on_trial.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
         match verdict {
             Verdict::Allow | Verdict::Warn => Ok(judged),
             Verdict::Deny | Verdict::Ask => Err(Box::new(Refusal { judged })),
@@ -354,7 +361,7 @@ impl Judged {
         decisions: Vec<(String, Decision)>,
     ) -> Self {
         let rulings = decisions.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
-        Self { actor, delivery, text: text.to_owned(), verdict, rulings }
+        Self { actor, delivery, text: text.to_owned(), verdict, rulings, on_trial: Vec::new() }
     }
 
     fn host(actor: Typist, delivery: Delivery, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {

@@ -6,8 +6,9 @@ use portcullis_sandbox::{Limits, PluginInfo, PluginKind, component_interfaces};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::workshop::origin;
 use super::{KitError, Subject, Workshop};
-use crate::plugins::{Catalog, Loaded, limits};
+use crate::plugins::{Catalog, Loaded};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,8 @@ pub struct ShownLimits {
     pub max_answer_bytes: usize,
     pub max_component_bytes: usize,
     pub max_log_lines: u32,
+    pub max_table_elements: usize,
+    pub max_instances: u32,
 }
 
 impl ShownLimits {
@@ -46,6 +49,8 @@ impl ShownLimits {
             max_answer_bytes: limits.max_answer_bytes,
             max_component_bytes: limits.max_component_bytes,
             max_log_lines: limits.max_log_lines,
+            max_table_elements: limits.max_table_elements,
+            max_instances: limits.max_instances,
         }
     }
 
@@ -96,11 +101,8 @@ pub struct Schema {
 /// When one of them cannot be used; a host would not start either.
 pub async fn list(workshop: &Workshop) -> Result<Vec<ListedPlugin>, KitError> {
     let catalog = Catalog::load(&workshop.sandbox, &workshop.config).await?;
-    let origin = |name: &str| {
-        let entry = workshop.config.plugins.iter().find(|entry| entry.name == name);
-        entry.and_then(|entry| entry.path.as_ref()).map_or("built in".to_owned(), |path| path.display().to_string())
-    };
-    Ok(catalog.list().into_iter().map(|info| listed(&info, origin(&info.name))).collect())
+    let of = |name: &str| origin(workshop.config.plugins.iter().find(|entry| entry.name == name));
+    Ok(catalog.list().into_iter().map(|info| listed(&info, of(&info.name))).collect())
 }
 
 /// Loads one plugin and asks it what it offers. `settings` stands for those of the configuration.
@@ -135,7 +137,7 @@ fn listed(info: &PluginInfo, origin: String) -> ListedPlugin {
         digest_sha256: info.digest_sha256.clone(),
         origin,
         size_bytes: info.size_bytes,
-        limits: ShownLimits::of(&limits(info.kind)),
+        limits: ShownLimits::of(&info.limits),
     }
 }
 

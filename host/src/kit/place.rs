@@ -154,6 +154,7 @@ fn destination(input: &PlaceInput, name: String, policy_mode: PolicyMode) -> Des
         profile: Arc::new(profile),
         policy_mode,
         policies: Vec::new(),
+        shadow_policies: Vec::new(),
         navigator: None,
         routes: BTreeMap::new(),
         log_search: LogSearchChoice { plugin: String::new(), sources: Vec::new() },

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use portcullis_sandbox::{Compiler, LoadError, PluginKind, Sandbox, component_kind};
 
 use super::{KitError, shape};
-use crate::config::{self, Config};
+use crate::config::{self, Config, PluginEntry, PluginLimits};
 use crate::host;
 use crate::plugins::{Loaded, built_in, built_in_names, load, read_pinned};
 
@@ -24,6 +24,7 @@ pub struct Subject {
     pub bytes: Vec<u8>,
     /// Those the configuration gives it, a JSON object as text; `{}` for a file.
     pub settings: String,
+    pub limits: PluginLimits,
 }
 
 impl Workshop {
@@ -44,18 +45,15 @@ impl Workshop {
     pub fn find(&self, what: &str) -> Result<Subject, KitError> {
         let path = Path::new(what);
         let entry = self.config.plugins.iter().find(|entry| entry.name == what);
-        if let Some((entry, path)) = entry.and_then(|entry| entry.path.as_ref().map(|path| (entry, path))) {
-            let (bytes, origin) = (read_pinned(entry, path)?, path.display().to_string());
-            return Ok(Subject { name: what.to_owned(), origin, bytes, settings: entry.settings.clone() });
-        }
-        if let Some(bytes) = built_in(what) {
+        let built_in = || built_in(entry.and_then(PluginEntry::built_in_name).unwrap_or(what));
+        let found = match entry.and_then(|entry| entry.path.as_ref().map(|path| (entry, path))) {
+            Some((entry, path)) => Some(read_pinned(entry, path)?),
+            None => built_in().map(<[u8]>::to_vec),
+        };
+        if let Some(bytes) = found {
             let settings = entry.map_or_else(|| "{}".to_owned(), |entry| entry.settings.clone());
-            return Ok(Subject {
-                name: what.to_owned(),
-                origin: "built in".to_owned(),
-                bytes: bytes.to_vec(),
-                settings,
-            });
+            let limits = entry.map(|entry| entry.limits.clone()).unwrap_or_default();
+            return Ok(Subject { name: what.to_owned(), origin: origin(entry), bytes, settings, limits });
         }
         if path.extension().is_some_and(|extension| extension == "wasm") || path.is_file() {
             return Subject::file(path);
@@ -74,13 +72,15 @@ impl Workshop {
         if kind == PluginKind::Parser && settings != "{}" {
             return Err(KitError::input(format!("`{}` is a parser", subject.name), "parsers have no settings"));
         }
-        load(&self.sandbox, &subject.name, kind, &subject.bytes, settings).await.map_err(|error| match error {
-            LoadError::Shape { plugin, difference } => {
-                let differences = shape::differences(&subject.bytes, kind);
-                let differences = if differences.is_empty() { difference } else { differences.join("; ") };
-                KitError::Shape { plugin, differences }
+        load(&self.sandbox, &subject.name, kind, &subject.bytes, settings, &subject.limits).await.map_err(|error| {
+            match error {
+                LoadError::Shape { plugin, difference } => {
+                    let differences = shape::differences(&subject.bytes, kind);
+                    let differences = if differences.is_empty() { difference } else { differences.join("; ") };
+                    KitError::Shape { plugin, differences }
+                }
+                other => other.into(),
             }
-            other => other.into(),
         })
     }
 }
@@ -94,7 +94,7 @@ impl Subject {
         let bytes = std::fs::read(path).map_err(|source| KitError::Read { path: path.to_owned(), source })?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let origin = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string();
-        Ok(Self { name, origin, bytes, settings: "{}".to_owned() })
+        Ok(Self { name, origin, bytes, settings: "{}".to_owned(), limits: PluginLimits::default() })
     }
 
     /// What it says it is.
@@ -103,6 +103,15 @@ impl Subject {
     /// When it is no component, or one of no kind.
     pub fn kind(&self) -> Result<PluginKind, KitError> {
         Ok(component_kind(&self.name, &self.bytes)?)
+    }
+}
+
+/// Where a plugin's component is, for people.
+pub(super) fn origin(entry: Option<&PluginEntry>) -> String {
+    match entry.map(|entry| (&entry.path, &entry.builtin)) {
+        Some((Some(path), _)) => path.display().to_string(),
+        Some((None, Some(builtin))) => format!("built in, as {builtin}"),
+        Some((None, None)) | None => "built in".to_owned(),
     }
 }
 

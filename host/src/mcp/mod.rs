@@ -5,6 +5,7 @@
 //! on a connection; sessions belong to the host.
 
 mod arguments;
+mod progress;
 mod reply;
 mod schema;
 mod server;

@@ -166,9 +166,11 @@ impl From<OpError> for Reply {
                 format!("{}: {}{help}", finding.subject, finding.text)
             }));
         }
-        if let OpError::Navigation { rows, code, .. } = &error {
+        if let OpError::Navigation { rows, code, steps, .. } = &error {
             fields.insert("code".to_owned(), json!(code));
             fields.insert("rows".to_owned(), json!(rows));
+            fields.insert("steps".to_owned(), json!(steps));
+            body.extend(steps.iter().map(|step| format!("- {step}")));
             body.extend(rows.iter().map(|row| format!("| {row}")));
         }
         let mut evidence = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ErrorData, Implementation, ListToolsResult, PaginatedRequestParams,
@@ -12,6 +13,7 @@ use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
 use tokio_util::sync::CancellationToken;
 
+use super::progress;
 use super::reply::Reply;
 use super::tool::Tool;
 use super::tools;
@@ -107,6 +109,10 @@ impl ServerHandler for Handler {
             return Err(ErrorData::invalid_params(message, None));
         };
         let call = (tool.call)(self.host.clone(), request.arguments.unwrap_or_default());
+        let call = match context.meta.get_progress_token() {
+            Some(token) => progress::told(call, context.peer.clone(), token).boxed(),
+            None => call,
+        };
         // Dropping the call stops the waiting; the session and its command go on.
         let reply = tokio::select! {
             reply = call => reply,

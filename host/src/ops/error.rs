@@ -4,6 +4,7 @@ use portcullis_sandbox::CallError;
 use portcullis_term::AwaitingKind;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 use super::FileError;
 use crate::attempts::Failure;
@@ -104,7 +105,21 @@ pub enum OpError {
     #[error(
         "navigation to `{route}` stopped: {message} [{code}]; the terminal is left where it was, its last rows are below"
     )]
-    Navigation { route: String, code: String, message: String, rows: Vec<String>, session_id: String },
+    Navigation {
+        route: String,
+        code: String,
+        message: String,
+        /// What was done before, one line each; the last one is the step that led to the failure.
+        steps: Vec<String>,
+        rows: Vec<String>,
+        session_id: String,
+    },
+    #[error("the saved places in {} cannot be read or written; mend or remove the file", path.display())]
+    Places {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{0}")]
     BadArgument(String),
     #[error("{source}")]
@@ -163,6 +178,7 @@ impl OpError {
             },
             Self::Plugin { .. } => "plugin-failure",
             Self::Navigation { .. } => "terminal-state-abnormal",
+            Self::Places { .. } => "runtime-state-abnormal",
             Self::File { source, .. } => source.category(),
             Self::Record(_) | Self::Random(_) | Self::Opening(_) | Self::GivenUp | Self::TooManyAttempts => {
                 "runtime-state-abnormal"
@@ -200,6 +216,7 @@ impl OpError {
             | Self::Opening(_)
             | Self::GivenUp
             | Self::TooManyAttempts
+            | Self::Places { .. }
             | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
             Self::DroppedSession { dropped, .. } => {
                 NextStep::new("ssh_open", json!({ "profile": dropped.profile, "new": true }))

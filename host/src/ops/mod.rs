@@ -33,6 +33,7 @@ use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
+pub use crate::plugins::Listed as ListedPlugin;
 pub use answer::Standing;
 pub use awaiting::AwaitingPerson;
 pub use error::{NextStep, OpError};
@@ -41,7 +42,10 @@ pub use files::{
     read_file, write_file,
 };
 pub use lines::{Choice, Filter};
-pub use navigate::{NavigateReport, NavigateRequest, navigate};
+pub use navigate::{
+    LevelLine, NavigateReport, NavigateRequest, PlaceConfidence, PlaceReport, Progress, go_to_place, navigate,
+    save_place, where_am_i,
+};
 pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::awaiting::{AwaitingPerson, awaiting};
 use super::opening::{NewSession, Waited, start, wait};
-use super::{NavigateReport, NavigateRequest, OpError, described, find_session, navigate};
+use super::{NavigateReport, NavigateRequest, OpError, Progress, described, find_session, navigate};
 use crate::attempts::{Joined, Opened, Wish};
 use crate::config::{Destination, TerminalSize};
 use crate::host::Host;
@@ -34,6 +34,8 @@ pub struct OpenRequest {
     pub reopen: Option<String>,
     pub columns: Option<u16>,
     pub rows: Option<u16>,
+    /// Told of each step of the route.
+    pub progress: Progress,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,7 +122,8 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenOutcome, OpEr
     };
     let navigation = match request.route {
         Some(route) => {
-            let request = NavigateRequest { session_id: Some(session.id().to_string()), route };
+            let session_id = Some(session.id().to_string());
+            let request = NavigateRequest { session_id, route, progress: request.progress };
             Some(navigate(host, request).await?)
         }
         None => None,

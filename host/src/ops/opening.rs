@@ -137,7 +137,7 @@ async fn connect(
             .map_err(|source| OpError::LocalShell { profile: name, source: Box::new(source) })?;
         return Ok((link, Vec::new()));
     }
-    let person = AtDesk::new(host.desk(), attempt, &profile.name);
+    let person = AtDesk::new(host.desk(), Some(attempt), &profile.name);
     let asked = person.as_ref().map(|person| -> &dyn Person { person });
     match ssh::open_shell_with(profile, &environment, asked).await {
         Ok(link) => Ok((link, person.map(AtDesk::into_said).unwrap_or_default())),

@@ -307,7 +307,7 @@ async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
         now_unix_ms: clock::unix_ms(),
         attributes: Vec::new(),
     };
-    match host.parsers().parse(meta, text, exit_code(&run.completion)).await {
+    match host.plugins().current().parsers().parse(meta, text, exit_code(&run.completion)).await {
         Ok(parsed) => parsed,
         Err(note) => {
             run.notes.push(note);

@@ -100,7 +100,7 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
     let destination = destination(host, session)?;
     let choice = &destination.log_search;
     let failed = |source| OpError::Plugin { plugin: choice.plugin.clone(), source };
-    let plugin = host.catalog().log_search(&choice.plugin).ok_or_else(|| {
+    let plugin = host.plugins().current().log_search(&choice.plugin).ok_or_else(|| {
         OpError::BadArgument(format!(
             "the log search `{}` is not loaded; the operator corrects the profile",
             choice.plugin

@@ -178,7 +178,7 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
         instance_id: host.instance().id.clone(),
         sessions,
         awaiting: awaiting::all(host),
-        plugins: host.catalog().list(),
+        plugins: host.plugins().list(),
         viewer: host.config().viewer.enabled,
     })
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use portcullis_sandbox::{
-    LoadError, LogSearchPlugin, NavigatorPlugin, ParserPlugin, PluginInfo, PluginKind, PolicyPlugin, Sandbox,
+    LoadError, LogSearchPlugin, NavigatorPlugin, PluginInfo, PluginKind, Sandbox, component_kind,
 };
 use sha2::{Digest, Sha256};
 
 use super::{Loaded, ParserSet, PolicyChain, load};
-use crate::config::{Config, PluginEntry};
+use crate::config::{Config, PluginEntry, PluginLimits};
 
 include!(concat!(env!("OUT_DIR"), "/components.rs"));
 
@@ -40,16 +40,12 @@ pub enum CatalogError {
     Unknown { profile: String, kind: PluginKind, plugin: String, known: String },
 }
 
-/// One line of a plugin list.
-pub type Listed = PluginInfo;
-
-/// Everything that is loaded.
+/// Everything that is loaded, by name; one moment's state that never changes.
+#[derive(Clone)]
 pub struct Catalog {
-    standard: PolicyPlugin,
-    policies: BTreeMap<String, PolicyPlugin>,
-    navigators: BTreeMap<String, NavigatorPlugin>,
-    parsers: BTreeMap<String, ParserPlugin>,
-    log_searches: BTreeMap<String, LogSearchPlugin>,
+    plugins: BTreeMap<String, Loaded>,
+    policies: PolicyChain,
+    parsers: ParserSet,
 }
 
 impl Catalog {
@@ -58,135 +54,147 @@ impl Catalog {
     /// # Errors
     /// When any of them cannot be used: nothing starts with half of its policies.
     pub async fn load(sandbox: &Sandbox, config: &Config) -> Result<Self, CatalogError> {
-        let mut loading = Loading::default();
-        for (name, kind, bytes) in COMPONENTS {
+        let mut plugins = BTreeMap::new();
+        let usual = PluginLimits::default();
+        for (name, _, bytes) in COMPONENTS {
             let entry = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == *name);
-            let settings = entry.map_or("{}", |entry| entry.settings.as_str());
-            loading.add(sandbox, name, kind_named(kind), bytes, settings).await?;
+            let (settings, limits) = entry.map_or(("{}", &usual), |entry| (entry.settings.as_str(), &entry.limits));
+            plugins.insert((*name).to_owned(), load_component(sandbox, name, bytes, settings, limits).await?);
         }
         for entry in &config.plugins {
-            let Some(path) = &entry.path else {
-                must_be_built_in(entry)?;
-                continue;
+            let bytes = match (&entry.path, entry.built_in_name()) {
+                (Some(path), _) => read_pinned(entry, path)?,
+                (None, Some(name)) if name == entry.name => {
+                    component_named(entry, name)?;
+                    continue;
+                }
+                (None, name) => component_named(entry, name.unwrap_or_default())?.to_vec(),
             };
-            let bytes = read_pinned(entry, path)?;
-            let kind = portcullis_sandbox::component_kind(&entry.name, &bytes)
-                .map_err(|source| CatalogError::Load { plugin: entry.name.clone(), source })?;
-            loading.add(sandbox, &entry.name, Some(kind), &bytes, &entry.settings).await?;
+            if plugins.contains_key(&entry.name) {
+                let problem = "there is one of this name already; give yours another name".to_owned();
+                return Err(CatalogError::Kind { plugin: entry.name.clone(), problem });
+            }
+            plugins.insert(entry.name.clone(), load_entry(sandbox, entry, &bytes).await?);
         }
-        let catalog = loading.finish()?;
+        let catalog = Self::of(plugins)?;
         catalog.check_names(config)?;
         Ok(catalog)
     }
 
+    fn of(plugins: BTreeMap<String, Loaded>) -> Result<Self, CatalogError> {
+        let mut policies = BTreeMap::new();
+        let mut parsers = BTreeMap::new();
+        for (name, loaded) in &plugins {
+            match loaded {
+                Loaded::Policy(plugin) => drop(policies.insert(name.clone(), plugin.clone())),
+                Loaded::Parser(plugin) => drop(parsers.insert(name.clone(), plugin.clone())),
+                Loaded::Navigator(_) | Loaded::LogSearch(_) => {}
+            }
+        }
+        let standard = policies.remove(STANDARD_POLICY).ok_or_else(|| CatalogError::Kind {
+            plugin: STANDARD_POLICY.to_owned(),
+            problem: "it is missing from this build, and nothing may be typed without it".to_owned(),
+        })?;
+        Ok(Self {
+            plugins,
+            policies: PolicyChain::new(STANDARD_POLICY, standard, policies),
+            parsers: ParserSet::new(parsers),
+        })
+    }
+
+    /// The same with another component under one name.
+    ///
+    /// # Errors
+    /// When it is of another kind: whoever asks for the name would find nothing.
+    pub(super) fn with(&self, entry: &PluginEntry, loaded: Loaded) -> Result<Self, CatalogError> {
+        let (now, before) = (loaded.info().kind, self.plugins.get(&entry.name).map(|plugin| plugin.info().kind));
+        if before != Some(now) {
+            let before = before.map_or("nothing", PluginKind::as_str);
+            let problem = format!("its file holds a {now} plugin now, and was loaded as {before}; restart for that");
+            return Err(CatalogError::Kind { plugin: entry.name.clone(), problem });
+        }
+        let mut plugins = self.plugins.clone();
+        plugins.insert(entry.name.clone(), loaded);
+        Self::of(plugins)
+    }
+
+    /// Whether exactly this component is loaded under the name.
+    pub(super) fn has(&self, name: &str, bytes: &[u8]) -> bool {
+        self.plugins.get(name).is_some_and(|plugin| plugin.info().digest_sha256 == digest(bytes))
+    }
+
     /// The policies in the form the gate asks them.
-    pub fn policy_chain(&self) -> PolicyChain {
-        PolicyChain::new(STANDARD_POLICY, self.standard.clone(), self.policies.clone())
+    pub fn policies(&self) -> &PolicyChain {
+        &self.policies
     }
 
     /// The parsers in the form operations ask them.
-    pub fn parser_set(&self) -> ParserSet {
-        ParserSet::new(self.parsers.clone())
+    pub fn parsers(&self) -> &ParserSet {
+        &self.parsers
     }
 
     pub fn navigator(&self, name: &str) -> Option<NavigatorPlugin> {
-        self.navigators.get(name).cloned()
+        match self.plugins.get(name) {
+            Some(Loaded::Navigator(plugin)) => Some(plugin.clone()),
+            _ => None,
+        }
     }
 
     pub fn log_search(&self, name: &str) -> Option<LogSearchPlugin> {
-        self.log_searches.get(name).cloned()
+        match self.plugins.get(name) {
+            Some(Loaded::LogSearch(plugin)) => Some(plugin.clone()),
+            _ => None,
+        }
     }
 
-    /// What is loaded, with digests and how each has fared.
-    pub fn list(&self) -> Vec<Listed> {
-        let mut list = vec![self.standard.info()];
-        list.extend(self.policies.values().map(|plugin| plugin.info()));
-        list.extend(self.navigators.values().map(|plugin| plugin.info()));
-        list.extend(self.parsers.values().map(|plugin| plugin.info()));
-        list.extend(self.log_searches.values().map(|plugin| plugin.info()));
+    /// What is loaded, with digests and how each has fared; policies first, the standard one before all.
+    pub fn list(&self) -> Vec<PluginInfo> {
+        let mut list: Vec<PluginInfo> = self.plugins.values().map(Loaded::info).collect();
+        list.sort_by_key(|info| (info.kind, info.name != STANDARD_POLICY));
         list
     }
 
     /// Every plugin a profile names must be there: a policy that is missing would be a hole.
     fn check_names(&self, config: &Config) -> Result<(), CatalogError> {
         for (profile, destination) in &config.destinations {
-            let unknown = |kind, plugin: &str, known: Vec<&String>| {
-                let known = known.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                CatalogError::Unknown { profile: profile.clone(), kind, plugin: plugin.to_owned(), known }
-            };
-            if let Some(missing) = destination.policies.iter().find(|name| !self.policies.contains_key(*name)) {
-                return Err(unknown(PluginKind::Policy, missing, self.policies.keys().collect()));
-            }
+            let policies = destination.policies.iter().chain(&destination.shadow_policies);
             let navigator = destination.navigator.as_ref().map(|choice| &choice.plugin);
-            if let Some(missing) = navigator.filter(|name| !self.navigators.contains_key(*name)) {
-                return Err(unknown(PluginKind::Navigator, missing, self.navigators.keys().collect()));
-            }
-            let searcher = &destination.log_search.plugin;
-            if !self.log_searches.contains_key(searcher) {
-                return Err(unknown(PluginKind::LogSearch, searcher, self.log_searches.keys().collect()));
+            let named = policies.map(|name| (PluginKind::Policy, name));
+            let named = named.chain(navigator.map(|name| (PluginKind::Navigator, name)));
+            let named = named.chain([(PluginKind::LogSearch, &destination.log_search.plugin)]);
+            for (kind, name) in named {
+                // The standard policy is asked anyway; named again it would be on trial against itself.
+                let known = self.names_of(kind);
+                if !known.contains(&name.as_str()) {
+                    let (profile, plugin, known) = (profile.clone(), name.clone(), known.join(", "));
+                    return Err(CatalogError::Unknown { profile, kind, plugin, known });
+                }
             }
         }
         Ok(())
     }
-}
 
-#[derive(Default)]
-struct Loading {
-    policies: BTreeMap<String, PolicyPlugin>,
-    navigators: BTreeMap<String, NavigatorPlugin>,
-    parsers: BTreeMap<String, ParserPlugin>,
-    log_searches: BTreeMap<String, LogSearchPlugin>,
-}
-
-impl Loading {
-    async fn add(
-        &mut self,
-        sandbox: &Sandbox,
-        name: &str,
-        kind: Option<PluginKind>,
-        bytes: &[u8],
-        settings: &str,
-    ) -> Result<(), CatalogError> {
-        let failed = |source| CatalogError::Load { plugin: name.to_owned(), source };
-        let taken = self.policies.contains_key(name)
-            || self.navigators.contains_key(name)
-            || self.parsers.contains_key(name)
-            || self.log_searches.contains_key(name);
-        if taken {
-            let problem = "there is one of this name already; give yours another name".to_owned();
-            return Err(CatalogError::Kind { plugin: name.to_owned(), problem });
-        }
-        let key = name.to_owned();
-        let Some(kind) = kind else {
-            let problem = "its kind is not known to this host".to_owned();
-            return Err(CatalogError::Kind { plugin: key, problem });
-        };
-        match load(sandbox, name, kind, bytes, settings).await.map_err(failed)? {
-            Loaded::Policy(plugin) => drop(self.policies.insert(key, plugin)),
-            Loaded::Navigator(plugin) => drop(self.navigators.insert(key, plugin)),
-            Loaded::Parser(plugin) => drop(self.parsers.insert(key, plugin)),
-            Loaded::LogSearch(plugin) => drop(self.log_searches.insert(key, plugin)),
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Catalog, CatalogError> {
-        let standard = self.policies.remove(STANDARD_POLICY).ok_or_else(|| CatalogError::Kind {
-            plugin: STANDARD_POLICY.to_owned(),
-            problem: "it is missing from this build, and nothing may be typed without it".to_owned(),
-        })?;
-        Ok(Catalog {
-            standard,
-            policies: self.policies,
-            navigators: self.navigators,
-            parsers: self.parsers,
-            log_searches: self.log_searches,
-        })
+    fn names_of(&self, kind: PluginKind) -> Vec<&str> {
+        let of_kind = |(name, plugin): &(&String, &Loaded)| plugin.info().kind == kind && *name != STANDARD_POLICY;
+        self.plugins.iter().filter(of_kind).map(|(name, _)| name.as_str()).collect()
     }
 }
 
-fn kind_named(name: &str) -> Option<PluginKind> {
-    PluginKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+/// Loads the component of an entry, whose bytes are these.
+pub(super) async fn load_entry(sandbox: &Sandbox, entry: &PluginEntry, bytes: &[u8]) -> Result<Loaded, CatalogError> {
+    load_component(sandbox, &entry.name, bytes, &entry.settings, &entry.limits).await
+}
+
+async fn load_component(
+    sandbox: &Sandbox,
+    name: &str,
+    bytes: &[u8],
+    settings: &str,
+    limits: &PluginLimits,
+) -> Result<Loaded, CatalogError> {
+    let failed = |source| CatalogError::Load { plugin: name.to_owned(), source };
+    let kind = component_kind(name, bytes).map_err(failed)?;
+    load(sandbox, name, kind, bytes, settings, limits).await.map_err(failed)
 }
 
 /// Names of the components that are part of this program.
@@ -204,13 +212,17 @@ pub(crate) fn built_in_of(kind: PluginKind) -> Option<&'static [u8]> {
     COMPONENTS.iter().find(|(_, known, _)| *known == kind.as_str()).map(|(_, _, bytes)| *bytes)
 }
 
-fn must_be_built_in(entry: &PluginEntry) -> Result<(), CatalogError> {
-    if built_in(&entry.name).is_some() {
-        return Ok(());
-    }
-    let known = built_in_names().collect::<Vec<_>>().join(", ");
-    let problem = format!("it has no `path` and is not built in (those are {known}); give the path of its component");
-    Err(CatalogError::Kind { plugin: entry.name.clone(), problem })
+/// The component that is built in under the name, which the entry means.
+fn component_named(entry: &PluginEntry, name: &str) -> Result<&'static [u8], CatalogError> {
+    built_in(name).ok_or_else(|| {
+        let known = built_in_names().collect::<Vec<_>>().join(", ");
+        let means = match &entry.builtin {
+            Some(_) => format!("its `builtin` is `{name}`, which is not built in"),
+            None => "it has no `path` and is not built in".to_owned(),
+        };
+        let problem = format!("{means} (those are {known}); give the path of its component");
+        CatalogError::Kind { plugin: entry.name.clone(), problem }
+    })
 }
 
 /// The file of a component the operator added, if it is the one that was pinned.
@@ -221,10 +233,15 @@ pub(crate) fn read_pinned(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, C
         source,
     })?;
     let Some(pinned) = &entry.sha256 else { return Ok(bytes) };
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = digest(&bytes);
     if found.eq_ignore_ascii_case(pinned) {
         return Ok(bytes);
     }
     let (plugin, path, pinned) = (entry.name.clone(), path.to_owned(), pinned.clone());
     Err(CatalogError::Pin { plugin, path, found, pinned })
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,10 +1,18 @@
 //! One plugin of any kind, loaded as its kind is.
 
+use std::time::Duration;
+
 use portcullis_sandbox::{
     Limits, LoadError, LogSearchPlugin, NavigatorPlugin, ParserPlugin, PluginInfo, PluginKind, PolicyPlugin, Sandbox,
 };
 
-/// A loaded plugin.
+use crate::config::PluginLimits;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// A loaded plugin; a cheap clone.
+#[derive(Clone)]
 pub(crate) enum Loaded {
     Policy(PolicyPlugin),
     Navigator(NavigatorPlugin),
@@ -23,13 +31,28 @@ impl Loaded {
     }
 }
 
-/// What every plugin of a kind may use.
-pub(crate) fn limits(kind: PluginKind) -> Limits {
-    match kind {
+/// What a plugin may use: as its kind has it, where the operator says nothing else.
+fn limits(kind: PluginKind, chosen: &PluginLimits) -> Limits {
+    let usual = match kind {
         PluginKind::Policy => Limits::policy(),
         PluginKind::Navigator => Limits::navigator(),
         PluginKind::Parser => Limits::parser(),
         PluginKind::LogSearch => Limits::log_search(),
+    };
+    // The configuration keeps each far below what a `usize` holds.
+    let size = |count: Option<u64>, unit: usize, usual: usize| {
+        count.and_then(|count| usize::try_from(count).ok()).map_or(usual, |count| count.saturating_mul(unit))
+    };
+    Limits {
+        fuel: chosen.fuel.unwrap_or(usual.fuel),
+        deadline: chosen.time_ms.map_or(usual.deadline, Duration::from_millis),
+        memory_bytes: size(chosen.memory_mib, MIB, usual.memory_bytes),
+        max_table_elements: size(chosen.table_elements, 1, usual.max_table_elements),
+        max_answer_bytes: size(chosen.answer_kib, KIB, usual.max_answer_bytes),
+        log_lines: chosen.log_lines.unwrap_or(usual.log_lines),
+        max_instances: chosen.instances.unwrap_or(usual.max_instances),
+        max_component_bytes: size(chosen.component_mib, MIB, usual.max_component_bytes),
+        ..usual
     }
 }
 
@@ -40,8 +63,9 @@ pub(crate) async fn load(
     kind: PluginKind,
     bytes: &[u8],
     settings: &str,
+    chosen: &PluginLimits,
 ) -> Result<Loaded, LoadError> {
-    let limits = limits(kind);
+    let limits = limits(kind, chosen);
     Ok(match kind {
         PluginKind::Policy => Loaded::Policy(sandbox.load_policy(name, bytes, settings, limits).await?),
         PluginKind::Navigator => Loaded::Navigator(sandbox.load_navigator(name, bytes, settings, limits).await?),

@@ -5,12 +5,14 @@
 //! secret. The sandbox limits each call.
 
 mod catalog;
+mod live;
 mod loaded;
 mod parsers;
 mod policies;
 
-pub use catalog::{Catalog, CatalogError, Listed};
+pub use catalog::{Catalog, CatalogError};
 pub(crate) use catalog::{built_in, built_in_names, built_in_of, read_pinned};
-pub(crate) use loaded::{Loaded, limits, load};
+pub use live::{Listed, LivePlugins};
+pub(crate) use loaded::{Loaded, load};
 pub use parsers::{Parsed, ParserSet};
 pub use policies::PolicyChain;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_sandbox::PolicyPlugin;
-use portcullis_sandbox::common::Severity;
+use portcullis_sandbox::common::{Attribute, Severity};
 use portcullis_sandbox::policy::{Decision, Request, Verdict};
 
 /// The standard policy, and those the operator added.
@@ -23,30 +23,59 @@ impl PolicyChain {
         Self { standard_name, standard, further }
     }
 
-    /// Everything the standard policy and `names` have to say. All are asked even after a denial,
-    /// so that the record is whole. A policy without a usable answer denies.
+    /// Everything the standard policy and `names` have to say, in this order; each is told what was said
+    /// before. All are asked even after a denial, so that the record is whole. A policy without a usable
+    /// answer denies.
     pub async fn judge(&self, request: &Request, names: &[String]) -> Vec<(String, Decision)> {
-        let mut decisions = Vec::new();
-        ask(self.standard_name, Some(&self.standard), request, &mut decisions).await;
+        let mut decisions = ask(self.standard_name, Some(&self.standard), request).await;
         for name in names {
-            ask(name, self.further.get(name), request, &mut decisions).await;
+            let told = after(request, &decisions);
+            decisions.extend(ask(name, self.further.get(name), &told).await);
+        }
+        decisions
+    }
+
+    /// What policies on trial would have said after `earlier`; each is asked as if it were the last one.
+    pub async fn on_trial(
+        &self,
+        request: &Request,
+        earlier: &[(String, Decision)],
+        names: &[String],
+    ) -> Vec<(String, Decision)> {
+        let mut decisions = Vec::new();
+        let told = after(request, earlier);
+        for name in names {
+            decisions.extend(ask(name, self.further.get(name), &told).await);
         }
         decisions
     }
 }
 
-async fn ask(name: &str, plugin: Option<&PolicyPlugin>, request: &Request, decisions: &mut Vec<(String, Decision)>) {
+/// The request with the strictest of what was said so far.
+fn after(request: &Request, earlier: &[(String, Decision)]) -> Request {
+    let mut request = request.clone();
+    if let Some((policy, strictest)) = earlier.iter().max_by_key(|(_, decision)| decision.verdict) {
+        let said = [
+            ("earlier-verdict", strictest.verdict.as_str()),
+            ("earlier-rule", strictest.rule_id.as_str()),
+            ("earlier-policy", policy.as_str()),
+        ];
+        let said = said.map(|(key, value)| Attribute { key: key.to_owned(), value: value.to_owned() });
+        request.attributes.extend(said);
+    }
+    request
+}
+
+async fn ask(name: &str, plugin: Option<&PolicyPlugin>, request: &Request) -> Vec<(String, Decision)> {
     let answer = match plugin {
         Some(plugin) => plugin.evaluate(request).await.map_err(|error| error.to_string()),
         None => Err("it is not loaded".to_owned()),
     };
-    match answer {
-        Ok(said) => decisions.extend(said.into_iter().map(|decision| (name.to_owned(), decision))),
-        Err(problem) => {
-            tracing::warn!(policy = name, problem, "policy failed; the text is denied");
-            decisions.push((name.to_owned(), failure(name, &problem)));
-        }
-    }
+    let said = answer.unwrap_or_else(|problem| {
+        tracing::warn!(policy = name, problem, "a policy failed, which denies");
+        vec![failure(name, &problem)]
+    });
+    said.into_iter().map(|decision| (name.to_owned(), decision)).collect()
 }
 
 fn failure(name: &str, problem: &str) -> Decision {

@@ -152,6 +152,7 @@ pub(super) enum Request {
     OutputSlice { from: Option<Offset>, to: Option<Offset>, most_bytes: usize, reply: Reply<OutputSlice> },
     ReadHistory { range: LineRange, reply: Reply<Cut> },
     Followed { route: String, reply: Reply<()> },
+    RecordStep { route: String, what: String, reply: Reply<()> },
     ReopenedAs { session_id: String, reply: Reply<()> },
     AdmitFile { cleared: Cleared, reply: Reply<String> },
     RecordFile { record: Box<FileRecord>, reply: Reply<()> },
@@ -383,6 +384,14 @@ impl SessionHandle {
     /// When the session's task is gone.
     pub async fn followed(&self, route: String) -> Result<(), SessionError> {
         self.ask(|reply| Request::Followed { route, reply }).await
+    }
+
+    /// Puts a step of a navigation on record before it is done.
+    ///
+    /// # Errors
+    /// When the session's task is gone or the record cannot be written.
+    pub async fn record_step(&self, route: String, what: String) -> Result<(), SessionError> {
+        self.ask(|reply| Request::RecordStep { route, what, reply }).await
     }
 
     /// Notes which session goes on from this one.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::progress;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
@@ -53,7 +54,12 @@ pub(super) fn tool() -> Tool {
 async fn call(host: Host, parameters: Parameters) -> Reply {
     let again = same_call(&parameters);
     let Parameters { profile, route, new, name, reopen, columns, rows } = parameters;
-    match ops::open(&host, OpenRequest { profile, route, new, name, reopen, columns, rows }).await {
+    match ops::open(
+        &host,
+        OpenRequest { profile, route, new, name, reopen, columns, rows, progress: progress::reporter() },
+    )
+    .await
+    {
         Ok(OpenOutcome::Open(report)) => render(&report),
         Ok(OpenOutcome::Awaiting(awaiting)) => render_awaiting(&awaiting, again),
         Err(error) => error.into(),

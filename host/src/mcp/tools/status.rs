@@ -9,7 +9,7 @@ use super::super::schema;
 use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, named, waits_for_person};
 use crate::host::Host;
-use crate::ops::{self, SessionLine, StatusReport};
+use crate::ops::{self, ListedPlugin, SessionLine, StatusReport};
 use crate::session::HealthState;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -93,17 +93,35 @@ fn render(report: &StatusReport) -> Reply {
         body.push_str(&format!("{}\n", waits_for_person(awaiting)));
     }
     for plugin in &report.plugins {
-        body.push_str(&format!(
-            "plugin {} ({}) {} · {} calls, {} failed\n",
-            plugin.name,
-            plugin.kind,
-            &plugin.digest_sha256[..12.min(plugin.digest_sha256.len())],
-            plugin.calls,
-            plugin.failures
-        ));
+        body.push_str(&plugin_line(plugin));
     }
     let open = report.sessions.iter().filter(|line| line.summary.closed_reason.is_none()).count();
     let viewer = if report.viewer { "a person can watch in the viewer" } else { "the viewer is off" };
     let summary = format!("{open} open sessions, {} plugins; {viewer}", report.plugins.len());
     Reply::new(Status::Success, summary, body, report)
+}
+
+fn plugin_line(plugin: &ListedPlugin) -> String {
+    let info = &plugin.info;
+    let digest = &info.digest_sha256[..12.min(info.digest_sha256.len())];
+    let mut line =
+        format!("plugin {} ({}) {digest} · {} calls, {} failed", info.name, info.kind, info.calls, info.failures);
+    if !info.breaches.is_empty() {
+        let met = info.breaches.named().map(|(limit, count)| format!("{limit} {count}"));
+        line.push_str(&format!(" (limits met: {})", met.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(last) = &info.last_failure {
+        line.push_str(&format!(" · last failure: {last}"));
+    }
+    if let Some(seconds) = info.rests_for_s {
+        line.push_str(&format!(" · not asked for {seconds} s more, because it keeps failing"));
+    }
+    if plugin.reloads > 0 {
+        line.push_str(&format!(" · taken anew {} times", plugin.reloads));
+    }
+    if let Some(problem) = &plugin.problem {
+        line.push_str(&format!(" · its new file is not used: {problem}"));
+    }
+    line.push('\n');
+    line
 }

@@ -55,6 +55,10 @@ impl Actor {
                 self.summary.send_modify(|summary| summary.route = Some(route));
                 drop(reply.send(Ok(())));
             }
+            Request::RecordStep { route, what, reply } => {
+                let entry = Entry::NavigationStep { route: &route, what: &what };
+                drop(reply.send(self.transcript.record(&entry).map_err(SessionError::from)));
+            }
             Request::ReopenedAs { session_id, reply } => {
                 self.summary.send_modify(|summary| summary.reopened_as = Some(session_id));
                 drop(reply.send(Ok(())));

@@ -1,0 +1,71 @@
+//! Progress notifications for calls whose client gave a token: each step of a navigation as it begins,
+//! and a sign of life while anything else takes long.
+
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::model::{ProgressNotificationParam, ProgressToken};
+use rmcp::service::Peer;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::reply::Reply;
+use crate::ops::Progress;
+
+/// Clients that give up on silent calls wait at least ten seconds.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
+
+tokio::task_local! {
+    /// Where the present call's steps go. A navigation has some dozens of them at most.
+    static STEPS: UnboundedSender<String>;
+}
+
+/// For the operation that the present call makes.
+pub(super) fn reporter() -> Progress {
+    let steps = STEPS.try_with(UnboundedSender::clone);
+    steps.map_or_else(
+        |_outside| Progress::default(),
+        |steps| {
+            Progress::new(move |number, what| {
+                // Nobody listens any more when the call is over.
+                let _unheard = steps.send(format!("step {number}: {what}"));
+            })
+        },
+    )
+}
+
+/// Runs the call and tells its client how it goes.
+pub(super) async fn told(call: impl Future<Output = Reply>, peer: Peer<RoleServer>, token: ProgressToken) -> Reply {
+    let (sender, mut steps) = mpsc::unbounded_channel();
+    let call = STEPS.scope(sender, call);
+    tokio::pin!(call);
+    let began = Instant::now();
+    let mut signs = interval_at(began + SIGN_OF_LIFE_EVERY, SIGN_OF_LIFE_EVERY);
+    signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = Told { peer, token, count: 0.0 };
+    loop {
+        tokio::select! {
+            biased;
+            Some(step) = steps.recv() => told.tell(step).await,
+            reply = &mut call => return reply,
+            _ = signs.tick() => told.tell(format!("goes on, {} s so far", began.elapsed().as_secs())).await,
+        }
+    }
+}
+
+struct Told {
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+    /// Has to grow with each message.
+    count: f64,
+}
+
+impl Told {
+    async fn tell(&mut self, message: String) {
+        self.count += 1.0;
+        let progress = ProgressNotificationParam::new(self.token.clone(), self.count).with_message(message);
+        if let Err(error) = self.peer.notify_progress(progress).await {
+            tracing::debug!(%error, "a progress notification was not sent");
+        }
+    }
+}
