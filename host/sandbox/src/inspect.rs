@@ -47,6 +47,26 @@ pub fn component_interfaces(plugin: &str, bytes: &[u8]) -> Result<Interfaces, Lo
     Interfaces::of(plugin, bytes)
 }
 
+/// A custom section of the component itself, the first of that name.
+///
+/// # Errors
+/// When the bytes are no component.
+pub fn component_section(plugin: &str, bytes: &[u8], name: &str) -> Result<Option<Vec<u8>>, LoadError> {
+    Interfaces::of(plugin, bytes)?;
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| LoadError::Invalid { plugin: plugin.to_owned(), reason: error.to_string() })? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 1 && section.name() == name => {
+                return Ok(Some(section.data().to_vec()));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
 /// Names at the component's outermost level, with versions, as they stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interfaces {

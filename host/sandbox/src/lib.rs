@@ -40,7 +40,7 @@ pub use compiler::{Compiler, compile_child_main};
 pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
 pub use health::Breaches;
 pub use info::{PluginInfo, PluginKind};
-pub use inspect::{Interfaces, component_interfaces, component_kind};
+pub use inspect::{Interfaces, component_interfaces, component_kind, component_section};
 pub use limits::Limits;
 pub use log_search::{LogSearchPlugin, Reader};
 pub use navigator::{Navigation, NavigatorPlugin};

@@ -127,7 +127,7 @@ fn check(path: Option<&Path>) -> anyhow::Result<()> {
 }
 
 /// The file that is edited: the one that was named, else the user's.
-fn editable(path: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(super) fn editable(path: Option<&Path>) -> anyhow::Result<PathBuf> {
     match config::found(path).main {
         Some((path, _)) => Ok(path),
         None => Ok(config::user_file()?),
@@ -207,7 +207,7 @@ fn profile(path: Option<&Path>, command: ProfileCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn save(edit: Edit) -> anyhow::Result<()> {
+pub(super) fn save(edit: Edit) -> anyhow::Result<()> {
     let path = edit.path().to_owned();
     edit.save()?;
     eprintln!("written to {}; running servers take it when they are restarted", path.display());

@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use portcullis_sandbox::PluginKind;
 use serde::Serialize;
 
+use super::config::{editable, save};
+use crate::config::{self, Edit};
 use crate::host::child_compiler;
 use crate::kit::{self, CaseFile, KindName, Language, Project, Subject, Workshop};
 
@@ -42,6 +45,18 @@ pub(super) enum PluginCommand {
         #[arg(long, value_name = "FILE.toml")]
         settings: Option<PathBuf>,
     },
+    /// Add a component to the configuration, pinned to its content, after every check.
+    Add {
+        /// The name it is to have.
+        name: String,
+        #[arg(value_name = "FILE.wasm")]
+        file: PathBuf,
+        /// A TOML file with its settings.
+        #[arg(long, value_name = "FILE.toml")]
+        settings: Option<PathBuf>,
+    },
+    /// Take a plugin out of the configuration; its file stays.
+    Remove { name: String },
     /// Give a plugin one input and print what it makes of it.
     Run(run::RunArguments),
     /// Begin a plugin: a small working one, with its cases.
@@ -91,8 +106,10 @@ pub(super) async fn run(config: Option<&Path>, command: PluginCommand) -> anyhow
             let checked = kit::check(&workshop(config)?, &Subject::file(&file)?, settings.as_deref()).await?;
             print::checked(&checked)
         }
+        PluginCommand::Add { name, file, settings } => add(config, &name, &file, settings.as_deref()).await,
+        PluginCommand::Remove { name } => remove(config, &name),
         PluginCommand::Run(arguments) => run::run(&workshop(config)?, arguments).await,
-        PluginCommand::New { kind, name, language, path } => new(Project { name, kind, language }, path),
+        PluginCommand::New { kind, name, language, path } => new(Project::new(name, kind, language), path),
         PluginCommand::Build { folder } => {
             let component = kit::build(&folder)?;
             print::say(&format!("built {}", component.display()));
@@ -100,6 +117,41 @@ pub(super) async fn run(config: Option<&Path>, command: PluginCommand) -> anyhow
         }
         PluginCommand::Test { paths, component } => test(config, &paths, component.as_deref()).await,
     }
+}
+
+async fn add(config: Option<&Path>, name: &str, file: &Path, settings: Option<&Path>) -> anyhow::Result<()> {
+    let subject = Subject { name: name.to_owned(), ..Subject::file(file)? };
+    let checked = kit::check(&workshop(config)?, &subject, settings_of(settings)?.as_deref()).await?;
+    print::checked(&checked)?;
+    let plugin = &checked.description.plugin;
+    let text = settings.map(std::fs::read_to_string).transpose().context("the settings cannot be read")?;
+    let path = std::path::absolute(file).context("the component's path")?;
+    let mut edit = Edit::open(&editable(config)?)?;
+    edit.put_plugin(name, &path, &plugin.digest_sha256, text.as_deref().unwrap_or_default())?;
+    save(edit)?;
+    match plugin.kind {
+        PluginKind::Policy => print::say(&format!("a profile asks it with: policies = [\"{name}\"]")),
+        PluginKind::Navigator => print::say(&format!("a profile uses it with: navigator = {{ plugin = \"{name}\" }}")),
+        PluginKind::LogSearch => print::say(&format!("a profile uses it with: log_search = {{ plugin = \"{name}\" }}")),
+        PluginKind::Parser => print::say("parsers are asked in every profile"),
+    }
+    Ok(())
+}
+
+fn remove(config: Option<&Path>, name: &str) -> anyhow::Result<()> {
+    let loaded = config::load(config)?;
+    // Of a built-in component only its settings go.
+    let stays = loaded.plugins.iter().any(|entry| entry.name == name && entry.built_in_name() == Some(name));
+    let users = loaded.destinations.iter().filter(|(_, destination)| destination.names_plugin(name));
+    let users: Vec<&str> = users.map(|(profile, _)| profile.as_str()).collect();
+    if !stays && !users.is_empty() {
+        bail!("`{name}` is named by the profiles {}; take it out there first", users.join(", "));
+    }
+    let mut edit = Edit::open(&editable(config)?)?;
+    if !edit.remove_plugin(name) {
+        bail!("{} has no plugin `{name}`; `portcullis plugin list` shows them", edit.path().display());
+    }
+    save(edit)
 }
 
 fn new(project: Project, path: Option<PathBuf>) -> anyhow::Result<()> {

@@ -105,6 +105,37 @@ impl Edit {
         profiles.is_some_and(|profiles| profiles.remove(name).is_some())
     }
 
+    /// Adds a component of the operator's, pinned to its content, or puts it in the place of one of that name.
+    ///
+    /// # Errors
+    /// When the file is written in a way that cannot be changed here.
+    pub fn put_plugin(
+        &mut self,
+        name: &str,
+        component: &Path,
+        sha256: &str,
+        settings: &str,
+    ) -> Result<(), ConfigError> {
+        let settings: toml_edit::DocumentMut = settings
+            .parse()
+            .map_err(|error: toml_edit::TomlError| self.problem(format!("the settings are no TOML: {error}")))?;
+        let path = component.to_str().ok_or_else(|| self.problem("a plugin's path has to be UTF-8".to_owned()))?;
+        let plugin = self.table("plugins", name)?;
+        plugin.remove("builtin");
+        put(plugin, "path", path.into());
+        put(plugin, "sha256", sha256.into());
+        if !settings.is_empty() {
+            plugin.insert("settings", Item::Table(settings.as_table().clone()));
+        }
+        Ok(())
+    }
+
+    /// Whether there was one.
+    pub fn remove_plugin(&mut self, name: &str) -> bool {
+        let plugins = self.document.get_mut("plugins").and_then(Item::as_table_like_mut);
+        plugins.is_some_and(|plugins| plugins.remove(name).is_some())
+    }
+
     /// Which profile is opened when none is named.
     pub fn set_default(&mut self, profile: Option<&str>) {
         match profile {
@@ -128,18 +159,23 @@ impl Edit {
     }
 
     fn profile(&mut self, name: &str) -> Result<&mut Table, ConfigError> {
+        self.table("profiles", name)
+    }
+
+    /// `[SECTION.NAME]`, made where it is not there.
+    fn table(&mut self, section: &str, name: &str) -> Result<&mut Table, ConfigError> {
         let path = self.path.clone();
         let inline = || ConfigError::Edit {
             path,
-            problem: "its profiles are written in a way only a person can edit".to_owned(),
+            problem: format!("its {section} are written in a way only a person can edit"),
         };
-        let profiles = self.document.entry("profiles").or_insert_with(|| {
+        let all = self.document.entry(section).or_insert_with(|| {
             let mut table = Table::new();
             table.set_implicit(true);
             Item::Table(table)
         });
-        let profile = profiles.as_table_mut().map(|profiles| profiles.entry(name).or_insert(Item::Table(Table::new())));
-        profile.and_then(Item::as_table_mut).ok_or_else(inline)
+        let named = all.as_table_mut().map(|all| all.entry(name).or_insert(Item::Table(Table::new())));
+        named.and_then(Item::as_table_mut).ok_or_else(inline)
     }
 
     fn problem(&self, problem: String) -> ConfigError {

@@ -189,6 +189,15 @@ pub struct Destination {
     pub notes: Vec<String>,
 }
 
+impl Destination {
+    /// Whether it cannot be used without a plugin of this name.
+    pub fn names_plugin(&self, name: &str) -> bool {
+        self.policies.iter().chain(&self.shadow_policies).any(|policy| policy == name)
+            || self.navigator.as_ref().is_some_and(|choice| choice.plugin == name)
+            || self.log_search.plugin == name
+    }
+}
+
 /// Which navigator crosses a bastion.
 #[derive(Debug, Clone)]
 pub struct NavigatorChoice {

@@ -141,3 +141,36 @@ fn is_secret_name(name: &str) -> bool {
 fn json(settings: Option<toml::Table>) -> Result<String, String> {
     serde_json::to_string(&settings.unwrap_or_default()).map_err(|error| format!("settings: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn entry(text: &str) -> Result<PluginEntry, String> {
+        let file: PluginFile = toml::from_str(text).map_err(|error| error.to_string())?;
+        plugin_entry("rules".to_owned(), file, Path::new("portcullis.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_component_is_in_a_file_or_built_in() {
+        assert_eq!(entry("").unwrap().built_in_name(), Some("rules"));
+        assert_eq!(entry("builtin = 'navigator-script'").unwrap().built_in_name(), Some("navigator-script"));
+        assert_eq!(entry("path = 'rules.wasm'").unwrap().built_in_name(), None);
+        assert!(entry("path = 'rules.wasm'\nbuiltin = 'x'").unwrap_err().contains("both `path` and `builtin`"));
+    }
+
+    #[test]
+    fn limits_are_neither_nothing_nor_without_end() {
+        let limits = entry("limits = { fuel = 5, time_ms = 100 }").unwrap().limits;
+        assert_eq!((limits.fuel, limits.time_ms, limits.memory_mib), (Some(5), Some(100), None));
+        for (wrong, words) in [
+            ("limits = { fuel = 0 }", "`limits.fuel` is from 1 to"),
+            ("limits = { memory_mib = 513 }", "`limits.memory_mib` is from 1 to 512"),
+            ("limits = { memory_mb = 5 }", "unknown field `memory_mb`"),
+        ] {
+            let error = entry(wrong).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

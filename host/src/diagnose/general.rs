@@ -129,8 +129,10 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let entry = |sha256: Option<&str>| PluginEntry {
             granted_secrets: Vec::new(),
+            limits: crate::config::PluginLimits::default(),
             name: "own".to_owned(),
             path: Some(file.path().to_owned()),
+            builtin: None,
             sha256: sha256.map(str::to_owned),
             settings: "{}".to_owned(),
         };

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::project::{Language, Project};
 use super::{KitError, Subject};
+use crate::plugins::with_manifest;
 
 // What the program's own plugins are built with.
 #[allow(dead_code, reason = "the build script uses more of it")]
@@ -28,6 +29,7 @@ pub fn build(folder: &Path) -> Result<PathBuf, KitError> {
         Language::Python => python(&folder, &project, &target),
     };
     done.map_err(|problem| KitError::Build { problem })?;
+    add_manifest(&folder, &target)?;
     let built = Subject::file(&target)?.kind()?;
     if built != project.kind.into() {
         return Err(KitError::input(
@@ -36,6 +38,15 @@ pub fn build(folder: &Path) -> Result<PathBuf, KitError> {
         ));
     }
     Ok(target)
+}
+
+/// Puts `plugin.toml` into the component, which then says what it is wherever it goes.
+fn add_manifest(folder: &Path, target: &Path) -> Result<(), KitError> {
+    let manifest = Project::file(folder);
+    let read = |path: &Path| fs::read(path).map_err(|source| KitError::Read { path: path.to_owned(), source });
+    let text = String::from_utf8_lossy(&read(&manifest)?).into_owned();
+    let component = with_manifest(&read(target)?, &text);
+    fs::write(target, component).map_err(|source| KitError::Write { path: target.to_owned(), source })
 }
 
 /// Problems are texts for people, as those of the program's own build.

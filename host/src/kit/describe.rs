@@ -1,5 +1,6 @@
 //! What a plugin is: kind, contract, imports, digest, limits, and what it offers.
 
+use std::path::Path;
 use std::time::Duration;
 
 use portcullis_sandbox::{Limits, PluginInfo, PluginKind, component_interfaces};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::workshop::origin;
 use super::{KitError, Subject, Workshop};
-use crate::plugins::{Catalog, Loaded};
+use crate::plugins::{Catalog, Loaded, Manifest};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -65,6 +66,9 @@ impl ShownLimits {
 pub struct Description {
     #[serde(flatten)]
     pub plugin: ListedPlugin,
+    /// What it says of itself, where it says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
     /// Interfaces it exports, with versions.
     pub exports: Vec<String>,
     pub imports: Vec<String>,
@@ -114,6 +118,7 @@ pub async fn describe(workshop: &Workshop, subject: &Subject, settings: Option<&
     let loaded = workshop.load(subject, settings).await?;
     let mut described = Description {
         plugin: listed(&loaded.info(), subject.origin.clone()),
+        manifest: Manifest::of(&subject.name, Path::new(&subject.origin), &subject.bytes)?,
         exports: interfaces.exports,
         imports: interfaces.imports,
         rules: Vec::new(),

@@ -1,6 +1,7 @@
 //! A plugin's project: a folder that `plugin new` writes and `plugin build` makes a component of.
 //!
-//! `plugin.toml` in it says what the folder is: name, kind, language. Everything else is the author's.
+//! `plugin.toml` in it says what the folder is: name, kind, language; and what the plugin is: version,
+//! description, capabilities. Everything else is the author's.
 
 use std::fs;
 use std::io;
@@ -26,6 +27,18 @@ pub struct Project {
     pub name: String,
     pub kind: KindName,
     pub language: Language,
+    /// The plugin's own, for people.
+    #[serde(default = "first_version")]
+    pub version: String,
+    #[serde(default)]
+    pub description: String,
+    /// What it asks to be granted: `secret:NAME` for each secret a navigator asks for.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+}
+
+fn first_version() -> String {
+    "0.1.0".to_owned()
 }
 
 /// The kinds by name.
@@ -60,6 +73,12 @@ impl From<KindName> for PluginKind {
 }
 
 impl Project {
+    /// A new one.
+    pub fn new(name: String, kind: KindName, language: Language) -> Self {
+        let (version, description) = (first_version(), String::new());
+        Self { name, kind, language, version, description, capabilities: Vec::new() }
+    }
+
     /// Writes a working plugin with its cases into `folder`, which is made where it is not there.
     /// Returns the files, relative to the folder.
     ///
@@ -86,7 +105,7 @@ impl Project {
     /// # Errors
     /// When it is none, or its file has a mistake.
     pub fn read(folder: &Path) -> Result<Self, KitError> {
-        let path = folder.join(FILE_NAME);
+        let path = Self::file(folder);
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => KitError::input(
                 format!("{} has no {FILE_NAME}", folder.display()),
@@ -98,6 +117,11 @@ impl Project {
             .map_err(|error| KitError::Cases { path: path.clone(), problem: error.message().to_owned() })?;
         check_name(&project.name)?;
         Ok(project)
+    }
+
+    /// Where a folder says that it is a project.
+    pub(super) fn file(folder: &Path) -> PathBuf {
+        folder.join(FILE_NAME)
     }
 
     /// Where the component is written.
@@ -195,7 +219,7 @@ mod tests {
     use super::*;
 
     fn project(name: &str) -> Project {
-        Project { name: name.to_owned(), kind: KindName::Policy, language: Language::Rust }
+        Project::new(name.to_owned(), KindName::Policy, Language::Rust)
     }
 
     #[test]

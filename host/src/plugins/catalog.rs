@@ -8,6 +8,7 @@ use portcullis_sandbox::{
 };
 use sha2::{Digest, Sha256};
 
+use super::manifest::Manifest;
 use super::{Loaded, ParserSet, PolicyChain, load};
 use crate::config::{Config, PluginEntry, PluginLimits};
 
@@ -36,6 +37,13 @@ pub enum CatalogError {
     },
     #[error("plugin `{plugin}`: {problem}")]
     Kind { plugin: String, problem: String },
+    #[error("plugin `{plugin}`: its manifest {place} cannot be read: {problem}")]
+    Manifest { plugin: String, place: String, problem: String },
+    #[error(
+        "plugin `{plugin}` is granted the secret `{secret}` and does not declare that it asks for it; its author adds \
+         capabilities = [\"secret:{secret}\"] to its plugin.toml, or take the grant out"
+    )]
+    Undeclared { plugin: String, secret: String },
     #[error("profile `{profile}` names the {kind} `{plugin}`, which is not loaded; loaded are: {known}")]
     Unknown { profile: String, kind: PluginKind, plugin: String, known: String },
 }
@@ -233,12 +241,25 @@ pub(crate) fn read_pinned(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, C
         source,
     })?;
     let Some(pinned) = &entry.sha256 else { return Ok(bytes) };
+    check_grants(entry, path, &bytes)?;
     let found = digest(&bytes);
     if found.eq_ignore_ascii_case(pinned) {
         return Ok(bytes);
     }
     let (plugin, path, pinned) = (entry.name.clone(), path.to_owned(), pinned.clone());
     Err(CatalogError::Pin { plugin, path, found, pinned })
+}
+
+/// A grant counts where the plugin has declared that it wants it: both are needed.
+fn check_grants(entry: &PluginEntry, path: &Path, component: &[u8]) -> Result<(), CatalogError> {
+    if entry.granted_secrets.is_empty() {
+        return Ok(());
+    }
+    let manifest = Manifest::of(&entry.name, path, component)?.unwrap_or_default();
+    match entry.granted_secrets.iter().find(|secret| !manifest.asks_for_secret(secret)) {
+        Some(secret) => Err(CatalogError::Undeclared { plugin: entry.name.clone(), secret: secret.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// SHA-256 in lower-case hexadecimal digits.

@@ -7,6 +7,7 @@
 mod catalog;
 mod live;
 mod loaded;
+mod manifest;
 mod parsers;
 mod policies;
 
@@ -14,5 +15,7 @@ pub use catalog::{Catalog, CatalogError};
 pub(crate) use catalog::{built_in, built_in_names, built_in_of, read_pinned};
 pub use live::{Listed, LivePlugins};
 pub(crate) use loaded::{Loaded, load};
+pub use manifest::Manifest;
+pub(crate) use manifest::with_manifest;
 pub use parsers::{Parsed, ParserSet};
 pub use policies::PolicyChain;

@@ -52,6 +52,18 @@ pub(super) fn description(described: &Description) -> anyhow::Result<()> {
     say(&format!("  from      {}", plugin.origin));
     say(&format!("  size      {} bytes (limit {})", plugin.size_bytes, plugin.limits.max_component_bytes));
     say(&format!("  sha256    {}", plugin.digest_sha256));
+    if let Some(manifest) = &described.manifest {
+        say(&format!("  version   {}", manifest.version.as_deref().unwrap_or("not said")));
+        if let Some(description) = manifest.description.as_deref().filter(|text| !text.is_empty()) {
+            // Anybody's text: on one line and without control characters.
+            let shown: String = description.chars().filter(|c| !c.is_control()).take(200).collect();
+            say(&format!("  says      {shown}"));
+        }
+        if !manifest.capabilities.is_empty() {
+            let asked = manifest.capabilities.join(", ");
+            say(&format!("  asks for  {}", asked.chars().filter(|c| !c.is_control()).collect::<String>()));
+        }
+    }
     say(&format!("  exports   {}", described.exports.join(", ")));
     say(&format!("  imports   {}", described.imports.join(", ")));
     say(&format!("  per call  {}", limits(plugin)));
