@@ -209,6 +209,13 @@ fn without_local_paths(workspace: &Path) -> OsString {
     };
     if let Some(home) = cargo_home() {
         remap(home.as_os_str(), "cargo");
+        // Of several rules that fit, the last one counts. The folder is named after a registry's address.
+        let registries = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+        let mut registries: Vec<PathBuf> = registries.map(|entry| entry.path()).collect();
+        registries.sort();
+        for registry in registries {
+            remap(registry.as_os_str(), "crates");
+        }
     }
     if let Some(repository) = workspace.parent() {
         remap(repository.as_os_str(), "portcullis");

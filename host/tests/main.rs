@@ -1,5 +1,6 @@
 //! Integration tests of the host: one binary, one module per part.
 
+mod contract;
 mod directions;
 mod plugins;
 mod ssh;
