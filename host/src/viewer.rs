@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 use crate::config::Secret;
 use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
-use crate::ops;
+use crate::ops::{self, ListedPlugin};
 use crate::session::{HealthState, SessionEvent, SessionEventKind, SessionSummary};
 use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
@@ -26,6 +26,10 @@ impl Backend for Host {
 
     fn session_list_changes(&self) -> watch::Receiver<u64> {
         Host::sessions(self).watch()
+    }
+
+    fn plugins(&self) -> Vec<protocol::Plugin> {
+        Host::plugins(self).list().into_iter().map(plugin).collect()
     }
 
     fn questions(&self) -> Vec<protocol::Question> {
@@ -115,6 +119,16 @@ fn wanted(wanted: Wanted) -> protocol::Wanted {
         Wanted::HostKey { key_type, fingerprint, file, skipped } => {
             protocol::Wanted::HostKey { key_type, fingerprint, file: file.display().to_string(), skipped }
         }
+    }
+}
+
+fn plugin(listed: ListedPlugin) -> protocol::Plugin {
+    protocol::Plugin {
+        remarks: listed.remarks(),
+        name: listed.info.name,
+        kind: listed.info.kind.to_string(),
+        digest_sha256: listed.info.digest_sha256,
+        failures: listed.info.failures,
     }
 }
 

@@ -68,6 +68,21 @@ export interface QuestionsMessage {
   readonly questions: readonly Question[];
 }
 
+/** A loaded plugin and how it fares. */
+export interface Plugin {
+  readonly name: string;
+  readonly kind: string;
+  readonly digest_sha256: string;
+  readonly failures: number;
+  readonly remarks: readonly string[];
+}
+
+export interface PluginsMessage {
+  readonly type: "plugins";
+  readonly instance_id: string;
+  readonly plugins: readonly Plugin[];
+}
+
 /** What a person says; the body of a request of its own, because it may be a secret. */
 export type Answer =
   | { readonly type: "answers"; readonly answers: readonly string[] }
@@ -90,6 +105,7 @@ export type ErrorCode = "unknown_session" | "attach_failed" | "keys_refused" | "
 export type ServerMessage =
   | SessionsMessage
   | QuestionsMessage
+  | PluginsMessage
   | AttachedMessage
   | { readonly type: "resized"; readonly columns: number; readonly rows: number }
   | { readonly type: "summary"; readonly session: SessionSummary }
@@ -127,6 +143,8 @@ export function parseServerMessage(text: string): ServerMessage {
       return { type, instance_id: string(fields, "instance_id"), sessions: list(fields, "sessions").map(summary) };
     case "questions":
       return { type, instance_id: string(fields, "instance_id"), questions: list(fields, "questions").map(question) };
+    case "plugins":
+      return { type, instance_id: string(fields, "instance_id"), plugins: list(fields, "plugins").map(plugin) };
     case "attached":
       return {
         type,
@@ -201,6 +219,17 @@ function summary(value: unknown): SessionSummary {
     closed_reason: stringOrNull(fields, "closed_reason"),
     columns: cells(fields, "columns"),
     rows: cells(fields, "rows"),
+  };
+}
+
+function plugin(value: unknown): Plugin {
+  const fields = record(value);
+  return {
+    name: string(fields, "name"),
+    kind: string(fields, "kind"),
+    digest_sha256: string(fields, "digest_sha256"),
+    failures: count(fields, "failures"),
+    remarks: strings(fields, "remarks"),
   };
 }
 

@@ -3,7 +3,7 @@
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
 import { checkLogin, openEvents, sendAnswer } from "./host-api";
-import { parseServerMessage, ProtocolError, type SessionSummary } from "./protocol";
+import { parseServerMessage, type Plugin, ProtocolError, type SessionSummary } from "./protocol";
 import { QuestionBoard } from "./questions";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
 
@@ -21,6 +21,7 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
       if (document.activeElement === null || document.activeElement === document.body) first?.focus();
     },
   });
+  const plugins = new PluginList();
   const empty = element(
     "section",
     { class: "empty", hidden: "" },
@@ -29,7 +30,7 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
   );
   root.replaceChildren(
     element("header", { class: "masthead" }, brand(), status),
-    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), questions.section, empty, open.section, closed.section),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), questions.section, empty, open.section, closed.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";
   let sessionCount = 0;
@@ -51,6 +52,8 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
             open.show(message.sessions.filter((it) => it.closed_reason === null));
             closed.show(message.sessions.filter((it) => it.closed_reason !== null));
             sessionCount = message.sessions.length;
+          } else if (message.type === "plugins") {
+            plugins.show(message.plugins);
           } else if (message.type === "questions") {
             questions.show(message.questions);
             questionCount = message.questions.length;
@@ -76,6 +79,45 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
 
 export function brand(): HTMLElement {
   return element("a", { class: "brand", href: "/" }, element("img", { src: "/favicon.svg", alt: "", width: "28", height: "28" }), "Portcullis");
+}
+
+/** The loaded plugins; opened by itself when one of them needs a look. */
+class PluginList {
+  readonly section: HTMLElement;
+  readonly #rows = element("tbody");
+  readonly #count = element("span", { class: "count" });
+  readonly #details: HTMLDetailsElement;
+  #ailing = 0;
+
+  constructor() {
+    const head = ["Plugin", "Kind", "SHA-256", "Failures", "Remarks"].map((title) => element("th", { scope: "col" }, title));
+    const table = element("table", { class: "plugins" }, element("thead", {}, element("tr", {}, ...head)), this.#rows);
+    this.#details = element("details", {}, element("summary", {}, element("h2", {}, "Plugins ", this.#count)), table);
+    this.section = element("section", { hidden: "", "aria-label": "Plugins" }, this.#details);
+  }
+
+  show(plugins: readonly Plugin[]): void {
+    this.#rows.replaceChildren(...plugins.map(pluginRow));
+    setText(this.#count, String(plugins.length));
+    this.section.hidden = plugins.length === 0;
+    const ailing = plugins.filter((it) => it.failures > 0).length;
+    // What a person has closed stays closed until something new is wrong.
+    if (ailing > this.#ailing) this.#details.open = true;
+    this.#ailing = ailing;
+  }
+}
+
+function pluginRow(plugin: Plugin): HTMLTableRowElement {
+  const remarks = plugin.remarks.map((remark) => element("li", {}, remark));
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, plugin.name),
+    element("td", {}, plugin.kind),
+    element("td", {}, element("code", { title: plugin.digest_sha256 }, plugin.digest_sha256.slice(0, 12))),
+    element("td", {}, String(plugin.failures)),
+    element("td", {}, element("ul", {}, ...remarks)),
+  );
 }
 
 /** Cards by session id, so that one that changes keeps its place and the keyboard's focus. */

@@ -19,7 +19,7 @@ const read = (name: string): string => readFileSync(new URL(name, FIXTURES), "ut
 
 /** A new message does not compile until it is named here, and does not pass without its fixture. */
 const SERVER: Record<ServerMessage["type"], true> = {
-  sessions: true, questions: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
+  sessions: true, questions: true, plugins: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
 };
 const CLIENT: { [T in ClientMessage["type"]]: Extract<ClientMessage, { type: T }> } = {
   ping: { type: "ping", id: 7 },

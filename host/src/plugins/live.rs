@@ -38,6 +38,30 @@ pub struct Listed {
     pub problem: Option<String>,
 }
 
+impl Listed {
+    /// What a person should know of how it fares; nothing of one that does well.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.info.breaches.is_empty() {
+            let met = self.info.breaches.named().map(|(limit, count)| format!("{limit} {count}"));
+            remarks.push(format!("limits met: {}", met.collect::<Vec<_>>().join(", ")));
+        }
+        if let Some(last) = &self.info.last_failure {
+            remarks.push(format!("last failure: {last}"));
+        }
+        if self.info.rests_for_s.is_some() {
+            remarks.push("not asked for a while, because it keeps failing".to_owned());
+        }
+        if self.reloads > 0 {
+            remarks.push(format!("taken anew {} times", self.reloads));
+        }
+        if let Some(problem) = &self.problem {
+            remarks.push(format!("its new file is not used: {problem}"));
+        }
+        remarks
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_zero(count: &u32) -> bool {
     *count == 0

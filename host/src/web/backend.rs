@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::protocol::{Answer, Question, SessionSummary};
+use super::protocol::{Answer, Plugin, Question, SessionSummary};
 
 /// The host as the viewer sees it. Clones share one host.
 pub trait Backend: Clone + Send + Sync + 'static {
@@ -20,6 +20,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Changes its value whenever [`Backend::sessions`] may answer differently.
     fn session_list_changes(&self) -> watch::Receiver<u64>;
+
+    /// The loaded plugins and how they fare.
+    fn plugins(&self) -> Vec<Plugin>;
 
     /// What a person is asked at the moment, oldest first.
     fn questions(&self) -> Vec<Question>;

@@ -1,5 +1,5 @@
-//! The socket behind the list of sessions: sends the whole list, and all that a person is asked, at once and
-//! whenever that changed.
+//! The socket behind the list of sessions: sends the whole list, all that a person is asked and how the
+//! plugins fare, at once and whenever that changed.
 //!
 //! One task per socket; it owns the socket's sender, the reading half only waits for the end.
 
@@ -39,11 +39,11 @@ async fn send_lists<B: Backend>(sender: &mut Sender, backend: &B, instance_id: &
     let mut question_changes = backend.question_changes();
     let mut ping = ticks(PING_INTERVAL);
     let mut look = ticks(LIST_INTERVAL);
-    let mut shown = [None, None];
+    let mut shown = [None, None, None];
     loop {
         changes.borrow_and_update();
         question_changes.borrow_and_update();
-        let now = [list(backend, instance_id), questions(backend, instance_id)];
+        let now = [list(backend, instance_id), questions(backend, instance_id), plugins(backend, instance_id)];
         for (shown, now) in shown.iter_mut().zip(now) {
             if shown.as_ref() != Some(&now) {
                 if let Err(ending) = send_message(sender, &now).await {
@@ -83,4 +83,9 @@ pub(super) fn list<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage 
 /// The questions as `GET /api/v1/questions` answers them too.
 pub(super) fn questions<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
     ServerMessage::Questions { instance_id: instance_id.to_owned(), questions: backend.questions() }
+}
+
+/// The plugins as `GET /api/v1/plugins` answers them too.
+pub(super) fn plugins<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
+    ServerMessage::Plugins { instance_id: instance_id.to_owned(), plugins: backend.plugins() }
 }

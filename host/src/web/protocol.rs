@@ -46,6 +46,13 @@ pub enum ServerMessage {
         /// All open questions, oldest first.
         questions: Vec<Question>,
     },
+    /// On the events socket, and the answer of `GET /api/v1/plugins`: the whole list.
+    Plugins {
+        /// The launch of the host this is.
+        instance_id: String,
+        /// All plugins, policies first.
+        plugins: Vec<Plugin>,
+    },
     /// A snapshot follows as the next binary frame.
     Attached {
         /// See [`PROTOCOL_VERSION`].
@@ -92,6 +99,21 @@ pub enum ServerMessage {
         /// The ping's number.
         id: u32,
     },
+}
+
+/// A loaded plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// As the configuration calls it.
+    pub name: String,
+    /// `policy`, `navigator`, `parser` or `log-search`.
+    pub kind: String,
+    /// SHA-256 of the component, lower-case hexadecimal.
+    pub digest_sha256: String,
+    /// Calls that failed since it was loaded.
+    pub failures: u64,
+    /// What a person should know: limits met, a rest, a new file that cannot be used.
+    pub remarks: Vec<String>,
 }
 
 /// Why an [`ServerMessage::Attached`] is sent.
@@ -318,6 +340,7 @@ mod tests {
         match message {
             ServerMessage::Sessions { .. } => "server_sessions.json",
             ServerMessage::Questions { .. } => "server_questions.json",
+            ServerMessage::Plugins { .. } => "server_plugins.json",
             ServerMessage::Attached { .. } => "server_attached.json",
             ServerMessage::Resized { .. } => "server_resized.json",
             ServerMessage::Summary { .. } => "server_summary.json",
@@ -370,7 +393,7 @@ mod tests {
             assert_eq!(kind, name);
             seen.insert(name);
         }
-        assert_eq!(seen.len(), 13, "a message without a fixture, or a fixture without a message: {seen:?}");
+        assert_eq!(seen.len(), 14, "a message without a fixture, or a fixture without a message: {seen:?}");
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route(LOGIN, post(log_in::<B>))
         .route("/api/v1/sessions", get(sessions::<B>))
+        .route("/api/v1/plugins", get(plugins::<B>))
         .route("/api/v1/questions", get(questions::<B>))
         .route("/api/v1/questions/{question_id}", post(answer::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
         .route("/api/v1/events", get(events_socket::<B>))
@@ -144,6 +145,10 @@ async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, Js
 
 async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
     Json(events::list(&shared.backend, &shared.context.instance_id)).into_response()
+}
+
+async fn plugins<B: Backend>(State(shared): Site<B>) -> Response {
+    Json(events::plugins(&shared.backend, &shared.context.instance_id)).into_response()
 }
 
 async fn questions<B: Backend>(State(shared): Site<B>) -> Response {

@@ -34,6 +34,12 @@ export async function watchTheJob({ checks, demo, context, link, watchOf, pictur
     listBorn = await new TerminalPage(list).born();
     await picture(list, "1-list-during-the-job");
   });
+  await checks.run("the list of plugins unfolds and names each with its digest", async () => {
+    await list.getByRole("heading", { name: /^Plugins/ }).click();
+    const standard = list.getByRole("row", { name: /policy-standard/ });
+    ensure(/policy\s*[0-9a-f]{12}\s*0/.test(await standard.textContent()), `the row is ${await standard.textContent()}`);
+    await picture(list, "1-list-with-plugins");
+  });
   await checks.run("the command's output arrives by itself as it happens", async () => {
     await job.page.bringToFront();
     await job.shows(/^done$/);

@@ -106,21 +106,8 @@ fn plugin_line(plugin: &ListedPlugin) -> String {
     let digest = &info.digest_sha256[..12.min(info.digest_sha256.len())];
     let mut line =
         format!("plugin {} ({}) {digest} · {} calls, {} failed", info.name, info.kind, info.calls, info.failures);
-    if !info.breaches.is_empty() {
-        let met = info.breaches.named().map(|(limit, count)| format!("{limit} {count}"));
-        line.push_str(&format!(" (limits met: {})", met.collect::<Vec<_>>().join(", ")));
-    }
-    if let Some(last) = &info.last_failure {
-        line.push_str(&format!(" · last failure: {last}"));
-    }
-    if let Some(seconds) = info.rests_for_s {
-        line.push_str(&format!(" · not asked for {seconds} s more, because it keeps failing"));
-    }
-    if plugin.reloads > 0 {
-        line.push_str(&format!(" · taken anew {} times", plugin.reloads));
-    }
-    if let Some(problem) = &plugin.problem {
-        line.push_str(&format!(" · its new file is not used: {problem}"));
+    for remark in plugin.remarks() {
+        line.push_str(&format!(" · {remark}"));
     }
     line.push('\n');
     line

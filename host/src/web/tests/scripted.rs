@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::web::protocol::{Answer, Question, SessionSummary};
+use crate::web::protocol::{Answer, Plugin, Question, SessionSummary};
 use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
@@ -120,6 +120,10 @@ impl Backend for ScriptedBackend {
 
     fn session_list_changes(&self) -> watch::Receiver<u64> {
         self.0.list.subscribe()
+    }
+
+    fn plugins(&self) -> Vec<Plugin> {
+        Vec::new()
     }
 
     fn questions(&self) -> Vec<Question> {
