@@ -4,6 +4,7 @@
 //! What it is not: a component, and no bastion's grammar. Everything read here is hostile text; a
 //! table that cannot be read without doubt gives no row.
 
+pub mod compare;
 pub mod pods;
 pub mod screen;
 pub mod table;

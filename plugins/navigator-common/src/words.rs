@@ -72,6 +72,11 @@ pub fn is_kubernetes_name(text: &str) -> bool {
     is_kubernetes_name_start(text) && !text.ends_with(['-', '.'])
 }
 
+/// The same, or the beginning of one with a `*` behind it.
+pub fn is_kubernetes_pattern(text: &str) -> bool {
+    text.strip_suffix('*').map_or_else(|| is_kubernetes_name(text), is_kubernetes_name_start)
+}
+
 pub(crate) fn is_kubernetes_name_start(text: &str) -> bool {
     made_of(text, ".-") && !text.starts_with('.') && !text.contains(|symbol: char| symbol.is_ascii_uppercase())
 }

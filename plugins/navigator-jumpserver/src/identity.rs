@@ -1,5 +1,6 @@
 //! Is this the host that was asked for? Commands at its prompt, and what they have to answer.
 
+use navigator_common::compare::{Compare, answer_of};
 use navigator_common::screen::output_rows;
 use portcullis_plugin::ConfigDiagnostic;
 use portcullis_plugin::config::diagnostic;
@@ -22,19 +23,6 @@ pub(crate) struct Check {
     /// Left out where the value is not known; otherwise that is a failure.
     #[serde(default)]
     when_known: bool,
-}
-
-/// How the answer is compared with what is expected.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-enum Compare {
-    /// The last line is the same.
-    #[default]
-    Exact,
-    /// Host names: capitals do not matter, nor does a domain that only one of them has.
-    Host,
-    /// One of the words is the same.
-    Word,
 }
 
 /// What the menu showed of the place.
@@ -110,55 +98,16 @@ impl Check {
     /// The failure when the host is another one.
     pub(crate) fn judge(&self, claim: &Claim, result: &CommandResult) -> Option<Step> {
         let expected = self.expected(claim).unwrap_or_default();
-        let answer = result.output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-        let ran = result.completed && result.exit_code.is_none_or(|code| code == 0);
-        if ran && !expected.is_empty() && self.compare.holds(answer, &expected) {
+        let answer = answer_of(result);
+        if answer.is_some_and(|answer| self.compare.holds(answer, &expected)) {
             return None;
         }
+        let answer = answer.unwrap_or_default();
         let shown: String = answer.chars().filter(|symbol| !symbol.is_control()).take(100).collect();
         let message = format!(
             "`{}` answers {shown:?} where {expected:?} was expected, so this is not {}; it was left again",
             self.run, claim.name
         );
         Some(Failure::step("wrong-host", message, output_rows(result)))
-    }
-}
-
-impl Compare {
-    fn holds(self, answer: &str, expected: &str) -> bool {
-        match self {
-            Self::Exact => answer == expected,
-            Self::Word => answer.split_whitespace().any(|word| word == expected),
-            Self::Host => is_same_host(&answer.to_lowercase(), &expected.to_lowercase()),
-        }
-    }
-}
-
-/// `web-1` and `web-1.example.com` are one host, `web-1.a` and `web-1.b` are two.
-fn is_same_host(answer: &str, expected: &str) -> bool {
-    let longer = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'));
-    answer == expected || (!answer.is_empty() && (longer(answer, expected) || longer(expected, answer)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_compared_as_the_check_says() {
-        for (compare, answer, expected, holds) in [
-            (Compare::Exact, "web-1", "web-1", true),
-            (Compare::Exact, "Web-1", "web-1", false),
-            (Compare::Host, "Web-1", "web-1", true),
-            (Compare::Host, "web-1.example.com", "web-1", true),
-            (Compare::Host, "web-1", "web-1.example.com", true),
-            (Compare::Host, "web-1.a", "web-1.b", false),
-            (Compare::Host, "web-11", "web-1", false),
-            (Compare::Host, "", "web-1", false),
-            (Compare::Word, "10.0.0.1 172.17.0.1", "10.0.0.1", true),
-            (Compare::Word, "10.0.0.11 172.17.0.1", "10.0.0.1", false),
-        ] {
-            assert_eq!(compare.holds(answer, expected), holds, "{compare:?} {answer} {expected}");
-        }
     }
 }

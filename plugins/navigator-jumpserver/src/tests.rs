@@ -63,7 +63,7 @@ impl Walk {
         self
     }
 
-    fn is_done(self, label: &str) {
+    fn reaches(self, label: &str) {
         let Step::Done(outcome) = &self.step else { panic!("{label}: {:?}", self.step) };
         assert_eq!(outcome.label, label);
     }
@@ -116,7 +116,7 @@ fn a_search_lists_and_a_number_chooses() {
             .sends("2", SHELL)
             .enters("web-1")
             .runs("hostname", "web-1\n")
-            .is_done("web-1");
+            .reaches("web-1");
     }
 }
 
@@ -221,7 +221,7 @@ fn an_account_is_chosen_by_either_name() {
             .enters("web-1")
             .runs("hostname", "WEB-1.example.com\n")
             .runs("id -un", login)
-            .is_done("web-1");
+            .reaches("web-1");
     }
     listed(None).fails("account-needed");
     listed(Some("roo")).fails("account-not-found");
@@ -294,9 +294,9 @@ fn another_host_behind_the_choice_is_left_again() {
     entered("{}").runs("hostname", "").runs("exit", "").fails("wrong-host");
     entered(r#"{"verify":[{"run":"hostname -I","expect":"{address}","compare":"word"}]}"#)
         .runs("hostname -I", "172.17.0.1 10.0.0.1\n")
-        .is_done("web-1");
+        .reaches("web-1");
     entered(r#"{"verify":[{"run":"id -un","expect":"{login}"}]}"#).runs("exit", "").fails("unverifiable");
-    entered(r#"{"verify":[]}"#).is_done("web-1");
+    entered(r#"{"verify":[]}"#).reaches("web-1");
 }
 
 #[test]
