@@ -54,7 +54,7 @@ impl Way {
     fn level_or_end(&mut self, rule: &Rule, then: String, view: &View) -> Result<Option<Step>, Box<Step>> {
         if let Some(asking) = &rule.ask_person {
             let question = self.fill(&asking.question)?;
-            self.pending = Pending::Asked { into: asking.into.clone(), then };
+            self.pending = Pending::Asked { into: asking.into.clone(), then, lines: view.lines.clone() };
             return Ok(Some(Step::AskPerson(question)));
         }
         if let Some(level) = &rule.enter {
@@ -167,15 +167,14 @@ impl Way {
         Step::RunCommand(leave)
     }
 
-    pub(crate) fn answered(&mut self, into: String, answer: String, then: String) -> Step {
+    pub(crate) fn answered(&mut self, into: String, answer: String, then: String, lines: Vec<String>) -> Step {
         if answer.contains(char::is_control) || answer.chars().count() > MAX_ANSWER_CHARS {
             return Failure::step("person-needed", "the answer is no single short line", Vec::new());
         }
         self.values.insert(into, answer);
-        let lines: Vec<String> = Vec::new();
         self.enter_state(then);
         self.typed = Typed::Nothing;
-        let view = View::nothing(lines);
+        let view = View::again(lines);
         self.decide(&view).unwrap_or_else(|| {
             let message = format!("no rule of the state {:?} is for the answer", self.state);
             Failure::step("unexpected-answer", message, Vec::new())

@@ -225,13 +225,21 @@ impl Check<'_> {
     }
 
     fn ready(&mut self, path: &str, ready: &Ready) {
-        let (words, secret) = match ready {
-            Ready::Su { user, secret } | Ready::Sudo { user, secret } => (vec![("user", user)], secret.as_ref()),
-            Ready::Ssh { host, user, secret } => (vec![("host", host), ("user", user)], secret.as_ref()),
-            Ready::KubectlExec {} => (Vec::new(), None),
-        };
-        words.into_iter().for_each(|(key, text)| self.line(&format!("{path}.{key}"), text));
-        secret.into_iter().for_each(|name| self.secret(&format!("{path}.secret"), name));
+        let (user, host, secret) = ready.step.words();
+        for (key, is_needed, text) in [("user", user, &ready.user), ("host", host, &ready.host)] {
+            let path = format!("{path}.{key}");
+            match text {
+                Some(text) if is_needed => self.line(&path, text),
+                Some(_) => self.say(&path, "this step has no such word"),
+                None if is_needed => self.say(&path, "this step needs it"),
+                None => {}
+            }
+        }
+        match &ready.secret {
+            Some(name) if secret => self.secret(&format!("{path}.secret"), name),
+            Some(_) => self.say(&format!("{path}.secret"), "this step asks for none"),
+            None => {}
+        }
     }
 
     fn is_state(&mut self, path: &str, name: &str) {

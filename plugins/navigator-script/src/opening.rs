@@ -8,7 +8,7 @@ use navigator_common::screen::{Sent, last_line, shown};
 use portcullis_plugin::navigator::{CommandResult, Event, Failure, Screen, Step, WaitFor};
 use portcullis_plugin::{Attribute, Level, LevelKind, ShellDialect};
 
-use crate::script::Ready;
+use crate::script::{Ready, ReadyStep};
 use crate::way::{Pending, Way};
 
 /// For the screen that shows why a level was not entered.
@@ -94,27 +94,23 @@ impl Way {
 
     /// The steps that are written already.
     pub(crate) fn ready(&mut self, ready: &Ready, then: String) -> Result<Option<Step>, Box<Step>> {
-        let (line, level, secret) = match ready {
-            Ready::Su { user, secret } => {
-                let user = self.fill(user)?;
-                (format!("su - {user}"), shell(LevelKind::ElevatedShell, &user, &[("user", &user)]), secret)
-            }
-            Ready::Sudo { user, secret } => {
-                let user = self.fill(user)?;
-                (format!("sudo -i -u {user}"), shell(LevelKind::ElevatedShell, &user, &[("user", &user)]), secret)
-            }
-            Ready::Ssh { host, user, secret } => {
-                let (host, user) = (self.fill(host)?, self.fill(user)?);
-                let level = shell(LevelKind::Shell, &host, &[("address", &host), ("user", &user)]);
-                // A host key that is not known ends the step; nobody says yes to it unseen.
-                (format!("ssh -o StrictHostKeyChecking=yes {user}@{host}"), level, secret)
-            }
-            Ready::KubectlExec {} => return Ok(self.list_pods(then)),
+        let word = |text: &Option<String>| text.as_ref().map_or_else(|| Ok(String::new()), |text| self.fill(text));
+        let (user, host) = (word(&ready.user)?, word(&ready.host)?);
+        let elevated = || shell(LevelKind::ElevatedShell, &user, &[("user", &user)]);
+        let (line, level) = match ready.step {
+            ReadyStep::Su => (format!("su - {user}"), elevated()),
+            ReadyStep::Sudo => (format!("sudo -i -u {user}"), elevated()),
+            // A host key that is not known ends the step; nobody says yes to it unseen.
+            ReadyStep::Ssh => (
+                format!("ssh -o StrictHostKeyChecking=yes {user}@{host}"),
+                shell(LevelKind::Shell, &host, &[("address", &host), ("user", &user)]),
+            ),
+            ReadyStep::KubectlExec => return Ok(self.list_pods(then)),
         };
         if !line.chars().all(|symbol| symbol.is_alphanumeric() || " -_.:@=".contains(symbol)) {
             return Err(Box::new(Failure::step("unreadable", "a value that was read is no plain word", Vec::new())));
         }
-        let secret = self.fill_optional(secret.as_ref());
+        let secret = self.fill_optional(ready.secret.as_ref());
         Ok(Some(self.open(line, level, secret, then)))
     }
 

@@ -247,26 +247,37 @@ pub(crate) struct Opening {
     pub(crate) level: LevelText,
 }
 
-/// Steps that are written already.
+/// A step that is written already, and its words.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "step", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Ready {
-    Su {
-        user: String,
-        secret: Option<String>,
-    },
-    Sudo {
-        user: String,
-        secret: Option<String>,
-    },
-    Ssh {
-        host: String,
-        user: String,
-        secret: Option<String>,
-    },
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ready {
+    pub(crate) step: ReadyStep,
+    pub(crate) user: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) secret: Option<String>,
+}
+
+/// Which one.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ReadyStep {
+    Su,
+    Sudo,
+    Ssh,
     /// Into the pod of the parameters `namespace`, `pod`, `container`, `pod_shell`; nowhere where the
     /// route names none.
-    KubectlExec {},
+    KubectlExec,
+}
+
+impl ReadyStep {
+    /// Whether it has a user, a host and a secret.
+    pub(crate) fn words(self) -> (bool, bool, bool) {
+        match self {
+            Self::Su | Self::Sudo => (true, false, true),
+            Self::Ssh => (true, true, true),
+            Self::KubectlExec => (false, false, false),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

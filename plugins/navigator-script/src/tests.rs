@@ -293,7 +293,7 @@ fn a_person_s_answer_is_a_value_and_nobody_is_an_honest_end() {
         walk
     };
     let given = asked().on(Event::Answer("4711".to_owned()));
-    assert!(matches!(&given.step, Step::SendLine(line) if line == "4711"), "{:?}", given.step);
+    given.sends("4711", "welcome\n").reaches("in");
     asked().on(Event::Answer("47\r11".to_owned())).fails("person-needed");
     asked().on(Event::Refused("nobody can be asked".to_owned())).fails("person-needed");
 }
@@ -376,6 +376,11 @@ fn scripts_are_checked_when_they_are_loaded() {
             "states.start.on[0].choose.fits.m",
         ),
         (with(json!({ "use": { "step": "doas", "user": "x" }, "then": "start" })), "states.start.on[0].use.step"),
+        (with(json!({ "use": { "step": "su" }, "then": "start" })), "states.start.on[0].use.user"),
+        (
+            with(json!({ "use": { "step": "su", "user": "x", "host": "y" }, "then": "start" })),
+            "states.start.on[0].use.host",
+        ),
     ] {
         let wrong = Scripted::validate_config(&script.to_string());
         let paths: Vec<&str> = wrong.iter().map(|wrong| wrong.path.as_str()).collect();

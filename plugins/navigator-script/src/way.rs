@@ -32,8 +32,8 @@ pub(crate) enum Pending {
     Verified { verify: Box<Verify>, expected: String, then: String },
     /// A wrong host is being left; then this is the end.
     Left(Box<Step>),
-    /// A person is asked.
-    Asked { into: String, then: String },
+    /// A person is asked, at this screen.
+    Asked { into: String, then: String, lines: Vec<String> },
     /// The pods are listed.
     Pods(String),
     /// A last answer has been given.
@@ -99,7 +99,7 @@ impl Navigation for Way {
                 self.verified(&verify, &expected, then, &result)
             }
             (Pending::Pods(then), Event::CommandFinished(result)) => self.pods_listed(then, &result),
-            (Pending::Asked { into, then }, Event::Answer(answer)) => self.answered(into, answer, then),
+            (Pending::Asked { into, then, lines }, Event::Answer(answer)) => self.answered(into, answer, then, lines),
             (Pending::Screen, Event::Start(screen)) => self.start(&screen),
             (Pending::Screen, Event::ScreenChanged(screen)) => self.look(&screen, false),
             (Pending::Screen, Event::TimedOut(screen)) => self.look(&screen, true),
@@ -326,8 +326,8 @@ impl Way {
 }
 
 impl View {
-    /// At nothing new.
-    pub(crate) fn nothing(lines: Vec<String>) -> Self {
+    /// At a screen that has been seen.
+    pub(crate) fn again(lines: Vec<String>) -> Self {
         Self { said: lines.clone(), lines, at_prompt: false, alternate_screen: false }
     }
 }
