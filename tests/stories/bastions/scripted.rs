@@ -200,7 +200,9 @@ fn a_picker_is_crossed_when_one_row_is_left() {
 fn what_goes_wrong_with_a_picker_leads_nowhere_else() {
     let with = |menu| World::new(&picker(menu));
     with(MenuOptions { wrong_host: true, ..every_day() }).fails("web-2", "wrong-host");
-    with(MenuOptions { blocked: true, ..every_day() }).fails("web-2", "blocked");
+    // Its refusal ends the session, which the host tells before the script is asked.
+    let refused = with(MenuOptions { blocked: true, ..every_day() }).fails("web-2", "stopped");
+    assert!(refused.contains("You are not allowed"), "{refused}");
     let mut hostile = with(MenuOptions { hostile: true, ..every_day() });
     let mut moved = with(MenuOptions { reordered: true, ..every_day() });
     for (route, host) in [("web-2", "web-2"), ("web-1", "web-1"), ("last-node", "node-60")] {
@@ -239,6 +241,8 @@ const SUDO: &str = "#!/bin/bash\nread -rsp \"[sudo] password for $USER: \" given
 fn elevated(given: &str) -> World {
     let plan = Plan {
         settings: ELEVATED.to_owned(),
+        // The mode `safe` leaves privileged shells to people.
+        profile: "policy_mode = \"full\"".to_owned(),
         routes: "admin = { target = \"web-1\", sudo_secret = \"app-password\" }\n".to_owned(),
         ..numbered(every_day())
     };
