@@ -121,12 +121,6 @@ fn a_search_lists_and_a_number_chooses() {
 }
 
 #[test]
-fn a_bare_search_is_never_typed() {
-    let walk = Walk::new(&TO_WEB);
-    assert!(matches!(&walk.step, Step::SendLine(line) if line.starts_with('/')));
-}
-
-#[test]
 fn other_lists_are_left_first() {
     Walk::begin("{}", &TO_WEB, "[DB]> ")
         .sends("p", &page(&[("a", "10.0.0.9")], 1, 1).replace("Opt>", "[Host]>"))

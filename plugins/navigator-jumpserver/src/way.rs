@@ -68,7 +68,7 @@ pub struct Way {
     levels: Vec<Level>,
     pub(crate) state: State,
     looks: u32,
-    /// The wait that the next `timed-out` belongs to was asked for by this plugin.
+    /// Waits for the present answer that were over without it, or that have only begun.
     waits: u32,
 }
 

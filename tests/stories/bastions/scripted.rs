@@ -1,12 +1,15 @@
 //! Bastions crossed by a script of settings: the numbered menu that is written already, a full-screen
 //! picker, and shells behind shells.
 
+use std::path::Path;
 use std::time::Duration;
 
+use e2e::scene::Scene;
 use lab::bastion::Front;
 use lab::menus::{Language, MenuOptions};
 
 use super::world::{Plan, Slow, World};
+use crate::plugins;
 
 const ROUTES: &str = r#"
 web-1 = { target = "web-1" }
@@ -214,6 +217,48 @@ fn what_goes_wrong_with_a_picker_leads_nowhere_else() {
     let slow = Slow { latency_us: 1_000, seed: Some(3), chunk_bytes: 2 };
     let narrow = "policy_mode = \"full\"\ncolumns = 60\nrows = 18".to_owned();
     World::new(&Plan { slow: Some(slow), profile: narrow, ..picker(every_day()) }).reaches("web-2", "web-2", "web-2");
+}
+
+/// A menu that asks for something only a person knows.
+const ASKING: &str = r#"
+[[plugins.navigator-script.settings.states.start.on]]
+last_line = "host:$"
+ask_person = { question = "Which row?", into = "row" }
+then = "answered"
+
+[[plugins.navigator-script.settings.states.answered.on]]
+line = "{row}"
+then = "shell"
+
+[[plugins.navigator-script.settings.states.shell.on]]
+last_line = '[$#]$'
+enter = { label = "there" }
+then = "there"
+
+[[plugins.navigator-script.settings.states.there.on]]
+done = { label = "there" }
+"#;
+
+#[test]
+fn a_question_that_nobody_answers_is_an_honest_end() {
+    let plan = Plan { settings: ASKING.to_owned(), routes: "any = {}\n".to_owned(), ..numbered(every_day()) };
+    World::new(&plan).fails("any", "person-needed");
+}
+
+/// Every piece of settings in the guide is one that a host takes.
+#[test]
+fn the_guide_s_settings_are_taken() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/navigators.md");
+    let text = std::fs::read_to_string(guide).unwrap();
+    let pieces: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|piece| piece.split("```").next()).collect();
+    assert!(pieces.len() >= 6, "{pieces:?}");
+    for piece in pieces {
+        let scene = Scene::empty();
+        let host = if piece.contains("[profiles.work]\nhost") { "" } else { "host = \"bastion.example\"\n" };
+        let piece = piece.replace("[profiles.work]\n", &format!("[profiles.work]\n{host}"));
+        scene.configure(&piece);
+        plugins::succeed(&scene, &["list"]);
+    }
 }
 
 /// From a host's shell on to another user's, by a program that asks for a password.
