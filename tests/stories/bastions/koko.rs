@@ -31,6 +31,7 @@ fn plan(menu: MenuOptions) -> Plan {
         routes: ROUTES.to_owned(),
         menu,
         slow: None,
+        cut_after_bytes: None,
     }
 }
 
@@ -178,6 +179,18 @@ fn a_line_that_is_cut_at_any_answer_is_told_so() {
         assert!(!world.reaches_or_fails("web-2", "web-2"), "cut at answer {answer}");
     }
     World::new(&plan(MenuOptions { cut_at_answer: Some(4), ..every_day() })).reaches("web-2", "web-2", "web-2");
+}
+
+#[test]
+fn a_line_that_is_cut_after_any_number_of_bytes_leads_nowhere_else() {
+    // The whole way to the shell is some 3,000 bytes; the last cut comes behind it.
+    let arrived: Vec<bool> = [1, 300, 700, 1_000, 1_400, 1_800, 2_200, 2_600, 20_000]
+        .map(|bytes| {
+            let mut world = World::new(&Plan { cut_after_bytes: Some(bytes), ..plan(every_day()) });
+            world.reaches_or_fails("web-2", "web-2")
+        })
+        .to_vec();
+    assert_eq!((arrived.first(), arrived.last()), (Some(&false), Some(&true)), "{arrived:?}");
 }
 
 /// `PORTCULLIS_NAVIGATION_RUNS` walks, each over a line with other delays; prints what became of them.

@@ -32,6 +32,7 @@ fn numbered(menu: MenuOptions) -> Plan {
         routes: ROUTES.to_owned(),
         menu,
         slow: None,
+        cut_after_bytes: None,
     }
 }
 
@@ -254,7 +255,8 @@ fn the_guide_s_settings_are_taken() {
     assert!(pieces.len() >= 6, "{pieces:?}");
     for piece in pieces {
         let scene = Scene::empty();
-        let host = if piece.contains("[profiles.work]\nhost") { "" } else { "host = \"bastion.example\"\n" };
+        let host =
+            if piece.contains("[profiles.work]\nhost") { "" } else { "host = \"bastion.example\"\nuser = \"ann\"\n" };
         let piece = piece.replace("[profiles.work]\n", &format!("[profiles.work]\n{host}"));
         scene.configure(&piece);
         plugins::succeed(&scene, &["list"]);

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) routes: String,
     pub(crate) menu: MenuOptions,
     pub(crate) slow: Option<Slow>,
+    /// The connection is cut after this much output.
+    pub(crate) cut_after_bytes: Option<u64>,
 }
 
 /// A line on which every byte comes alone and late.
@@ -114,6 +116,7 @@ impl World {
 fn adjust(options: &mut BastionOptions, plan: &Plan) {
     options.front = plan.front;
     options.menu = plan.menu.clone();
+    options.faults.drop_after_bytes = plan.cut_after_bytes;
     if let Some(slow) = plan.slow {
         options.faults.latency = std::time::Duration::from_micros(slow.latency_us);
         options.faults.jitter_seed = slow.seed;
