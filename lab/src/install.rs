@@ -53,6 +53,29 @@ pub fn write_kubectl(home: &Path, command: &[String]) -> Result<(), LabError> {
     replace(&directory.join(KUBECTL), script.as_bytes(), Some(Permissions::from_mode(0o755)))
 }
 
+/// Writes `<home>/bin/hostname` and `<home>/bin/id`, which answer as the host and the user that a menu
+/// led to would; asked anything else they are the machine's own.
+///
+/// # Errors
+/// [`LabError::File`] when they cannot be written.
+pub fn write_identity(home: &Path) -> Result<(), LabError> {
+    let directory = home.join("bin");
+    fs::create_dir_all(&directory).map_err(LabError::file("create", &directory))?;
+    let script = |program: &str, asked: &str, variable: &str| {
+        format!(
+            "#!/bin/sh\nif [ \"$*\" = '{asked}' ] && [ -n \"${variable}\" ]; then\n  printf '%s\\n' \"${variable}\"\n  exit\nfi\n\
+             PATH=${{PATH#*:}} exec {program} \"$@\"\n"
+        )
+    };
+    for (program, asked, variable) in
+        [("hostname", "", "PORTCULLIS_LAB_TARGET_HOST"), ("id", "-un", "PORTCULLIS_LAB_REMOTE_USER")]
+    {
+        let text = script(program, asked, variable);
+        replace(&directory.join(program), text.as_bytes(), Some(Permissions::from_mode(0o755)))?;
+    }
+    Ok(())
+}
+
 /// Makes interactive SSH logins that read `startup_file` enter the menu installed in `prefix`.
 ///
 /// # Errors

@@ -5,6 +5,8 @@
 //! real PTY ([`shell`]), and a `kubectl` there ([`kubectl`]) opens real shells in pod directories
 //! ([`pods`]). The same menu can be the login program of a real sshd ([`install`]).
 //!
+//! Other bastions' menus ([`menus`]) can stand in front of the same shells.
+//!
 //! Beside that world stand things to be put between a terminal and a program: a bad line
 //! ([`slow`]) and the command line of a network device ([`network_cli`]).
 //!
@@ -22,6 +24,7 @@ pub mod cmsm;
 mod error;
 pub mod install;
 pub mod kubectl;
+pub mod menus;
 pub mod network_cli;
 pub mod pods;
 mod processes;

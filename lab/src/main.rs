@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use lab::bastion::{self, BastionOptions, Front};
+use lab::bastion::{self, BastionOptions, Faults, Front};
 use lab::cmsm::login;
+use lab::menus::{Language, MenuOptions, Review};
 use lab::slow::{self, LineOptions};
 use lab::{install, kubectl, network_cli};
 
@@ -81,9 +82,61 @@ struct Serve {
     /// Public key line that may log in; may be given several times
     #[arg(long)]
     authorized_key: Vec<String>,
-    /// A shell at once, without the menu
+    /// A shell at once, without the menu; the same as --front shell
     #[arg(long)]
     shell: bool,
+    /// What a login meets
+    #[arg(long, value_enum, default_value_t = FrontName::Cmsm)]
+    front: FrontName,
+    /// The menu is Chinese; of jumpserver and numbered
+    #[arg(long)]
+    chinese: bool,
+    /// The menu writes and reads GBK; of all but cmsm
+    #[arg(long)]
+    gbk: bool,
+    /// What is wrong with the menu; of all but cmsm, may be given several times
+    #[arg(long, value_enum)]
+    mishap: Vec<Mishap>,
+    /// Wait before every piece of output
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+    /// Largest piece of output
+    #[arg(long)]
+    chunk_bytes: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FrontName {
+    /// A menu for hosts and users, and a cluster behind it
+    Cmsm,
+    /// A shell at once
+    Shell,
+    /// A line menu in the manner of JumpServer's
+    Jumpserver,
+    /// A full-screen list in the manner of Warpgate's
+    Picker,
+    /// A plain numbered list
+    Numbered,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Mishap {
+    /// News between the menu's texts
+    Noisy,
+    /// Prompts and titles have other words
+    Reworded,
+    /// Rows move between listing and choice
+    Reordered,
+    /// Names and news that look like prompts
+    Hostile,
+    /// There is always one more page
+    Endless,
+    /// The choice leads to another host
+    WrongHost,
+    /// The login is forbidden
+    Blocked,
+    /// A reviewer has to agree, and does after a while
+    Review,
 }
 
 #[derive(clap::Args)]
@@ -113,6 +166,9 @@ struct SlowTerminal {
 const DEFAULT_PASSWORD: &str = "lab";
 const PASSWORD_VARIABLE: &str = "PORTCULLIS_LAB_PASSWORD";
 
+/// About three seconds until the reviewer agrees.
+const REVIEW_TURNS: u32 = 30;
+
 fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Kubectl { arguments } => return kubectl::main(arguments),
@@ -141,12 +197,18 @@ fn serve(options: Serve) -> anyhow::Result<()> {
         .init();
     let program = own_path()?;
     let password = std::env::var(PASSWORD_VARIABLE).unwrap_or_else(|_unset| DEFAULT_PASSWORD.to_owned());
-    let home = directory(options.home)?;
+    let home = directory(options.home.clone())?;
     let settings = BastionOptions {
         listen: options.listen,
         password: Some(password),
-        authorized_keys: options.authorized_key,
-        front: if options.shell { Front::Shell } else { Front::Cmsm },
+        authorized_keys: options.authorized_key.clone(),
+        front: if options.shell { Front::Shell } else { options.front.into() },
+        menu: menu_options(&options),
+        faults: Faults {
+            latency: Duration::from_millis(options.latency_ms),
+            chunk_bytes: options.chunk_bytes,
+            ..Faults::default()
+        },
         kubectl_command: vec![program, "kubectl".to_owned()],
         ..BastionOptions::new(home, &options.user)
     };
@@ -161,6 +223,35 @@ fn serve(options: Serve) -> anyhow::Result<()> {
         ))?;
         Ok(tokio::signal::ctrl_c().await?)
     })
+}
+
+impl From<FrontName> for Front {
+    fn from(name: FrontName) -> Self {
+        match name {
+            FrontName::Cmsm => Self::Cmsm,
+            FrontName::Shell => Self::Shell,
+            FrontName::Jumpserver => Self::Koko,
+            FrontName::Picker => Self::Picker,
+            FrontName::Numbered => Self::Numbered,
+        }
+    }
+}
+
+fn menu_options(options: &Serve) -> MenuOptions {
+    let has = |mishap| options.mishap.contains(&mishap);
+    MenuOptions {
+        language: if options.chinese { Language::Chinese } else { Language::English },
+        gbk: options.gbk,
+        noisy: has(Mishap::Noisy),
+        reworded: has(Mishap::Reworded),
+        reordered: has(Mishap::Reordered),
+        hostile: has(Mishap::Hostile),
+        endless: has(Mishap::Endless),
+        wrong_host: has(Mishap::WrongHost),
+        blocked: has(Mishap::Blocked),
+        review: has(Mishap::Review).then_some(Review::Approve(REVIEW_TURNS)),
+        ..MenuOptions::default()
+    }
 }
 
 fn slow_terminal(options: &SlowTerminal) -> ExitCode {

@@ -46,13 +46,28 @@ impl ShellPlan {
     /// # Errors
     /// [`LabError::File`] when the home directory cannot be made.
     pub fn master(home: &Path, login: &Login, base: &[(OsString, OsString)]) -> Result<Self, LabError> {
+        let mut plan = Self::on_host(home, &login.user, &login.target.name, &login.target.address, base)?;
+        plan.environment.extend(pairs(&[("PORTCULLIS_LAB_CLUSTER", login.target.cluster.as_str())]));
+        Ok(plan)
+    }
+
+    /// An interactive shell that knows which host it plays. Names as for [`Self::interactive`].
+    ///
+    /// # Errors
+    /// [`LabError::File`] when the home directory cannot be made.
+    pub fn on_host(
+        home: &Path,
+        user: &str,
+        host: &str,
+        address: &str,
+        base: &[(OsString, OsString)],
+    ) -> Result<Self, LabError> {
         let place = [
-            ("PORTCULLIS_LAB_TARGET_IP", login.target.address.as_str()),
-            ("PORTCULLIS_LAB_TARGET_HOST", &login.target.name),
-            ("PORTCULLIS_LAB_CLUSTER", &login.target.cluster),
-            ("PORTCULLIS_LAB_REMOTE_USER", &login.user),
+            ("PORTCULLIS_LAB_TARGET_IP", address),
+            ("PORTCULLIS_LAB_TARGET_HOST", host),
+            ("PORTCULLIS_LAB_REMOTE_USER", user),
         ];
-        let mut plan = Self::interactive(home, &login.user, &login.target.name, base)?;
+        let mut plan = Self::interactive(home, user, host, base)?;
         plan.environment.extend(pairs(&place));
         Ok(plan)
     }

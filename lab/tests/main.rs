@@ -4,5 +4,6 @@
 
 mod client;
 mod login;
+mod menus;
 mod server;
 mod walk;

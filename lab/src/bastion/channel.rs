@@ -5,17 +5,18 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use pty_process::Size;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
 
 use super::output::{Gone, Output};
-use super::program::{Program, size};
+use super::program::{Program, Window};
 use super::{Front, Shared};
 use crate::cmsm::menu::{Menu, Outcome};
-use crate::processes;
+use crate::menus::{self, Next, Place, Reply, Shown};
 use crate::shell::ShellPlan;
+use crate::{LabError, processes};
 
 /// Bounds on what a client may put into the environment.
 const ENVIRONMENT_MAX_ENTRIES: usize = 64;
@@ -27,7 +28,7 @@ const PLAIN_HOST: &str = "lab";
 /// The terminal a client asked for.
 struct Terminal {
     kind: String,
-    size: Size,
+    window: Window,
 }
 
 /// What a channel was asked before it was told what to run.
@@ -73,9 +74,11 @@ impl Requests {
         loop {
             match input.wait().await? {
                 ChannelMsg::RequestPty { term, col_width, row_height, .. } => {
-                    self.terminal = Some(Terminal { kind: term, size: size(col_width, row_height) });
+                    self.terminal = Some(Terminal { kind: term, window: Window::new(col_width, row_height) });
                 }
-                ChannelMsg::WindowChange { col_width, row_height, .. } => self.resize(size(col_width, row_height)),
+                ChannelMsg::WindowChange { col_width, row_height, .. } => {
+                    self.resize(Window::new(col_width, row_height))
+                }
                 ChannelMsg::SetEnv { variable_name, variable_value, .. } => self.set(&variable_name, &variable_value),
                 ChannelMsg::RequestShell { .. } => return Some(Work::Shell),
                 ChannelMsg::Exec { command, .. } => return Some(Work::Command(command)),
@@ -85,9 +88,9 @@ impl Requests {
         }
     }
 
-    fn resize(&mut self, size: Size) {
+    fn resize(&mut self, window: Window) {
         if let Some(terminal) = &mut self.terminal {
-            terminal.size = size;
+            terminal.window = window;
         }
     }
 
@@ -106,7 +109,7 @@ impl Requests {
     fn program(&self, plan: ShellPlan, typed_ahead: Vec<u8>) -> Program {
         Program {
             plan,
-            terminal: self.terminal.as_ref().map(|terminal| terminal.size),
+            terminal: self.terminal.as_ref().map(|terminal| terminal.window.into()),
             marker: self.marker.clone(),
             typed_ahead,
         }
@@ -130,8 +133,13 @@ async fn front(
     output: &mut Output,
 ) -> Result<u32, Gone> {
     let options = &shared.options;
+    let window = requests.terminal.as_ref().map_or(Window::new(80, 24), |terminal| terminal.window);
+    if let Some(dialogue) = menus::dialogue(options.front, &options.menu, window.columns, window.rows) {
+        let shown = Shown::new(dialogue, &options.menu);
+        return behind_menus(shown, shared, requests, input, output).await;
+    }
     let (plan, typed_ahead) = match options.front {
-        Front::Shell => {
+        Front::Shell | Front::Koko | Front::Picker | Front::Numbered => {
             let user = plain_name(&options.user);
             let plan = ShellPlan::interactive(&options.home, &user, PLAIN_HOST, &requests.base());
             (plan, Vec::new())
@@ -145,6 +153,17 @@ async fn front(
             }
         },
     };
+    run_shell(plan, typed_ahead, shared, requests, input, output).await
+}
+
+async fn run_shell(
+    plan: Result<ShellPlan, LabError>,
+    typed_ahead: Vec<u8>,
+    shared: &Shared,
+    requests: &Requests,
+    input: &mut ChannelReadHalf,
+    output: &mut Output,
+) -> Result<u32, Gone> {
     match plan {
         Ok(plan) => {
             let program = requests.program(plan, typed_ahead);
@@ -155,6 +174,80 @@ async fn front(
             output.say(&format!("{error:#}\r\n")).await?;
             Ok(1)
         }
+    }
+}
+
+/// One of the other menus, the shell it leads to, and the menu again.
+async fn behind_menus(
+    mut menu: Shown,
+    shared: &Shared,
+    requests: &mut Requests,
+    input: &mut ChannelReadHalf,
+    output: &mut Output,
+) -> Result<u32, Gone> {
+    let mut reply = menu.start();
+    loop {
+        let (place, typed_ahead) = match walk(&mut menu, reply, requests, input, output).await? {
+            Walked::Into(place, rest) => (place, rest),
+            Walked::Out => return Ok(0),
+            Walked::Cut => {
+                output.cut().await;
+                return Err(Gone);
+            }
+        };
+        let home = &shared.options.home;
+        let plan = ShellPlan::on_host(home, &place.user, &place.host, &place.address, &requests.base());
+        let status = run_shell(plan, typed_ahead, shared, requests, input, output).await?;
+        reply = match menu.returned() {
+            Some(again) => again,
+            None => return Ok(status),
+        };
+    }
+}
+
+/// Where the walk through a menu ended.
+enum Walked {
+    Into(Place, Vec<u8>),
+    Out,
+    Cut,
+}
+
+async fn walk(
+    menu: &mut Shown,
+    mut reply: Reply,
+    requests: &mut Requests,
+    input: &mut ChannelReadHalf,
+    output: &mut Output,
+) -> Result<Walked, Gone> {
+    loop {
+        output.send(&reply.screen).await?;
+        match reply.next {
+            Next::Stay => {}
+            Next::Enter(place) => return Ok(Walked::Into(place, reply.rest)),
+            Next::Leave => return Ok(Walked::Out),
+            Next::Cut => return Ok(Walked::Cut),
+        }
+        reply = match next_message(input, reply.again).await {
+            None => menu.turn(),
+            Some(Some(ChannelMsg::Data { data })) => menu.keys(&data),
+            Some(Some(ChannelMsg::WindowChange { col_width, row_height, .. })) => {
+                let window = Window::new(col_width, row_height);
+                requests.resize(window);
+                let drawn = menu.resized(window.columns, window.rows);
+                Reply { again: reply.again, ..drawn }
+            }
+            Some(Some(ChannelMsg::Eof)) => return Ok(Walked::Out),
+            Some(Some(ChannelMsg::Close) | None) => return Err(Gone),
+            Some(Some(_)) => Reply { again: reply.again, ..Reply::default() },
+        };
+    }
+}
+
+/// The next message, or `None` when the time given is over before one comes.
+async fn next_message(input: &mut ChannelReadHalf, within: Option<Duration>) -> Option<Option<ChannelMsg>> {
+    match within {
+        Some(within) => tokio::time::timeout(within, input.wait()).await.ok(),
+        None => Some(input.wait().await),
     }
 }
 
@@ -178,7 +271,9 @@ async fn menu(
                     return Ok((outcome, step.rest));
                 }
             }
-            ChannelMsg::WindowChange { col_width, row_height, .. } => requests.resize(size(col_width, row_height)),
+            ChannelMsg::WindowChange { col_width, row_height, .. } => {
+                requests.resize(Window::new(col_width, row_height))
+            }
             ChannelMsg::Eof if !silent => return Ok((Outcome::Leave, Vec::new())),
             ChannelMsg::Close => return Err(Gone),
             _ => {}

@@ -27,6 +27,7 @@ use russh::keys::{PrivateKey, PublicKey};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::menus::MenuOptions;
 use crate::{LabError, install, processes};
 
 /// What a login meets first.
@@ -37,6 +38,12 @@ pub enum Front {
     Cmsm,
     /// A real shell at once, for what needs no menu.
     Shell,
+    /// A line menu in the manner of JumpServer's.
+    Koko,
+    /// A full-screen list in the manner of Warpgate's.
+    Picker,
+    /// A plain numbered list.
+    Numbered,
 }
 
 /// What the bastion does wrong on purpose. The default is nothing.
@@ -48,6 +55,9 @@ pub struct Faults {
     pub drop_after_bytes: Option<u64>,
     /// Wait before every piece of output.
     pub latency: Duration,
+    /// Makes each wait another one, between nothing and twice the latency, from a generator that
+    /// starts with this number.
+    pub jitter_seed: Option<u64>,
     /// Output goes out in pieces of at most this many bytes, so that characters and escape
     /// sequences arrive torn.
     pub chunk_bytes: Option<usize>,
@@ -68,6 +78,8 @@ pub struct BastionOptions {
     pub authorized_keys: Vec<String>,
     /// What a login meets.
     pub front: Front,
+    /// What the menus of [`crate::menus`] offer, and what is wrong with them.
+    pub menu: MenuOptions,
     /// What the menu asks for before it leads to a host; nothing without one.
     pub target_password: Option<String>,
     /// What goes wrong.
@@ -90,6 +102,7 @@ impl BastionOptions {
             password: None,
             authorized_keys: Vec::new(),
             front: Front::Cmsm,
+            menu: MenuOptions::default(),
             target_password: None,
             faults: Faults::default(),
             host_key_seed: None,
@@ -145,6 +158,9 @@ pub async fn start(options: BastionOptions) -> Result<Bastion, LabError> {
     let home = std::fs::canonicalize(&options.home).map_err(LabError::file("read", &options.home))?;
     if !options.kubectl_command.is_empty() {
         install::write_kubectl(&home, &options.kubectl_command)?;
+    }
+    if matches!(options.front, Front::Koko | Front::Picker | Front::Numbered) {
+        install::write_identity(&home)?;
     }
     let seed = options.host_key_seed.map_or_else(random_seed, Ok)?;
     let (host_key, settings) = server::settings(seed, &options)?;

@@ -21,11 +21,15 @@ pub(super) struct Output {
     shared: Arc<Shared>,
     connection: u64,
     sent_bytes: u64,
+    /// State of the generator of waits.
+    random: Option<u64>,
 }
 
 impl Output {
     pub(super) fn new(channel: ChannelWriteHalf<Msg>, shared: Arc<Shared>, connection: u64) -> Self {
-        Self { channel, shared, connection, sent_bytes: 0 }
+        // A generator of this kind must not start with nothing.
+        let random = shared.options.faults.jitter_seed.map(|seed| seed | 1);
+        Self { channel, shared, connection, sent_bytes: 0, random }
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
@@ -38,20 +42,37 @@ impl Output {
 
     async fn send_piece(&mut self, piece: &[u8]) -> Result<(), Gone> {
         let faults = &self.shared.options.faults;
-        if !faults.latency.is_zero() {
-            tokio::time::sleep(faults.latency).await;
+        let latency = faults.latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(self.wait(latency)).await;
         }
+        let faults = &self.shared.options.faults;
         let allowed = faults.drop_after_bytes.map(|limit| limit.saturating_sub(self.sent_bytes));
         let keep = allowed.and_then(|left| usize::try_from(left).ok()).unwrap_or(piece.len()).min(piece.len());
         let kept = piece.get(..keep).unwrap_or_default().to_vec();
         self.sent_bytes += kept.len() as u64;
         self.channel.data_bytes(kept).await.map_err(|_closed| Gone)?;
         if faults.drop_after_bytes.is_some_and(|limit| self.sent_bytes >= limit) {
-            tokio::time::sleep(CUT_DELAY).await;
-            self.shared.connections.cut(self.connection);
+            self.cut().await;
             return Err(Gone);
         }
         Ok(())
+    }
+
+    /// Cuts the connection, without any goodbye, once what was sent is on the wire.
+    pub(super) async fn cut(&self) {
+        tokio::time::sleep(CUT_DELAY).await;
+        self.shared.connections.cut(self.connection);
+    }
+
+    /// The latency, or a wait around it: xorshift64 (Marsaglia 2003).
+    fn wait(&mut self, latency: Duration) -> Duration {
+        let Some(random) = &mut self.random else { return latency };
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        let range_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).saturating_mul(2).max(1);
+        Duration::from_micros(*random % range_us)
     }
 
     /// Text of the server itself, for a person to read.

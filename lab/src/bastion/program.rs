@@ -129,7 +129,7 @@ async fn type_into(mut to: OwnedWritePty, typed_ahead: &[u8], input: &mut Channe
                 let _ended = to.write_all(&data).await;
             }
             ChannelMsg::WindowChange { col_width, row_height, .. } => {
-                let _ended = to.resize(size(col_width, row_height));
+                let _ended = to.resize(Window::new(col_width, row_height).into());
             }
             ChannelMsg::Close => return,
             _ => {}
@@ -241,8 +241,23 @@ fn exit_code(status: ExitStatus) -> u32 {
     code.and_then(|code| u32::try_from(code).ok()).unwrap_or(255)
 }
 
-/// Sizes beyond what a terminal can have become the largest it can.
-pub(super) fn size(columns: u32, rows: u32) -> Size {
-    let fit = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
-    Size::new(fit(rows), fit(columns))
+/// A terminal's size, of which the system's own type tells nothing any more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) columns: u16,
+    pub(super) rows: u16,
+}
+
+impl Window {
+    /// Sizes beyond what a terminal can have become the largest it can.
+    pub(super) fn new(columns: u32, rows: u32) -> Self {
+        let fit = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
+        Self { columns: fit(columns), rows: fit(rows) }
+    }
+}
+
+impl From<Window> for Size {
+    fn from(window: Window) -> Self {
+        Self::new(window.rows, window.columns)
+    }
 }

@@ -12,7 +12,6 @@
 mod goal;
 mod menu;
 mod navigation;
-mod pods;
 mod settings;
 #[cfg(test)]
 mod tests;

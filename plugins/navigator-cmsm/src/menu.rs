@@ -1,16 +1,11 @@
 //! Reads the menu off the screen. A screen keeps what scrolled by, so an answer is always looked
 //! for behind the prompt it answers.
 
+use navigator_common::screen::last_line;
+use navigator_common::words::{is_host_name, is_number, is_user_name};
 use portcullis_plugin::navigator::Screen;
 
-use crate::goal::{is_host_name, is_user_name};
 use crate::settings::Texts;
-
-/// Rows and characters shown with a failure.
-const MAX_SHOWN_ROWS: usize = 20;
-const MAX_SHOWN_CHARS: usize = 200;
-/// A list number has no more digits.
-const MAX_NUMBER_DIGITS: usize = 4;
 
 /// A host, as the menu shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +47,6 @@ pub(crate) fn likeness(screen: &Screen, texts: &Texts) -> u8 {
     }
 }
 
-/// The last line that is not blank, without trailing blanks.
-pub(crate) fn last_line(lines: &[String]) -> Option<&str> {
-    lines.iter().map(|line| line.trim_end()).rfind(|line| !line.is_empty())
-}
-
 /// How many times the prompt is on the screen.
 pub(crate) fn prompts(lines: &[String], prompt: &str) -> usize {
     lines.iter().filter(|line| line.starts_with(prompt.trim_end())).count()
@@ -96,10 +86,6 @@ fn is_numbered(line: &str) -> bool {
     line.split_whitespace().next().is_some_and(is_number)
 }
 
-fn is_number(text: &str) -> bool {
-    (1..=MAX_NUMBER_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// A row `index address name …`.
 pub(crate) fn host_of_row(row: &str) -> Option<Host> {
     let mut fields = row.split_whitespace();
@@ -127,13 +113,4 @@ pub(crate) fn users(lines: &[String], texts: &Texts) -> Vec<User> {
         (is_number(number) && is_user_name(name)).then(|| User { number: number.to_owned(), name: name.to_owned() })
     };
     lines[title + 1..].iter().map_while(entry).collect()
-}
-
-/// The last rows, cleaned and cut, for a failure.
-pub(crate) fn shown(lines: &[String]) -> Vec<String> {
-    let filled: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
-    let clean = |line: &&String| -> String {
-        line.trim_end().chars().filter(|symbol| !symbol.is_control()).take(MAX_SHOWN_CHARS).collect()
-    };
-    filled[filled.len().saturating_sub(MAX_SHOWN_ROWS)..].iter().map(clean).collect()
 }

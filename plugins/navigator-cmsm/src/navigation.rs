@@ -1,11 +1,12 @@
 //! The way itself: one state per thing waited for.
 
+use navigator_common::pods;
+use navigator_common::screen::{last_line, shown};
 use portcullis_plugin::navigator::{CommandResult, Event, Failure, Navigation, Outcome, Screen, Step, WaitFor};
 use portcullis_plugin::{Attribute, Level, LevelKind, PluginError, attribute};
 
-use crate::goal::{Wanted, WantedPod};
+use crate::goal::Wanted;
 use crate::menu::{self, Answer, Host, User};
-use crate::pods::{self, NoPod};
 use crate::settings::Settings;
 
 /// Screens looked at while waiting for one answer; a menu that only flickers is silent.
@@ -58,10 +59,7 @@ impl Navigation for Way {
                 Ok(Step::Done(Outcome { label, attributes }))
             }
             (State::Pods { host }, Event::CommandFinished(result)) => Ok(self.pods_listed(host, &result)),
-            (State::PodShell { label, .. }, Event::CommandFinished(result)) => {
-                let message = format!("kubectl exec ended without a shell in {label}");
-                Ok(Failure::step("level-not-reached", message, output_rows(&result)))
-            }
+            (State::PodShell { label, .. }, Event::CommandFinished(result)) => Ok(pods::not_opened(&label, &result)),
             (state, event) => {
                 Err(PluginError::InvalidInput(format!("in state {state:?} the event {event:?} was not asked for")))
             }
@@ -86,7 +84,7 @@ impl Way {
             }
             State::HostShell { .. } | State::Pods { .. } | State::PodShell { .. } => {
                 let message = "the shell that should have come is not there";
-                Some(Failure::step("level-not-reached", message, menu::shown(&lines)))
+                Some(Failure::step("level-not-reached", message, shown(&lines)))
             }
             State::Over => None,
         };
@@ -111,7 +109,7 @@ impl Way {
                 State::Password { .. } => ("menu-silent", "the bastion did not answer to the password".to_owned()),
                 _ => ("menu-silent", "the menu did not answer to the user's number".to_owned()),
             };
-            return Failure::step(code, message, menu::shown(lines));
+            return Failure::step(code, message, shown(lines));
         }
         let max_ms = match state {
             State::User { .. } | State::Password { .. } => self.settings.login_timeout_ms,
@@ -126,7 +124,7 @@ impl Way {
     /// Goes on from wherever the session is.
     fn start(&mut self, screen: &Screen, lines: &[String]) -> Option<Step> {
         let texts = &self.settings.texts;
-        let last = menu::last_line(lines);
+        let last = last_line(lines);
         if !screen.at_prompt && last == Some(texts.target_prompt.trim_end()) {
             let prompts_before = menu::prompts(lines, &texts.target_prompt);
             self.state = State::Target { prompts_before };
@@ -141,7 +139,7 @@ impl Way {
     /// Goes on from a shell this navigator, or another way, has led to.
     fn continue_from_level(&mut self, lines: &[String]) -> Option<Step> {
         let level = self.levels.last()?.clone();
-        let wrong = |message: String| Some(Failure::step("wrong-place", message, menu::shown(lines)));
+        let wrong = |message: String| Some(Failure::step("wrong-place", message, shown(lines)));
         match level.kind {
             LevelKind::Shell if attribute(&level.attributes, "navigator") == Some("cmsm") => match self.host_of(&level)
             {
@@ -172,10 +170,7 @@ impl Way {
     }
 
     fn is_wanted_pod(&self, label: &str) -> bool {
-        let Some(wanted) = &self.wanted.pod else { return false };
-        label
-            .split_once('/')
-            .is_some_and(|(namespace, name)| namespace == wanted.namespace && wanted.name.matches(name))
+        self.wanted.pod.as_ref().is_some_and(|pod| pod.is_label(label))
     }
 
     fn target_answered(&mut self, lines: &[String], prompts_before: usize) -> Option<Step> {
@@ -184,9 +179,9 @@ impl Way {
             Answer::Pending => None,
             Answer::AskedAgain(said) => {
                 let message = format!("the menu did not take {}", self.wanted.target);
-                Some(Failure::step("rejected", message, menu::shown(&said)))
+                Some(Failure::step("rejected", message, shown(&said)))
             }
-            Answer::Taken(said) if menu::last_line(&said) == Some(texts.user_prompt.trim_end()) => {
+            Answer::Taken(said) if last_line(&said) == Some(texts.user_prompt.trim_end()) => {
                 Some(self.check_result(&said, lines))
             }
             Answer::Taken(_) => None,
@@ -201,7 +196,7 @@ impl Way {
             [] => None,
             _ => {
                 let message = format!("{} rows answer to {}; give the exact address", rows.len(), self.wanted.target);
-                return Failure::step("ambiguous", message, menu::shown(&rows));
+                return Failure::step("ambiguous", message, shown(&rows));
             }
         };
         match found {
@@ -210,7 +205,7 @@ impl Way {
             }
             _ => {
                 let message = format!("the menu found something other than {}", self.wanted.target);
-                Failure::step("target-not-found", message, menu::shown(said))
+                Failure::step("target-not-found", message, shown(said))
             }
         }
     }
@@ -223,7 +218,7 @@ impl Way {
             Some(host) if self.wanted.is_target(&host.name, &host.address) => host,
             _ => {
                 let message = format!("the list of users is not that of {}", self.wanted.target);
-                return Failure::step(mismatch, message, menu::shown(said));
+                return Failure::step(mismatch, message, shown(said));
             }
         };
         let wanted = &self.wanted.user;
@@ -236,9 +231,9 @@ impl Way {
                 self.state = State::User { host, user, prompts_before };
                 Step::SendLine(line)
             }
-            (None, _) => Failure::step("user-not-found", format!("no user {wanted:?} is offered"), menu::shown(said)),
+            (None, _) => Failure::step("user-not-found", format!("no user {wanted:?} is offered"), shown(said)),
             (Some(_), Some(_)) => {
-                Failure::step("ambiguous", format!("several entries are called {wanted:?}"), menu::shown(said))
+                Failure::step("ambiguous", format!("several entries are called {wanted:?}"), shown(said))
             }
         }
     }
@@ -249,9 +244,9 @@ impl Way {
             Answer::Pending => None,
             Answer::AskedAgain(said) => {
                 let message = format!("the menu did not take {} for {}", user.number, user.name);
-                Some(Failure::step("rejected", message, menu::shown(&said)))
+                Some(Failure::step("rejected", message, shown(&said)))
             }
-            Answer::Taken(said) if menu::last_line(&said).is_some_and(|line| texts.asks_password(line)) => {
+            Answer::Taken(said) if last_line(&said).is_some_and(|line| texts.asks_password(line)) => {
                 Some(self.give_password(lines, host, user))
             }
             Answer::Taken(said) => self.logged_in(&said, host, user),
@@ -269,7 +264,7 @@ impl Way {
                 "the bastion asks for the password of {}; name its secret in the route (`password_secret`) and bind it in the profile",
                 user.name
             );
-            return Failure::step("secret-needed", message, menu::shown(lines));
+            return Failure::step("secret-needed", message, shown(lines));
         };
         let prompts_before = self.password_prompts(lines);
         self.state = State::Password { host: host.clone(), user: user.clone(), prompts_before };
@@ -282,7 +277,7 @@ impl Way {
         let again = self.password_prompts(lines) > prompts_before;
         if again {
             let message = format!("the bastion did not take the password of {}", user.name);
-            return Some(Failure::step("secret-refused", message, menu::shown(lines)));
+            return Some(Failure::step("secret-refused", message, shown(lines)));
         }
         let asked = lines.iter().rposition(asks)?;
         self.logged_in(&lines[asked + 1..], host, user)
@@ -312,53 +307,21 @@ impl Way {
             let attributes = vec![Attribute::new("address", &host.address), Attribute::new("user", user)];
             return Step::Done(Outcome { label: host.name, attributes });
         };
-        let command = format!("kubectl get pods -n {}", pod.namespace);
+        let command = pod.listing();
         self.state = State::Pods { host };
         Step::RunCommand(command)
     }
 
     fn pods_listed(&mut self, host: Host, result: &CommandResult) -> Step {
-        let Some(pod) = self.wanted.pod.clone() else {
+        let Some(pod) = &self.wanted.pod else {
             return Failure::step("unreadable", "no pod was asked for", Vec::new());
         };
-        if !result.completed || result.exit_code.is_some_and(|code| code != 0) {
-            let message = format!("the pods of {} could not be listed", pod.namespace);
-            return Failure::step("command-failed", message, output_rows(result));
-        }
-        match pods::choose(&result.output, &pod.name) {
-            Ok(name) => self.open_pod(&host, &pod, &name),
-            Err(no) => no_pod(no, &pod, result),
+        match pod.opening(&host.name, result) {
+            Ok((command, level)) => {
+                self.state = State::PodShell { label: level.label.clone(), attributes: level.attributes.clone() };
+                Step::OpenLevel((command, level))
+            }
+            Err(end) => *end,
         }
     }
-
-    fn open_pod(&mut self, host: &Host, pod: &WantedPod, name: &str) -> Step {
-        let label = format!("{}/{name}", pod.namespace);
-        let container = pod.container.as_ref().map(|container| format!(" -c {container}")).unwrap_or_default();
-        let command = format!("kubectl exec -it {name} -n {}{container} -- {}", pod.namespace, pod.shell);
-        let attributes = vec![
-            Attribute::new("host", &host.name),
-            Attribute::new("namespace", &pod.namespace),
-            Attribute::new("pod", name),
-        ];
-        self.state = State::PodShell { label: label.clone(), attributes: attributes.clone() };
-        Step::OpenLevel((command, Level { kind: LevelKind::PodShell, label, dialect: pod.dialect(), attributes }))
-    }
-}
-
-fn no_pod(no: NoPod, pod: &WantedPod, result: &CommandResult) -> Step {
-    let (wanted, namespace) = (pod.name.written(), &pod.namespace);
-    let (code, message, rows) = match no {
-        NoPod::Unreadable => {
-            ("unreadable", "the answer of kubectl is no table of pods".to_owned(), output_rows(result))
-        }
-        NoPod::NotFound(rows) => ("pod-not-found", format!("no pod in {namespace} is called {wanted}"), rows),
-        NoPod::NotRunning(rows) => ("pod-not-running", format!("{wanted} in {namespace} is not running"), rows),
-        NoPod::Ambiguous(rows) => ("ambiguous", format!("several running pods in {namespace} fit {wanted}"), rows),
-    };
-    Failure::step(code, message, menu::shown(&rows))
-}
-
-fn output_rows(result: &CommandResult) -> Vec<String> {
-    let lines: Vec<String> = result.output.lines().map(str::to_owned).collect();
-    menu::shown(&lines)
 }

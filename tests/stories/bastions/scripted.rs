@@ -1,0 +1,314 @@
+//! Bastions crossed by a script of settings: the numbered menu that is written already, a full-screen
+//! picker, and shells behind shells.
+
+use std::path::Path;
+use std::time::Duration;
+
+use e2e::scene::Scene;
+use lab::bastion::Front;
+use lab::menus::{Language, MenuOptions};
+
+use super::world::{Plan, Slow, World};
+use crate::plugins;
+
+const ROUTES: &str = r#"
+web-1 = { target = "web-1" }
+web-2 = { target = "web-2", account = "app" }
+no-account = { target = "web-2" }
+chinese = { target = "10.66.3.1", target_name = "支付-网关", host_name = "pay-gw-1" }
+twin = { target = "twin", host_name = "twin-b" }
+twin-b = { target = "twin", target_address = "10.66.4.2", host_name = "twin-b" }
+last-node = { target = "node-60" }
+nowhere = { target = "web-3" }
+pod = { target = "master-a", namespace = "orders", pod = "orders-api-*" }
+"#;
+
+fn numbered(menu: MenuOptions) -> Plan {
+    Plan {
+        front: Front::Numbered,
+        navigator: "navigator-script",
+        settings: "preset = \"numbered-menu\"".to_owned(),
+        profile: String::new(),
+        routes: ROUTES.to_owned(),
+        menu,
+        slow: None,
+        cut_after_bytes: None,
+    }
+}
+
+fn every_day() -> MenuOptions {
+    MenuOptions::default()
+}
+
+fn chinese() -> MenuOptions {
+    MenuOptions { language: Language::Chinese, ..every_day() }
+}
+
+const EVERYWHERE: [(&str, &str, &str); 5] = [
+    ("web-1", "web-1", "web-1"),
+    ("web-2", "web-2", "web-2"),
+    ("chinese", "支付-网关", "pay-gw-1"),
+    ("twin-b", "twin", "twin-b"),
+    ("last-node", "node-60", "node-60"),
+];
+
+#[test]
+fn the_numbered_menu_leads_everywhere_in_both_languages() {
+    for menu in [every_day(), chinese(), MenuOptions { noisy: true, ..every_day() }] {
+        let mut world = World::new(&numbered(menu));
+        for (route, label, host) in EVERYWHERE {
+            world.reaches(route, label, host);
+        }
+    }
+}
+
+#[test]
+fn the_numbered_menu_leads_on_into_a_pod() {
+    let mut world = World::new(&numbered(every_day()));
+    let answer = world.open("pod");
+    assert_eq!(answer.structured["result_status"], "success", "{}", answer.text);
+    let ran = world.run("echo $POD_NAME");
+    assert!(ran.structured["text"].as_str().unwrap().starts_with("orders-api-"), "{}", ran.text);
+}
+
+#[test]
+fn of_a_numbered_list_exactly_one_row_is_chosen() {
+    let mut world = World::new(&numbered(chinese()));
+    for (route, code) in [("twin", "ambiguous"), ("nowhere", "target-not-found"), ("no-account", "account-needed")] {
+        world.fails(route, code);
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_a_numbered_menu_leads_nowhere_else() {
+    let with = |menu| World::new(&numbered(menu));
+    with(MenuOptions { wrong_host: true, ..every_day() }).fails("web-1", "wrong-host");
+    with(MenuOptions { blocked: true, ..every_day() }).fails("web-1", "blocked");
+    with(MenuOptions { endless: true, ..every_day() }).fails("web-1", "too-many-pages");
+    let mut hostile = with(MenuOptions { hostile: true, ..every_day() });
+    let mut moved = with(MenuOptions { reordered: true, ..every_day() });
+    for (route, _, host) in EVERYWHERE {
+        hostile.reaches_or_fails(route, host);
+        moved.reaches_or_fails(route, host);
+    }
+    for answer in 0..4 {
+        let cut = MenuOptions { cut_at_answer: Some(answer), ..every_day() };
+        assert!(!with(cut).reaches_or_fails("web-1", "web-1"), "cut at answer {answer}");
+    }
+    let idle = MenuOptions { idle_end: Some(Duration::from_millis(100)), ..every_day() };
+    assert!(!with(idle).reaches_or_fails("web-1", "web-1"));
+}
+
+#[test]
+fn other_words_are_not_guessed_but_can_be_told() {
+    let menu = MenuOptions { reworded: true, ..every_day() };
+    World::new(&numbered(menu.clone())).fails("web-1", "not-recognised");
+    let patterns = "preset = \"numbered-menu\"\n[plugins.navigator-script.settings.patterns]\n\
+        host_prompt = '^Where to\\? \\[number\\]$'\naccount_prompt = '^Number of the account>$'\n";
+    let mut world = World::new(&Plan { settings: patterns.to_owned(), ..numbered(menu) });
+    world.reaches("web-2", "web-2", "web-2");
+}
+
+#[test]
+fn a_numbered_menu_may_be_slow_narrow_and_gbk() {
+    let slow = Slow { latency_us: 1_500, seed: Some(7), chunk_bytes: 1 };
+    World::new(&Plan { slow: Some(slow), ..numbered(chinese()) }).reaches("web-2", "web-2", "web-2");
+    let narrow = Plan { profile: "columns = 50\nrows = 20".to_owned(), ..numbered(chinese()) };
+    World::new(&narrow).reaches("last-node", "node-60", "node-60");
+    let menu = MenuOptions { gbk: true, ..chinese() };
+    let gbk = Plan { profile: "encoding = \"gbk\"".to_owned(), ..numbered(menu) };
+    World::new(&gbk).reaches("chinese", "支付-网关", "pay-gw-1");
+}
+
+/// A picker on the whole screen: type what is looked for, and pick when one row is left.
+const PICKER: &str = r#"
+parameters = { target = {}, host_name = { kind = "host" } }
+start = "list"
+timeout_ms = 8000
+
+[plugins.navigator-script.settings.states]
+
+[[plugins.navigator-script.settings.states.list.on]]
+alternate_screen = true
+screen = '^Filter: _'
+keys = ["text:{target}"]
+then = "filtered"
+
+[[plugins.navigator-script.settings.states.filtered.on]]
+screen = '\(0 of \d+\)'
+fail = { code = "target-not-found", message = "{target} is not offered" }
+
+[[plugins.navigator-script.settings.states.filtered.on]]
+screen = '\(1 of \d+\)'
+count = { of = '^> {target} ', is = 1 }
+keys = ["enter"]
+then = "shell"
+
+[[plugins.navigator-script.settings.states.filtered.on]]
+screen = '^Filter: {target}_'
+fail = { code = "ambiguous", message = "not exactly {target} is left" }
+
+[plugins.navigator-script.settings.states.shell]
+settle_ms = 500
+
+[[plugins.navigator-script.settings.states.shell.on]]
+screen = 'not allowed'
+fail = { code = "blocked", message = "the login to {target} is forbidden" }
+
+[[plugins.navigator-script.settings.states.shell.on]]
+alternate_screen = false
+last_line = '[$#]$'
+enter = { label = "{target}" }
+then = "identity"
+
+[[plugins.navigator-script.settings.states.identity.on]]
+verify = { run = "hostname", expect = "{host_name}", compare = "host", leave = "exit" }
+then = "there"
+
+[[plugins.navigator-script.settings.states.there.on]]
+done = { label = "{target}" }
+"#;
+
+const PICKER_ROUTES: &str = r#"
+web-2 = { target = "web-2", host_name = "web-2" }
+web-1 = { target = "web-1", host_name = "web-1" }
+twin = { target = "twin", host_name = "twin-b" }
+last-node = { target = "node-60", host_name = "node-60" }
+nowhere = { target = "web-3", host_name = "web-3" }
+"#;
+
+fn picker(menu: MenuOptions) -> Plan {
+    Plan {
+        front: Front::Picker,
+        settings: PICKER.to_owned(),
+        routes: PICKER_ROUTES.to_owned(),
+        // Text is typed into a program that shows a list; the mode `safe` leaves that to people.
+        profile: "policy_mode = \"full\"".to_owned(),
+        ..numbered(menu)
+    }
+}
+
+#[test]
+fn a_picker_is_crossed_when_one_row_is_left() {
+    for menu in [every_day(), MenuOptions { noisy: true, reworded: true, ..every_day() }] {
+        let mut world = World::new(&picker(menu));
+        world.reaches("web-2", "web-2", "web-2");
+        world.reaches("last-node", "node-60", "node-60");
+        world.fails("web-1", "ambiguous");
+        world.fails("twin", "ambiguous");
+        world.fails("nowhere", "target-not-found");
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_a_picker_leads_nowhere_else() {
+    let with = |menu| World::new(&picker(menu));
+    with(MenuOptions { wrong_host: true, ..every_day() }).fails("web-2", "wrong-host");
+    // Its refusal ends the session, which the host tells before the script is asked.
+    let refused = with(MenuOptions { blocked: true, ..every_day() }).fails("web-2", "stopped");
+    assert!(refused.contains("You are not allowed"), "{refused}");
+    let mut hostile = with(MenuOptions { hostile: true, ..every_day() });
+    let mut moved = with(MenuOptions { reordered: true, ..every_day() });
+    for (route, host) in [("web-2", "web-2"), ("web-1", "web-1"), ("last-node", "node-60")] {
+        hostile.reaches_or_fails(route, host);
+        moved.reaches_or_fails(route, host);
+    }
+    let cut = MenuOptions { cut_at_answer: Some(1), ..every_day() };
+    assert!(!with(cut).reaches_or_fails("web-2", "web-2"));
+    let slow = Slow { latency_us: 1_000, seed: Some(3), chunk_bytes: 2 };
+    let narrow = "policy_mode = \"full\"\ncolumns = 60\nrows = 18".to_owned();
+    World::new(&Plan { slow: Some(slow), profile: narrow, ..picker(every_day()) }).reaches("web-2", "web-2", "web-2");
+}
+
+/// A menu that asks for something only a person knows.
+const ASKING: &str = r#"
+[[plugins.navigator-script.settings.states.start.on]]
+last_line = "host:$"
+ask_person = { question = "Which row?", into = "row" }
+then = "answered"
+
+[[plugins.navigator-script.settings.states.answered.on]]
+line = "{row}"
+then = "shell"
+
+[[plugins.navigator-script.settings.states.shell.on]]
+last_line = '[$#]$'
+enter = { label = "there" }
+then = "there"
+
+[[plugins.navigator-script.settings.states.there.on]]
+done = { label = "there" }
+"#;
+
+#[test]
+fn a_question_that_nobody_answers_is_an_honest_end() {
+    let plan = Plan { settings: ASKING.to_owned(), routes: "any = {}\n".to_owned(), ..numbered(every_day()) };
+    World::new(&plan).fails("any", "person-needed");
+}
+
+/// Every piece of settings in the guide is one that a host takes.
+#[test]
+fn the_guide_s_settings_are_taken() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/navigators.md");
+    let text = std::fs::read_to_string(guide).unwrap();
+    let pieces: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|piece| piece.split("```").next()).collect();
+    assert!(pieces.len() >= 6, "{pieces:?}");
+    for piece in pieces {
+        let scene = Scene::empty();
+        let host =
+            if piece.contains("[profiles.work]\nhost") { "" } else { "host = \"bastion.example\"\nuser = \"ann\"\n" };
+        let piece = piece.replace("[profiles.work]\n", &format!("[profiles.work]\n{host}"));
+        scene.configure(&piece);
+        plugins::succeed(&scene, &["list"]);
+    }
+}
+
+/// From a host's shell on to another user's, by a program that asks for a password.
+const ELEVATED: &str = r#"
+preset = "numbered-menu"
+parameters = { sudo_secret = { kind = "secret" } }
+
+[[plugins.navigator-script.settings.states.pod.on]]
+use = { step = "sudo", user = "admin", secret = "{sudo_secret}" }
+then = "elevated"
+
+[[plugins.navigator-script.settings.states.elevated.on]]
+at_prompt = true
+done = { label = "admin" }
+
+[plugins.navigator-script]
+grants = ["secret:app-password"]
+"#;
+
+/// Stands in for sudo: asks once, and leads to a shell that knows who it is.
+const SUDO: &str = "#!/bin/bash\nread -rsp \"[sudo] password for $USER: \" given\necho\n\
+    if [ \"$given\" != swordfish ]; then echo 'Sorry, try again.'; read -rsp \"[sudo] password for $USER: \" given; echo; exit 1; fi\n\
+    export PS1='[admin@host ~]# ' ELEVATED=yes\nexec bash --noprofile --norc -i\n";
+
+fn elevated(given: &str) -> World {
+    let plan = Plan {
+        settings: ELEVATED.to_owned(),
+        // The mode `safe` leaves privileged shells to people.
+        profile: "policy_mode = \"full\"".to_owned(),
+        routes: "admin = { target = \"web-1\", sudo_secret = \"app-password\" }\n".to_owned(),
+        ..numbered(every_day())
+    };
+    let world = World::with_secrets(&plan, &[("STORIES_SUDO", given)]);
+    let path = world.scene.path("lab/bin/sudo");
+    std::fs::write(&path, SUDO).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world
+}
+
+#[test]
+fn a_shell_behind_a_shell_asks_for_a_password_by_its_name() {
+    let mut world = elevated("swordfish");
+    let answer = world.open("admin");
+    assert_eq!(answer.structured["result_status"], "success", "{}", answer.text);
+    let breadcrumb = answer.structured["navigation"]["breadcrumb"].to_string();
+    assert!(breadcrumb.ends_with("\"web-1\",\"admin\"]"), "{breadcrumb}");
+    assert_eq!(world.run("echo $ELEVATED").structured["text"], "yes\n");
+    assert!(!answer.text.contains("swordfish"));
+    let wrong = elevated("wrong").open("admin");
+    assert!(wrong.is_error && wrong.text.contains("[secret-refused]"), "{}", wrong.text);
+}
