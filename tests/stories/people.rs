@@ -13,28 +13,28 @@ const FIRST: &str = "first-s3cret";
 const SECOND: &str = "second-s3cret";
 
 /// The viewer as a person has it open.
-struct Person {
+pub(crate) struct Person {
     address: String,
     token: String,
 }
 
 impl Person {
-    fn of(scene: &Scene) -> Self {
+    pub(crate) fn of(scene: &Scene) -> Self {
         let (address, token) = link(&scene.path("state"));
         Self { address, token }
     }
 
     /// The question that waits, once one does.
-    fn asked(&self) -> Value {
+    pub(crate) fn asked(&self) -> Value {
         let limit = Duration::from_secs(20);
         wait_until(limit, || waiting(&self.address, &self.token).pop()).expect("a question")
     }
 
-    fn say(&self, question: &Value, answer: Value) -> u16 {
+    pub(crate) fn say(&self, question: &Value, answer: Value) -> u16 {
         reply(&self.address, &self.token, question["id"].as_str().unwrap(), &answer)
     }
 
-    fn answer(&self, question: &Value, text: &str) {
+    pub(crate) fn answer(&self, question: &Value, text: &str) {
         assert_eq!(self.say(question, json!({ "type": "answers", "answers": [text] })), 204);
         let next = wait_until(Duration::from_secs(20), || {
             waiting(&self.address, &self.token).iter().all(|it| it["id"] != question["id"]).then_some(())

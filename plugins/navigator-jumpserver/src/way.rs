@@ -264,7 +264,12 @@ impl Way {
     }
 
     pub(crate) fn enter_host(&mut self, claim: Claim) -> Step {
-        let mut attributes = vec![Attribute::new("navigator", NAVIGATOR), Attribute::new("address", &claim.address)];
+        let mut attributes = vec![
+            Attribute::new("navigator", NAVIGATOR),
+            Attribute::new("address", &claim.address),
+            // koko shows its menu again when the asset's shell has ended.
+            Attribute::new("leaves-to", "menu"),
+        ];
         attributes.extend(claim.account.as_ref().map(|account| Attribute::new("account", account)));
         attributes.extend(claim.login.as_ref().map(|login| Attribute::new("user", login)));
         let level = Level {

@@ -100,6 +100,10 @@ impl Navigation for Way {
             }
             (Pending::Pods(then), Event::CommandFinished(result)) => self.pods_listed(then, &result),
             (Pending::Asked { into, then, lines }, Event::Answer(answer)) => self.answered(into, answer, then, lines),
+            // The terminal asked for a secret: what the person said went there and is no value.
+            (Pending::Asked { then, .. }, Event::ScreenChanged(screen) | Event::TimedOut(screen)) => {
+                self.go(then, &screen)
+            }
             (Pending::Screen, Event::Start(screen)) => self.start(&screen),
             (Pending::Screen, Event::ScreenChanged(screen)) => self.look(&screen, false),
             (Pending::Screen, Event::TimedOut(screen)) => self.look(&screen, true),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lab::bastion::Front;
 use lab::menus::{Language, MenuOptions, Review};
+use serde_json::json;
 
 use super::world::{Plan, Slow, World};
 
@@ -240,5 +241,27 @@ impl Random {
     fn menu(&mut self) -> MenuOptions {
         let language = self.one_of([Language::English, Language::Chinese]);
         MenuOptions { noisy: self.below(2) == 0, language, ..every_day() }
+    }
+}
+
+#[test]
+fn from_one_host_to_another_the_way_leads_back_through_the_menu() {
+    for menu in [every_day(), chinese()] {
+        let mut world = World::new(&plan(menu));
+        world.reaches("web-1", "web-1", "web-1");
+        let session = json!({ "session_id": "walk-1", "route": "web-2" });
+        let went = world.client.succeed("ssh_navigate", session);
+        assert_eq!(went["breadcrumb"], json!(["bastion", "web-2"]), "{went}");
+        assert_eq!(went["steps"][0], "left `web-1`", "{went}");
+        world.is_on("web-2");
+        // Left by the agent itself, the session knows that it is at the menu again.
+        let left = world.run("exit");
+        assert_eq!(left.structured["outcome"], "level_changed", "{}", left.text);
+        let place = world.client.succeed("ssh_navigate", json!({ "session_id": "walk-1" }));
+        assert_eq!(
+            (place["levels"].as_array().unwrap().len(), &place["session"]["state"]),
+            (1, &json!("menu")),
+            "{place}"
+        );
     }
 }

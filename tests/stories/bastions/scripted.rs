@@ -7,8 +7,10 @@ use std::time::Duration;
 use e2e::scene::Scene;
 use lab::bastion::Front;
 use lab::menus::{Language, MenuOptions};
+use serde_json::json;
 
 use super::world::{Plan, Slow, World};
+use crate::people::Person;
 use crate::plugins;
 
 const ROUTES: &str = r#"
@@ -240,10 +242,44 @@ then = "there"
 done = { label = "there" }
 "#;
 
+fn asking() -> World {
+    World::new(&Plan { settings: ASKING.to_owned(), routes: "any = {}\n".to_owned(), ..numbered(every_day()) })
+}
+
 #[test]
-fn a_question_that_nobody_answers_is_an_honest_end() {
-    let plan = Plan { settings: ASKING.to_owned(), routes: "any = {}\n".to_owned(), ..numbered(every_day()) };
-    World::new(&plan).fails("any", "person-needed");
+fn where_nobody_can_be_asked_the_end_is_honest() {
+    let mut world = asking();
+    let path = world.scene.path("portcullis.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("[viewer]\n", "[viewer]\nenabled = false\n")).unwrap();
+    world.client = world.scene.client();
+    world.fails("any", "person-needed");
+}
+
+#[test]
+fn a_person_answers_a_navigator_in_the_viewer() {
+    let mut world = asking();
+    let open = json!({ "name": "ssh_open", "arguments": { "profile": "lab", "route": "any" } });
+    let call = world.client.begin("tools/call", open.clone());
+    let person = Person::of(&world.scene);
+    let question = person.asked();
+    assert_eq!(question["wanted"]["prompts"][0], json!({ "text": "Which row?", "echo": true }), "{question}");
+    assert!(question["wanted"]["name"].as_str().unwrap().contains("navigator-script"), "{question}");
+    person.answer(&question, "2");
+    let opened = world.client.called(call);
+    assert_eq!(opened.structured["result_status"], "success", "{}", opened.text);
+    assert!(opened.text.contains("there"), "{}", opened.text);
+    let on_record = world.scene.transcript("s-lab-1");
+    let asked = on_record.iter().filter(|line| line["kind"] == "navigation_step");
+    assert!(asked.into_iter().any(|line| line["what"] == "asked a person: Which row?"));
+
+    // A person who refuses is taken at the word.
+    let mut world = asking();
+    let call = world.client.begin("tools/call", open);
+    let person = Person::of(&world.scene);
+    assert_eq!(person.say(&person.asked(), json!({ "type": "refuse" })), 204);
+    let refused = world.client.called(call);
+    assert!(refused.is_error && refused.text.contains("[person-needed]"), "{}", refused.text);
 }
 
 /// Every piece of settings in the guide is one that a host takes.

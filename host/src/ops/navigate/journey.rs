@@ -19,8 +19,8 @@ use crate::ops::{OpError, clear, place};
 use crate::session::{SessionError, SessionHandle, SubmitOptions};
 use crate::ssh::{Answer, Person, Prompt, Question, Wanted};
 
-/// How long a person has to answer a navigator.
-const PERSON_LIMIT: Duration = Duration::from_secs(120);
+/// How long a person has to answer a navigator: clients give a call up after a minute.
+const PERSON_LIMIT: Duration = Duration::from_secs(50);
 /// `exit` has this long to lead back to what was below.
 const LEAVE_LIMIT: Duration = Duration::from_secs(10);
 
