@@ -81,6 +81,9 @@ impl Layout {
     }
 }
 
+/// Of so many rows one may stand across a gap that all others keep.
+const ROWS_PER_STRAY: usize = 20;
+
 /// How many display columns a character takes.
 fn width(symbol: char) -> usize {
     symbol.width().unwrap_or(0)
@@ -91,16 +94,16 @@ pub fn display_width(text: &str) -> usize {
     text.chars().map(width).sum()
 }
 
-/// For every position whether something stands there.
-fn mark(text: &str, filled: &mut Vec<bool>) {
+/// Counts for every position in how many texts something stands there.
+fn mark(text: &str, filled: &mut Vec<usize>) {
     let mut position = 0;
     for symbol in text.chars() {
         let end = position + width(symbol);
         if filled.len() < end {
-            filled.resize(end, false);
+            filled.resize(end, 0);
         }
         if !symbol.is_whitespace() {
-            filled[position..end].fill(true);
+            filled[position..end].iter_mut().for_each(|count| *count += 1);
         }
         position = end;
     }
@@ -111,11 +114,12 @@ fn segments(heading: &str, rows: &[&str]) -> Vec<Segment> {
     mark(heading, &mut above);
     rows.iter().for_each(|row| mark(row, &mut below));
     let length = above.len().max(below.len());
-    above.resize(length, false);
-    below.resize(length, false);
+    above.resize(length, 0);
+    below.resize(length, 0);
+    let strays = rows.len() / ROWS_PER_STRAY;
     let mut segments: Vec<Segment> = Vec::new();
     for position in 0..length {
-        if !above[position] && !below[position] {
+        if above[position] == 0 && below[position] <= strays {
             continue;
         }
         match segments.last_mut().filter(|segment| segment.end == position) {
@@ -126,7 +130,7 @@ fn segments(heading: &str, rows: &[&str]) -> Vec<Segment> {
         }
     }
     for segment in &mut segments {
-        segment.filled = below[segment.start..segment.end].contains(&true);
+        segment.filled = below[segment.start..segment.end].iter().any(|count| *count > strays);
         segment.heading = slice(heading, segment.start, segment.end);
     }
     segments
@@ -148,7 +152,8 @@ fn slice(text: &str, start: usize, end: usize) -> String {
 fn merge(segments: Vec<Segment>) -> Vec<Segment> {
     let mut merged: Vec<Segment> = Vec::new();
     for segment in segments {
-        let is_second_word = |last: &Segment| !segment.filled && !last.heading.is_empty() && segment.start == last.end + 1;
+        let is_second_word =
+            |last: &Segment| !segment.filled && !last.heading.is_empty() && segment.start == last.end + 1;
         match merged.last_mut() {
             Some(last) if segment.heading.trim().is_empty() => last.end = segment.end,
             Some(last) if is_second_word(last) => {

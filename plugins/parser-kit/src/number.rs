@@ -49,7 +49,10 @@ mod tests {
     fn only_certain_numbers_are_read() {
         assert_eq!((integer("12"), integer("+1"), integer("1,000"), integer("")), (Some(12), None, None, None));
         assert_eq!((signed("-3"), signed("--3"), signed("3-")), (Some(-3), None, None));
-        assert_eq!((decimal("0,5"), decimal("1.25"), decimal("1.2.3"), decimal(".5")), (Some(0.5), Some(1.25), None, None));
+        assert_eq!(
+            (decimal("0,5"), decimal("1.25"), decimal("1.2.3"), decimal(".5")),
+            (Some(0.5), Some(1.25), None, None)
+        );
         assert_eq!((percent("47%"), percent("3,1%"), percent("47")), (Some(47.0), Some(3.1), None));
         assert!(["4.0K", "12MiB", "0B", "1g", "5"].into_iter().all(is_scaled));
         assert!(!["K", "4.K", "4Q%", "-4K", "12days"].into_iter().any(is_scaled));

@@ -55,6 +55,21 @@ pub fn claim<F: Family>(command: &str, output: &str) -> Option<(u8, String)> {
     Some((claim.score, claim.schema))
 }
 
+/// A stored output: the command behind `$ ` in its first line, and what it printed. The second line,
+/// `# …`, says where it comes from.
+pub fn stored(file: &str) -> (&str, &str) {
+    let (command, rest) = file.strip_prefix("$ ").and_then(|file| file.split_once('\n')).expect("a command");
+    let (origin, output) = rest.split_once('\n').expect("an origin");
+    assert!(origin.starts_with("# "), "{origin}");
+    (command, output)
+}
+
+/// Reads a stored output with the kind that its command is claimed for.
+pub fn read_stored<F: Family>(file: &str) -> Read {
+    let (command, output) = stored(file);
+    read::<F>(command, output)
+}
+
 /// Reads a whole output of a command that the family claims.
 pub fn read<F: Family>(command: &str, output: &str) -> Read {
     let (_, schema) = claim::<F>(command, output).unwrap_or_else(|| panic!("`{command}` is not claimed: {output}"));

@@ -27,6 +27,8 @@ pub fn all(text: &str) -> Vec<&str> {
 /// A heading as a field's name: lower case, everything else than letters and digits one `_`.
 pub fn field_name(heading: &str) -> String {
     let mut name = String::with_capacity(heading.len());
+    // `PORT(S)`
+    let heading = heading.replace("(S)", "S").replace("(s)", "s");
     for symbol in heading.trim().chars() {
         if symbol.is_alphanumeric() {
             name.extend(symbol.to_lowercase());
@@ -55,6 +57,7 @@ mod tests {
             ("MEMORY%", "memory_percent"),
             ("%CPU", "percent_cpu"),
             ("UP-TO-DATE", "up_to_date"),
+            ("PORT(S)", "ports"),
             ("--", "column"),
         ] {
             assert_eq!(field_name(heading), name);
