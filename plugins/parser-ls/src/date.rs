@@ -15,6 +15,13 @@ pub(crate) fn read(text: &str, iso: bool) -> Option<(String, &str)> {
         return Some((format!("{first} {second}"), rest));
     }
     let (third, rest) = word(rest)?;
+    // BusyBox's `-e`: `Thu Nov 26 10:49:56 2026`.
+    if is_month(first) && is_month(second) && is_day(third) {
+        let (clock, rest) = word(rest)?;
+        let (year, rest) = word(rest)?;
+        let fits = is_clock_with_seconds(clock) && is_year(year);
+        return fits.then(|| (format!("{first} {second} {third} {clock} {year}"), rest));
+    }
     let named = (is_month(first) && is_day(second)) || (is_day(first) && is_month(second));
     if !named {
         return None;
@@ -103,6 +110,7 @@ mod tests {
             ("11月 21 04:15 x", false, "11月 21 04:15"),
             ("ноя 21 04:15 x", false, "ноя 21 04:15"),
             ("Nov 21 04:15:33 2026 x", false, "Nov 21 04:15:33 2026"),
+            ("Thu Nov  6 04:15:33 2026 x", false, "Thu Nov 6 04:15:33 2026"),
             ("2026-11-21 04:15 x", false, "2026-11-21 04:15"),
             ("2026-11-21 04:15:33.123456789 +0800 x", false, "2026-11-21 04:15:33.123456789 +0800"),
             ("2026-11-21 04:15:33 -0330 x", false, "2026-11-21 04:15:33 -0330"),

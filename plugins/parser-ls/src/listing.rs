@@ -3,8 +3,8 @@
 use portcullis_plugin::parser::{Batch, Parse};
 use portcullis_plugin::{Lines, PluginError};
 
-use crate::name::unquote;
-use crate::options::Options;
+use crate::name;
+use crate::options::{Options, Style};
 use crate::row::{self, Entry, Writing, is_size};
 
 /// A path is at most 4,096 bytes; quoted, with its columns and a link's target, far below this.
@@ -48,8 +48,8 @@ pub struct Listing {
 #[derive(Debug)]
 struct Reader {
     options: Options,
-    /// Names with special characters are quoted: GNU `ls` on a terminal.
-    quoting: bool,
+    /// How names are written; quoted as for a shell by GNU `ls` on a terminal.
+    style: Style,
     directory: Option<String>,
     /// The next line may be a heading: the first one, or one behind an empty line.
     at_block_start: bool,
@@ -75,7 +75,7 @@ impl Listing {
     pub(crate) fn new(options: Options, terminal: bool) -> Self {
         let reader = Reader {
             options,
-            quoting: terminal && !options.literal,
+            style: options.style.unwrap_or(if terminal { Style::Shell } else { Style::Literal }),
             directory: None,
             at_block_start: true,
             before_rows: true,
@@ -128,7 +128,7 @@ impl Reader {
             self.before_rows = false;
             return;
         }
-        match row::read(text, self.options, self.quoting) {
+        match row::read(text, self.options, self.style) {
             Some((entry, writing)) => {
                 self.before_rows = false;
                 self.row(number, text, entry, writing);
@@ -139,7 +139,7 @@ impl Reader {
 
     /// `dir:`, quoted like a name on a terminal.
     fn heading(&self, text: &str) -> Option<String> {
-        if row::read(text, self.options, self.quoting).is_some() {
+        if row::read(text, self.options, self.style).is_some() {
             return None;
         }
         let path = text.strip_suffix(':').filter(|path| !path.is_empty())?;
@@ -147,10 +147,7 @@ impl Reader {
         if path.starts_with("ls: ") {
             return None;
         }
-        match unquote(path).filter(|_| self.quoting) {
-            Some((name, "")) => Some(name),
-            _ => Some(path.to_owned()),
-        }
+        Some(name::whole(path, self.style).unwrap_or_else(|| path.to_owned()))
     }
 
     fn row(&mut self, line: u32, text: &str, mut entry: Entry, writing: Writing) {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::date::{self, word};
-use crate::name::unquote;
-use crate::options::Options;
+use crate::name;
+use crate::options::{Options, Style};
 
 /// A document of the schema `ls/1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +17,8 @@ pub(crate) struct Entry {
     pub(crate) owner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) size_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,35 +59,41 @@ struct Columns<'a> {
 }
 
 /// Reads a row; none when it does not fit or fits in two ways.
-pub(crate) fn read(line: &str, options: Options, quoting: bool) -> Option<(Entry, Writing)> {
+pub(crate) fn read(line: &str, options: Options, style: Style) -> Option<(Entry, Writing)> {
     let Columns { mut entry, name } = columns(line, options)?;
     let name = name.strip_prefix(' ').filter(|name| !name.is_empty())?;
     let link = entry.kind == "symlink";
-    if quoting && let Some((unquoted, rest)) = unquote(name) {
-        entry.name = unquoted;
+    if let Some((decoded, rest)) = name::decode(name, style) {
+        entry.name = decoded;
         let fits = match rest.strip_prefix(" -> ").filter(|_| link) {
             Some(target) => {
-                entry.target = Some(quoted_whole(target).unwrap_or_else(|| target.to_owned()));
+                entry.target = Some(name::whole(target, style).unwrap_or_else(|| target.to_owned()));
                 true
+            }
+            None if style == Style::Escape => {
+                entry.name = unmark(&entry.name, &entry, options).to_owned();
+                rest.is_empty()
             }
             None => unmark(rest, &entry, options).is_empty(),
         };
-        return fits.then_some((entry, Writing::Quoted));
+        let writing = if style == Style::Shell { Writing::Quoted } else { Writing::Plain };
+        return (fits && !entry.name.is_empty()).then_some((entry, writing));
     }
-    let writing = if quoting && name.starts_with(' ') && name.len() > 1 { Writing::Padded } else { Writing::Plain };
+    // In these styles every name can be read as one.
+    if [Style::C, Style::Escape].contains(&style) {
+        return None;
+    }
+    let is_shell = style == Style::Shell;
+    let writing = if is_shell && name.starts_with(' ') && name.len() > 1 { Writing::Padded } else { Writing::Plain };
     match name.split_once(" -> ").filter(|_| link) {
         Some((_, target)) if target.contains(" -> ") => return None,
         Some((own, target)) => {
             entry.name = own.to_owned();
-            entry.target = Some(quoted_whole(target).filter(|_| quoting).unwrap_or_else(|| target.to_owned()));
+            entry.target = Some(name::whole(target, style).unwrap_or_else(|| target.to_owned()));
         }
         None => entry.name = unmark(name, &entry, options).to_owned(),
     }
     (!entry.name.is_empty()).then_some((entry, writing))
-}
-
-fn quoted_whole(text: &str) -> Option<String> {
-    unquote(text).and_then(|(name, rest)| rest.is_empty().then_some(name))
 }
 
 /// Takes off the mark that `-F` or `-p` puts behind a name.
@@ -113,6 +121,7 @@ fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
     let (links, rest) = number(rest)?;
     let (owner, rest) = optional_word(rest, !options.no_owner)?;
     let (group, rest) = optional_word(rest, !options.no_group)?;
+    let (context, rest) = optional_word(rest, options.context)?;
     let (size, rest) = size(rest, matches!(kind, "character-device" | "block-device"), options.scaled)?;
     let (modified, name) = date::read(rest, options.iso)?;
     let (size_bytes, size_text, device) = match size {
@@ -127,6 +136,7 @@ fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
         links,
         owner,
         group,
+        context: context.filter(|context| context != "?"),
         size_bytes,
         size_text,
         device,
