@@ -38,6 +38,9 @@ const TOTAL_WORDS: [&str; 22] = [
     "합계",
 ];
 
+/// A row as JSON is seldom longer. Bytes.
+const DOCUMENT_BYTES: usize = 320;
+
 /// A listing being read.
 #[derive(Debug)]
 pub struct Listing {
@@ -63,12 +66,11 @@ struct Reader {
     batch: Batch,
 }
 
+/// A row held back; it is read again when it is given.
 #[derive(Debug)]
 struct Held {
     line: u32,
     text: String,
-    entry: Entry,
-    writing: Writing,
 }
 
 impl Listing {
@@ -150,8 +152,7 @@ impl Reader {
         Some(name::whole(path, self.style).unwrap_or_else(|| path.to_owned()))
     }
 
-    fn row(&mut self, line: u32, text: &str, mut entry: Entry, writing: Writing) {
-        entry.directory.clone_from(&self.directory);
+    fn row(&mut self, line: u32, text: &str, entry: Entry<'_>, writing: Writing) {
         if writing == Writing::Quoted {
             self.quoted_here = true;
             self.release();
@@ -166,27 +167,30 @@ impl Reader {
         if self.overfull {
             return self.batch.leave(line, text);
         }
-        self.held.push(Held { line, text: text.to_owned(), entry, writing });
+        self.held.push(Held { line, text: text.to_owned() });
     }
 
     /// It is known now whether a blank before a name is padding.
     fn release(&mut self) {
         for held in std::mem::take(&mut self.held) {
-            if self.overfull {
-                self.batch.leave(held.line, &held.text);
-            } else {
-                self.give(held.entry, held.writing);
+            match row::read(&held.text, self.options, self.style).filter(|_| !self.overfull) {
+                Some((entry, writing)) => self.give(entry, writing),
+                None => self.batch.leave(held.line, &held.text),
             }
         }
     }
 
-    fn give(&mut self, mut entry: Entry, writing: Writing) {
+    fn give(&mut self, entry: Entry<'_>, writing: Writing) {
+        let mut entry = entry;
+        entry.directory = self.directory.as_deref();
         if writing == Writing::Padded && self.quoted_here {
-            entry.name.remove(0);
+            entry.name.to_mut().remove(0);
         }
-        match serde_json::to_string(&entry) {
-            Ok(document) => self.batch.documents.push(document),
-            Err(error) => portcullis_plugin::log::error(&format!("an entry could not be written as JSON: {error}")),
+        // Long enough for most rows, so that the text is not moved while it grows.
+        let mut json = Vec::with_capacity(DOCUMENT_BYTES);
+        match serde_json::to_writer(&mut json, &entry).map(|()| String::from_utf8(json)) {
+            Ok(Ok(document)) => self.batch.documents.push(document),
+            Ok(Err(_)) | Err(_) => portcullis_plugin::log::error("an entry could not be written as JSON"),
         }
     }
 
