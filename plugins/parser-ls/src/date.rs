@@ -10,7 +10,7 @@ const MAX_MONTH_CHARS: usize = 12;
 pub(crate) fn read(text: &str, iso: bool) -> Option<(Cow<'_, str>, &str)> {
     let rest = behind(text, iso)?;
     let shown = text[..text.len() - rest.len()].trim_matches(' ');
-    let shown = match shown.contains("  ") {
+    let shown = match shown.as_bytes().windows(2).any(|pair| pair == b"  ") {
         true => Cow::Owned(shown.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")),
         false => Cow::Borrowed(shown),
     };
@@ -60,11 +60,13 @@ fn numeric(rest: &str, iso: bool) -> Option<&str> {
     (is_clock_with_seconds(clock) && is_zone(zone)).then_some(rest)
 }
 
-/// The next word and what follows it.
+/// The next word and what follows it. Words are short: a search made for long texts costs more than
+/// it saves.
 pub(crate) fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start_matches(' ');
-    let end = text.find(' ').unwrap_or(text.len());
-    (end > 0).then(|| text.split_at(end))
+    let bytes = text.as_bytes();
+    let start = bytes.iter().position(|byte| *byte != b' ')?;
+    let end = bytes[start..].iter().position(|byte| *byte == b' ').map_or(bytes.len(), |length| start + length);
+    Some((&text[start..end], &text[end..]))
 }
 
 fn digits(text: &str, count: std::ops::RangeInclusive<usize>) -> bool {
@@ -72,7 +74,7 @@ fn digits(text: &str, count: std::ops::RangeInclusive<usize>) -> bool {
 }
 
 fn is_year_month_day(text: &str) -> bool {
-    text.split_once('-').is_some_and(|(year, rest)| digits(year, 4..=4) && is_month_day(rest))
+    text.len() == 10 && text.split_once('-').is_some_and(|(year, rest)| digits(year, 4..=4) && is_month_day(rest))
 }
 
 fn is_month_day(text: &str) -> bool {
@@ -80,6 +82,10 @@ fn is_month_day(text: &str) -> bool {
 }
 
 fn is_clock(text: &str) -> bool {
+    // Most are `04:15`.
+    if let [first, second, b':', third, fourth] = text.as_bytes() {
+        return [first, second, third, fourth].iter().all(|digit| digit.is_ascii_digit());
+    }
     text.split_once(':').is_some_and(|(hour, minute)| digits(hour, 1..=2) && digits(minute, 2..=2))
 }
 
@@ -98,6 +104,9 @@ fn is_year(text: &str) -> bool {
 }
 
 fn is_day(text: &str) -> bool {
+    if digits(text, 1..=2) {
+        return true;
+    }
     let number = text.strip_suffix(['.', '日', '일']).unwrap_or(text);
     digits(number, 1..=2)
 }

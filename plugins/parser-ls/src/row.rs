@@ -88,7 +88,7 @@ pub(crate) fn read(line: &str, options: Options, style: Style) -> Option<(Entry<
     }
     let is_shell = style == Style::Shell;
     let writing = if is_shell && name.starts_with(' ') && name.len() > 1 { Writing::Padded } else { Writing::Plain };
-    match name.split_once(" -> ").filter(|_| link) {
+    match if link { name.split_once(" -> ") } else { None } {
         Some((_, target)) if target.contains(" -> ") => return None,
         Some((own, target)) => {
             entry.name = Cow::Borrowed(own);
