@@ -45,7 +45,18 @@ fn plugins_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins")
 }
 
-const BUILT_IN: [&str; 5] = ["log-search-grep", "navigator-cmsm", "parser-git-status", "parser-ls", "policy-standard"];
+const BUILT_IN: [&str; 10] = [
+    "log-search-grep",
+    "navigator-cmsm",
+    "parser-files",
+    "parser-git-log",
+    "parser-git-status",
+    "parser-ls",
+    "parser-network",
+    "parser-system",
+    "parser-table",
+    "policy-standard",
+];
 
 #[test]
 fn every_component_is_listed_with_digest_and_origin() {
