@@ -161,7 +161,11 @@ fn numbers(text: &str, count: usize) -> Option<(Vec<u64>, &str)> {
     let mut numbers = Vec::with_capacity(count);
     let mut rest = text;
     for _ in 0..count {
-        let (_, behind) = rest.split_once([':', '：'])?;
+        let (label, behind) = rest.split_once([':', '：'])?;
+        // A date has colons between its numbers.
+        let is_label =
+            label.chars().any(char::is_alphabetic) && !label.contains(|symbol: char| symbol.is_ascii_digit());
+        is_label.then_some(())?;
         let behind = behind.trim_start();
         let end = behind.find(|symbol: char| !symbol.is_ascii_digit()).unwrap_or(behind.len());
         numbers.push(integer(&behind[..end])?);

@@ -111,7 +111,7 @@ impl Reader for Log {
         let taken = self.open.as_mut().is_some_and(|open| open.bytes <= MAX_COMMIT_BYTES && open.line(text));
         match &mut self.open {
             Some(open) if taken => {
-                open.bytes += text.len();
+                open.bytes += text.len() + 1;
                 open.held.push(line.into());
             }
             _ if text.trim().is_empty() => {}

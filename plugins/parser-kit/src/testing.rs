@@ -102,6 +102,8 @@ pub fn read_chunks<F: Family>(command: &str, schema: &str, chunks: &[&[u8]], tru
 /// Chunks change nothing, what is left is what was there, and no word is lost: every one stands in
 /// a document, in a left line, or in a line that `is_structure`.
 pub fn holds<F: Family>(command: &str, schema: &str, output: &[u8], size: usize, is_structure: fn(&str) -> bool) {
+    // Whatever is asked of it, a claim is an answer.
+    let _ = Of::<F>::can_parse(&meta(command, true), &output[..output.len().min(4096)]);
     let whole = read_chunks::<F>(command, schema, &[output], false);
     let chunks: Vec<&[u8]> = output.chunks(size.max(1)).collect();
     let mut parts = read_chunks::<F>(command, schema, &chunks, false);

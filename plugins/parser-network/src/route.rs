@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::ip::object;
 
+/// Next hops of one route; further ones stay text.
+const MAX_HOPS: usize = 1_000;
 /// The command says what the output is.
 const SCORE: u8 = 90;
 const TYPES: [&str; 9] =
@@ -53,6 +55,7 @@ impl Reader for Routes {
         }
         if let Some(hop) = text.trim_start().strip_prefix("nexthop ").filter(|_| text.starts_with([' ', '\t'])) {
             if let Some((_, hops, held)) = &mut self.open
+                && hops.len() < MAX_HOPS
                 && let Some(document) = attributes(Document::new(), &words::all(hop))
             {
                 hops.push(Value::from(document));

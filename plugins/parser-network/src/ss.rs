@@ -7,6 +7,8 @@ use portcullis_plugin::parser::OutputMeta;
 
 use crate::endpoint;
 
+/// What options print below one socket. Lines.
+const MAX_FURTHER_LINES: usize = 100;
 /// The command says what the output is.
 const SCORE: u8 = 90;
 
@@ -113,6 +115,7 @@ impl Reader for Sockets {
             self.heading = Some(heading);
         } else if text.starts_with([' ', '\t'])
             && let Some((_, held, further)) = &mut self.open
+            && further.len() < MAX_FURTHER_LINES
         {
             further.push(text.trim().to_owned());
             held.push(line.into());

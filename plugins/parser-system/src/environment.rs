@@ -9,6 +9,8 @@ use portcullis_plugin::parser::OutputMeta;
 
 /// The command says what the output is.
 const SCORE: u8 = 90;
+/// An operating system says less of itself; further lines stay text.
+const MAX_RELEASE_LINES: usize = 200;
 /// Parts of the name of a variable that holds a secret.
 const SECRET_NAMES: [&str; 15] = [
     "SECRET",
@@ -148,7 +150,7 @@ impl Reader for Release {
         let read = assignment(&line.text).and_then(|(name, value)| Some((name.to_ascii_lowercase(), unquote(value)?)));
         match read {
             // A name that is there again would push the first out.
-            Some((name, value)) if self.document.get(&name).is_none() => {
+            Some((name, value)) if self.document.get(&name).is_none() && self.held.len() < MAX_RELEASE_LINES => {
                 match name.as_str() {
                     "id_like" => {
                         self.document.set(&name, value.split_whitespace().map(str::to_owned).collect::<Vec<_>>())

@@ -137,8 +137,10 @@ impl Columns {
                 cells.extend(behind);
                 return Some(cells);
             }
+            let is_before_percent = self.columns.get(index + 1).is_some_and(|(_, read)| *read == Read::Percent);
             let (cell, behind) = match read {
                 Read::Date => date(rest)?,
+                Read::Size if is_before_percent => size(rest)?,
                 _ => words::next(rest)?,
             };
             cells.push(cell);
@@ -155,7 +157,7 @@ impl Columns {
         let Some(rest) = behind.strip_prefix(" <").or_else(|| behind.strip_prefix(" N")).filter(|_| is_state) else {
             return behind;
         };
-        let command = self.heading.rfind(['C', 'A']).and_then(|_| self.heading.find("COMMAND"));
+        let command = self.heading.find("COMMAND");
         let mark = row.len() - rest.len();
         if rest.starts_with("  ") && command.is_some_and(|command| mark < command) { rest } else { behind }
     }
@@ -172,6 +174,16 @@ fn from_the_right(text: &str, count: usize) -> Option<(&str, Vec<&str>)> {
     }
     cells.reverse();
     Some((rest, cells))
+}
+
+/// BusyBox leaves no blank before a share of more than two digits: `266g1067%`.
+fn size(text: &str) -> Option<(&str, &str)> {
+    let (word, rest) = words::next(text)?;
+    let unit = word.find(|symbol: char| symbol.is_ascii_lowercase());
+    match unit.filter(|_| word.ends_with('%')) {
+        Some(unit) => Some((&word[..=unit], &text[text.len() - rest.len() - (word.len() - unit - 1)..])),
+        None => Some((word, rest)),
+    }
 }
 
 /// `18:20`, `Nov25`, `Nov 25`, `Wed Nov 25 18:20:25 2026`.

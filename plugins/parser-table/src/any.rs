@@ -16,10 +16,16 @@ const SCORE: u8 = 20;
 const WHOLE_HEAD_BYTES: usize = 4096 - 4;
 /// Share of the head's rows that have to fit. Percent.
 const FITTING_PERCENT: usize = 90;
+/// Programs whose output has columns but no headings, or is text.
+const NO_TABLES: [&str; 12] =
+    ["ls", "dir", "vdir", "echo", "printf", "grep", "rg", "find", "git", "man", "history", "compgen"];
 /// Headings without capitals need columns of numbers below them to be believed.
 const MIN_PLAIN_COLUMNS: usize = 3;
 
-pub(crate) fn claim(_command: &Command<'_>, head: &str) -> Option<u8> {
+pub(crate) fn claim(command: &Command<'_>, head: &str) -> Option<u8> {
+    if NO_TABLES.contains(&command.program) {
+        return None;
+    }
     let mut lines: Vec<&str> = head.lines().collect();
     if head.len() >= WHOLE_HEAD_BYTES {
         lines.pop();
@@ -43,13 +49,21 @@ fn is_table(heading: &str, rows: &[&str]) -> bool {
     let full = (0..names.len()).filter(|column| is_full(*column)).count();
     let is_believed = match Case::of(&names) {
         Case::Capitals => full >= 2,
-        Case::Capitalised => full >= 2 && rows.len() >= 2,
+        // Names stand in columns too; below a heading there is a number somewhere.
+        Case::Capitalised => full >= 2 && rows.len() >= 2 && has_numbers(&by_place),
         Case::None => {
             let numeric = (0..names.len()).any(|column| kind(&by_place, column) != "text");
             full >= MIN_PLAIN_COLUMNS && rows.len() >= MIN_PLAIN_COLUMNS && numeric
         }
     };
     fits && is_believed
+}
+
+/// Whether the cells of any column begin with digits.
+fn has_numbers(rows: &[Vec<&str>]) -> bool {
+    let columns = rows.first().map_or(0, Vec::len);
+    let begins = |cell: &str| cell.starts_with(|symbol: char| symbol.is_ascii_digit());
+    (0..columns).any(|column| rows.iter().filter(|cells| begins(cells[column])).count() * 2 >= rows.len())
 }
 
 /// How headings are written.

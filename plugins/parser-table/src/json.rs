@@ -18,6 +18,8 @@ const NAMED_SCORE: u8 = 80;
 const LOOKS_SCORE: u8 = 30;
 /// One value over several lines; a longer one stays text. Bytes.
 const MAX_VALUE_BYTES: usize = 5 << 20;
+/// A host takes some sixty thousand documents or left lines at a time.
+const MAX_AT_ONCE: usize = 50_000;
 
 pub(crate) fn claim(command: &Command<'_>, head: &str) -> Option<u8> {
     let begins = head.trim_start();
@@ -103,7 +105,7 @@ impl Reader for Values {
         self.held.push(line.into());
         if self.scan.depth == 0 {
             self.value(sink);
-        } else if self.held_bytes > MAX_VALUE_BYTES {
+        } else if self.held_bytes > MAX_VALUE_BYTES || self.held.len() >= MAX_AT_ONCE {
             self.give_up(sink);
         }
     }
@@ -157,6 +159,7 @@ fn documents(text: &str, line: u32) -> Option<Vec<String>> {
             None => give(None, value)?,
         }
     }
+    (documents.len() <= MAX_AT_ONCE).then_some(())?;
     documents.iter().all(|document| document.len() <= parser_kit::sink::MAX_DOCUMENT_BYTES).then_some(documents)
 }
 

@@ -125,6 +125,7 @@ fn text_is_no_table() {
         "total 3\n-rw-r--r-- 1 a b 4 Nov 21 04:15 x\n-rw-r--r-- 1 a b 4 Nov 21 04:15 y\n",
         "Usage: tool [OPTION]...\n  -a  all\n  -b  both\n",
         "1  2  3\n4  5  6\n",
+        "Desktop    Music     Templates\nDocuments  Pictures  Videos\nDownloads  Public    Work\n",
         "",
     ] {
         assert_eq!(claim::<Tables>("tool x", text), None, "{text}");
@@ -171,6 +172,15 @@ fn json_in_lines_and_whole() {
     assert_eq!(pods.documents[2], json!({"line": 1, "index": 1, "value": {"metadata": {"name": "b"}}}));
     let listed = read::<Tables>("docker inspect x", "[\n  {\"Id\": 1},\n  {\"Id\": 2}\n]\n");
     assert_eq!(listed.documents[1], json!({"line": 1, "index": 1, "value": {"Id": 2}}));
+}
+
+#[test]
+fn more_than_a_host_takes_at_once_stays_text() {
+    let text = format!("[\n{}0]\n", "0,\n".repeat(60_000));
+    let read = parser_kit::testing::read_chunks::<Tables>("cat x.json", "json/1", &[text.as_bytes()], false);
+    assert_eq!(read.documents.len() + read.unparsed.len(), 60_002);
+    // Not all in one piece: each push may give some sixty thousand.
+    assert!(read.documents.is_empty());
 }
 
 #[test]
