@@ -102,8 +102,8 @@ impl Columns {
         let mut columns: Vec<(String, Read)> = Vec::new();
         for word in words {
             let known = COLUMNS.iter().find(|(heading, ..)| *heading == word);
-            let (field, read) = known
-                .map_or_else(|| (words::field_name(word), Read::Text), |(_, field, read)| ((*field).to_owned(), *read));
+            let (field, read) =
+                known.map_or_else(|| (unknown(word), Read::Text), |(_, field, read)| ((*field).to_owned(), *read));
             // `ps -o pid,comm,args` has two commands.
             let earlier = columns.iter().filter(|(name, _)| name.split("_column_").next() == Some(&field)).count();
             columns.push(if earlier > 0 { (format!("{field}_column_{}", earlier + 1), read) } else { (field, read) });
@@ -161,6 +161,14 @@ impl Columns {
         let mark = row.len() - rest.len();
         if rest.starts_with("  ") && command.is_some_and(|command| mark < command) { rest } else { behind }
     }
+}
+
+/// The field of a heading that is not known: a name of its own, as the known ones have a type.
+fn unknown(heading: &str) -> String {
+    const TAKEN: [&str; 6] = ["uid", "cpu_seconds", "elapsed_seconds", "uptime", "load", "tasks"];
+    let field = words::field_name(heading);
+    let is_taken = TAKEN.contains(&field.as_str()) || COLUMNS.iter().any(|(_, known, _)| *known == field);
+    if is_taken { format!("{field}_shown") } else { field }
 }
 
 /// The first columns of the row from the right, and what stands before them.

@@ -46,6 +46,12 @@ fn processes_in_every_format() {
 }
 
 #[test]
+fn headings_of_the_callers_own_have_fields_of_their_own() {
+    let read = read::<System>("ps -o pid,nlwp=THREADS,comm", "  PID THREADS COMMAND\n   12 many tmux: server\n");
+    assert_eq!(read.documents[0], json!({"pid": 12, "threads_shown": "many", "command": "tmux: server"}));
+}
+
+#[test]
 fn processes_of_busybox() {
     assert_eq!(
         whole(output!("ps-busybox")).documents[0],

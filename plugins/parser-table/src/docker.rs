@@ -65,7 +65,7 @@ impl Table for Listed {
                 "names" | "ports" => document.set(field, list(cell)),
                 "command" => document.set(field, unquoted(cell)),
                 // What docker prints for an image without a name.
-                _ if cell == "<none>" => document.set(field, Value::Null),
+                "repository" | "tag" | "digest" | "image" if cell == "<none>" => document.set(field, Value::Null),
                 _ => document.set(field, cell),
             }
         }

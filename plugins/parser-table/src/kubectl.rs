@@ -102,6 +102,10 @@ impl Table for Resources {
                 "name" => name(&mut document, cell),
                 "ready" => ready(&mut document, cell),
                 "restarts" => restarts(&mut document, cell),
+                // Fields that are not columns of kubectl's own.
+                "resource" | "ready_count" | "ready_total" | "last_restart" => {
+                    document.set(&format!("{field}_shown"), cell);
+                }
                 _ => document.set(field, value(field, cell)),
             }
         }
@@ -251,7 +255,7 @@ impl Reader for Events {
 
 impl Events {
     fn top_level(&mut self, line: &Line<'_>, sink: &mut Sink) {
-        let (key, value) = line.text.split_once(':').unwrap_or((&line.text, ""));
+        let (key, value) = line.text.split_once(':').unwrap_or(("", &line.text));
         let value = value.trim();
         self.stage = Stage::Outside;
         match key {
