@@ -45,13 +45,18 @@ fn plugins_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins")
 }
 
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 12] = [
     "log-search-grep",
     "navigator-cmsm",
     "navigator-jumpserver",
     "navigator-script",
+    "parser-files",
+    "parser-git-log",
     "parser-git-status",
     "parser-ls",
+    "parser-network",
+    "parser-system",
+    "parser-table",
     "policy-standard",
 ];
 

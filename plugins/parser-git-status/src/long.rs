@@ -24,7 +24,7 @@ pub(crate) struct Long {
 }
 
 /// Beginnings of sentences that say something is going on.
-const IN_PROGRESS: [(&str, &str); 10] = [
+const IN_PROGRESS: [(&str, &str); 13] = [
     ("You have unmerged paths.", "merge"),
     ("All conflicts fixed but you are still merging.", "merge"),
     ("You are currently rebasing", "rebase"),
@@ -33,6 +33,9 @@ const IN_PROGRESS: [(&str, &str); 10] = [
     ("You are currently editing a commit while rebasing", "rebase"),
     ("You are currently cherry-picking", "cherry-pick"),
     ("You are currently reverting", "revert"),
+    ("Cherry-pick currently in progress.", "cherry-pick"),
+    ("Revert currently in progress.", "revert"),
+    ("You are currently splitting a commit while rebasing", "rebase"),
     ("You are currently bisecting", "bisect"),
     ("You are in the middle of an am session.", "am"),
 ];

@@ -295,3 +295,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_state_in_progress_is_named() {
+    for (sentence, state) in [
+        ("interactive rebase in progress; onto 1a2b3c4", "rebase"),
+        ("You are currently splitting a commit while rebasing branch 'x' on 'y'.", "rebase"),
+        ("Cherry-pick currently in progress.", "cherry-pick"),
+        ("You are currently cherry-picking commit 1a2b3c4.", "cherry-pick"),
+        ("Revert currently in progress.", "revert"),
+        ("You are currently bisecting, started from branch 'x'.", "bisect"),
+        ("You have unmerged paths.", "merge"),
+    ] {
+        let text = format!("On branch main\n{sentence}\n\nnothing to commit, working tree clean\n");
+        assert_eq!(document("git status", &text)["in_progress"], json!([state]), "{sentence}");
+    }
+}

@@ -1,50 +1,72 @@
 //! The date column, in every form that `ls` writes it.
 
+use std::borrow::Cow;
+
 /// Words and the month's name are no longer. Characters.
 const MAX_MONTH_CHARS: usize = 12;
 
 /// Reads a date at the start of the text; gives it as shown (blanks made single) and what follows
 /// it, beginning with the blank that divides it from the name.
-pub(crate) fn read(text: &str, iso: bool) -> Option<(String, &str)> {
+pub(crate) fn read(text: &str, iso: bool) -> Option<(Cow<'_, str>, &str)> {
+    let rest = behind(text, iso)?;
+    let shown = text[..text.len() - rest.len()].trim_matches(' ');
+    let shown = match shown.as_bytes().windows(2).any(|pair| pair == b"  ") {
+        true => Cow::Owned(shown.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")),
+        false => Cow::Borrowed(shown),
+    };
+    // The column of `iso` is padded to the width of `MM-DD hh:mm`.
+    let is_padded = iso && is_year_month_day(&shown);
+    Some((shown, if is_padded { rest.strip_prefix(' ')? } else { rest }))
+}
+
+/// What follows the date.
+fn behind(text: &str, iso: bool) -> Option<&str> {
     let (first, rest) = word(text)?;
     if is_year_month_day(first) {
-        return numeric(first, rest, iso);
+        return numeric(rest, iso);
     }
     let (second, rest) = word(rest)?;
     if iso && is_month_day(first) && is_clock(second) {
-        return Some((format!("{first} {second}"), rest));
+        return Some(rest);
     }
     let (third, rest) = word(rest)?;
+    // BusyBox's `-e`: `Thu Nov 26 10:49:56 2026`.
+    if is_month(first) && is_month(second) && is_day(third) {
+        let (clock, rest) = word(rest)?;
+        let (year, rest) = word(rest)?;
+        return (is_clock_with_seconds(clock) && is_year(year)).then_some(rest);
+    }
     let named = (is_month(first) && is_day(second)) || (is_day(first) && is_month(second));
     if !named {
         return None;
     }
     if is_year(third) || is_clock(third) {
-        return Some((format!("{first} {second} {third}"), rest));
+        return Some(rest);
     }
     // BSD's `-T`: `Nov 21 04:15:33 2026`.
     let (fourth, rest) = word(rest)?;
-    (is_clock_with_seconds(third) && is_year(fourth)).then(|| (format!("{first} {second} {third} {fourth}"), rest))
+    (is_clock_with_seconds(third) && is_year(fourth)).then_some(rest)
 }
 
-fn numeric<'a>(day: &str, rest: &'a str, iso: bool) -> Option<(String, &'a str)> {
+fn numeric(rest: &str, iso: bool) -> Option<&str> {
     if iso {
-        // The column is padded to the width of `MM-DD hh:mm`.
-        return Some((day.to_owned(), rest.strip_prefix(' ')?));
+        return Some(rest);
     }
     let (clock, rest) = word(rest)?;
     if is_clock(clock) {
-        return Some((format!("{day} {clock}"), rest));
+        return Some(rest);
     }
     let (zone, rest) = word(rest)?;
-    (is_clock_with_seconds(clock) && is_zone(zone)).then(|| (format!("{day} {clock} {zone}"), rest))
+    (is_clock_with_seconds(clock) && is_zone(zone)).then_some(rest)
 }
 
-/// The next word and what follows it.
+/// The next word and what follows it. Words are short: a search made for long texts costs more than
+/// it saves.
 pub(crate) fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start_matches(' ');
-    let end = text.find(' ').unwrap_or(text.len());
-    (end > 0).then(|| text.split_at(end))
+    let bytes = text.as_bytes();
+    let start = bytes.iter().position(|byte| *byte != b' ')?;
+    let end = bytes[start..].iter().position(|byte| *byte == b' ').map_or(bytes.len(), |length| start + length);
+    Some((&text[start..end], &text[end..]))
 }
 
 fn digits(text: &str, count: std::ops::RangeInclusive<usize>) -> bool {
@@ -52,7 +74,7 @@ fn digits(text: &str, count: std::ops::RangeInclusive<usize>) -> bool {
 }
 
 fn is_year_month_day(text: &str) -> bool {
-    text.split_once('-').is_some_and(|(year, rest)| digits(year, 4..=4) && is_month_day(rest))
+    text.len() == 10 && text.split_once('-').is_some_and(|(year, rest)| digits(year, 4..=4) && is_month_day(rest))
 }
 
 fn is_month_day(text: &str) -> bool {
@@ -60,6 +82,10 @@ fn is_month_day(text: &str) -> bool {
 }
 
 fn is_clock(text: &str) -> bool {
+    // Most are `04:15`.
+    if let [first, second, b':', third, fourth] = text.as_bytes() {
+        return [first, second, third, fourth].iter().all(|digit| digit.is_ascii_digit());
+    }
     text.split_once(':').is_some_and(|(hour, minute)| digits(hour, 1..=2) && digits(minute, 2..=2))
 }
 
@@ -78,12 +104,21 @@ fn is_year(text: &str) -> bool {
 }
 
 fn is_day(text: &str) -> bool {
+    if digits(text, 1..=2) {
+        return true;
+    }
     let number = text.strip_suffix(['.', '日', '일']).unwrap_or(text);
     digits(number, 1..=2)
 }
 
 /// A month's name in any language, or a number with the word for month behind it.
 fn is_month(text: &str) -> bool {
+    // Most are three plain letters.
+    if let [first, second, third] = text.as_bytes()
+        && [first, second, third].iter().all(|letter| letter.is_ascii_alphabetic())
+    {
+        return true;
+    }
     let word = text.strip_suffix('.').unwrap_or(text);
     let word = word.trim_start_matches(|symbol: char| symbol.is_ascii_digit());
     !word.is_empty() && word.chars().count() <= MAX_MONTH_CHARS && word.chars().all(char::is_alphabetic)
@@ -103,13 +138,14 @@ mod tests {
             ("11月 21 04:15 x", false, "11月 21 04:15"),
             ("ноя 21 04:15 x", false, "ноя 21 04:15"),
             ("Nov 21 04:15:33 2026 x", false, "Nov 21 04:15:33 2026"),
+            ("Thu Nov  6 04:15:33 2026 x", false, "Thu Nov 6 04:15:33 2026"),
             ("2026-11-21 04:15 x", false, "2026-11-21 04:15"),
             ("2026-11-21 04:15:33.123456789 +0800 x", false, "2026-11-21 04:15:33.123456789 +0800"),
             ("2026-11-21 04:15:33 -0330 x", false, "2026-11-21 04:15:33 -0330"),
             ("11-21 04:15 x", true, "11-21 04:15"),
             ("2024-11-21  x", true, "2024-11-21"),
         ] {
-            assert_eq!(read(text, iso), Some((shown.to_owned(), " x")), "{text}");
+            assert_eq!(read(text, iso), Some((Cow::Borrowed(shown), " x")), "{text}");
         }
     }
 

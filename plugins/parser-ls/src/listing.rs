@@ -3,8 +3,8 @@
 use portcullis_plugin::parser::{Batch, Parse};
 use portcullis_plugin::{Lines, PluginError};
 
-use crate::name::unquote;
-use crate::options::Options;
+use crate::name;
+use crate::options::{Options, Style};
 use crate::row::{self, Entry, Writing, is_size};
 
 /// A path is at most 4,096 bytes; quoted, with its columns and a link's target, far below this.
@@ -38,6 +38,9 @@ const TOTAL_WORDS: [&str; 22] = [
     "합계",
 ];
 
+/// A row as JSON is seldom longer. Bytes.
+const DOCUMENT_BYTES: usize = 320;
+
 /// A listing being read.
 #[derive(Debug)]
 pub struct Listing {
@@ -48,8 +51,8 @@ pub struct Listing {
 #[derive(Debug)]
 struct Reader {
     options: Options,
-    /// Names with special characters are quoted: GNU `ls` on a terminal.
-    quoting: bool,
+    /// How names are written; quoted as for a shell by GNU `ls` on a terminal.
+    style: Style,
     directory: Option<String>,
     /// The next line may be a heading: the first one, or one behind an empty line.
     at_block_start: bool,
@@ -63,19 +66,18 @@ struct Reader {
     batch: Batch,
 }
 
+/// A row held back; it is read again when it is given.
 #[derive(Debug)]
 struct Held {
     line: u32,
     text: String,
-    entry: Entry,
-    writing: Writing,
 }
 
 impl Listing {
     pub(crate) fn new(options: Options, terminal: bool) -> Self {
         let reader = Reader {
             options,
-            quoting: terminal && !options.literal,
+            style: options.style.unwrap_or(if terminal { Style::Shell } else { Style::Literal }),
             directory: None,
             at_block_start: true,
             before_rows: true,
@@ -128,7 +130,7 @@ impl Reader {
             self.before_rows = false;
             return;
         }
-        match row::read(text, self.options, self.quoting) {
+        match row::read(text, self.options, self.style) {
             Some((entry, writing)) => {
                 self.before_rows = false;
                 self.row(number, text, entry, writing);
@@ -139,7 +141,7 @@ impl Reader {
 
     /// `dir:`, quoted like a name on a terminal.
     fn heading(&self, text: &str) -> Option<String> {
-        if row::read(text, self.options, self.quoting).is_some() {
+        if row::read(text, self.options, self.style).is_some() {
             return None;
         }
         let path = text.strip_suffix(':').filter(|path| !path.is_empty())?;
@@ -147,14 +149,10 @@ impl Reader {
         if path.starts_with("ls: ") {
             return None;
         }
-        match unquote(path).filter(|_| self.quoting) {
-            Some((name, "")) => Some(name),
-            _ => Some(path.to_owned()),
-        }
+        Some(name::whole(path, self.style).unwrap_or_else(|| path.to_owned()))
     }
 
-    fn row(&mut self, line: u32, text: &str, mut entry: Entry, writing: Writing) {
-        entry.directory.clone_from(&self.directory);
+    fn row(&mut self, line: u32, text: &str, entry: Entry<'_>, writing: Writing) {
         if writing == Writing::Quoted {
             self.quoted_here = true;
             self.release();
@@ -169,27 +167,30 @@ impl Reader {
         if self.overfull {
             return self.batch.leave(line, text);
         }
-        self.held.push(Held { line, text: text.to_owned(), entry, writing });
+        self.held.push(Held { line, text: text.to_owned() });
     }
 
     /// It is known now whether a blank before a name is padding.
     fn release(&mut self) {
         for held in std::mem::take(&mut self.held) {
-            if self.overfull {
-                self.batch.leave(held.line, &held.text);
-            } else {
-                self.give(held.entry, held.writing);
+            match row::read(&held.text, self.options, self.style).filter(|_| !self.overfull) {
+                Some((entry, writing)) => self.give(entry, writing),
+                None => self.batch.leave(held.line, &held.text),
             }
         }
     }
 
-    fn give(&mut self, mut entry: Entry, writing: Writing) {
+    fn give(&mut self, entry: Entry<'_>, writing: Writing) {
+        let mut entry = entry;
+        entry.directory = self.directory.as_deref();
         if writing == Writing::Padded && self.quoted_here {
-            entry.name.remove(0);
+            entry.name.to_mut().remove(0);
         }
-        match serde_json::to_string(&entry) {
-            Ok(document) => self.batch.documents.push(document),
-            Err(error) => portcullis_plugin::log::error(&format!("an entry could not be written as JSON: {error}")),
+        // Long enough for most rows, so that the text is not moved while it grows.
+        let mut json = Vec::with_capacity(DOCUMENT_BYTES);
+        match serde_json::to_writer(&mut json, &entry).map(|()| String::from_utf8(json)) {
+            Ok(Ok(document)) => self.batch.documents.push(document),
+            Ok(Err(_)) | Err(_) => portcullis_plugin::log::error("an entry could not be written as JSON"),
         }
     }
 

@@ -1,12 +1,40 @@
-//! Names as a terminal listing of GNU `ls` quotes them: `'a b'`, `"it's"`, `'a'$'\n''b'`.
+//! Names as GNU `ls` quotes them: for a terminal `'a b'`, `"it's"`, `'a'$'\n''b'`; as C does
+//! `"a b"`; with escapes `a\ b`.
 
 use portcullis_plugin::c_string;
+
+use crate::options::Style;
 
 /// What `$'…'` has beside C's own escapes.
 const SHELL_ESCAPES: &[(u8, u8)] = &[(b'e', 0x1b), (b'\'', b'\'')];
 
+/// Reads a name at the start of the text that is quoted or escaped in that style; gives what is meant
+/// and what follows it.
+pub(crate) fn decode(text: &str, style: Style) -> Option<(String, &str)> {
+    match style {
+        Style::Literal => None,
+        Style::Shell => unquote(text),
+        Style::C => {
+            let (name, rest) = c_string(text.strip_prefix('"')?, b'"', &[])?;
+            Some((String::from_utf8_lossy(&name).into_owned(), rest))
+        }
+        Style::Escape => {
+            let ended = format!("{text} ");
+            let (name, rest) = c_string(&ended, b' ', &[(b' ', b' ')])?;
+            // What was read ends with the blank; the one behind the text is none of it.
+            let read = ended.len() - rest.len() - 1;
+            Some((String::from_utf8_lossy(&name).into_owned(), text.get(read..)?))
+        }
+    }
+}
+
+/// A text that is one quoted or escaped name.
+pub(crate) fn whole(text: &str, style: Style) -> Option<String> {
+    decode(text, style).and_then(|(name, rest)| rest.is_empty().then_some(name))
+}
+
 /// Reads a quoted name at the start of the text; gives it unquoted and what follows it.
-pub(crate) fn unquote(text: &str) -> Option<(String, &str)> {
+fn unquote(text: &str) -> Option<(String, &str)> {
     let mut name = Vec::new();
     let mut rest = text;
     loop {

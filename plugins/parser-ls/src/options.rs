@@ -14,17 +14,32 @@ pub(crate) struct Options {
     pub(crate) scaled: bool,
     /// `--time-style=iso`: a year's date stands alone.
     pub(crate) iso: bool,
-    /// Names are never quoted.
-    pub(crate) literal: bool,
+    /// How names are written, where the command says so.
+    pub(crate) style: Option<Style>,
+    /// `-Z`: a column for the context of SELinux.
+    pub(crate) context: bool,
     long: bool,
+}
+
+/// How names are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// As they are.
+    Literal,
+    /// Quoted as for a shell, all or those that need it.
+    Shell,
+    /// In double quotes, with the escapes of C.
+    C,
+    /// With the escapes of C, and blanks behind backslashes.
+    Escape,
 }
 
 /// Short options with a value of their own.
 const WITH_VALUE: [char; 2] = ['I', 'w'];
 /// Short options that lead to a form this parser does not read.
-const OTHER_FORMS: [char; 8] = ['C', 'x', 'm', 'Z', 'D', 'b', 'Q', 'G'];
+const OTHER_FORMS: [char; 5] = ['C', 'x', 'm', 'D', 'G'];
 /// Long options that do.
-const OTHER_FORMS_LONG: [&str; 6] = ["--context", "--dired", "--escape", "--quote-name", "--zero", "--author"];
+const OTHER_FORMS_LONG: [&str; 3] = ["--dired", "--zero", "--author"];
 
 impl Options {
     /// The options, when the command is an `ls` whose listing is long and of a form known here.
@@ -34,10 +49,16 @@ impl Options {
         if program == "busybox" {
             program = base_name(words.next()?);
         }
-        if !["ls", "gls"].contains(&program) {
-            return None;
-        }
         let mut options = Self::default();
+        match program {
+            "ls" | "gls" | "dir" => {}
+            // As `ls -l -b`.
+            "vdir" => (options.long, options.style) = (true, Some(Style::Escape)),
+            _ => return None,
+        }
+        if program == "dir" {
+            options.style = Some(Style::Escape);
+        }
         while let Some(word) = words.next() {
             if word == "--" {
                 break;
@@ -65,7 +86,10 @@ impl Options {
                 's' => self.blocks = true,
                 'F' => self.marks = true,
                 'p' => self.directory_marks = true,
-                'N' => self.literal = true,
+                'N' => self.style = Some(Style::Literal),
+                'Q' => self.style = Some(Style::C),
+                'b' => self.style = Some(Style::Escape),
+                'Z' => self.context = true,
                 letter if OTHER_FORMS.contains(&letter) => return None,
                 letter if WITH_VALUE.contains(&letter) => return Some(at + letter.len_utf8() == cluster.len()),
                 _ => {}
@@ -91,10 +115,11 @@ impl Options {
                 "slash" => self.directory_marks = true,
                 _ => self.marks = true,
             },
-            "--literal" => self.literal = true,
-            "--quoting-style" if value == "literal" => self.literal = true,
-            "--quoting-style" if value == "shell-escape" => {}
-            "--quoting-style" => return None,
+            "--context" => self.context = true,
+            "--literal" => self.style = Some(Style::Literal),
+            "--quote-name" => self.style = Some(Style::C),
+            "--escape" => self.style = Some(Style::Escape),
+            "--quoting-style" => self.style = Some(style(value)?),
             "--time-style" => match value.strip_prefix("posix-").unwrap_or(value) {
                 "iso" => self.iso = true,
                 "full-iso" | "long-iso" | "locale" => self.iso = false,
@@ -105,6 +130,17 @@ impl Options {
             _ => {}
         }
         Some(())
+    }
+}
+
+/// Quotes of a language (`locale`) and those that pad as well (`c-maybe`) are not read.
+fn style(name: &str) -> Option<Style> {
+    match name {
+        "literal" => Some(Style::Literal),
+        "shell" | "shell-always" | "shell-escape" | "shell-escape-always" => Some(Style::Shell),
+        "c" => Some(Style::C),
+        "escape" => Some(Style::Escape),
+        _ => None,
     }
 }
 
@@ -139,6 +175,10 @@ mod tests {
             "ls -l -w 80",
             "ls -l --color=never",
             "gls -l",
+            "vdir",
+            "ls -lZ",
+            "ls -lb",
+            "ls -l --quoting-style=c",
             "ls --time-style=long-iso -l",
         ] {
             assert!(read(line).is_some(), "{line}");
@@ -154,12 +194,10 @@ mod tests {
             "ls -I -l",
             "ls -lC",
             "ls -lm",
-            "ls -lZ",
-            "ls -lb",
             "lsblk -l",
             "cat -l",
             "ls --format=commas",
-            "ls -l --quoting-style=c",
+            "ls -l --quoting-style=locale",
             "ls -l --time-style=+%s",
             "ls -l --zero",
             "ll",

@@ -1,37 +1,42 @@
 //! One row of a long listing.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::date::{self, word};
-use crate::name::unquote;
-use crate::options::Options;
+use crate::name;
+use crate::options::{Options, Style};
 
-/// A document of the schema `ls/1`.
+/// A document of the schema `ls/1`, made of its row's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Entry {
-    pub(crate) name: String,
+pub(crate) struct Entry<'a> {
+    pub(crate) name: Cow<'a, str>,
     pub(crate) kind: &'static str,
-    pub(crate) mode: String,
+    pub(crate) mode: &'a str,
     pub(crate) links: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) owner: Option<String>,
+    pub(crate) owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) group: Option<String>,
+    pub(crate) group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) size_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) size_text: Option<String>,
+    pub(crate) size_text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<Device>,
-    pub(crate) modified: String,
+    pub(crate) modified: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) target: Option<String>,
+    pub(crate) target: Option<Cow<'a, str>>,
+    /// The heading it stands below; the listing's part.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) directory: Option<String>,
+    pub(crate) directory: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inode: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) blocks: Option<String>,
+    pub(crate) blocks: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,45 +56,51 @@ pub(crate) enum Writing {
 
 /// Everything before the name.
 struct Columns<'a> {
-    entry: Entry,
+    entry: Entry<'a>,
     /// The rest of the row, from the blank before the name.
     name: &'a str,
 }
 
 /// Reads a row; none when it does not fit or fits in two ways.
-pub(crate) fn read(line: &str, options: Options, quoting: bool) -> Option<(Entry, Writing)> {
+pub(crate) fn read(line: &str, options: Options, style: Style) -> Option<(Entry<'_>, Writing)> {
     let Columns { mut entry, name } = columns(line, options)?;
     let name = name.strip_prefix(' ').filter(|name| !name.is_empty())?;
     let link = entry.kind == "symlink";
-    if quoting && let Some((unquoted, rest)) = unquote(name) {
-        entry.name = unquoted;
+    if let Some((decoded, rest)) = name::decode(name, style) {
+        entry.name = Cow::Owned(decoded);
         let fits = match rest.strip_prefix(" -> ").filter(|_| link) {
             Some(target) => {
-                entry.target = Some(quoted_whole(target).unwrap_or_else(|| target.to_owned()));
+                entry.target = Some(name::whole(target, style).map_or(Cow::Borrowed(target), Cow::Owned));
                 true
+            }
+            None if style == Style::Escape => {
+                entry.name = Cow::Owned(unmark(&entry.name, &entry, options).to_owned());
+                rest.is_empty()
             }
             None => unmark(rest, &entry, options).is_empty(),
         };
-        return fits.then_some((entry, Writing::Quoted));
+        let writing = if style == Style::Shell { Writing::Quoted } else { Writing::Plain };
+        return (fits && !entry.name.is_empty()).then_some((entry, writing));
     }
-    let writing = if quoting && name.starts_with(' ') && name.len() > 1 { Writing::Padded } else { Writing::Plain };
-    match name.split_once(" -> ").filter(|_| link) {
+    // In these styles every name can be read as one.
+    if [Style::C, Style::Escape].contains(&style) {
+        return None;
+    }
+    let is_shell = style == Style::Shell;
+    let writing = if is_shell && name.starts_with(' ') && name.len() > 1 { Writing::Padded } else { Writing::Plain };
+    match if link { name.split_once(" -> ") } else { None } {
         Some((_, target)) if target.contains(" -> ") => return None,
         Some((own, target)) => {
-            entry.name = own.to_owned();
-            entry.target = Some(quoted_whole(target).filter(|_| quoting).unwrap_or_else(|| target.to_owned()));
+            entry.name = Cow::Borrowed(own);
+            entry.target = Some(name::whole(target, style).map_or(Cow::Borrowed(target), Cow::Owned));
         }
-        None => entry.name = unmark(name, &entry, options).to_owned(),
+        None => entry.name = Cow::Borrowed(unmark(name, &entry, options)),
     }
     (!entry.name.is_empty()).then_some((entry, writing))
 }
 
-fn quoted_whole(text: &str) -> Option<String> {
-    unquote(text).and_then(|(name, rest)| rest.is_empty().then_some(name))
-}
-
 /// Takes off the mark that `-F` or `-p` puts behind a name.
-fn unmark<'a>(name: &'a str, entry: &Entry, options: Options) -> &'a str {
+fn unmark<'a>(name: &'a str, entry: &Entry<'_>, options: Options) -> &'a str {
     let mark = match entry.kind {
         "directory" if options.marks || options.directory_marks => '/',
         "file" if options.marks && entry.mode.contains('x') => '*',
@@ -105,7 +116,7 @@ fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
     let (inode, rest) =
         if options.inode { number(line).map(|(inode, rest)| (Some(inode), rest))? } else { (None, line) };
     let (blocks, rest) = match options.blocks {
-        true => word(rest).filter(|(size, _)| is_size(size)).map(|(size, rest)| (Some(size.to_owned()), rest))?,
+        true => word(rest).filter(|(size, _)| is_size(size)).map(|(size, rest)| (Some(size), rest))?,
         false => (None, rest),
     };
     let (mode, rest) = word(rest)?;
@@ -113,6 +124,7 @@ fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
     let (links, rest) = number(rest)?;
     let (owner, rest) = optional_word(rest, !options.no_owner)?;
     let (group, rest) = optional_word(rest, !options.no_group)?;
+    let (context, rest) = optional_word(rest, options.context)?;
     let (size, rest) = size(rest, matches!(kind, "character-device" | "block-device"), options.scaled)?;
     let (modified, name) = date::read(rest, options.iso)?;
     let (size_bytes, size_text, device) = match size {
@@ -121,12 +133,13 @@ fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
         Size::Device(device) => (None, None, Some(device)),
     };
     let entry = Entry {
-        name: String::new(),
+        name: Cow::Borrowed(""),
         kind,
-        mode: mode.to_owned(),
+        mode,
         links,
         owner,
         group,
+        context: context.filter(|context| *context != "?"),
         size_bytes,
         size_text,
         device,
@@ -140,31 +153,35 @@ fn columns(line: &str, options: Options) -> Option<Columns<'_>> {
 }
 
 fn kind(mode: &str) -> Option<&'static str> {
-    let body = mode.strip_suffix(['.', '+', '@']).unwrap_or(mode);
-    let (first, rights) = body.split_at_checked(1)?;
-    if rights.len() != 9 || !rights.bytes().all(|right| b"rwxsStTlL-".contains(&right)) {
+    let (first, rights) = match mode.as_bytes() {
+        [first, rights @ ..] if rights.len() == 9 => (first, rights),
+        [first, rights @ .., b'.' | b'+' | b'@'] if rights.len() == 9 => (first, rights),
+        _ => return None,
+    };
+    let is_right = |right: &u8| matches!(right, b'r' | b'w' | b'x' | b's' | b'S' | b't' | b'T' | b'l' | b'L' | b'-');
+    if !rights.iter().all(is_right) {
         return None;
     }
     Some(match first {
-        "-" => "file",
-        "d" => "directory",
-        "l" => "symlink",
-        "c" => "character-device",
-        "b" => "block-device",
-        "p" => "fifo",
-        "s" => "socket",
-        "C" | "D" | "M" | "n" | "P" | "?" | "w" => "other",
+        b'-' => "file",
+        b'd' => "directory",
+        b'l' => "symlink",
+        b'c' => "character-device",
+        b'b' => "block-device",
+        b'p' => "fifo",
+        b's' => "socket",
+        b'C' | b'D' | b'M' | b'n' | b'P' | b'?' | b'w' => "other",
         _ => return None,
     })
 }
 
-enum Size {
+enum Size<'a> {
     Bytes(u64),
-    Text(String),
+    Text(&'a str),
     Device(Device),
 }
 
-fn size(text: &str, is_device: bool, scaled: bool) -> Option<(Size, &str)> {
+fn size(text: &str, is_device: bool, scaled: bool) -> Option<(Size<'_>, &str)> {
     let (first, rest) = word(text)?;
     if is_device && let Some((major, minor)) = first.split_once(',') {
         let major = major.parse().ok()?;
@@ -174,7 +191,7 @@ fn size(text: &str, is_device: bool, scaled: bool) -> Option<(Size, &str)> {
     let size = match first.parse() {
         // `--block-size` scales without a unit, so then no size is taken for exact.
         Ok(bytes) if !scaled => Size::Bytes(bytes),
-        _ if is_size(first) => Size::Text(first.to_owned()),
+        _ if is_size(first) => Size::Text(first),
         _ => return None,
     };
     Some((size, rest))
@@ -197,10 +214,9 @@ fn number(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-fn optional_word(text: &str, there: bool) -> Option<(Option<String>, &str)> {
+fn optional_word(text: &str, there: bool) -> Option<(Option<&str>, &str)> {
     if !there {
         return Some((None, text));
     }
-    let (word, rest) = word(text)?;
-    Some((Some(word.to_owned()), rest))
+    word(text).map(|(word, rest)| (Some(word), rest))
 }

@@ -120,6 +120,28 @@ fn names_keep_their_blanks_and_marks_are_taken_off() {
 }
 
 #[test]
+fn names_in_the_styles_of_c() {
+    let row = "-rw-r--r-- 1 a b 1 Nov 21 04:15 ";
+    let link = "lrwxrwxrwx 1 a b 1 Nov 21 04:15 ";
+    assert_eq!(names("ls -lQ", true, &format!("{row}\"a b\"\n{row}\"t\\tn\\n\\303\\244\"\n")), ["a b", "t\tn\nä"]);
+    let (documents, left) = read("ls -lb", true, &[format!("{link}a\\ b -> c\\ d\n{row}x y\n").as_bytes()], false);
+    assert_eq!((&documents[0]["name"], &documents[0]["target"]), (&json!("a b"), &json!("c d")));
+    assert_eq!(left.len(), 1, "a bare blank cannot be in a name");
+    let directory = "drwxr-xr-x 1 a b 1 Nov 21 04:15 ";
+    assert_eq!(names("ls -lbF", true, &format!("{directory}a\\ b/\n")), ["a b"]);
+    assert_eq!(names("ls -lQF", true, &format!("{directory}\"a b\"/\n")), ["a b"]);
+    assert_eq!(names("ls -l --quoting-style=shell-always", false, &format!("{row}'x'\n")), ["x"]);
+}
+
+#[test]
+fn contexts_of_selinux() {
+    let text = "-rw-r--r--. 1 a b unconfined_u:object_r:user_home_t:s0 1 Nov 21 04:15 x\n-rw-r--r-- 1 a b ? 1 Nov 21 04:15 y\n";
+    let (documents, left) = read("ls -lZ", true, &[text.as_bytes()], false);
+    assert_eq!((left.len(), &documents[0]["context"]), (0, &json!("unconfined_u:object_r:user_home_t:s0")));
+    assert_eq!((documents[1].get("context"), &documents[1]["size_bytes"]), (None, &json!(1)));
+}
+
+#[test]
 fn what_does_not_fit_is_left_with_its_line() {
     let text = "ls: cannot access 'x': No such file or directory\n\
         total 4\n\
@@ -170,7 +192,14 @@ fn real_listings_are_read_whole() {
         ("ls -go", false),
         // What GNU writes to a terminal.
         ("ls -l --quoting-style=shell-escape", true),
+        ("ls -lQ", true),
+        ("ls -lb", true),
+        ("ls -lbF", true),
+        ("ls -l --quoting-style=shell-escape-always", true),
+        ("ls -lZ", false),
+        ("vdir", true),
         ("busybox ls -l", false),
+        ("busybox ls -l --full-time", false),
         ("busybox ls -lisn", true),
     ] {
         let words: Vec<&str> = command.split(' ').collect();

@@ -51,8 +51,14 @@ impl Lines {
         // `split` gives at least one piece; all but the last were ended by a newline.
         let mut piece = pieces.next().unwrap_or_default();
         for next in pieces {
-            self.collect(piece);
-            self.give(&mut each);
+            if self.open || piece.len() > self.max_line_bytes {
+                self.collect(piece);
+                self.give(&mut each);
+            } else {
+                // A whole line within the chunk is not copied.
+                self.given = self.given.saturating_add(1);
+                each(Line { number: self.given, text: text_of(piece), cut: false });
+            }
             piece = next;
         }
         if !piece.is_empty() {
@@ -79,13 +85,17 @@ impl Lines {
     fn give(&mut self, each: &mut impl FnMut(Line<'_>)) {
         self.given = self.given.saturating_add(1);
         // A carriage return at the cut is text: the line's end lay behind it.
-        let end = if self.cut { None } else { self.partial.strip_suffix(b"\r") };
-        let text = String::from_utf8_lossy(end.unwrap_or(&self.partial));
+        let text = if self.cut { String::from_utf8_lossy(&self.partial) } else { text_of(&self.partial) };
         each(Line { number: self.given, text, cut: self.cut });
         self.partial.clear();
         self.cut = false;
         self.open = false;
     }
+}
+
+/// A line without the carriage return at its end.
+fn text_of(line: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 #[cfg(test)]
