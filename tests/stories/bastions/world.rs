@@ -144,6 +144,7 @@ pub(crate) type Goal = (&'static str, &'static str, &'static str);
 
 /// `PORTCULLIS_NAVIGATION_RUNS` walks, each over a line with other delays; prints what became of them.
 /// `goals` are those of each front, whose plan is made by its number.
+#[allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 pub(crate) fn many_walks(name: &str, goals: &[&[Goal]], plan: impl Fn(usize, MenuOptions) -> Plan) {
     let runs = std::env::var("PORTCULLIS_NAVIGATION_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(5);
     let (mut slowest, started) = (Duration::ZERO, Instant::now());
