@@ -196,6 +196,10 @@ impl Shown {
             for byte in self.typed(*byte) {
                 let reply = self.dialogue.key(byte);
                 whole.again = reply.again.or(whole.again);
+                // A program that draws frames draws one for all keys that have come.
+                if reply.screen.starts_with(screen::FRAME.as_bytes()) {
+                    whole.screen.clear();
+                }
                 whole.screen.extend(reply.screen);
                 whole.next = reply.next;
             }

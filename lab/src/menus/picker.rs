@@ -1,7 +1,7 @@
 //! A full-screen list to pick from, in the manner of Warpgate's: the alternate screen, a filter to
 //! type, a row in reverse video that the arrows move, Enter. The session ends with its shell.
 
-use super::screen::{padded, show};
+use super::screen::{FRAME, padded, show};
 use super::{Asset, Dialogue, MenuOptions, Next, Reply};
 
 /// Rows around the list: title, filter, blank, help.
@@ -56,10 +56,7 @@ impl Picker {
         let width = usize::from(self.columns).saturating_sub(2);
         let title = if self.options.reworded { "Where would you like to go?" } else { "Select a target" };
         let mut screen = Vec::new();
-        show(
-            &mut screen,
-            &format!("\u{1b}[H\u{1b}[2J\u{1b}[1m{title}\u{1b}[0m ({} of {})", found.len(), self.all.len()),
-        );
+        show(&mut screen, &format!("{FRAME}\u{1b}[1m{title}\u{1b}[0m ({} of {})", found.len(), self.all.len()));
         show(&mut screen, &format!("\u{1b}[2;1HFilter: {}_", self.filter_text()));
         let visible = usize::from(self.rows.saturating_sub(FRAME_ROWS)).max(1);
         let first = self.selected.saturating_sub(visible - 1);

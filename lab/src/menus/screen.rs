@@ -5,6 +5,9 @@ use unicode_width::UnicodeWidthStr;
 /// A raw terminal needs both.
 pub(crate) const LINE_END: &str = "\r\n";
 
+/// Begins a drawing of the whole screen.
+pub(crate) const FRAME: &str = "\u{1b}[H\u{1b}[2J";
+
 /// Adds lines, each with its end.
 pub(crate) fn say(screen: &mut Vec<u8>, lines: &[&str]) {
     for line in lines {

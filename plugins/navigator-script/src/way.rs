@@ -14,6 +14,8 @@ use crate::text::{Values, filled, is_name, pattern};
 
 /// Screens looked at while waiting for one answer; a menu that only flickers is silent.
 const MAX_LOOKS: u32 = 128;
+/// Waits that may be over while a slow line still brings the answer.
+const MAX_OVERTIME: u32 = 3;
 /// States that follow each other without anything typed.
 const MAX_HOPS: usize = 20;
 
@@ -63,6 +65,7 @@ pub struct Way {
     pub(crate) sends: u32,
     started: bool,
     looks: u32,
+    overtime: u32,
     waited: bool,
 }
 
@@ -149,6 +152,7 @@ impl Way {
             sends: 0,
             started: false,
             looks: 0,
+            overtime: 0,
             waited: false,
         })
     }
@@ -228,7 +232,7 @@ impl Way {
             self.started = true;
             match self.act(&rule, view) {
                 Some(step) => {
-                    (self.looks, self.waited) = (0, false);
+                    (self.looks, self.overtime, self.waited) = (0, 0, false);
                     return Some(step);
                 }
                 None => self.enter_state(rule.then?),
@@ -282,9 +286,11 @@ impl Way {
     fn wait(&mut self, state: &State, screen: &Screen, is_over: bool, max_ms: u32) -> Step {
         self.looks += 1;
         let is_settling = screen.quiet_ms < state.settle_ms;
-        if (is_over && !is_settling) || self.looks > MAX_LOOKS {
+        let still_comes = screen.quiet_ms < self.script.quiet_ms && self.overtime < MAX_OVERTIME;
+        if (is_over && !is_settling && !still_comes) || self.looks > MAX_LOOKS {
             return self.silent(state, screen);
         }
+        self.overtime += u32::from(is_over);
         self.waited = !is_settling;
         self.pending = Pending::Screen;
         // Any change: a text to wait for may be on the screen already, from before.

@@ -1,12 +1,12 @@
 //! JumpServer's menu, crossed by its navigator.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lab::bastion::Front;
 use lab::menus::{Language, MenuOptions, Review};
 use serde_json::json;
 
-use super::world::{Plan, Slow, World};
+use super::world::{Plan, Slow, World, many_walks};
 
 const ROUTES: &str = r#"
 web-1 = { target = "web-1" }
@@ -194,54 +194,15 @@ fn a_line_that_is_cut_after_any_number_of_bytes_leads_nowhere_else() {
     assert_eq!((arrived.first(), arrived.last()), (Some(&false), Some(&true)), "{arrived:?}");
 }
 
-/// `PORTCULLIS_NAVIGATION_RUNS` walks, each over a line with other delays; prints what became of them.
 #[test]
 fn many_walks_over_lines_with_random_delays_all_arrive() {
-    let runs = std::env::var("PORTCULLIS_NAVIGATION_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(5);
-    let (mut slowest, started) = (Duration::ZERO, Instant::now());
-    let mut random = Random(0x5eed);
-    for run in 0..runs {
-        let (slow, menu) = (random.line(), random.menu());
-        let (route, label, host) = random.one_of([
-            ("web-1", "web-1", "web-1"),
-            ("web-2", "web-2", "web-2"),
-            ("twin-b", "twin", "twin-b"),
-            ("last-node", "node-60", "node-60"),
-        ]);
-        let mut world = World::new(&Plan { slow: Some(slow), ..plan(menu) });
-        let begun = Instant::now();
-        println!("run {run}: {route}, {} us, {} bytes", slow.latency_us, slow.chunk_bytes);
-        world.reaches(route, label, host);
-        slowest = slowest.max(begun.elapsed());
-    }
-    println!("{runs} walks, none astray, {:?} in all, the slowest {slowest:?}", started.elapsed());
-}
-
-/// xorshift64 (Marsaglia 2003), begun with a number that every run has.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
-    fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
-        choices[usize::try_from(self.below(N as u64)).unwrap()]
-    }
-
-    /// Small pieces come with small delays: a menu is some thousand bytes.
-    fn line(&mut self) -> Slow {
-        let (chunk_bytes, latency_us) = self.one_of([(1, 1_500), (3, 3_000), (17, 10_000), (400, 80_000)]);
-        Slow { latency_us: 1 + self.below(latency_us), seed: Some(self.below(u64::MAX)), chunk_bytes }
-    }
-
-    fn menu(&mut self) -> MenuOptions {
-        let language = self.one_of([Language::English, Language::Chinese]);
-        MenuOptions { noisy: self.below(2) == 0, language, ..every_day() }
-    }
+    let goals = [
+        ("web-1", "web-1", "web-1"),
+        ("web-2", "web-2", "web-2"),
+        ("twin-b", "twin", "twin-b"),
+        ("last-node", "node-60", "node-60"),
+    ];
+    many_walks("koko", &[goals.as_slice()], |_, menu| plan(menu));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lab::bastion::Front;
 use lab::menus::{Language, MenuOptions};
 use serde_json::json;
 
-use super::world::{Plan, Slow, World};
+use super::world::{Plan, Slow, World, many_walks};
 use crate::people::Person;
 use crate::plugins;
 
@@ -126,7 +126,7 @@ fn a_numbered_menu_may_be_slow_narrow_and_gbk() {
 const PICKER: &str = r#"
 parameters = { target = {}, host_name = { kind = "host" } }
 start = "list"
-timeout_ms = 8000
+timeout_ms = 20000
 
 [plugins.navigator-script.settings.states]
 
@@ -297,6 +297,13 @@ fn the_guide_s_settings_are_taken() {
         scene.configure(&piece);
         plugins::succeed(&scene, &["list"]);
     }
+}
+
+#[test]
+fn many_walks_along_scripts_over_lines_with_random_delays_all_arrive() {
+    let picked = [("web-2", "web-2", "web-2"), ("last-node", "node-60", "node-60")];
+    let plans = |front, menu| if front == 0 { numbered(menu) } else { picker(menu) };
+    many_walks("scripts", &[EVERYWHERE.as_slice(), picked.as_slice()], plans);
 }
 
 /// From a host's shell on to another user's, by a program that asks for a password.

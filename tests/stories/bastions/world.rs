@@ -1,9 +1,11 @@
 //! A bastion with one of the lab's menus and a profile that leads through it.
 
+use std::time::{Duration, Instant};
+
 use e2e::mcp::{Answer, Client};
 use e2e::scene::{PASSWORD, PASSWORD_VARIABLE, Scene, USER};
 use lab::bastion::{BastionOptions, Front};
-use lab::menus::MenuOptions;
+use lab::menus::{Language, MenuOptions};
 use serde_json::{Value, json};
 
 /// What stands behind one story.
@@ -135,4 +137,54 @@ fn configuration(port: u16, plan: &Plan) -> String {
          auth = [{{ password_env = \"{PASSWORD_VARIABLE}\" }}]\nknown_hosts = [\"known_hosts\"]\n\
          navigator = {{ plugin = \"{navigator}\", menu_label = \"bastion\"{bound} }}\n{profile}\n\n[profiles.lab.routes]\n{routes}\n"
     )
+}
+
+/// A route, the label of the place it leads to, and what the host there calls itself.
+pub(crate) type Goal = (&'static str, &'static str, &'static str);
+
+/// `PORTCULLIS_NAVIGATION_RUNS` walks, each over a line with other delays; prints what became of them.
+/// `goals` are those of each front, whose plan is made by its number.
+#[allow(clippy::print_stdout, reason = "the figures are what it is run for")]
+pub(crate) fn many_walks(name: &str, goals: &[&[Goal]], plan: impl Fn(usize, MenuOptions) -> Plan) {
+    let runs = std::env::var("PORTCULLIS_NAVIGATION_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(5);
+    let (mut slowest, started) = (Duration::ZERO, Instant::now());
+    let mut random = Random(0x5eed);
+    for run in 0..runs {
+        let (slow, menu) = (random.line(), random.menu());
+        let front = random.below_count(goals.len());
+        let (route, label, host) = goals[front][random.below_count(goals[front].len())];
+        let mut world = World::new(&Plan { slow: Some(slow), ..plan(front, menu) });
+        let begun = Instant::now();
+        println!("{name} {run}: {front} {route}, {} us, {} bytes", slow.latency_us, slow.chunk_bytes);
+        world.reaches(route, label, host);
+        slowest = slowest.max(begun.elapsed());
+    }
+    println!("{name}: {runs} walks, none astray, {:?} in all, the slowest {slowest:?}", started.elapsed());
+}
+
+/// xorshift64 (Marsaglia 2003), begun with a number that every run has.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    fn below_count(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap()
+    }
+
+    /// Small pieces come with small delays: a menu is some thousand bytes.
+    fn line(&mut self) -> Slow {
+        let (chunk_bytes, latency_us) = [(1, 1_500), (3, 3_000), (17, 10_000), (400, 80_000)][self.below_count(4)];
+        Slow { latency_us: 1 + self.below(latency_us), seed: Some(self.below(u64::MAX)), chunk_bytes }
+    }
+
+    fn menu(&mut self) -> MenuOptions {
+        let language = [Language::English, Language::Chinese][self.below_count(2)];
+        MenuOptions { noisy: self.below(2) == 0, language, ..MenuOptions::default() }
+    }
 }
