@@ -54,10 +54,14 @@ impl CodeStore {
 
     /// Runnable code for a component that was inspected. The error is a reason for people.
     pub(crate) async fn component(self: &Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Component, String> {
+        if let Some(component) = self.blocking(move |store| store.cached(&digest)).await? {
+            return Ok(component);
+        }
         let _turn = self.turn.lock().await;
         if let Some(component) = self.blocking(move |store| store.cached(&digest)).await? {
             return Ok(component);
         }
+        tracing::info!(size_bytes = bytes.len(), "compiling a plugin for its first use");
         let code = match &self.compiler {
             Compiler::InProcess => {
                 let bytes = bytes.to_vec();

@@ -130,6 +130,7 @@ impl<'a> Walk<'a> {
             ("LimitsFile", "[limits]"),
             ("FilesFile", "[profiles.NAME.files]"),
             ("PluginFile", "[plugins.NAME]"),
+            ("PluginLimits", "[plugins.NAME.limits]"),
         ];
         let has = |table: &str| self.root["$defs"][table]["properties"].get(name).is_some();
         let place = places.into_iter().find(|(table, _)| has(table)).map(|(_, place)| place);

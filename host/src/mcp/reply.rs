@@ -4,7 +4,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::ops::{NextStep, OpError};
+use crate::ops::{NextStep, OpError, Stopped};
 
 /// How a call went, for a reader who looks at one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -166,7 +166,8 @@ impl From<OpError> for Reply {
                 format!("{}: {}{help}", finding.subject, finding.text)
             }));
         }
-        if let OpError::Navigation { rows, code, steps, .. } = &error {
+        if let OpError::Navigation(stopped) = &error {
+            let Stopped { rows, code, steps, .. } = stopped.as_ref();
             fields.insert("code".to_owned(), json!(code));
             fields.insert("rows".to_owned(), json!(rows));
             fields.insert("steps".to_owned(), json!(steps));

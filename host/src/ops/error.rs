@@ -102,18 +102,8 @@ pub enum OpError {
         #[source]
         source: CallError,
     },
-    #[error(
-        "navigation to `{route}` stopped: {message} [{code}]; the terminal is left where it was, its last rows are below"
-    )]
-    Navigation {
-        route: String,
-        code: String,
-        message: String,
-        /// What was done before, one line each; the last one is the step that led to the failure.
-        steps: Vec<String>,
-        rows: Vec<String>,
-        session_id: String,
-    },
+    #[error("{0}")]
+    Navigation(Box<Stopped>),
     #[error("the saved places in {} cannot be read or written; mend or remove the file", path.display())]
     Places {
         path: PathBuf,
@@ -142,6 +132,23 @@ impl From<SessionError> for OpError {
     fn from(source: SessionError) -> Self {
         Self::Session { session_id: None, source }
     }
+}
+
+/// A navigation that did not reach its place; the terminal is left where it was.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "navigation to `{route}` stopped: {message} [{code}]; the terminal is left where it was, its last rows are below"
+)]
+pub struct Stopped {
+    pub route: String,
+    /// Stable, the navigator's own or `stopped`.
+    pub code: String,
+    pub message: String,
+    /// What was done before, one line each; the last one is the step that led to the failure.
+    pub steps: Vec<String>,
+    /// Rows of the screen that show why.
+    pub rows: Vec<String>,
+    pub session_id: String,
 }
 
 impl OpError {
@@ -177,7 +184,7 @@ impl OpError {
                 _ => "terminal-state-abnormal",
             },
             Self::Plugin { .. } => "plugin-failure",
-            Self::Navigation { .. } => "terminal-state-abnormal",
+            Self::Navigation(_) => "terminal-state-abnormal",
             Self::Places { .. } => "runtime-state-abnormal",
             Self::File { source, .. } => source.category(),
             Self::Record(_) | Self::Random(_) | Self::Opening(_) | Self::GivenUp | Self::TooManyAttempts => {
@@ -227,9 +234,10 @@ impl OpError {
             Self::BeingStopped { session_id, job_id } => {
                 NextStep::new("ssh_read", json!({ "session_id": session_id, "job_id": job_id, "wait_s": 20 }))
             }
-            Self::Refused { session_id, .. }
-            | Self::SecretAsked { session_id, .. }
-            | Self::Navigation { session_id, .. } => NextStep::new("ssh_read", json!({ "session_id": session_id })),
+            Self::Navigation(stopped) => NextStep::new("ssh_read", json!({ "session_id": stopped.session_id })),
+            Self::Refused { session_id, .. } | Self::SecretAsked { session_id, .. } => {
+                NextStep::new("ssh_read", json!({ "session_id": session_id }))
+            }
             Self::Session { session_id: Some(id), source } => match source {
                 SessionError::NotReady(portcullis_term::NotReady::Running(command)) => {
                     NextStep::new("ssh_read", json!({ "session_id": id, "job_id": command.to_string() }))

@@ -36,7 +36,7 @@ use crate::session::{Position, SessionHandle};
 pub use crate::plugins::Listed as ListedPlugin;
 pub use answer::Standing;
 pub use awaiting::AwaitingPerson;
-pub use error::{NextStep, OpError};
+pub use error::{NextStep, OpError, Stopped};
 pub use files::{
     Content, Entry, FileError, Listing, ReadFileReport, ReadFileRequest, Wish, WriteFileReport, WriteFileRequest,
     read_file, write_file,

@@ -62,13 +62,7 @@ impl Catalog {
     /// # Errors
     /// When any of them cannot be used: nothing starts with half of its policies.
     pub async fn load(sandbox: &Sandbox, config: &Config) -> Result<Self, CatalogError> {
-        let mut plugins = BTreeMap::new();
-        let usual = PluginLimits::default();
-        for (name, _, bytes) in COMPONENTS {
-            let entry = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == *name);
-            let (settings, limits) = entry.map_or(("{}", &usual), |entry| (entry.settings.as_str(), &entry.limits));
-            plugins.insert((*name).to_owned(), load_component(sandbox, name, bytes, settings, limits).await?);
-        }
+        let mut plugins = built_in_plugins(sandbox, config).await?;
         for entry in &config.plugins {
             let bytes = match (&entry.path, entry.built_in_name()) {
                 (Some(path), _) => read_pinned(entry, path)?,
@@ -186,6 +180,30 @@ impl Catalog {
         let of_kind = |(name, plugin): &(&String, &Loaded)| plugin.info().kind == kind && *name != STANDARD_POLICY;
         self.plugins.iter().filter(of_kind).map(|(name, _)| name.as_str()).collect()
     }
+}
+
+/// All at the same time: on the first start each is compiled, which takes a second of a core.
+async fn built_in_plugins(sandbox: &Sandbox, config: &Config) -> Result<BTreeMap<String, Loaded>, CatalogError> {
+    let loading: Vec<_> = COMPONENTS
+        .iter()
+        .map(|(name, _, bytes)| {
+            let entry = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == *name);
+            let settings = entry.map_or_else(|| "{}".to_owned(), |entry| entry.settings.clone());
+            let limits = entry.map(|entry| entry.limits.clone()).unwrap_or_default();
+            let sandbox = sandbox.clone();
+            let task = async move { load_component(&sandbox, name, bytes, &settings, &limits).await };
+            (*name, tokio::spawn(task))
+        })
+        .collect();
+    let mut plugins = BTreeMap::new();
+    for (name, task) in loading {
+        let loaded = task.await.map_err(|error| CatalogError::Kind {
+            plugin: name.to_owned(),
+            problem: format!("loading it was broken off: {error}; start again"),
+        })?;
+        plugins.insert(name.to_owned(), loaded?);
+    }
+    Ok(plugins)
 }
 
 /// Loads the component of an entry, whose bytes are these.

@@ -17,12 +17,12 @@ const TAKEN_LIMIT: Duration = Duration::from_secs(60);
 fn plugin(client: &mut Client, name: &str) -> Value {
     let status = client.succeed("ssh_status", json!({}));
     let listed = status["plugins"].as_array().unwrap();
-    listed.iter().find(|plugin| plugin["name"] == name).unwrap_or_else(|| panic!("{name} in {listed:?}")).clone()
+    listed.iter().find(|plugin| plugin["name"] == name).expect("the plugin is listed").clone()
 }
 
 fn until(client: &mut Client, name: &str, what: impl Fn(&Value) -> bool) -> Value {
     let found = wait_until(TAKEN_LIMIT, || Some(plugin(client, name)).filter(&what));
-    found.unwrap_or_else(|| panic!("not within {TAKEN_LIMIT:?}: {}", plugin(client, name)))
+    found.ok_or_else(|| plugin(client, name)).expect("what was waited for, within the limit")
 }
 
 /// The same component with another digest: a custom section at its end says nothing.

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use self::convert::{last_rows, screen};
 use self::journey::Journey;
-use super::{OpError, destination, find_session};
+use super::{OpError, Stopped, destination, find_session};
 use crate::config::Destination;
 use crate::gate::level;
 use crate::host::Host;
@@ -55,7 +55,9 @@ pub struct NavigateRequest {
 
 /// Whoever wants to hear of each step as it is begun: its number, from 1, and what is done.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(usize, &str) + Send + Sync>>);
+pub struct Progress(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(usize, &str) + Send + Sync;
 
 impl Progress {
     pub fn new(tell: impl Fn(usize, &str) + Send + Sync + 'static) -> Self {
@@ -194,13 +196,13 @@ impl Way<'_> {
             true => last_rows(&self.session.read().await?),
             false => failure.rows,
         };
-        Ok(OpError::Navigation {
+        Ok(OpError::Navigation(Box::new(Stopped {
             route: self.route.clone(),
             code: failure.code,
             message: failure.message,
             steps,
             rows,
             session_id: self.session.id().to_string(),
-        })
+        })))
     }
 }
