@@ -24,6 +24,10 @@ use crate::session::{
 
 /// A program that handles an interrupt or a signal tidily needs a moment.
 const END_WAIT: Duration = Duration::from_secs(5);
+/// A shell that is still starting the command may take the ctrl-c for itself, so a command this young gets
+/// another one. An older one does not: many programs give up cleaning up at the second.
+const YOUNG: Duration = Duration::from_millis(500);
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The shell's prompt after ctrl-z, over a slow line.
 const SUSPEND_WAIT: Duration = Duration::from_secs(5);
 /// The code a process killed by KILL leaves in every shell that tells one.
@@ -168,11 +172,11 @@ impl<'a> Ladder<'a> {
     /// Goes up until the command's end is seen or a step is not possible.
     async fn climb(mut self, by: Typist, force: bool) -> Result<Vec<StopAttempt>, OpError> {
         let record = self.session.read_command(self.command_id).await?.record;
-        if let Some(line) = record.resumed_as.and_then(|id| id.parse().ok()) {
+        if let Some(line) = record.resumed_as.as_ref().and_then(|id| id.parse().ok()) {
             self.foreground = line;
         }
         self.host.input().clear(self.session.id().as_str());
-        let mut goes_on = self.interrupt(by).await?;
+        let mut goes_on = self.interrupt(by, Duration::from_millis(record.duration_ms)).await?;
         for signal in [StopSignal::Term, StopSignal::Kill].into_iter().filter(|_| force) {
             if goes_on {
                 goes_on = self.signal(signal).await?;
@@ -181,10 +185,19 @@ impl<'a> Ladder<'a> {
         Ok(self.steps)
     }
 
-    async fn interrupt(&mut self, by: Typist) -> Result<bool, OpError> {
+    async fn interrupt(&mut self, by: Typist, age: Duration) -> Result<bool, OpError> {
         self.press(StopStep::Interrupt, by).await?;
-        let end = end_within(self.session, self.foreground, END_WAIT).await;
-        self.note("INT", "ctrl-c".to_owned(), end.as_ref()).await?;
+        let (mut how, mut wait) = ("ctrl-c", END_WAIT);
+        if age < YOUNG {
+            if let Some(end) = end_within(self.session, self.foreground, AGAIN_AFTER).await {
+                self.note("INT", how.to_owned(), Some(&end)).await?;
+                return Ok(false);
+            }
+            self.press(StopStep::Interrupt, by).await?;
+            (how, wait) = ("ctrl-c, and again, because the command had only just begun", END_WAIT - AGAIN_AFTER);
+        }
+        let end = end_within(self.session, self.foreground, wait).await;
+        self.note("INT", how.to_owned(), end.as_ref()).await?;
         Ok(end.is_none())
     }
 

@@ -80,6 +80,28 @@ fn a_new_file_is_taken_between_calls_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
+fn a_navigator_is_another_one_for_the_next_session() {
+    let scene = Scene::with_bastion(|_| {});
+    let configuration = scene.path("portcullis.toml");
+    let text = std::fs::read_to_string(&configuration).unwrap();
+    let text = text.replace("plugin = \"navigator-cmsm\"", "plugin = \"crossing\"");
+    std::fs::write(&configuration, format!("{text}\n[plugins.crossing]\npath = \"crossing.wasm\"\n")).unwrap();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let path = scene.path("crossing.wasm");
+    // One for another kind of menu.
+    std::fs::copy(tests.join("frozen/0.1.0/navigator.wasm"), &path).unwrap();
+    let mut client = scene.client();
+    let open = json!({ "profile": "lab", "route": "master-b", "new": true });
+    let lost = client.fail("ssh_open", open.clone());
+    assert!(lost["steps"].as_array().is_none_or(Vec::is_empty), "nothing was typed: {lost}");
+
+    put(&path, &std::fs::read(Path::new(env!("OUT_DIR")).join("components/navigator-cmsm.wasm")).unwrap());
+    until(&mut client, "crossing", |plugin| plugin["reloads"] == 1);
+    let opened = client.succeed("ssh_open", open);
+    assert_eq!(opened["navigation"]["breadcrumb"], json!(["bastion", "master-b"]), "{opened}");
+}
+
+#[test]
 fn a_pinned_plugin_stays_what_was_pinned() {
     let (scene, _sshd) = with_policy_file(r#"{ behaviour = "none" }"#);
     let path = scene.path("rules.wasm");

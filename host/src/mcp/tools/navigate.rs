@@ -15,16 +15,16 @@ use crate::ops::{self, NavigateReport, NavigateRequest, NextStep, OpError, Place
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Route to follow, as ssh_hosts lists it.
+    /// From ssh_hosts.
     #[serde(default)]
     route: Option<String>,
-    /// Saved place to go back to.
+    /// Saved before.
     #[serde(default)]
     place: Option<String>,
-    /// Save where the session is (after the route, if one is given) as a place of this name.
+    /// Save the place it is then at.
     #[serde(default)]
     save_as: Option<String>,
-    /// May be left out when exactly one session is open.
+    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_navigate",
         title: "Follow a route",
-        description: "Follow a named route from where the session is: through the bastion's menu to a host and on into a pod. Stops and shows the screen rather than guess. Without route or place: says where the session is.",
+        description: "Follow a named route from here: through the bastion's menu to a host and on into a pod. Stops and shows the screen rather than guess. Without route or place: where the session is.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || {

@@ -15,10 +15,10 @@ use crate::ops::{self, AwaitingPerson, NextStep, OpenOutcome, OpenReport, OpenRe
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Profile name from ssh_hosts; not needed to reopen or with a default.
+    /// From ssh_hosts; not needed to reopen or with a default.
     #[serde(default)]
     profile: Option<String>,
-    /// Route to follow at once, e.g. through a bastion into a pod.
+    /// Route to follow, e.g. through a bastion into a pod.
     #[serde(default)]
     route: Option<String>,
     /// One more, even if one is open on this profile.

@@ -14,7 +14,7 @@ use crate::ops::{self, Choice, Filter, NextStep, OpError, ReadReport, ReadReques
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Id or name; may be left out when exactly one session is open.
+    /// Id or name; may be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
     /// Default screen. history: numbered lines of output, who typed what, events.

@@ -25,7 +25,7 @@ const DEFAULT_DELAY_S: u32 = 1;
 struct Parameters {
     /// As you would type it; several lines run as one script.
     command: String,
-    /// May be left out when exactly one session is open.
+    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
     /// Seconds until control returns (default 20); the command goes on.
@@ -42,7 +42,7 @@ struct Parameters {
     /// Why, for the person watching and the policy.
     #[serde(default)]
     purpose: Option<String>,
-    /// Label of the level it is meant for; elsewhere nothing is typed.
+    /// Label of the level it is meant for; typed nowhere else.
     #[serde(default)]
     expect_level: Option<String>,
     /// Run it until it succeeds, all attempts within wait_s.

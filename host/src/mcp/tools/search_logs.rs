@@ -52,7 +52,7 @@ struct Parameters {
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     after_lines: Option<u16>,
-    /// May be left out when exactly one session is open.
+    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
 }

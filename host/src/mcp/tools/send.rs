@@ -26,7 +26,7 @@ struct Parameters {
     /// Keys after the text: enter, tab, escape, up, home, page-up, insert, delete, f1…f12, q, ctrl-c, ctrl-\, …
     #[serde(default)]
     keys: Vec<String>,
-    /// Wait until this is printed after the keys; the echo does not count.
+    /// Wait until this is printed; the echo does not count.
     #[serde(default)]
     wait_for: Option<String>,
     /// The same as a regular expression.
@@ -39,7 +39,7 @@ struct Parameters {
     #[serde(default)]
     #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
-    /// May be left out when exactly one session is open.
+    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
 }

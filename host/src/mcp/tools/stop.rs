@@ -14,7 +14,7 @@ use crate::ops::{self, NextStep, StopReport, StopRequest};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// May be left out when exactly one session is open.
+    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
     /// Stop this job; without it the session is closed.

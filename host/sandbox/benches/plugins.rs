@@ -1,0 +1,104 @@
+//! What plugins cost beside a single decision: loading from the cache, decisions of many sessions at the
+//! same time, and output read in chunks.
+#![allow(clippy::unwrap_used, reason = "benchmark")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use portcullis_sandbox::Limits;
+use portcullis_sandbox::parser::OutputMeta;
+use tokio::runtime::Runtime;
+
+/// Sessions that ask at the same moment.
+const SESSIONS: usize = 64;
+/// As the host hands output over.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+fn loading(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let lab = support::lab(8);
+    let mut group = criterion.benchmark_group("load from the cache");
+    let policy = support::product("policy-standard");
+    group.bench_function("policy-standard", |bencher| {
+        bencher.iter(|| {
+            runtime.block_on(lab.sandbox.load_policy("p", &policy, "{}", Limits::policy())).map(drop).unwrap()
+        });
+    });
+    let navigator = support::product("navigator-cmsm");
+    group.bench_function("navigator-cmsm", |bencher| {
+        let load = || lab.sandbox.load_navigator("n", &navigator, "{}", Limits::navigator());
+        bencher.iter(|| runtime.block_on(load()).map(drop).unwrap());
+    });
+    let parser = support::product("parser-ls");
+    group.bench_function("parser-ls", |bencher| {
+        bencher.iter(|| runtime.block_on(lab.sandbox.load_parser("l", &parser, Limits::parser())).map(drop).unwrap());
+    });
+    group.finish();
+}
+
+/// One number of this is one decision of each of the sessions.
+fn many_sessions(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let lab = support::lab(32);
+    let bytes = support::product("policy-standard");
+    let policy = runtime.block_on(lab.sandbox.load_policy("p", &bytes, "{}", Limits::policy())).unwrap();
+    let mut request = support::request("rm -rf /srv/app/releases/17");
+    request.plan = Some(support::plan_of(&["rm", "-rf", "/srv/app/releases/17"]));
+    let request = Arc::new(request);
+    criterion.bench_function("64 sessions ask the standard policy at once", |bencher| {
+        bencher.iter(|| {
+            runtime.block_on(async {
+                let asked = (0..SESSIONS).map(|_| {
+                    let (policy, request) = (policy.clone(), Arc::clone(&request));
+                    tokio::spawn(async move { policy.evaluate(&request).await.unwrap().len() })
+                });
+                let asked: Vec<_> = asked.collect();
+                for decision in asked {
+                    assert!(decision.await.unwrap() > 0);
+                }
+            });
+        });
+    });
+}
+
+fn parsing(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let lab = support::lab(8);
+    let bytes = support::product("parser-ls");
+    let parser = runtime.block_on(lab.sandbox.load_parser("l", &bytes, Limits::parser())).unwrap();
+    let meta = OutputMeta {
+        argv: vec!["ls".to_owned(), "-la".to_owned()],
+        raw_command: "ls -la".to_owned(),
+        endpoint: support::endpoint(),
+        terminal: true,
+        now_unix_ms: 1_790_000_000_000,
+        attributes: Vec::new(),
+    };
+    let mut listing = String::from("total 4096\n");
+    while listing.len() < 1 << 20 {
+        let number = listing.len();
+        let _ = writeln!(listing, "-rw-r--r-- 1 operator staff {number:>8} Jun  3 14:07 release-notes-{number}.txt");
+    }
+    let claim = runtime.block_on(parser.can_parse(&meta, listing.as_bytes())).unwrap().unwrap();
+    let mut group = criterion.benchmark_group("a parser reads");
+    group.throughput(Throughput::Bytes(listing.len() as u64)).sample_size(10);
+    group.bench_function("one mebibyte of ls -la into checked documents", |bencher| {
+        bencher.iter(|| {
+            runtime.block_on(async {
+                let mut parse = parser.begin(&meta, &claim.schema).await.unwrap();
+                for chunk in listing.as_bytes().chunks(CHUNK_BYTES) {
+                    parse.push(chunk).await.unwrap();
+                }
+                parse.finish(Some(0), false).await.unwrap();
+            });
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, loading, many_sessions, parsing);
+criterion_main!(benches);
