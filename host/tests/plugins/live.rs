@@ -124,7 +124,7 @@ fn a_plugin_that_keeps_failing_is_given_a_rest_and_denies_meanwhile() {
     let mut stage = Stage::set(&[("trap", r#"{ behaviour = "trap" }"#)], "");
     let session_id = stage.open("trap");
     let run = json!({ "session_id": session_id, "command": "echo never" });
-    let reasons: Vec<String> = (0..7)
+    let reasons: Vec<String> = (0..6)
         .map(|_| stage.client.fail("ssh_run", run.clone()))
         .map(|refused| {
             assert_eq!(refused["failure_category"], "plugin-failure", "{refused}");
@@ -134,8 +134,8 @@ fn a_plugin_that_keeps_failing_is_given_a_rest_and_denies_meanwhile() {
     assert!(reasons[4].contains("it crashed"), "{reasons:?}");
     assert!(reasons[5].contains("5 times in a row") && reasons[5].contains("not asked for"), "{reasons:?}");
     let listed = plugin(&mut stage.client, "trap");
-    assert_eq!((&listed["breaches"]["crashes"], &listed["failures"]), (&json!(5), &json!(7)), "{listed}");
-    assert!(listed["rests_for_s"].as_u64().is_some() && listed["last_failure"].is_string(), "{listed}");
+    assert_eq!((&listed["breaches"]["crashes"], &listed["failures"]), (&json!(5), &json!(6)), "{listed}");
+    assert!(listed["last_failure"].as_str().unwrap().contains("it crashed"), "{listed}");
     let said = stage.client.call("ssh_status", json!({})).text;
     assert!(said.contains("limits met: crashes 5"), "{said}");
     // After its rest it is asked again.
