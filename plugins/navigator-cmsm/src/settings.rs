@@ -1,16 +1,12 @@
 //! The operator's settings: what this bastion's texts are, and how long to wait for them.
 
+use navigator_common::settings::{Dialect, wrong_quiet, wrong_text, wrong_timeout};
+use portcullis_plugin::ConfigDiagnostic;
 use portcullis_plugin::config::{self, diagnostic};
-use portcullis_plugin::{ConfigDiagnostic, ShellDialect};
 use serde::Deserialize;
 
 /// Shortest and longest time to wait for an answer. Milliseconds.
 const TIMEOUT_RANGE_MS: std::ops::RangeInclusive<u32> = 500..=120_000;
-/// Longest time without a byte before a screen is looked at. Milliseconds.
-const MAX_QUIET_MS: u32 = 5_000;
-/// A menu's text is a few words. Bytes.
-const MAX_TEXT_BYTES: usize = 200;
-
 /// As written by the operator, all optional.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -26,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) default_user: Option<String>,
     pub(crate) default_namespace: Option<String>,
     /// The shell that hosts behind this bastion give.
-    pub(crate) host_shell: HostShell,
+    pub(crate) host_shell: Dialect,
 }
 
 /// The menu's fixed texts.
@@ -47,18 +43,6 @@ pub(crate) struct Texts {
     pub(crate) logged_in: String,
 }
 
-/// The dialect of a host's shell.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum HostShell {
-    Unknown,
-    Posix,
-    Bash,
-    Zsh,
-    Fish,
-    Tcsh,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -68,7 +52,7 @@ impl Default for Settings {
             login_timeout_ms: 30_000,
             default_user: None,
             default_namespace: None,
-            host_shell: HostShell::Bash,
+            host_shell: Dialect::Bash,
         }
     }
 }
@@ -87,19 +71,6 @@ impl Default for Texts {
     }
 }
 
-impl From<HostShell> for ShellDialect {
-    fn from(shell: HostShell) -> Self {
-        match shell {
-            HostShell::Unknown => Self::Unknown,
-            HostShell::Posix => Self::Posix,
-            HostShell::Bash => Self::Bash,
-            HostShell::Zsh => Self::Zsh,
-            HostShell::Fish => Self::Fish,
-            HostShell::Tcsh => Self::Tcsh,
-        }
-    }
-}
-
 impl Settings {
     /// Reads and checks the settings; the error lists everything that is wrong.
     pub(crate) fn read(config: &str) -> Result<Self, Vec<ConfigDiagnostic>> {
@@ -109,21 +80,10 @@ impl Settings {
     }
 
     fn problems(&self) -> Vec<ConfigDiagnostic> {
-        let mut wrong = Vec::new();
-        for (path, value) in [("menu_timeout_ms", self.menu_timeout_ms), ("login_timeout_ms", self.login_timeout_ms)] {
-            if !TIMEOUT_RANGE_MS.contains(&value) {
-                let (low, high) = (TIMEOUT_RANGE_MS.start(), TIMEOUT_RANGE_MS.end());
-                wrong.push(diagnostic(path, format!("{value} is not between {low} and {high} milliseconds")));
-            }
-        }
-        if self.quiet_ms > MAX_QUIET_MS {
-            wrong.push(diagnostic("quiet_ms", format!("{} is more than {MAX_QUIET_MS} milliseconds", self.quiet_ms)));
-        }
-        for (path, text) in self.texts.all() {
-            if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
-                wrong.push(diagnostic(path, format!("must be plain text of 1 to {MAX_TEXT_BYTES} bytes")));
-            }
-        }
+        let timeouts = [("menu_timeout_ms", self.menu_timeout_ms), ("login_timeout_ms", self.login_timeout_ms)];
+        let timeouts = timeouts.into_iter().filter_map(|(path, value)| wrong_timeout(path, value, &TIMEOUT_RANGE_MS));
+        let texts = self.texts.all().into_iter().filter_map(|(path, text)| wrong_text(path, text));
+        let mut wrong: Vec<_> = timeouts.chain(wrong_quiet("quiet_ms", self.quiet_ms)).chain(texts).collect();
         if !(self.texts.logged_in.contains("{host}") && self.texts.logged_in.contains("{user}")) {
             wrong.push(diagnostic("texts.logged_in", "must contain {host} and {user}, or a login cannot be checked"));
         }

@@ -7,5 +7,6 @@
 pub mod compare;
 pub mod pods;
 pub mod screen;
+pub mod settings;
 pub mod table;
 pub mod words;

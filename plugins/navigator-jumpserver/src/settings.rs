@@ -1,8 +1,9 @@
 //! The operator's settings: how long to wait, what to verify, and words a site has changed.
 
+use navigator_common::settings::{Dialect, wrong_quiet, wrong_text, wrong_timeout};
 use navigator_common::words::{is_given_name, is_kubernetes_name};
+use portcullis_plugin::ConfigDiagnostic;
 use portcullis_plugin::config::{self, diagnostic};
-use portcullis_plugin::{ConfigDiagnostic, ShellDialect};
 use serde::Deserialize;
 
 use crate::identity::{Check, default_checks};
@@ -10,12 +11,9 @@ use crate::texts;
 
 /// Shortest and longest time to wait for an answer. Milliseconds.
 const TIMEOUT_RANGE_MS: std::ops::RangeInclusive<u32> = 500..=170_000;
-/// Longest time without a byte before a screen is looked at. Milliseconds.
-const MAX_QUIET_MS: u32 = 5_000;
 /// A navigation has 64 steps; every page takes one, and one more to go back.
 const MAX_PAGES: usize = 20;
 const MAX_LISTED: usize = 50;
-const MAX_TEXT_BYTES: usize = 200;
 
 /// As written by the operator, all optional.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) default_account: Option<String>,
     pub(crate) default_namespace: Option<String>,
     /// The shell that assets behind this bastion give.
-    pub(crate) host_shell: HostShell,
+    pub(crate) host_shell: Dialect,
     /// How a line ends where a shell waits.
     pub(crate) shell_prompt_ends: Vec<String>,
     /// Asked of the host before the place counts as reached.
@@ -60,31 +58,6 @@ pub(crate) struct Texts {
     pub(crate) ended: Vec<String>,
 }
 
-/// The dialect of a host's shell.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum HostShell {
-    Unknown,
-    Posix,
-    Bash,
-    Zsh,
-    Fish,
-    Tcsh,
-}
-
-impl From<HostShell> for ShellDialect {
-    fn from(shell: HostShell) -> Self {
-        match shell {
-            HostShell::Unknown => Self::Unknown,
-            HostShell::Posix => Self::Posix,
-            HostShell::Bash => Self::Bash,
-            HostShell::Zsh => Self::Zsh,
-            HostShell::Fish => Self::Fish,
-            HostShell::Tcsh => Self::Tcsh,
-        }
-    }
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -98,7 +71,7 @@ impl Default for Settings {
             protocol: "ssh".to_owned(),
             default_account: None,
             default_namespace: None,
-            host_shell: HostShell::Unknown,
+            host_shell: Dialect::Unknown,
             shell_prompt_ends: ["$", "#", "%", ">"].map(str::to_owned).to_vec(),
             verify: default_checks(),
             texts: Texts::default(),
@@ -146,20 +119,14 @@ impl Settings {
     }
 
     fn wrong_times(&self) -> Vec<ConfigDiagnostic> {
-        let (low, high) = (TIMEOUT_RANGE_MS.start(), TIMEOUT_RANGE_MS.end());
         let timeouts = [
             ("menu_timeout_ms", self.menu_timeout_ms),
             ("login_timeout_ms", self.login_timeout_ms),
             ("approval_timeout_ms", self.approval_timeout_ms),
         ];
-        let long = timeouts
-            .into_iter()
-            .filter(|(_, value)| !TIMEOUT_RANGE_MS.contains(value))
-            .map(|(path, value)| diagnostic(path, format!("{value} is not between {low} and {high} milliseconds")));
-        let quiet = [("quiet_ms", self.quiet_ms), ("settle_ms", self.settle_ms)]
-            .into_iter()
-            .filter(|(_, value)| *value > MAX_QUIET_MS)
-            .map(|(path, value)| diagnostic(path, format!("{value} is more than {MAX_QUIET_MS} milliseconds")));
+        let long = timeouts.into_iter().filter_map(|(path, value)| wrong_timeout(path, value, &TIMEOUT_RANGE_MS));
+        let quiet = [("quiet_ms", self.quiet_ms), ("settle_ms", self.settle_ms)];
+        let quiet = quiet.into_iter().filter_map(|(path, value)| wrong_quiet(path, value));
         long.chain(quiet).collect()
     }
 }
@@ -169,12 +136,8 @@ fn wrong_texts(path: &str, list: &[String]) -> Vec<ConfigDiagnostic> {
     if list.len() > MAX_LISTED {
         wrong.push(diagnostic(path, format!("has more than {MAX_LISTED} texts")));
     }
-    for (index, text) in list.iter().enumerate() {
-        if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
-            let path = format!("{path}[{index}]");
-            wrong.push(diagnostic(&path, format!("must be plain text of 1 to {MAX_TEXT_BYTES} bytes")));
-        }
-    }
+    let texts = list.iter().enumerate();
+    wrong.extend(texts.filter_map(|(index, text)| wrong_text(&format!("{path}[{index}]"), text)));
     wrong
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use navigator_common::compare::Compare;
+use navigator_common::settings::Dialect;
 use navigator_common::words::{self, is_given_name, is_host_name, is_number, is_user_name};
 use portcullis_plugin::config::{self, diagnostic};
-use portcullis_plugin::{ConfigDiagnostic, LevelKind, ShellDialect};
+use portcullis_plugin::{ConfigDiagnostic, LevelKind};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -309,31 +310,6 @@ impl From<Place> for LevelKind {
             Place::Shell => Self::Shell,
             Place::Pod => Self::PodShell,
             Place::Elevated => Self::ElevatedShell,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Dialect {
-    #[default]
-    Unknown,
-    Posix,
-    Bash,
-    Zsh,
-    Fish,
-    Tcsh,
-}
-
-impl From<Dialect> for ShellDialect {
-    fn from(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::Unknown => Self::Unknown,
-            Dialect::Posix => Self::Posix,
-            Dialect::Bash => Self::Bash,
-            Dialect::Zsh => Self::Zsh,
-            Dialect::Fish => Self::Fish,
-            Dialect::Tcsh => Self::Tcsh,
         }
     }
 }
