@@ -1,0 +1,163 @@
+//! Which paths a word of a command may name.
+
+use portcullis_plugin::policy::{Invocation, Word};
+
+use crate::glob::{Glob, Text};
+use crate::hit::{Hit, any};
+
+/// Programs that go through a directory with all that is in it, whatever their flags.
+const WALKERS: &[&str] = &[
+    "find", "fd", "fdfind", "rsync", "tar", "rg", "ag", "ack", "du", "tree", "ncdu", "mv", "zip", "7z", "restic",
+    "borg",
+];
+
+/// Where relative paths start, and whose home `~` is.
+#[derive(Debug, Clone, Default)]
+pub struct Here {
+    /// Absolute, or below `~`; none when the host does not know it.
+    pub directory: Option<String>,
+    previous: Option<String>,
+    home: Option<String>,
+}
+
+impl Here {
+    /// The terminal's user in the directory that is known, if one is.
+    pub fn new(user: &str, directory: Option<&str>) -> Self {
+        let home = match user {
+            "" => None,
+            "root" => Some("/root".to_owned()),
+            user => Some(format!("/home/{user}")),
+        };
+        let directory = directory.filter(|path| path.starts_with('/')).map(str::to_owned);
+        Self { directory, previous: None, home }
+    }
+
+    /// Follows `cd` and `pushd`.
+    pub fn follow(&mut self, invocation: &Invocation) {
+        if !matches!(invocation.program.as_deref(), Some("cd" | "pushd")) {
+            return;
+        }
+        let target = invocation
+            .argv
+            .iter()
+            .skip(1)
+            .find(|word| word.value.as_deref().is_none_or(|value| value == "-" || !value.starts_with('-')));
+        let next = match target.map(|word| word.value.as_deref()) {
+            None => Some("~".to_owned()),
+            Some(Some("-")) => self.previous.clone(),
+            Some(Some(path)) => Some(self.normalised(path)).filter(|path| path.starts_with(['/', '~'])),
+            Some(None) => None,
+        };
+        self.previous = std::mem::replace(&mut self.directory, next);
+    }
+
+    /// Without `.`, `..` and doubled slashes.
+    fn normalised(&self, path: &str) -> String {
+        let joined = match &self.directory {
+            Some(directory) if !path.starts_with(['/', '~']) => format!("{directory}/{path}"),
+            _ => path.to_owned(),
+        };
+        let absolute = joined.starts_with('/');
+        let mut parts: Vec<&str> = Vec::new();
+        for part in joined.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => match parts.last().copied() {
+                    Some("..") => parts.push(".."),
+                    // What lies above a home directory is the system's business.
+                    Some(last) if last.starts_with('~') && parts.len() == 1 => parts = vec!["", "home"],
+                    Some(_) => drop(parts.pop()),
+                    None if absolute => {}
+                    None => parts.push(".."),
+                },
+                other => parts.push(other),
+            }
+        }
+        match (absolute, parts.first()) {
+            (false, _) | (true, Some(&"")) => parts.join("/"),
+            (true, _) => format!("/{}", parts.join("/")),
+        }
+    }
+
+    /// The path by every name it has: the home directory has several.
+    fn names(&self, path: &str) -> Vec<String> {
+        let mut names = vec![path.to_owned()];
+        let Some(home) = self.home.as_deref() else { return names };
+        let user = home.rsplit('/').next().unwrap_or_default();
+        let below = |prefix: &str| path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        if let Some(rest) = below("~").or_else(|| below(&format!("~{user}"))).or_else(|| below(home)) {
+            names.extend([format!("{home}{rest}"), format!("~{rest}")]);
+        }
+        names
+    }
+}
+
+/// Whether any of `patterns` speaks of what the invocation's words and redirections name.
+pub fn hit<'a>(patterns: &[Glob], invocation: &'a Invocation, here: &Here) -> (Hit, Option<&'a Word>) {
+    let walks = walks(invocation);
+    let mut found = (Hit::No, None);
+    let names = invocation.argv.iter().enumerate().filter(|(index, word)| {
+        // A program given by its path is a path as well.
+        *index > 0 || word.text.contains('/')
+    });
+    let files = invocation.redirections.iter().filter(|item| !item.operator.starts_with("<<")).map(|item| &item.target);
+    for word in names.map(|(_, word)| word).chain(files) {
+        let hit = any(patterns.iter().map(|pattern| of_word(pattern, word, here, walks)));
+        if hit > found.0 {
+            found = (hit, Some(word));
+        }
+    }
+    found
+}
+
+/// The command goes through whole directories.
+fn walks(invocation: &Invocation) -> bool {
+    let program = invocation.program.as_deref().unwrap_or_default();
+    let flags = invocation.argv.iter().skip(1).filter_map(|word| word.value.as_deref());
+    let letters: &[char] = match program {
+        "ls" | "sort" | "sed" | "tac" | "xargs" | "read" | "date" => &['R'],
+        "cp" => &['r', 'R', 'a'],
+        _ => &['r', 'R'],
+    };
+    WALKERS.contains(&program)
+        || flags.take_while(|flag| *flag != "--").any(|flag| match flag.strip_prefix("--") {
+            Some(long) => long.len() > 2 && ("recursive".starts_with(long) || "archive".starts_with(long)),
+            None => flag.starts_with('-') && flag.contains(letters),
+        })
+}
+
+fn of_word(pattern: &Glob, word: &Word, here: &Here, walks: bool) -> Hit {
+    let Some(value) = word.value.as_deref() else { return Hit::Maybe };
+    any(parts(value).map(|part| of_path(pattern, part, word.glob, here, walks)))
+}
+
+/// The word, what stands behind `=` or `:` in it, and what is attached to an option's letter.
+fn parts(value: &str) -> impl Iterator<Item = &str> {
+    let behind = |separator: char| value.split_once(separator).map(|(_, rest)| rest);
+    let attached = value.strip_prefix('-').filter(|rest| !rest.starts_with('-')).and_then(|rest| {
+        let mut letters = rest.chars();
+        letters.next().map(|_| letters.as_str()).filter(|rest| rest.contains('/') || rest.starts_with('~'))
+    });
+    [Some(value), behind('='), behind(':'), attached].into_iter().flatten().filter(|part| !part.is_empty())
+}
+
+fn of_path(pattern: &Glob, path: &str, expands: bool, here: &Here, walks: bool) -> Hit {
+    let path = here.normalised(path);
+    if path.is_empty() {
+        // The directory itself, which nobody has named.
+        return Hit::No;
+    }
+    let text = |path: &str| if expands { Text::expanding(path) } else { Text::literal(path) };
+    for name in here.names(&path) {
+        let reaches_into = walks && pattern.is_absolute() && name.starts_with(['/', '~']);
+        if pattern.meets(&text(&name)) || (reaches_into && pattern.meets(&text(&name).below())) {
+            return Hit::Yes;
+        }
+    }
+    // In a directory that nobody knows a path is known by its end only.
+    let end = path.rsplit("../").next().unwrap_or(&path);
+    let is_relative = !path.starts_with(['/', '~']) && end != "..";
+    let climbs = path.starts_with("../");
+    let may = is_relative && (climbs || pattern.names_its_end()) && pattern.meets(&text(end).at_any_depth());
+    if may { Hit::Maybe } else { Hit::No }
+}
