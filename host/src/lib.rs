@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`cli`] | the program's commands | nothing |
 //! | [`mcp`], [`web`], [`viewer`] | adapters: the agent's side, the browser's side | connections |
+//! | [`policy`] | what the policies say of lines that nobody types, and which rules there are | nothing |
 //! | [`kit`] | a plugin tried, checked and tested by its author, without a server | nothing |
 //! | [`ops`] | one function per operation, the whole story of each | nothing |
 //! | [`gate`] | turns what somebody wants to type into what may be typed | lines held for an agent |
@@ -37,6 +38,7 @@ pub mod local;
 pub mod mcp;
 pub mod ops;
 pub mod plugins;
+pub mod policy;
 mod random;
 pub mod session;
 pub mod ssh;

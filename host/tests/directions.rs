@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// What each module may name of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["config", "diagnose", "host", "kit", "mcp", "ops", "random", "ssh", "web"]),
+    ("cli", &["config", "diagnose", "host", "kit", "mcp", "ops", "policy", "random", "ssh", "web"]),
+    // A line is judged as in a session, without one.
+    ("policy", &["config", "gate", "host", "kit", "plugins"]),
     ("mcp", &["host", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
     ("viewer", &["config", "desk", "host", "ops", "session", "ssh", "web"]),

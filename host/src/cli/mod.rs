@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod doctor;
 mod plugin;
+mod policy;
 mod stdio;
 mod trust;
 mod viewer;
@@ -92,6 +93,14 @@ enum Command {
         #[command(subcommand)]
         command: plugin::PluginCommand,
     },
+    /// Say what the policies make of a line, and which rules there are.
+    Policy {
+        /// The configuration file instead of the one that is found.
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
     /// Compile a component; started by the program itself, in a process of its own.
     #[command(hide = true)]
     CompileComponent { input: PathBuf, output: PathBuf },
@@ -131,6 +140,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             run(async move { doctor::run(config.as_deref(), doctor::Wanted { profile, connect, json }).await })
         }
         Command::Plugin { config, command } => run(async move { plugin::run(config.as_deref(), command).await }),
+        Command::Policy { config, command } => run(async move { policy::run(config.as_deref(), command).await }),
         Command::Trust { host, config, fingerprint, known_hosts, alias } => {
             let given = trust::Given { fingerprint, known_hosts, alias };
             run(async move { trust::run(config.as_deref(), host, given).await })

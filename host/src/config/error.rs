@@ -37,6 +37,8 @@ pub enum ConfigError {
     UnknownProfile { profile: String, known: String },
     #[error("{}: profile `{profile}`: {problem}", path.display())]
     Profile { path: PathBuf, profile: String, problem: String },
+    #[error("{}: {key}: {problem}", path.display())]
+    Value { path: PathBuf, key: String, problem: String },
     #[error("{}: plugin `{plugin}`: {problem}", path.display())]
     Plugin { path: PathBuf, plugin: String, problem: String },
     #[error("`default_profile` is `{profile}`, and there is no such profile; there are: {known}")]

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::exceptions::ExceptionFile;
 use super::files::FilesFile;
 use super::plugin::PluginFile;
+use super::rules::{self, Rule};
 use super::{ConfigError, EnterKey, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
@@ -94,6 +96,8 @@ pub(super) struct DefaultsFile {
     pub(super) rows: Option<u16>,
     pub(super) transcript: Option<TranscriptMode>,
     pub(super) files: Option<FilesFile>,
+    /// Rules of your own, for every profile.
+    pub(super) rules: Option<Vec<Rule>>,
 }
 
 /// How a profile's shell is reached.
@@ -170,6 +174,10 @@ pub(super) struct ProfileFile {
     pub(super) policies: Option<Vec<String>>,
     /// Policy plugins on trial: asked and put on record, without effect.
     pub(super) shadow_policies: Option<Vec<String>>,
+    /// Rules of your own beside those of [defaults]; they can only tighten.
+    pub(super) rules: Option<Vec<Rule>>,
+    /// Commands that may run for a time although a rule speaks against them.
+    pub(super) exceptions: Option<Vec<ExceptionFile>>,
     /// The plugin that crosses the bastion's menu.
     pub(super) navigator: Option<NavigatorFile>,
     /// Parameters for the navigator, by route name.
@@ -297,6 +305,8 @@ impl ProfileFile {
             policy_mode: self.policy_mode.or(lower.policy_mode),
             policies: self.policies.or(lower.policies),
             shadow_policies: self.shadow_policies.or(lower.shadow_policies),
+            rules: rules::joined(self.rules, lower.rules),
+            exceptions: self.exceptions.or(lower.exceptions),
             navigator: self.navigator.or(lower.navigator),
             routes: self.routes.or(lower.routes),
             log_search: self.log_search.or(lower.log_search),
@@ -349,6 +359,7 @@ impl From<&DefaultsFile> for ProfileFile {
             rows,
             transcript,
             files,
+            rules,
         } = defaults.clone();
         Self {
             policy_mode,
@@ -361,6 +372,7 @@ impl From<&DefaultsFile> for ProfileFile {
             rows,
             transcript,
             files,
+            rules,
             ..Self::default()
         }
     }
@@ -410,10 +422,12 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, ConfigError> 
     if !mistakes.is_empty() {
         return Err(ConfigError::Keys { path: path.to_owned(), mistakes });
     }
-    toml::from_str(text).map_err(|error| ConfigError::Syntax {
+    let file: ConfigFile = toml::from_str(text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
         message: error.to_string().trim_end().to_owned(),
-    })
+    })?;
+    rules::check_file(&file, path)?;
+    Ok(file)
 }
 
 /// A file that others can write decides for them which hosts and policies there are.

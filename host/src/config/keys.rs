@@ -129,6 +129,8 @@ impl<'a> Walk<'a> {
             ("McpFile", "[mcp]"),
             ("LimitsFile", "[limits]"),
             ("FilesFile", "[profiles.NAME.files]"),
+            ("Rule", "an entry of [[profiles.NAME.rules]]"),
+            ("ExceptionFile", "an entry of [[profiles.NAME.exceptions]]"),
             ("PluginFile", "[plugins.NAME]"),
             ("PluginLimits", "[plugins.NAME.limits]"),
         ];

@@ -8,6 +8,7 @@
 
 mod edit;
 mod error;
+mod exceptions;
 mod file;
 mod files;
 mod find;
@@ -22,6 +23,7 @@ pub mod profile;
 mod proxy;
 mod replace;
 mod resolve;
+mod rules;
 mod show;
 mod sources;
 mod ssh_config;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 
 pub use edit::Edit;
 pub use error::ConfigError;
+pub use exceptions::Exception;
 pub use files::FilesAccess;
 pub use find::{Found, Reason};
 pub use import::{ImportReport, import};
@@ -42,6 +45,7 @@ pub use profile::{
     AuthMethod, EnterKey, LocalShell, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize,
 };
 pub(crate) use replace::replace_file;
+pub use rules::{CUSTOM_RULE_PREFIX, CustomRule, CustomRules, Rule, RuleAction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sources::{Sources, found, load, user_file};
@@ -176,6 +180,10 @@ pub struct Destination {
     pub policies: Vec<String>,
     /// Names of policies on trial: asked and recorded, without effect.
     pub shadow_policies: Vec<String>,
+    /// The operator's own rules, asked after the standard policy.
+    pub rules: CustomRules,
+    /// Commands that may run for a time although a rule speaks against them.
+    pub exceptions: Vec<Exception>,
     /// Set where the first thing a session meets is a menu.
     pub navigator: Option<NavigatorChoice>,
     /// Parameters for the navigator, by route name.

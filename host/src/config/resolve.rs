@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use portcullis_term::Encoding;
 
+use super::exceptions;
 use super::file::{
     AgentFile, AuthFile, EncodingName, KindName, LogSearchFile, NavigatorFile, OnOff, ProfileFile, QuestionFile,
     SecretFile,
@@ -16,6 +17,7 @@ use super::jump;
 use super::layers::Layers;
 use super::plugin::plugin_entry;
 use super::proxy;
+use super::rules::CustomRules;
 use super::sources::{Sources, hop_name};
 use super::ssh_config::local_user;
 use super::{
@@ -191,17 +193,23 @@ fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<D
     if let Some(both) = shadow_policies.iter().find(|name| policies.contains(name)) {
         return Err(format!("`{both}` stands in `policies` and in `shadow_policies`; it decides or is on trial"));
     }
+    let rules = CustomRules::of(layers)?;
+    let exceptions = exceptions::of(layers, &rules)?;
+    let mut notes = layers.notes.clone();
+    notes.extend(exceptions::notes(&exceptions));
     Ok(Destination {
         profile: Arc::new(profile(name, &written)?),
         policy_mode: written.policy_mode.unwrap_or_default(),
         policies,
         shadow_policies,
+        rules,
+        exceptions,
         navigator: written.navigator.map(|written| navigator(written, plugins)).transpose()?,
         routes: written.routes.unwrap_or_default(),
         log_search: log_search(written.log_search),
         files: files::access(written.files)?,
         origin: layers.origin(),
-        notes: layers.notes.clone(),
+        notes,
     })
 }
 

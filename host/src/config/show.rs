@@ -49,7 +49,9 @@ fn shown(name: &str, layers: &Layers) -> String {
     let all: Vec<_> = all.collect();
     let merged = serde_json::to_value(layers.merged()).unwrap_or_default();
     for (key, value) in merged.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        let origin = all.iter().find(|(_, values)| !values[key].is_null()).map(|(origin, _)| origin.to_string());
+        let mut origins = all.iter().filter(|(_, values)| !values[key].is_null()).map(|(origin, _)| origin.to_string());
+        // Of rules each source adds its own.
+        let origin = if key == "rules" { Some(origins.collect::<Vec<_>>().join(", ")) } else { origins.next() };
         let left = format!("{key} = {}", toml_text(value));
         lines.push(format!("{left:<40} # {}", origin.unwrap_or_default()));
     }

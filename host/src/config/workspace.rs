@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::file::{self, ConfigFile, ProfileFile};
 use super::files::{self, FilesFile};
 use super::layers::{Layers, Origin};
+use super::rules::Rule;
 use super::{ConfigError, PolicyMode, find, replace};
 
 /// Keys a workspace may set for the whole program.
@@ -30,6 +31,7 @@ const ON_USERS_PROFILE: &[&str] = &[
     "idle_close_s",
     "policy_mode",
     "policies",
+    "rules",
     "files",
 ];
 /// Keys it may set beside those in a profile of its own. Not there, and so refused: what decides which
@@ -110,6 +112,7 @@ impl Workspace {
     ) -> Result<(), ConfigError> {
         let Self { path, file, .. } = self;
         let default_mode = top.defaults.policy_mode.unwrap_or_default();
+        let default_rules = top.defaults.rules.clone().unwrap_or_default();
         let default_files = top.defaults.files.clone().unwrap_or_default().or(FilesFile::built_in());
         // All of it is checked before any of it counts.
         for (name, values) in &file.profiles {
@@ -118,6 +121,8 @@ impl Workspace {
                 Some(users) => check_on_users(values, users, default_mode),
                 None => check_mode(values.policy_mode, default_mode),
             };
+            let users_rules = users.iter().filter_map(|users| users.rules.as_ref()).flatten().chain(&default_rules);
+            let checked = checked.and_then(|()| check_rules(values, users_rules));
             let users_files = users.and_then(|users| users.files).unwrap_or_default().or(default_files.clone());
             let tightens = |()| values.files.as_ref().map_or(Ok(()), |own| files::check_tightens(own, &users_files));
             checked.and_then(tightens).map_err(|problem| ConfigError::Workspace {
@@ -210,6 +215,15 @@ fn check_on_users(values: &ProfileFile, users: &ProfileFile, default_mode: Polic
     check_mode(values.policy_mode, users.policy_mode.unwrap_or(default_mode))
 }
 
+/// It may add rules, which only tighten; what the user has written stays as it is.
+fn check_rules<'a>(values: &ProfileFile, mut users: impl Iterator<Item = &'a Rule>) -> Result<(), String> {
+    let own: Vec<&str> = values.rules.iter().flatten().map(|rule| rule.id.as_str()).collect();
+    match users.find(|rule| own.contains(&rule.id.as_str())) {
+        Some(rule) => Err(format!("its rule `{}` is the user's; give the workspace's rule another id", rule.id)),
+        None => Ok(()),
+    }
+}
+
 /// A mode may only become stricter; the two strict ones are not compared.
 fn check_mode(wanted: Option<PolicyMode>, users: PolicyMode) -> Result<(), String> {
     let Some(wanted) = wanted.filter(|wanted| *wanted != users) else { return Ok(()) };
@@ -271,7 +285,9 @@ mod tests {
     }
 
     const USERS: &str = "[profiles.prod]\nhost = 'prod.example.com'\nuser = 'ann'\npolicies = ['ours']\n\
-                         navigator = { plugin = 'n' }\n[profiles.prod.routes.api]\ntarget = 'a'\n";
+                         navigator = { plugin = 'n' }\n[profiles.prod.routes.api]\ntarget = 'a'\n\
+                         [[profiles.prod.rules]]\nid = 'ours'\naction = 'deny'\nprograms = ['x']\n\
+                         [[defaults.rules]]\nid = 'all'\naction = 'deny'\nprograms = ['y']\n";
 
     #[test]
     fn nothing_that_decides_about_trust_is_taken_from_a_workspace() {
@@ -298,6 +314,15 @@ mod tests {
             ("[profiles.prod]\nssh_config_host = 'evil'\n".to_owned(), "`ssh_config_host` of it"),
             ("[profiles.prod]\nnavigator = { plugin = 'other' }\n".to_owned(), "`navigator` of it"),
             ("[profiles.prod.routes.api]\ntarget = 'evil'\n".to_owned(), "route `api`"),
+            ("[[profiles.prod.rules]]\nid = 'ours'\nenabled = false\n".to_owned(), "rule `ours` is the user's"),
+            ("[[profiles.prod.rules]]\nid = 'all'\naction = 'warn'\nprograms = ['x']\n".to_owned(), "rule `all` is"),
+            (format!("{profile}[[profiles.new.rules]]\nid = 'all'\nenabled = false\n"), "rule `all` is the user's"),
+            (
+                format!(
+                    "[[profiles.prod.exceptions]]\nrule = 'delete/path'\nline = 'rm x'\nuntil = 2100-01-01\nreason = 'r'\n"
+                ),
+                "`exceptions`",
+            ),
             ("[profiles.prod.files]\nread = ['/etc']\n".to_owned(), "only tighten"),
             (format!("{profile}files = {{ write = ['/'] }}\n"), "only tighten"),
         ];
@@ -326,11 +351,14 @@ mod tests {
     fn it_adds_hosts_and_routes_and_tightens() {
         let text = "[profiles.dev]\nhost = 'dev'\nuser = 'u'\nauth = [{ key_file = '~/.ssh/id' }]\n\
                     files = { read = ['~/src'], write = [] }\n[profiles.prod]\nlabel = 'Careful'\npolicy_mode = 'readonly'\npolicies = ['theirs']\n\
-                    [profiles.prod.routes.jobs]\ntarget = 'j'\n";
+                    [profiles.prod.routes.jobs]\ntarget = 'j'\n\
+                    [[profiles.prod.rules]]\nid = 'theirs'\naction = 'ask'\nprograms = ['z']\n";
         let profiles = apply(text, USERS).unwrap();
         assert_eq!(profiles["dev"].merged().host.as_deref(), Some("dev"));
         let prod = profiles["prod"].merged();
         assert_eq!((prod.host.as_deref(), prod.policy_mode), (Some("prod.example.com"), Some(PolicyMode::Readonly)));
+        let rules: Vec<String> = prod.rules.unwrap().into_iter().map(|rule| rule.id).collect();
+        assert_eq!(rules, ["theirs", "ours"]);
         assert_eq!(prod.policies.unwrap(), ["ours", "theirs"]);
         assert_eq!(prod.routes.unwrap().keys().collect::<Vec<_>>(), ["api", "jobs"]);
     }

@@ -1,13 +1,14 @@
-//! What a policy is shown: the text, the host's reading of it, and the place.
+//! What a policy is shown (the text, the host's reading of it, and the place), and what all of them say of it.
 
 use portcullis_sandbox::common;
-use portcullis_sandbox::policy::{self, Delivery, Request};
+use portcullis_sandbox::policy::{self, Delivery, Request, Verdict};
 use portcullis_shell as shell;
 use portcullis_term::{Level, LevelKind, ShellKind, Typist};
 
-use super::Place;
+use super::{Judged, Place, Ruling, exceptions, ruling};
 use crate::clock;
-use crate::config::PolicyMode;
+use crate::config::{Destination, PolicyMode};
+use crate::plugins::Catalog;
 
 /// The question for the text as it would be typed at `place`.
 pub(super) fn request(
@@ -43,6 +44,24 @@ pub(super) fn request(
         now_unix_ms: clock::unix_ms(),
         attributes: reader(place),
     }
+}
+
+/// The word of every policy of the place, lowered where a person's exception says so.
+pub(super) async fn judged(catalog: &Catalog, destination: &Destination, request: &Request) -> Judged {
+    let policies = catalog.policies();
+    let mut decisions = policies.judge(request, destination).await;
+    let lowered = exceptions::lower(policies, destination, request, &mut decisions).await;
+    let on_trial = policies.on_trial(request, &decisions, &destination.shadow_policies).await;
+    // Strictest first; the order of equals stays that of the chain.
+    decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.verdict));
+    let verdict = decisions.first().map_or(Verdict::Abstain, |(_, decision)| decision.verdict);
+    let mut judged = Judged::new(typist(request.actor), request.delivery.as_str(), &request.raw, verdict, decisions);
+    judged.on_trial = on_trial.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
+    for (policy, rule_id, excepted) in lowered {
+        let is_it = |ruling: &&mut Ruling| ruling.policy == policy && ruling.rule_id == rule_id;
+        judged.rulings.iter_mut().filter(is_it).for_each(|ruling| ruling.excepted = Some(excepted.clone()));
+    }
+    judged
 }
 
 /// The words of the one command whose output the line gives: a line of several gives text that

@@ -10,10 +10,12 @@
 //! The keys and lines with which the host stops a command are its own (`host/stop`).
 //! A policy that fails in any way denies. The gate knows no session, no channel and no client.
 
+mod exceptions;
 mod file;
 mod input;
 mod judge;
 mod key;
+mod preview;
 mod stop;
 
 use std::sync::Arc;
@@ -28,10 +30,13 @@ use crate::audit::Entry;
 use crate::config::{Destination, Secret};
 use crate::plugins::LivePlugins;
 
+pub use exceptions::Excepted;
 pub use file::FileAccess;
 pub use input::{HeldLine, InputLine};
 pub(crate) use judge::{endpoint, level};
 pub use key::Key;
+pub(crate) use preview::preview;
+pub use preview::{PlanSummary, PlannedCommand, PlannedUnknown, Preview};
 pub use stop::{StopSignal, StopStep, stop_line};
 
 /// Where something would be typed.
@@ -170,6 +175,9 @@ pub struct Ruling {
     /// Bytes of the text that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<(u32, u32)>,
+    /// An exception of a person's has lowered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excepted: Option<Excepted>,
 }
 
 /// A text and what all policies said of it.
@@ -309,22 +317,12 @@ impl Gate {
     }
 
     async fn judge(&self, place: &Place, request: Request) -> Result<Judged, Box<Refusal>> {
-        let catalog = self.plugins.current();
-        let destination = &place.destination;
-        let mut decisions = catalog.policies().judge(&request, &destination.policies).await;
-        let on_trial = catalog.policies().on_trial(&request, &decisions, &destination.shadow_policies).await;
-        // Strictest first; the order of equals stays that of the chain.
-        decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.verdict));
-        let verdict = decisions.first().map_or(Verdict::Abstain, |(_, decision)| decision.verdict);
-        let actor = judge::typist(request.actor);
-        let mut judged = Judged::new(actor, request.delivery.as_str(), &request.raw, verdict, decisions);
-        judged.on_trial = on_trial.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
-        match verdict {
+        let mut judged = judge::judged(&self.plugins.current(), &place.destination, &request).await;
+        match judged.verdict {
             Verdict::Allow | Verdict::Warn => Ok(judged),
             Verdict::Deny | Verdict::Ask => Err(Box::new(Refusal { judged })),
             Verdict::Abstain => {
-                judged
-                    .refuse("host/no-opinion", "no policy had an opinion on this text, and silence is not permission");
+                judged.no_opinion();
                 Err(Box::new(Refusal { judged }))
             }
         }
@@ -370,6 +368,10 @@ impl Judged {
         judged
     }
 
+    fn no_opinion(&mut self) {
+        self.refuse("host/no-opinion", "no policy had an opinion on this text, and silence is not permission");
+    }
+
     fn refuse(&mut self, rule_id: &str, reason: &str) {
         self.verdict = Verdict::Deny;
         self.push_host(Verdict::Deny, rule_id, reason);
@@ -384,6 +386,7 @@ impl Judged {
             reason: reason.to_owned(),
             suggestion: None,
             evidence: None,
+            excepted: None,
         };
         self.rulings.insert(0, ruling);
     }
@@ -398,5 +401,6 @@ fn ruling(policy: String, decision: Decision) -> Ruling {
         reason: decision.reason,
         suggestion: decision.suggestion,
         evidence: decision.evidence.map(|span| (span.start, span.end)),
+        excepted: None,
     }
 }

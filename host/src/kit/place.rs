@@ -8,7 +8,9 @@ use portcullis_sandbox::policy::TerminalState;
 use portcullis_term::{Level, LevelKind, ShellKind};
 use serde::Deserialize;
 
-use crate::config::{Destination, FilesAccess, LogSearchChoice, PolicyMode, Profile, TerminalSize, TranscriptMode};
+use crate::config::{
+    CustomRules, Destination, FilesAccess, LogSearchChoice, PolicyMode, Profile, TerminalSize, TranscriptMode,
+};
 use crate::gate::Place;
 
 /// Where the plugin is to think it is; everything may be left out.
@@ -109,7 +111,7 @@ fn level(kind: LevelKind, label: &str, shell: ShellName) -> Level {
 }
 
 /// The place as the gate knows places. `shell` is the innermost level's where no levels are given.
-pub(super) fn place(input: &PlaceInput, shell: ShellName, mode: PolicyMode, terminal: TerminalState) -> Place {
+pub(crate) fn place(input: &PlaceInput, shell: ShellName, mode: PolicyMode, terminal: TerminalState) -> Place {
     let name = input.profile.clone().unwrap_or_else(|| "example".to_owned());
     let mut levels = levels(&input.levels);
     if levels.is_empty() {
@@ -155,6 +157,8 @@ fn destination(input: &PlaceInput, name: String, policy_mode: PolicyMode) -> Des
         policy_mode,
         policies: Vec::new(),
         shadow_policies: Vec::new(),
+        rules: CustomRules::default(),
+        exceptions: Vec::new(),
         navigator: None,
         routes: BTreeMap::new(),
         log_search: LogSearchChoice { plugin: String::new(), sources: Vec::new() },

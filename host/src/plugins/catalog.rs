@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use portcullis_sandbox::{
-    LoadError, LogSearchPlugin, NavigatorPlugin, PluginInfo, PluginKind, Sandbox, component_kind,
+    LoadError, LogSearchPlugin, NavigatorPlugin, PluginInfo, PluginKind, PolicyPlugin, Sandbox, component_kind,
 };
 use sha2::{Digest, Sha256};
 
 use super::manifest::Manifest;
+use super::policies::RULES_POLICY;
 use super::{Loaded, ParserSet, PolicyChain, load};
 use crate::config::{Config, PluginEntry, PluginLimits};
 
@@ -35,6 +36,12 @@ pub enum CatalogError {
         #[source]
         source: LoadError,
     },
+    #[error("the rules of the profile `{profile}` cannot be used")]
+    Rules {
+        profile: String,
+        #[source]
+        source: Box<CatalogError>,
+    },
     #[error("plugin `{plugin}`: {problem}")]
     Kind { plugin: String, problem: String },
     #[error("plugin `{plugin}`: its manifest {place} cannot be read: {problem}")]
@@ -52,6 +59,8 @@ pub enum CatalogError {
 #[derive(Clone)]
 pub struct Catalog {
     plugins: BTreeMap<String, Loaded>,
+    /// The profiles' own rules, by the settings that hold them.
+    rules: BTreeMap<String, PolicyPlugin>,
     policies: PolicyChain,
     parsers: ParserSet,
 }
@@ -78,12 +87,13 @@ impl Catalog {
             }
             plugins.insert(entry.name.clone(), load_entry(sandbox, entry, &bytes).await?);
         }
-        let catalog = Self::of(plugins)?;
+        let rules = rules_of_profiles(sandbox, config).await?;
+        let catalog = Self::of(plugins, rules)?;
         catalog.check_names(config)?;
         Ok(catalog)
     }
 
-    fn of(plugins: BTreeMap<String, Loaded>) -> Result<Self, CatalogError> {
+    fn of(plugins: BTreeMap<String, Loaded>, rules: BTreeMap<String, PolicyPlugin>) -> Result<Self, CatalogError> {
         let mut policies = BTreeMap::new();
         let mut parsers = BTreeMap::new();
         for (name, loaded) in &plugins {
@@ -99,7 +109,8 @@ impl Catalog {
         })?;
         Ok(Self {
             plugins,
-            policies: PolicyChain::new(STANDARD_POLICY, standard, policies),
+            policies: PolicyChain::new(STANDARD_POLICY, standard, policies, rules.clone()),
+            rules,
             parsers: ParserSet::new(parsers),
         })
     }
@@ -117,7 +128,7 @@ impl Catalog {
         }
         let mut plugins = self.plugins.clone();
         plugins.insert(entry.name.clone(), loaded);
-        Self::of(plugins)
+        Self::of(plugins, self.rules.clone())
     }
 
     /// Whether exactly this component is loaded under the name.
@@ -204,6 +215,30 @@ async fn built_in_plugins(sandbox: &Sandbox, config: &Config) -> Result<BTreeMap
         plugins.insert(name.to_owned(), loaded?);
     }
     Ok(plugins)
+}
+
+/// The component of the operator's rules, once for each set of them that a profile has.
+async fn rules_of_profiles(sandbox: &Sandbox, config: &Config) -> Result<BTreeMap<String, PolicyPlugin>, CatalogError> {
+    let missing = || CatalogError::Kind {
+        plugin: RULES_POLICY.to_owned(),
+        problem: "it is missing from this build, and profiles have rules; take those out or use a whole build"
+            .to_owned(),
+    };
+    let limits = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == RULES_POLICY);
+    let limits = limits.map(|entry| entry.limits.clone()).unwrap_or_default();
+    let mut rules = BTreeMap::new();
+    for (profile, destination) in &config.destinations {
+        let Some(settings) = destination.rules.settings.as_ref().filter(|known| !rules.contains_key(*known)) else {
+            continue;
+        };
+        let bytes = built_in(RULES_POLICY).ok_or_else(missing)?;
+        let failed = |source| CatalogError::Rules { profile: profile.clone(), source: Box::new(source) };
+        match load_component(sandbox, RULES_POLICY, bytes, settings, &limits).await.map_err(failed)? {
+            Loaded::Policy(plugin) => drop(rules.insert(settings.clone(), plugin)),
+            Loaded::Navigator(_) | Loaded::Parser(_) | Loaded::LogSearch(_) => return Err(missing()),
+        }
+    }
+    Ok(rules)
 }
 
 /// Loads the component of an entry, whose bytes are these.

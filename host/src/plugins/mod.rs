@@ -18,4 +18,4 @@ pub(crate) use loaded::{Loaded, load};
 pub use manifest::Manifest;
 pub(crate) use manifest::with_manifest;
 pub use parsers::{Parsed, ParserSet};
-pub use policies::PolicyChain;
+pub use policies::{PolicyChain, RULES_POLICY};

@@ -4,14 +4,21 @@ use std::collections::BTreeMap;
 
 use portcullis_sandbox::PolicyPlugin;
 use portcullis_sandbox::common::{Attribute, Severity};
-use portcullis_sandbox::policy::{Decision, Request, Verdict};
+use portcullis_sandbox::policy::{Decision, Request, RuleInfo, Verdict};
 
-/// The standard policy, and those the operator added.
+use crate::config::Destination;
+
+/// The built-in component that evaluates the rules of a profile, and how their decisions are signed.
+pub const RULES_POLICY: &str = "policy-rules";
+
+/// The standard policy, the profiles' own rules, and the policies the operator added.
 #[derive(Clone)]
 pub struct PolicyChain {
     standard_name: &'static str,
     standard: PolicyPlugin,
     further: BTreeMap<String, PolicyPlugin>,
+    /// By the settings that hold them.
+    rules: BTreeMap<String, PolicyPlugin>,
 }
 
 impl PolicyChain {
@@ -19,20 +26,33 @@ impl PolicyChain {
         standard_name: &'static str,
         standard: PolicyPlugin,
         further: BTreeMap<String, PolicyPlugin>,
+        rules: BTreeMap<String, PolicyPlugin>,
     ) -> Self {
-        Self { standard_name, standard, further }
+        Self { standard_name, standard, further, rules }
     }
 
-    /// Everything the standard policy and `names` have to say, in this order; each is told what was said
-    /// before. All are asked even after a denial, so that the record is whole. A policy without a usable
+    /// Everything the standard policy, the profile's rules and its policies have to say, in this order; each is
+    /// told what was said before. All are asked even after a denial, so that the record is whole. A policy without a usable
     /// answer denies.
-    pub async fn judge(&self, request: &Request, names: &[String]) -> Vec<(String, Decision)> {
+    pub async fn judge(&self, request: &Request, destination: &Destination) -> Vec<(String, Decision)> {
         let mut decisions = ask(self.standard_name, Some(&self.standard), request).await;
-        for name in names {
+        if let Some(settings) = &destination.rules.settings {
+            let told = after(request, &decisions);
+            decisions.extend(ask(RULES_POLICY, self.rules.get(settings), &told).await);
+        }
+        for name in &destination.policies {
             let told = after(request, &decisions);
             decisions.extend(ask(name, self.further.get(name), &told).await);
         }
         decisions
+    }
+
+    /// The rules of the standard policy and of a profile's further ones, each with the policy's name. Rules of the
+    /// configuration are there already.
+    pub fn rules<'a>(&'a self, destination: &'a Destination) -> impl Iterator<Item = (&'a str, &'a RuleInfo)> {
+        let named = destination.policies.iter().filter_map(|name| Some((name.as_str(), self.further.get(name)?)));
+        let all = std::iter::once((self.standard_name, &self.standard)).chain(named);
+        all.flat_map(|(name, policy)| policy.rules().iter().map(move |rule| (name, rule)))
     }
 
     /// What policies on trial would have said after `earlier`; each is asked as if it were the last one.

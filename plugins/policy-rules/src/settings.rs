@@ -67,6 +67,8 @@ struct Written {
 struct WrittenRule {
     id: String,
     action: Action,
+    #[serde(default = "yes")]
+    enabled: bool,
     #[serde(default)]
     modes: Vec<ModeName>,
     #[serde(default)]
@@ -89,6 +91,10 @@ struct WrittenRule {
     message: Option<String>,
     suggestion: Option<String>,
     priority: Option<i32>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A rule, ready to be asked. Lists that are empty ask for nothing.
@@ -160,13 +166,16 @@ pub fn read(text: &str) -> Result<Vec<Rule>, Vec<ConfigDiagnostic>> {
         return Err(wrong);
     }
     let mut rules: Vec<Rule> = Vec::new();
+    let mut ids = Vec::new();
     for (index, rule) in written.rules.into_iter().enumerate() {
         let place = format!("rules[{index}]");
-        if rules.iter().any(|known| known.id == rule.id) {
+        if ids.contains(&rule.id) {
             wrong.push(config::diagnostic(&format!("{place}.id"), format!("there are two rules `{}`", rule.id)));
         }
+        ids.push(rule.id.clone());
+        let enabled = rule.enabled;
         match ready(rule) {
-            Ok(rule) => rules.push(rule),
+            Ok(rule) => rules.extend(enabled.then_some(rule)),
             Err((key, problem)) => wrong.push(config::diagnostic(&format!("{place}.{key}"), problem)),
         }
     }
