@@ -45,7 +45,7 @@ fn plugins_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins")
 }
 
-const BUILT_IN: [&str; 12] = [
+const BUILT_IN: [&str; 13] = [
     "log-search-grep",
     "navigator-cmsm",
     "navigator-jumpserver",
@@ -57,6 +57,7 @@ const BUILT_IN: [&str; 12] = [
     "parser-network",
     "parser-system",
     "parser-table",
+    "policy-rules",
     "policy-standard",
 ];
 

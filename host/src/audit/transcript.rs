@@ -98,6 +98,9 @@ pub enum Entry<'a> {
         /// What policies on trial said, without effect.
         #[serde(skip_serializing_if = "is_empty_list")]
         on_trial: Value,
+        /// Only judged; nobody wanted to type it.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
     },
     CommandStart {
         command_id: String,

@@ -149,7 +149,7 @@ fn explain(explained: &Explanation) -> anyhow::Result<()> {
             let what = format!("excepted until {} by {}", excepted.until, excepted.by);
             say(&format!("    {what}, it was {}: {}", excepted.was, excepted.reason))?;
         }
-        if let Some(suggestion) = &ruling.suggestion {
+        if let Some(suggestion) = ruling.suggestion.as_ref().filter(|_| ruling.verdict != "allow") {
             say(&format!("    instead: {suggestion}"))?;
         }
     }

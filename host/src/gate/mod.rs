@@ -190,6 +190,8 @@ pub struct Judged {
     rulings: Vec<Ruling>,
     /// What policies on trial said; on record, without effect.
     on_trial: Vec<Ruling>,
+    /// Nobody wanted to type it.
+    dry_run: bool,
 }
 
 impl Judged {
@@ -201,6 +203,7 @@ impl Judged {
             verdict: self.verdict.as_str(),
             decisions: json!(self.rulings),
             on_trial: json!(self.on_trial),
+            dry_run: self.dry_run,
         }
     }
 }
@@ -221,6 +224,11 @@ impl Refusal {
 
     pub fn text(&self) -> &str {
         &self.judged.text
+    }
+
+    /// It was only judged: nobody wanted to type it.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.judged.dry_run
     }
 
     /// A person would have had to agree.
@@ -359,7 +367,7 @@ impl Judged {
         decisions: Vec<(String, Decision)>,
     ) -> Self {
         let rulings = decisions.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
-        Self { actor, delivery, text: text.to_owned(), verdict, rulings, on_trial: Vec::new() }
+        Self { actor, delivery, text: text.to_owned(), verdict, rulings, on_trial: Vec::new(), dry_run: false }
     }
 
     fn host(actor: Typist, delivery: Delivery, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {

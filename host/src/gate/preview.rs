@@ -6,7 +6,7 @@ use portcullis_term::Typist;
 use portcullis_shell as shell;
 use serde::Serialize;
 
-use super::{Gate, Judged, Place, Ruling, judge, question};
+use super::{Gate, Judged, Place, Refusal, Ruling, judge, question};
 use crate::plugins::Catalog;
 
 /// What would become of a line.
@@ -120,6 +120,12 @@ impl Preview {
     /// Every ruling, the strictest first.
     pub fn rulings(&self) -> &[Ruling] {
         &self.judged.rulings
+    }
+
+    /// For the record: a text that is not typed, marked as one that was only judged.
+    pub(crate) fn into_not_typed(self) -> Refusal {
+        // There is a ruling: a verdict comes from one, or from the host where no policy had any.
+        Refusal { judged: Judged { dry_run: true, ..self.judged } }
     }
 
     /// What the line would run.

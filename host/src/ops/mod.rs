@@ -6,6 +6,7 @@
 
 mod answer;
 mod awaiting;
+mod dry_run;
 mod echo;
 mod error;
 mod files;
@@ -36,6 +37,7 @@ use crate::session::{Position, SessionHandle};
 pub use crate::plugins::Listed as ListedPlugin;
 pub use answer::Standing;
 pub use awaiting::AwaitingPerson;
+pub use dry_run::{DryRunReport, DryRunRequest, dry_run};
 pub use error::{NextStep, OpError, Stopped};
 pub use files::{
     Content, Entry, FileError, Listing, ReadFileReport, ReadFileRequest, Wish, WriteFileReport, WriteFileRequest,

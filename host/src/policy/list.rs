@@ -57,7 +57,7 @@ fn own(custom: &CustomRule) -> ListedRule {
     ListedRule {
         rule_id: rule.full_id(),
         policy: RULES_POLICY.to_owned(),
-        title: rule.message.clone().unwrap_or_default(),
+        title: rule.message.clone().unwrap_or_else(|| format!("the operator's rule `{}`", rule.id)),
         category: "custom".to_owned(),
         severity: match rule.action {
             Some(RuleAction::Deny) => "high",

@@ -11,7 +11,7 @@ use super::super::schema;
 use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, chars, notes, outcome, session_schema, steps, wait};
 use crate::host::Host;
-use crate::ops::{self, Backoff, NextStep, RetryEnd, RetryReport, RetryRequest, RunReport, RunRequest};
+use crate::ops::{self, Backoff, DryRunRequest, NextStep, RetryEnd, RetryReport, RetryRequest, RunReport, RunRequest};
 
 /// Seconds a call waits for the command when the caller does not say.
 const DEFAULT_WAIT_S: u32 = 20;
@@ -48,6 +48,9 @@ struct Parameters {
     /// Run it until it succeeds, all attempts within wait_s.
     #[serde(default)]
     retry: Option<Retry>,
+    /// Only say what the policy makes of it.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -98,6 +101,9 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
+    if parameters.dry_run {
+        return dry_run(&host, parameters).await;
+    }
     let timeout_s = parameters.timeout_s.filter(|seconds| *seconds > 0);
     // Unless told otherwise the call stays until its own deadline has done its work.
     let default_wait_s = timeout_s.map_or(DEFAULT_WAIT_S, |seconds| seconds.saturating_add(STOP_S).max(DEFAULT_WAIT_S));
@@ -116,6 +122,32 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         Ok(report) => render(&report),
         Err(error) => error.into(),
     }
+}
+
+async fn dry_run(host: &Host, parameters: Parameters) -> Reply {
+    let Parameters { session_id, command, purpose, expect_level, .. } = parameters;
+    let report = match ops::dry_run(host, DryRunRequest { session_id, command, purpose, expect_level }).await {
+        Ok(report) => report,
+        Err(error) => return error.into(),
+    };
+    let by = report.rulings.first().map_or("", |ruling| ruling.rule_id.as_str());
+    let summary = format!("{} by {by} · nothing was typed · {}", report.verdict, breadcrumb(&report.session));
+    let mut body = String::new();
+    for command in &report.plan.commands {
+        let within = if command.wrappers.is_empty() { String::new() } else { command.wrappers.join(", ") + ": " };
+        body.push_str(&format!("would run: {within}{}\n", command.argv.join(" ")));
+    }
+    for unknown in &report.plan.unknowns {
+        body.push_str(&format!("{}: {}\n", unknown.kind, unknown.what));
+    }
+    for ruling in &report.rulings {
+        body.push_str(&format!("{} ({}): {}\n", ruling.verdict, ruling.rule_id, ruling.reason));
+        if let Some(suggestion) = ruling.suggestion.as_ref().filter(|_| ruling.verdict != "allow") {
+            body.push_str(&format!("instead: {suggestion}\n"));
+        }
+    }
+    body.push_str(&notes(&report.notes));
+    Reply::new(Status::Success, summary, body, &report)
 }
 
 impl Retry {

@@ -194,7 +194,8 @@ impl Actor {
     fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
         self.must_record(&refusal.verdict_entry())?;
         let rule = &refusal.strictest().rule_id;
-        self.history.happened(&format!("refused by {rule}, not sent: {}", refusal.text()));
+        let what = if refusal.is_dry_run() { "judged only, by" } else { "refused by" };
+        self.history.happened(&format!("{what} {rule}, not sent: {}", refusal.text()));
         Ok(())
     }
 
