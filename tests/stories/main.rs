@@ -16,6 +16,8 @@ mod places;
 mod plain_host;
 mod plugin_authors;
 mod plugins;
+mod policy;
+mod policy_corpus;
 mod process;
 mod reading;
 mod record;

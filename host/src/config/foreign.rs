@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::file::{AuthFile, ConfigFile, ProfileFile};
+use super::foreign_rules;
 use super::{EnterKey, PolicyMode, ssh_config};
 
 /// What a file of another program says.
@@ -154,7 +155,8 @@ impl Reader<'_> {
         for list in ["allow_patterns", "deny_patterns", "command_allow_patterns", "command_deny_patterns"] {
             let given = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
             if given(&security[list]) || given(&written[list]) {
-                let note = format!("profile `{name}`: `{list}` is not carried over; rules are plugins here");
+                let note =
+                    format!("profile `{name}`: `{list}` is not carried over; write it as [[profiles.{name}.rules]]");
                 self.foreign.notes.push(note);
             }
         }
@@ -206,6 +208,9 @@ impl Reader<'_> {
         let wanted_mode = self.variable("SSH_MCP_MODE").or_else(|| text(defaults, "mode"));
         let notes = &mut self.foreign.notes;
         self.foreign.file.defaults.policy_mode = mode(wanted_mode.as_deref(), "defaults", notes);
+        let (rules, notes) = foreign_rules::read(document.get("policyRules").unwrap_or(&Value::Null));
+        self.foreign.file.defaults.rules = rules;
+        self.foreign.notes.extend(notes);
         let port = self.variable("VIEWER_PORT").or_else(|| match &defaults["viewerPort"] {
             Value::Number(port) => Some(port.to_string()),
             other => other.as_str().map(str::to_owned),

@@ -93,6 +93,7 @@ fn take(
             return Err(ConfigError::Import { path: source.to_owned(), problem });
         }
         values.policy_mode = values.policy_mode.or(file.defaults.policy_mode);
+        values.rules = values.rules.or(file.defaults.rules.clone());
         if values.user.is_none() && values.ssh_config_host.is_none() {
             return Err(ConfigError::Import {
                 path: source.to_owned(),

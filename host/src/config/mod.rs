@@ -13,6 +13,7 @@ mod file;
 mod files;
 mod find;
 mod foreign;
+mod foreign_rules;
 mod import;
 mod jump;
 pub(crate) mod key_file;

@@ -84,7 +84,10 @@ pub fn profile(destination: &Destination, depth: Depth) -> Vec<Finding> {
     findings.extend(secrets.map(|(name, source)| secret(&format!("secret {name}"), source)));
     let policies: Vec<&str> =
         std::iter::once("policy-standard").chain(destination.policies.iter().map(String::as_str)).collect();
-    findings.push(Finding::good("policy", format!("{}, by {}", destination.policy_mode.as_str(), policies.join(", "))));
+    let own = destination.rules.all.iter().filter(|known| known.rule.is_enabled()).count();
+    let own = if own == 0 { String::new() } else { format!(", {own} rules of your own") };
+    let by = policies.join(", ");
+    findings.push(Finding::good("policy", format!("{}, by {by}{own}", destination.policy_mode.as_str())));
     if !destination.shadow_policies.is_empty() {
         let on_trial = destination.shadow_policies.join(", ");
         findings.push(Finding::note("policy", format!("on trial, without effect: {on_trial}")));

@@ -119,7 +119,10 @@ fn walks(invocation: &Invocation) -> bool {
         "cp" => &['r', 'R', 'a'],
         _ => &['r', 'R'],
     };
+    // What `find` runs is given everything below the folder that stands for it in the plan.
+    let found_below = |wrapper: &String| WALKERS.contains(&wrapper.split(' ').next().unwrap_or(wrapper));
     WALKERS.contains(&program)
+        || invocation.wrappers.iter().any(found_below)
         || flags.take_while(|flag| *flag != "--").any(|flag| match flag.strip_prefix("--") {
             Some(long) => long.len() > 2 && ("recursive".starts_with(long) || "archive".starts_with(long)),
             None => flag.starts_with('-') && flag.contains(letters),

@@ -131,6 +131,8 @@ fn paths_are_compared_as_they_are_reached() {
     check(
         r#""programs":["rm"],"paths":["*.pem","~/.ssh/**","/opt/app/config"]"#,
         &[
+            "find /opt -name x -exec rm {} +",
+            "ls | xargs rm",
             "rm a.pem",
             "rm /x/y.pem",
             "rm ~/.ssh/id",
