@@ -75,6 +75,7 @@ impl Figures {
         }
     }
 
+    #[allow(clippy::print_stdout, reason = "the figures are the part's report")]
     fn print(&self) {
         let Self { lines, safe_right, full_right, dangerous, benign, extreme, .. } = self;
         println!("{lines} lines: right in safe {safe_right}, right in full {full_right}");

@@ -257,9 +257,7 @@ pub(super) fn check_file(file: &ConfigFile, path: &Path) -> Result<(), ConfigErr
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::super::load;
-    use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, load};
 
     fn parse(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();

@@ -318,9 +318,8 @@ mod tests {
             ("[[profiles.prod.rules]]\nid = 'all'\naction = 'warn'\nprograms = ['x']\n".to_owned(), "rule `all` is"),
             (format!("{profile}[[profiles.new.rules]]\nid = 'all'\nenabled = false\n"), "rule `all` is the user's"),
             (
-                format!(
-                    "[[profiles.prod.exceptions]]\nrule = 'delete/path'\nline = 'rm x'\nuntil = 2100-01-01\nreason = 'r'\n"
-                ),
+                "[[profiles.prod.exceptions]]\nrule = 'delete/path'\nline = 'rm x'\nuntil = 2100-01-01\nreason = 'r'\n"
+                    .to_owned(),
                 "`exceptions`",
             ),
             ("[profiles.prod.files]\nread = ['/etc']\n".to_owned(), "only tighten"),

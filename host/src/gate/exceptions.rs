@@ -36,7 +36,8 @@ pub(super) async fn lower(
     request: &Request,
     decisions: &mut [(String, Decision)],
 ) -> Lowered {
-    let exceptions = applicable(&destination.exceptions, request, decisions);
+    let Request { delivery, raw, now_unix_ms, .. } = request;
+    let exceptions = applicable(&destination.exceptions, *delivery, raw, *now_unix_ms, decisions);
     if exceptions.is_empty() {
         return Vec::new();
     }
@@ -64,17 +65,19 @@ pub(super) async fn lower(
 /// Those that are not over, speak of a rule that objects, and of exactly this command.
 fn applicable<'a>(
     exceptions: &'a [Exception],
-    request: &Request,
+    delivery: Delivery,
+    line: &str,
+    now_unix_ms: u64,
     decisions: &[(String, Decision)],
 ) -> Vec<&'a Exception> {
     // What a program or a menu reads is no command, whatever it looks like.
-    if !matches!(request.delivery, Delivery::ShellLine | Delivery::Script) {
+    if !matches!(delivery, Delivery::ShellLine | Delivery::Script) {
         return Vec::new();
     }
     let holds = |exception: &&Exception| {
-        request.now_unix_ms < exception.until_unix_ms
+        now_unix_ms < exception.until_unix_ms
             && decisions.iter().any(|(_, decision)| speaks_of(exception, decision))
-            && is_same_command(&exception.line, &request.raw)
+            && is_same_command(&exception.line, line)
     };
     exceptions.iter().filter(holds).collect()
 }
@@ -135,7 +138,51 @@ fn bare(invocation: &shell::Invocation) -> shell::Invocation {
 
 #[cfg(test)]
 mod tests {
+    use portcullis_sandbox::common::Severity;
+
     use super::*;
+
+    fn decision(verdict: Verdict, rule_id: &str) -> (String, Decision) {
+        let decision = Decision {
+            verdict,
+            rule_id: rule_id.to_owned(),
+            category: "c".to_owned(),
+            severity: Severity::High,
+            reason: "r".to_owned(),
+            suggestion: None,
+            evidence: None,
+            rewritten: None,
+            attributes: Vec::new(),
+        };
+        ("p".to_owned(), decision)
+    }
+
+    #[test]
+    fn an_exception_speaks_of_one_rule_one_command_and_some_time() {
+        let exception = |rule: &str| Exception {
+            rule: rule.to_owned(),
+            line: "rm -r build".to_owned(),
+            until_unix_ms: 1_000,
+            until: "then".to_owned(),
+            reason: "ours".to_owned(),
+            origin: "file".to_owned(),
+        };
+        let denied = [decision(Verdict::Deny, "delete/path"), decision(Verdict::Deny, "host/policy-failed")];
+        let count = |rule: &str, delivery, line: &str, now, decisions: &[(String, Decision)]| {
+            applicable(&[exception(rule)], delivery, line, now, decisions).len()
+        };
+        let shell = Delivery::ShellLine;
+        assert_eq!(count("delete/path", shell, "rm -r build", 999, &denied), 1);
+        assert_eq!(count("delete/path", shell, "rm -r build", 1_000, &denied), 0, "it is over");
+        assert_eq!(count("delete/path", shell, "rm -r other", 0, &denied), 0);
+        assert_eq!(count("delete/root", shell, "rm -r build", 0, &denied), 0);
+        assert_eq!(count("host/policy-failed", shell, "rm -r build", 0, &denied), 0);
+        for delivery in [Delivery::PtyInput, Delivery::MenuInput, Delivery::FileWrite, Delivery::LogSearch] {
+            assert_eq!(count("delete/path", delivery, "rm -r build", 0, &denied), 0, "{delivery:?}");
+        }
+        let warned = [decision(Verdict::Warn, "delete/path")];
+        assert_eq!(count("delete/path", shell, "rm -r build", 0, &warned), 0, "there is nothing to lower");
+    }
 
     #[test]
     fn one_command_is_the_same_by_its_words() {
