@@ -63,7 +63,8 @@ struct Stage {
 }
 
 fn stage() -> Stage {
-    let sshd = Sshd::start(SshdOptions::default());
+    let files = vec!["Subsystem sftp internal-sftp".to_owned()];
+    let sshd = Sshd::start(SshdOptions { config_lines: files, ..SshdOptions::default() });
     let scene = Scene::empty();
     let folder = scene.folder.path().canonicalize().unwrap().display().to_string();
     scene.configure(&format!("{}{}", sshd_profile("web", &sshd), RULES.replace("FOLDER", &folder)));

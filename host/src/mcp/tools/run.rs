@@ -28,18 +28,18 @@ struct Parameters {
     /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Seconds until control returns (default 20); the command goes on.
+    /// Seconds until control returns (default 20).
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
     /// Stop the command after these seconds: INT, TERM, KILL.
     #[serde(default)]
     timeout_s: Option<u32>,
-    /// Characters of output (default 8000), head and tail.
+    /// Characters of output (default 8000).
     #[serde(default)]
     #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
-    /// Why, for the person watching and the policy.
+    /// Why, for person and policy.
     #[serde(default)]
     purpose: Option<String>,
     /// Label of the level it is meant for; typed nowhere else.
@@ -48,7 +48,7 @@ struct Parameters {
     /// Run it until it succeeds, all attempts within wait_s.
     #[serde(default)]
     retry: Option<Retry>,
-    /// Only say what the policy makes of it.
+    /// Only judge it.
     #[serde(default)]
     dry_run: bool,
 }
