@@ -204,8 +204,29 @@ fn tokens(pattern: &str, double: Token, crosses: bool) -> Vec<Token> {
     tokens
 }
 
-/// Walks both at once over all pairs of positions, each once.
-fn overlap(one: &[Token], two: &[Token]) -> bool {
+/// Whether both have a text in common. What is written out at both ends decides nearly always.
+fn overlap(mut one: &[Token], mut two: &[Token]) -> bool {
+    while let ([Token::Literal(a), rest @ ..], [Token::Literal(b), more @ ..]) = (one, two) {
+        if a != b {
+            return false;
+        }
+        (one, two) = (rest, more);
+    }
+    while let ([rest @ .., Token::Literal(a)], [more @ .., Token::Literal(b)]) = (one, two) {
+        if a != b {
+            return false;
+        }
+        (one, two) = (rest, more);
+    }
+    match (one, two) {
+        ([], []) => true,
+        ([], rest) | (rest, []) => rest.iter().all(|token| token.repeats()),
+        (one, two) => walk(one, two),
+    }
+}
+
+/// Over all pairs of positions, each once.
+fn walk(one: &[Token], two: &[Token]) -> bool {
     let width = two.len() + 1;
     let mut seen = vec![false; (one.len() + 1) * width];
     let mut open = vec![(0, 0)];

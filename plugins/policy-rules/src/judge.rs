@@ -1,21 +1,72 @@
 //! Asks every rule about a request.
 
+use std::cell::OnceCell;
+
 use portcullis_plugin::policy::{
     Decision, Delivery, Invocation, Mode, Plan, Request, Span, UnknownKind, Verdict, Word,
 };
 use portcullis_plugin::{Actor, Level, LevelKind};
 
 use crate::hit::{Hit, any};
-use crate::paths::{self, Here};
+use crate::paths::{self, Here, Named};
 use crate::settings::{ModeName, Rule};
 use crate::view::{View, host_names};
+
+/// A request, read once for all rules.
+struct Scene<'a> {
+    request: &'a Request,
+    commands: Vec<Command<'a>>,
+}
+
+/// One invocation of the plan with what rules ask of it, each made when the first rule asks.
+struct Command<'a> {
+    invocation: &'a Invocation,
+    here: Here,
+    views: OnceCell<Vec<View<'a>>>,
+    paths: OnceCell<Vec<Named<'a>>>,
+    text: OnceCell<String>,
+}
+
+impl<'a> Scene<'a> {
+    fn of(request: &'a Request) -> Self {
+        let mut here = Here::new(&request.endpoint.user, request.cwd.as_deref());
+        let invocations = request.plan.iter().flat_map(|plan| &plan.invocations);
+        let commands = invocations.map(|invocation| {
+            let before = here.clone();
+            here.follow(invocation);
+            let (views, paths, text) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+            Command { invocation, here: before, views, paths, text }
+        });
+        Self { request, commands: commands.collect() }
+    }
+}
+
+impl<'a> Command<'a> {
+    fn views(&self) -> &[View<'a>] {
+        self.views.get_or_init(|| View::all(self.invocation))
+    }
+
+    fn paths(&self) -> &[Named<'a>] {
+        self.paths.get_or_init(|| paths::named(self.invocation, &self.here))
+    }
+
+    /// Its words as they are after quotes and constants.
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let words = self.invocation.argv.iter().map(|word| word.value.as_deref().unwrap_or(&word.text));
+            let words: Vec<&str> = self.invocation.wrappers.iter().map(String::as_str).chain(words).collect();
+            words.join(" ")
+        })
+    }
+}
 
 /// More findings than this on one text help nobody; the strictest come first.
 const MAX_DECISIONS: usize = 32;
 
 /// What each rule that matches says, strictest first, then by priority.
 pub fn judge(request: &Request, rules: &[Rule]) -> Vec<Decision> {
-    let mut found: Vec<(&Rule, Found)> = rules.iter().filter_map(|rule| Some((rule, look(rule, request)?))).collect();
+    let scene = Scene::of(request);
+    let mut found: Vec<(&Rule, Found)> = rules.iter().filter_map(|rule| Some((rule, look(rule, &scene)?))).collect();
     found.sort_by_key(|(rule, _)| (std::cmp::Reverse(rule.action), rule.priority));
     found.truncate(MAX_DECISIONS);
     found.into_iter().map(|(rule, found)| decision(rule, &found, request)).collect()
@@ -56,7 +107,8 @@ fn is_within(span: Span, raw: &str) -> bool {
 }
 
 /// What the rule finds in the request; nothing when it does not speak of it.
-fn look(rule: &Rule, request: &Request) -> Option<Found> {
+fn look(rule: &Rule, scene: &Scene<'_>) -> Option<Found> {
+    let request = scene.request;
     let in_mode = rule.modes.is_empty() || rule.modes.contains(&mode(request.mode));
     if !in_mode || level(rule, request.endpoint.levels.last()) == Hit::No {
         return None;
@@ -67,10 +119,10 @@ fn look(rule: &Rule, request: &Request) -> Option<Found> {
             // Only a place and a mode: everything there.
             None => Some(Found::default()),
             Some(Some(place)) => Some(Found { span: span(place.start(), place.end()), unknown: None }),
-            Some(None) => in_words(rule, request),
+            Some(None) => in_words(rule, scene),
         };
     }
-    structural(rule, request, in_text.is_none_or(|found| found.is_some()))
+    structural(rule, scene, in_text.is_none_or(|found| found.is_some()))
 }
 
 fn span(start: usize, end: usize) -> Option<Span> {
@@ -100,27 +152,23 @@ fn level(rule: &Rule, innermost: Option<&Level>) -> Hit {
 }
 
 /// A pattern on the words of each command as they are after quotes and constants.
-fn in_words(rule: &Rule, request: &Request) -> Option<Found> {
-    let invocations = request.plan.iter().flat_map(|plan| &plan.invocations);
-    let found = invocations.into_iter().find(|invocation| in_words_of(rule, invocation))?;
-    Some(Found { span: Some(found.span), unknown: None })
+fn in_words(rule: &Rule, scene: &Scene<'_>) -> Option<Found> {
+    let found = scene.commands.iter().find(|command| in_words_of(rule, command))?;
+    Some(Found { span: Some(found.invocation.span), unknown: None })
 }
 
-fn in_words_of(rule: &Rule, invocation: &Invocation) -> bool {
-    let words = invocation.argv.iter().map(|word| word.value.as_deref().unwrap_or(&word.text));
-    let words: Vec<&str> = invocation.wrappers.iter().map(String::as_str).chain(words).collect();
-    rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(&words.join(" ")))
+fn in_words_of(rule: &Rule, command: &Command<'_>) -> bool {
+    rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(command.text()))
 }
 
 /// All that the rule names has to hold for one command of the line.
-fn structural(rule: &Rule, request: &Request, in_text: bool) -> Option<Found> {
-    let plan = request.plan.as_ref()?;
-    let mut here = Here::new(&request.endpoint.user, request.cwd.as_deref());
+fn structural(rule: &Rule, scene: &Scene<'_>, in_text: bool) -> Option<Found> {
+    let plan = scene.request.plan.as_ref()?;
     let mut perhaps = None;
-    for invocation in &plan.invocations {
-        let (hit, word) = of_invocation(rule, request, invocation, &here);
-        here.follow(invocation);
-        if hit == Hit::No || !(in_text || in_words_of(rule, invocation)) {
+    for command in &scene.commands {
+        let invocation = command.invocation;
+        let (hit, word) = of_command(rule, scene.request, command);
+        if hit == Hit::No || !(in_text || in_words_of(rule, command)) {
             continue;
         }
         let at = word.map_or(invocation.span, |word| word.span);
@@ -142,16 +190,12 @@ fn maybe(invocation: &Invocation, word: Option<&Word>, at: Span) -> Found {
 /// Text whose meaning the host could not tell may run anything.
 fn unresolved(rule: &Rule, plan: &Plan, in_text: bool) -> Option<Found> {
     let unknown = plan.unknowns.iter().find(|unknown| unknown.kind == UnknownKind::Unresolved)?;
-    let could_be = in_text && (!rule.programs.is_empty() || !rule.paths.is_empty() || !rule.hosts.is_empty());
+    let could_be = in_text && (!rule.programs.is_empty() || rule.has_paths() || !rule.hosts.is_empty());
     could_be.then(|| Found { span: Some(unknown.span), unknown: Some("this part".to_owned()) })
 }
 
-fn of_invocation<'a>(
-    rule: &Rule,
-    request: &Request,
-    invocation: &'a Invocation,
-    here: &Here,
-) -> (Hit, Option<&'a Word>) {
+fn of_command<'a>(rule: &Rule, request: &Request, command: &Command<'a>) -> (Hit, Option<&'a Word>) {
+    let invocation = command.invocation;
     let mut hit = Hit::Yes;
     if !rule.wrappers.is_empty() {
         let named = |wrapper: &String| {
@@ -160,23 +204,23 @@ fn of_invocation<'a>(
         };
         hit = hit.min(any(invocation.wrappers.iter().map(named)));
     }
-    let mut word = None;
-    if !rule.paths.is_empty() {
-        let (paths, at) = paths::hit(&rule.paths, invocation, here);
-        hit = hit.min(paths);
-        word = at;
-    }
     if hit > Hit::No && rule.speaks_of_a_command() {
-        let views = View::all(invocation);
-        hit = hit.min(any(views.iter().map(|view| of_view(rule, request, invocation, view))));
+        hit = hit.min(any(command.views().iter().map(|view| of_view(rule, request, invocation, view))));
     }
-    (hit, word)
+    if hit == Hit::No || !rule.has_paths() {
+        return (hit, None);
+    }
+    let (paths, word) = paths::hit(rule.paths(), command.paths());
+    (hit.min(paths), word)
 }
 
 fn of_view(rule: &Rule, request: &Request, invocation: &Invocation, view: &View<'_>) -> Hit {
     let mut hit = Hit::Yes;
     if !rule.programs.is_empty() {
         hit = hit.min(view.program(&rule.programs));
+        if hit == Hit::No {
+            return hit;
+        }
     }
     if !rule.flags.is_empty() {
         hit = hit.min(view.flags(&rule.flags));

@@ -92,19 +92,51 @@ impl Here {
     }
 }
 
-/// Whether any of `patterns` speaks of what the invocation's words and redirections name.
-pub fn hit<'a>(patterns: &[Glob], invocation: &'a Invocation, here: &Here) -> (Hit, Option<&'a Word>) {
+/// A word that may name paths, made ready to be compared with many patterns.
+#[derive(Debug)]
+pub struct Named<'a> {
+    pub word: &'a Word,
+    paths: Vec<Path>,
+}
+
+/// One path a word may mean.
+#[derive(Debug, Default)]
+struct Path {
+    /// By every name it has.
+    names: Vec<Text>,
+    /// What lies below it, where the command goes through whole directories.
+    below: Vec<Text>,
+    /// Its end, where the directory it starts in is not known, and whether it begins by leaving that.
+    end: Option<(Text, bool)>,
+}
+
+/// The words and redirections of the invocation that may name paths.
+pub fn named<'a>(invocation: &'a Invocation, here: &Here) -> Vec<Named<'a>> {
     let walks = walks(invocation);
-    let mut found = (Hit::No, None);
     let names = invocation.argv.iter().enumerate().filter(|(index, word)| {
         // A program given by its path is a path as well.
         *index > 0 || word.text.contains('/')
     });
     let files = invocation.redirections.iter().filter(|item| !item.operator.starts_with("<<")).map(|item| &item.target);
-    for word in names.map(|(_, word)| word).chain(files) {
-        let hit = any(patterns.iter().map(|pattern| of_word(pattern, word, here, walks)));
+    let words = names.map(|(_, word)| word).chain(files);
+    words
+        .map(|word| {
+            let parts = word.value.as_deref().into_iter().flat_map(parts);
+            Named { word, paths: parts.filter_map(|part| Path::of(part, word.glob, here, walks)).collect() }
+        })
+        .collect()
+}
+
+/// Whether any of `patterns` speaks of one of the words, and of which.
+pub fn hit<'a>(patterns: &[Glob], words: &[Named<'a>]) -> (Hit, Option<&'a Word>) {
+    let mut found = (Hit::No, None);
+    for named in words {
+        let hit = match named.word.value {
+            None => Hit::Maybe,
+            Some(_) => any(named.paths.iter().flat_map(|path| patterns.iter().map(move |pattern| path.hit(pattern)))),
+        };
         if hit > found.0 {
-            found = (hit, Some(word));
+            found = (hit, Some(named.word));
         }
     }
     found
@@ -129,11 +161,6 @@ fn walks(invocation: &Invocation) -> bool {
         })
 }
 
-fn of_word(pattern: &Glob, word: &Word, here: &Here, walks: bool) -> Hit {
-    let Some(value) = word.value.as_deref() else { return Hit::Maybe };
-    any(parts(value).map(|part| of_path(pattern, part, word.glob, here, walks)))
-}
-
 /// The word, what stands behind `=` or `:` in it, and what is attached to an option's letter.
 fn parts(value: &str) -> impl Iterator<Item = &str> {
     let behind = |separator: char| value.split_once(separator).map(|(_, rest)| rest);
@@ -144,23 +171,30 @@ fn parts(value: &str) -> impl Iterator<Item = &str> {
     [Some(value), behind('='), behind(':'), attached].into_iter().flatten().filter(|part| !part.is_empty())
 }
 
-fn of_path(pattern: &Glob, path: &str, expands: bool, here: &Here, walks: bool) -> Hit {
-    let path = here.normalised(path);
-    if path.is_empty() {
-        // The directory itself, which nobody has named.
-        return Hit::No;
+impl Path {
+    /// None for the directory itself, which nobody has named.
+    fn of(path: &str, expands: bool, here: &Here, walks: bool) -> Option<Self> {
+        let path = here.normalised(path);
+        if path.is_empty() {
+            return None;
+        }
+        let text = |path: &str| if expands { Text::expanding(path) } else { Text::literal(path) };
+        let names = here.names(&path);
+        let is_absolute = path.starts_with(['/', '~']);
+        let below = names.iter().filter(|_| walks && is_absolute).map(|name| text(name).below()).collect();
+        let end = path.rsplit("../").next().unwrap_or(&path);
+        let end = (!is_absolute && end != "..").then(|| (text(end).at_any_depth(), path.starts_with("../")));
+        Some(Self { names: names.iter().map(|name| text(name)).collect(), below, end })
     }
-    let text = |path: &str| if expands { Text::expanding(path) } else { Text::literal(path) };
-    for name in here.names(&path) {
-        let reaches_into = walks && pattern.is_absolute() && name.starts_with(['/', '~']);
-        if pattern.meets(&text(&name)) || (reaches_into && pattern.meets(&text(&name).below())) {
+
+    fn hit(&self, pattern: &Glob) -> Hit {
+        let within = pattern.is_absolute() && self.below.iter().any(|text| pattern.meets(text));
+        if within || self.names.iter().any(|text| pattern.meets(text)) {
             return Hit::Yes;
         }
+        // In a directory that nobody knows a path is known by its end only.
+        let may =
+            self.end.as_ref().is_some_and(|(end, climbs)| (*climbs || pattern.names_its_end()) && pattern.meets(end));
+        if may { Hit::Maybe } else { Hit::No }
     }
-    // In a directory that nobody knows a path is known by its end only.
-    let end = path.rsplit("../").next().unwrap_or(&path);
-    let is_relative = !path.starts_with(['/', '~']) && end != "..";
-    let climbs = path.starts_with("../");
-    let may = is_relative && (climbs || pattern.names_its_end()) && pattern.meets(&text(end).at_any_depth());
-    if may { Hit::Maybe } else { Hit::No }
 }

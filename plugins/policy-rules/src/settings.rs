@@ -3,6 +3,8 @@
 //! The host has the same keys in its configuration (`[[profiles.NAME.rules]]`) and checks them there
 //! with the line they stand in; what reaches this component passes the checks again.
 
+use std::cell::OnceCell;
+
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -108,7 +110,9 @@ pub struct Rule {
     /// Each of one or more words.
     pub subcommands: Vec<Vec<Glob>>,
     pub arguments: Vec<Glob>,
-    pub paths: Vec<Glob>,
+    paths: Vec<String>,
+    /// The same, made when a line first gets that far: every decision begins with a fresh component.
+    ready_paths: OnceCell<Vec<Glob>>,
     pub hosts: Vec<Glob>,
     /// Kinds of the innermost level, and labels.
     pub kinds: Vec<LevelKind>,
@@ -137,6 +141,15 @@ impl Rule {
             Action::Ask => Severity::Medium,
             Action::Deny => Severity::High,
         }
+    }
+
+    /// It names paths.
+    pub fn has_paths(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
+    pub fn paths(&self) -> &[Glob] {
+        self.ready_paths.get_or_init(|| self.paths.iter().map(|text| Glob::paths(text)).collect())
     }
 
     /// It looks at the commands of a line.
@@ -212,7 +225,8 @@ fn ready(written: WrittenRule) -> Result<Rule, Mistake> {
             .map(|text| text.split_whitespace().map(Glob::words).collect())
             .collect(),
         arguments: words(&written.arguments),
-        paths: written.paths.iter().map(|text| Glob::paths(text)).collect(),
+        paths: written.paths,
+        ready_paths: OnceCell::new(),
         hosts: written.hosts.iter().map(|text| Glob::words(&text.to_ascii_lowercase())).collect(),
         kinds: kinds.into_iter().filter_map(|level| level_kind(level)).collect(),
         labels: labels.into_iter().map(|label| Glob::words(label)).collect(),
