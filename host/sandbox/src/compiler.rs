@@ -52,13 +52,16 @@ impl CodeStore {
         Self { engine, cache, compiler, turn: tokio::sync::Mutex::new(()) }
     }
 
-    /// Runnable code for a component that was inspected. The error is a reason for people.
-    pub(crate) async fn component(self: &Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Component, String> {
-        if let Some(component) = self.blocking(move |store| store.cached(&digest)).await? {
-            return Ok(component);
-        }
+    /// Runnable code of an earlier compilation. The error is a reason for people.
+    pub(crate) async fn cached(self: &Arc<Self>, digest: Digest) -> Result<Option<Component>, String> {
+        self.blocking(move |store| store.read(&digest)).await
+    }
+
+    /// Runnable code for a valid component. The error is a reason for people.
+    pub(crate) async fn compiled(self: &Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Component, String> {
         let _turn = self.turn.lock().await;
-        if let Some(component) = self.blocking(move |store| store.cached(&digest)).await? {
+        // Another load of the same component may have had the turn before.
+        if let Some(component) = self.cached(digest).await? {
             return Ok(component);
         }
         tracing::info!(size_bytes = bytes.len(), "compiling a plugin for its first use");
@@ -86,9 +89,9 @@ impl CodeStore {
         spawn_blocking(move || work(&store)).await.map_err(|error| format!("the compilation did not finish: {error}"))
     }
 
-    fn cached(&self, digest: &Digest) -> Option<Component> {
-        let code = self.cache.read(digest)?;
-        match deserialize(&self.engine, &code) {
+    fn read(&self, digest: &Digest) -> Option<Component> {
+        let file = self.cache.find(digest)?;
+        match map(&self.engine, &file) {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "a compiled plugin does not fit this engine; compiling again");
@@ -141,14 +144,24 @@ async fn run_child(program: &Path, arguments: &[String], input: &Path, output: &
     ))
 }
 
-/// The only way from bytes to code.
+/// Code that was just compiled.
 #[allow(unsafe_code, reason = "wasmtime cannot check that bytes are its own compiler's output")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `code` is what `Engine::precompile_component` returned, in this process or in the
-    // child, or a file from the private cache directory whose digest was checked over exactly these
-    // bytes. They are copied, not mapped, so nobody can change them afterwards. An engine of
-    // another version or with other settings refuses them.
+    // child, which writes to the private cache directory. The bytes are copied. An engine of another
+    // version or with other settings refuses them.
     unsafe { Component::deserialize(engine, code) }
+}
+
+/// Code of an earlier compilation. It is mapped: what is not called is never read, and hosts that run at the
+/// same time share it.
+#[allow(unsafe_code, reason = "wasmtime cannot check that a file is its own compiler's output")]
+fn map(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written by `Cache::store` with what `Engine::precompile_component` returned, and
+    // its checksum was right a moment ago. Nobody else may write to its directory, and we never write to a
+    // file that has its name: a newer one replaces it, which leaves the mapped one as it is. An engine of
+    // another version or with other settings refuses it.
+    unsafe { Component::deserialize_file(engine, file) }
 }
 
 /// Body of the compilation child: limits itself, reads the component at `input` and writes
