@@ -27,6 +27,7 @@ mod inspect;
 mod instance;
 mod limits;
 mod names;
+mod policy_0_1;
 mod sandbox;
 mod state;
 

@@ -39,6 +39,6 @@ fn a_check_names_the_step_that_fails() {
 #[test]
 fn a_component_that_can_be_loaded_passes_with_its_digest() {
     let (passed, said) = check("misbehaving", Some("behaviour = 'trap'"));
-    assert!(passed && said.contains("built for portcullis:policy@0.1.0"), "{said}");
+    assert!(passed && said.contains("built for portcullis:policy@0.2.0"), "{said}");
     assert!(said.lines().last().is_some_and(|line| line.starts_with("sha256 = \"") && line.len() == 75), "{said}");
 }
