@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
@@ -37,6 +38,9 @@ const CHILD_PROCESSOR_SECONDS: u64 = 120;
 /// Wall clock, above the processor time because the machine may be busy.
 const CHILD_DEADLINE: Duration = Duration::from_secs(300);
 
+/// The first start takes seconds: whoever waits for it may want to see what it does.
+pub const PROGRESS: &str = "portcullis::progress";
+
 /// Cache and compiler together.
 pub(crate) struct CodeStore {
     engine: Engine,
@@ -45,11 +49,33 @@ pub(crate) struct CodeStore {
     /// One compilation at a time: it takes every core by itself, and two loads of the same
     /// component should not compile it twice.
     turn: tokio::sync::Mutex<()>,
+    /// Components that are compiled or wait for it.
+    waiting: AtomicUsize,
+}
+
+/// One of those that are compiled or wait for it, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+
+    fn others(&self) -> usize {
+        self.0.load(Ordering::Relaxed).saturating_sub(1)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl CodeStore {
     pub(crate) fn new(engine: Engine, cache: Cache, compiler: Compiler) -> Self {
-        Self { engine, cache, compiler, turn: tokio::sync::Mutex::new(()) }
+        Self { engine, cache, compiler, turn: tokio::sync::Mutex::new(()), waiting: AtomicUsize::new(0) }
     }
 
     /// Runnable code of an earlier compilation. The error is a reason for people.
@@ -58,13 +84,23 @@ impl CodeStore {
     }
 
     /// Runnable code for a valid component. The error is a reason for people.
-    pub(crate) async fn compiled(self: &Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Component, String> {
+    pub(crate) async fn compiled(
+        self: &Arc<Self>,
+        name: &str,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<Component, String> {
+        let waiting = Waiting::join(&self.waiting);
         let _turn = self.turn.lock().await;
         // Another load of the same component may have had the turn before.
         if let Some(component) = self.cached(digest).await? {
             return Ok(component);
         }
-        tracing::info!(size_bytes = bytes.len(), "compiling a plugin for its first use");
+        let began = Instant::now();
+        tracing::info!(
+            target: PROGRESS, plugin = name, size_kb = bytes.len() / 1_000, waiting = waiting.others(),
+            "compiling a plugin for its first use"
+        );
         let code = match &self.compiler {
             Compiler::InProcess => {
                 let bytes = bytes.to_vec();
@@ -72,6 +108,8 @@ impl CodeStore {
             }
             Compiler::ChildProcess { program, arguments } => self.compile_in_child(program, arguments, bytes).await?,
         };
+        let took_ms = began.elapsed().as_millis();
+        tracing::info!(target: PROGRESS, plugin = name, took_ms, waiting = waiting.others(), "compiled a plugin");
         self.blocking(move |store| {
             if let Err(error) = store.cache.store(&digest, &code) {
                 tracing::warn!(%error, "a compiled plugin cannot be kept; it will be compiled again next time");

@@ -37,7 +37,7 @@ pub mod navigator;
 pub mod parser;
 pub mod policy;
 
-pub use compiler::{Compiler, compile_child_main};
+pub use compiler::{Compiler, PROGRESS, compile_child_main};
 pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
 pub use health::Breaches;
 pub use info::{PluginInfo, PluginKind};

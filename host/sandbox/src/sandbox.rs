@@ -167,7 +167,7 @@ impl Sandbox {
             return Ok(component);
         }
         inspect::validate(name, bytes)?;
-        self.0.code.compiled(digest, bytes).await.map_err(failed)
+        self.0.code.compiled(name, digest, bytes).await.map_err(failed)
     }
 
     /// Only instantiation finds out that a record or variant has another shape.

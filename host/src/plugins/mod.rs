@@ -17,5 +17,6 @@ pub use live::{Listed, LivePlugins};
 pub(crate) use loaded::{Loaded, load};
 pub use manifest::Manifest;
 pub(crate) use manifest::with_manifest;
+pub(crate) use parsers::CHUNK_BYTES;
 pub use parsers::{Parsed, ParserSet};
 pub use policies::PolicyChain;
