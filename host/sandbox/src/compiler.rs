@@ -109,7 +109,7 @@ impl CodeStore {
             Compiler::ChildProcess { program, arguments } => self.compile_in_child(program, arguments, bytes).await?,
         };
         let took_ms = began.elapsed().as_millis();
-        tracing::info!(target: PROGRESS, plugin = name, took_ms, waiting = waiting.others(), "compiled a plugin");
+        tracing::debug!(target: PROGRESS, plugin = name, took_ms, "compiled a plugin");
         self.blocking(move |store| {
             if let Err(error) = store.cache.store(&digest, &code) {
                 tracing::warn!(%error, "a compiled plugin cannot be kept; it will be compiled again next time");
