@@ -53,7 +53,7 @@ fn scene() -> Scene {
 }
 
 fn four_cases_passed(said: &str) {
-    assert!(said.contains("ok  it is a policy plugin, built for portcullis:policy@0.1.0"), "{said}");
+    assert!(said.contains("ok  it is a policy plugin, built for portcullis:policy@0.2.0"), "{said}");
     assert!(said.contains("ok    behind a wrapper") && said.contains("4 passed, 0 failed"), "{said}");
 }
 
@@ -86,7 +86,7 @@ fn in_rust_from_nothing_to_a_policy_that_denies() {
 /// A component of another version of the contract, one built for another kind, and a case that no longer holds.
 fn what_it_was_changed_to_is_told(scene: &Scene) {
     let built = std::fs::read(scene.path("people-only/people-only.wasm")).unwrap();
-    let newer = replaced(&built, b"portcullis:policy/command-policy@0.1.0", b"portcullis:policy/command-policy@0.3.0");
+    let newer = replaced(&built, b"portcullis:policy/command-policy@0.2.0", b"portcullis:policy/command-policy@0.3.0");
     std::fs::write(scene.path("newer.wasm"), newer).unwrap();
     let said = plugin(scene, &["check", "newer.wasm"]);
     assert!(
@@ -99,7 +99,7 @@ fn what_it_was_changed_to_is_told(scene: &Scene) {
     let said = plugin(scene, &["check", "people-only/people-only.wasm", "--settings", "settings.toml"]);
     assert!(!said.success && said.stderr.contains("does not take its settings: progams"), "{}", said.stderr);
 
-    let contract = scene.path("people-only/wit/policy-0.1.0/policy.wit");
+    let contract = scene.path("people-only/wit/policy-0.2.0/policy.wit");
     let text = std::fs::read_to_string(&contract).unwrap();
     std::fs::write(
         &contract,
@@ -108,7 +108,7 @@ fn what_it_was_changed_to_is_told(scene: &Scene) {
     .unwrap();
     succeed(scene, &["build", "people-only"]);
     let said = plugin(scene, &["check", "people-only/people-only.wasm"]).stderr;
-    assert!(said.contains("record request differs from portcullis:policy@0.1.0: it has `urgent: bool`"), "{said}");
+    assert!(said.contains("record request differs from portcullis:policy@0.2.0: it has `urgent: bool`"), "{said}");
     std::fs::write(&contract, text).unwrap();
 
     let source = scene.path("people-only/src/lib.rs");

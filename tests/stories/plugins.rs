@@ -70,7 +70,8 @@ fn every_component_is_listed_with_digest_and_origin() {
     assert_eq!(names, BUILT_IN);
     for line in list.as_array().unwrap() {
         let kind = line["kind"].as_str().unwrap();
-        assert_eq!(line["contract"], format!("portcullis:{kind}@0.1.0"), "{line}");
+        let version = if kind == "policy" { "0.2.0" } else { "0.1.0" };
+        assert_eq!(line["contract"], format!("portcullis:{kind}@{version}"), "{line}");
         assert_eq!((line["origin"].as_str(), line["digest_sha256"].as_str().unwrap().len()), (Some("built in"), 64));
         assert!(line["size_bytes"].as_u64().unwrap() > 10_000 && line["limits"]["fuel"].as_u64().unwrap() > 0);
     }

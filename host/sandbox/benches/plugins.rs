@@ -84,6 +84,7 @@ fn parsing(criterion: &mut Criterion) {
         let _ = writeln!(listing, "-rw-r--r-- 1 operator staff {number:>8} Jun  3 14:07 release-notes-{number}.txt");
     }
     let claim = runtime.block_on(parser.can_parse(&meta, listing.as_bytes())).unwrap().unwrap();
+    let alone = alone::Parser::new(&bytes);
     let mut group = criterion.benchmark_group("a parser reads");
     group.throughput(Throughput::Bytes(listing.len() as u64)).sample_size(10);
     group.bench_function("one mebibyte of ls -la into checked documents", |bencher| {
@@ -97,7 +98,81 @@ fn parsing(criterion: &mut Criterion) {
             });
         });
     });
+    group.bench_function("one mebibyte of ls -la, the component alone", |bencher| {
+        bencher.iter(|| alone.read(listing.as_bytes()));
+    });
     group.finish();
+}
+
+/// The parser's own share: the same engine settings and calls, without the host's reading and checking of
+/// what it gives.
+mod alone {
+    use wasmtime::component::{Component, HasSelf, Linker};
+    use wasmtime::{Config, Engine, Store};
+
+    wasmtime::component::bindgen!({
+        path: ["../../wit/common-0.1.0", "../../wit/host-0.1.0", "../../wit/parser-0.1.0"],
+        world: "portcullis:parser/parser-plugin",
+    });
+
+    struct Silent;
+
+    impl portcullis::host::log::Host for Silent {
+        fn enabled(&mut self, _: portcullis::host::log::Level) -> bool {
+            false
+        }
+
+        fn write(&mut self, _: portcullis::host::log::Level, _: String) {}
+    }
+
+    impl portcullis::common::types::Host for Silent {}
+
+    pub(super) struct Parser {
+        engine: Engine,
+        pre: ParserPluginPre<Silent>,
+    }
+
+    impl Parser {
+        pub(super) fn new(bytes: &[u8]) -> Self {
+            let engine = Engine::new(Config::new().epoch_interruption(true).consume_fuel(true)).unwrap();
+            let component = Component::new(&engine, bytes).unwrap();
+            let mut linker = Linker::new(&engine);
+            ParserPlugin::add_to_linker::<_, HasSelf<Silent>>(&mut linker, |state| state).unwrap();
+            let pre = ParserPluginPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+            Self { engine, pre }
+        }
+
+        /// Gives the number of documents.
+        pub(super) fn read(&self, listing: &[u8]) -> usize {
+            use exports::portcullis::parser::output_parser::OutputMeta;
+
+            let mut store = Store::new(&self.engine, Silent);
+            store.set_epoch_deadline(1);
+            store.set_fuel(u64::MAX).unwrap();
+            let plugin = self.pre.instantiate(&mut store).unwrap();
+            let endpoint = portcullis::common::types::Endpoint {
+                profile: "lab".into(),
+                user: "dev".into(),
+                tags: Vec::new(),
+                levels: Vec::new(),
+                attributes: Vec::new(),
+            };
+            let meta = OutputMeta {
+                argv: vec!["ls".to_owned(), "-la".to_owned()],
+                raw_command: "ls -la".to_owned(),
+                endpoint,
+                terminal: true,
+                now_unix_ms: 1_790_000_000_000,
+                attributes: Vec::new(),
+            };
+            let guest = plugin.portcullis_parser_output_parser();
+            let parse = guest.call_begin(&mut store, &meta, "ls/1").unwrap().unwrap();
+            let chunks = listing.chunks(super::CHUNK_BYTES);
+            chunks
+                .map(|chunk| guest.parse().call_push(&mut store, parse, chunk).unwrap().unwrap().documents.len())
+                .sum()
+        }
+    }
 }
 
 criterion_group!(benches, loading, many_sessions, parsing);

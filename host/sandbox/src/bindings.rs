@@ -1,8 +1,9 @@
-//! What wasmtime's `bindgen!` makes of the contract: one module per kind of plugin, all sharing
+//! What wasmtime's `bindgen!` makes of the contract: one module per kind of plugin and version, all sharing
 //! one copy of the common types and of the log import.
 //!
 //! Nothing outside this package sees these modules; the records the host fills in and reads are
-//! re-exported by the modules named after the kinds.
+//! re-exported by the modules named after the kinds. Where a kind has more than one version, the module without
+//! a number is the newest.
 #![allow(unreachable_pub, missing_docs, reason = "generated code")]
 #![allow(clippy::all, clippy::allow_attributes_without_reason, reason = "generated code")]
 
@@ -38,7 +39,8 @@ macro_rules! kind {
         }
     };
 }
-kind!(policy, "portcullis:policy/policy-plugin", "../../wit/policy-0.1.0");
+kind!(policy, "portcullis:policy/policy-plugin", "../../wit/policy-0.2.0");
+kind!(policy_0_1, "portcullis:policy/policy-plugin", "../../wit/policy-0.1.0");
 kind!(navigator, "portcullis:navigator/navigator-plugin", "../../wit/navigator-0.1.0");
 kind!(parser, "portcullis:parser/parser-plugin", "../../wit/parser-0.1.0");
 kind!(log_search, "portcullis:log-search/log-search-plugin", "../../wit/log-search-0.1.0");

@@ -1,7 +1,8 @@
 //! Compiled components on disk: one private directory, one file per component and engine.
 //!
-//! A file carries the digest of what follows it; anything that does not match is treated as
-//! absent. The directory's mode is what keeps others from planting code here.
+//! A file ends with a checksum of what precedes it; anything that does not match is treated as absent. The
+//! checksum is against damage; the directory's mode is what keeps others from planting code here. The code
+//! stands first, where it can be mapped, and a file is never written again once it has its name.
 
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -12,9 +13,13 @@ use cap_std::fs::{Dir, OpenOptions};
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
-/// First bytes of every file; the number changes with the layout.
-const MAGIC: &[u8; 16] = b"portcullis-code1";
+/// Last bytes of every file, after the checksum; the number changes with the layout.
+const MAGIC: &[u8; 16] = b"portcullis-code2";
+const CHECKSUM_BYTES: usize = 4;
+const TRAILER_BYTES: usize = CHECKSUM_BYTES + MAGIC.len();
 const DIGEST_BYTES: usize = 32;
+/// What is read at a time where a file is only looked through.
+const CHUNK_BYTES: usize = 64 * 1024;
 /// The largest compiled component that is read back. A JavaScript plugin has some 36 MB.
 const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -63,22 +68,39 @@ impl Cache {
         Ok((name, path))
     }
 
-    /// The compiled code of a component, or none when there is none or it is damaged.
-    pub(crate) fn read(&self, component: &Digest) -> Option<Vec<u8>> {
+    /// The file with a component's compiled code, or none when there is none or it is damaged.
+    pub(crate) fn find(&self, component: &Digest) -> Option<PathBuf> {
         let name = self.file_name(component);
-        let file = match self.read_whole(&name) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        match self.is_whole(&name) {
+            Ok(true) => return Some(self.path.join(name)),
+            Ok(false) => tracing::warn!(file = %name, "a compiled plugin is damaged; compiling again"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(file = %name, %error, "a compiled plugin cannot be read; compiling again");
-                return None;
             }
-        };
-        let code = verified(file);
-        if code.is_none() {
-            tracing::warn!(file = %name, "a compiled plugin is damaged; compiling again");
         }
-        code
+        None
+    }
+
+    fn is_whole(&self, name: &str) -> io::Result<bool> {
+        let mut file = self.directory.open(name)?;
+        let size_bytes = file.metadata()?.len();
+        let Some(mut left) = size_bytes.checked_sub(TRAILER_BYTES as u64).filter(|_| size_bytes <= MAX_FILE_BYTES)
+        else {
+            return Ok(false);
+        };
+        let mut checksum = crc32fast::Hasher::new();
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+            let part = &mut chunk[..wanted];
+            file.read_exact(part)?;
+            checksum.update(part);
+            left -= wanted as u64;
+        }
+        let mut end = [0; TRAILER_BYTES];
+        file.read_exact(&mut end)?;
+        Ok(end == trailer(checksum.finalize()))
     }
 
     pub(crate) fn read_whole(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -95,7 +117,7 @@ impl Cache {
     pub(crate) fn store(&self, component: &Digest, code: &[u8]) -> io::Result<()> {
         let (temporary, _) = self.temporary(".part")?;
         let written = self
-            .write_new(&temporary, &[MAGIC, &digest(code), code])
+            .write_new(&temporary, &[code, &trailer(crc32fast::hash(code))])
             .and_then(|()| self.directory.rename(&temporary, &self.directory, self.file_name(component)));
         if written.is_err() {
             self.remove(&temporary);
@@ -125,15 +147,12 @@ impl Cache {
     }
 }
 
-/// The code in a file, if the file is whole and unchanged.
-fn verified(mut file: Vec<u8>) -> Option<Vec<u8>> {
-    let code = file.strip_prefix(MAGIC.as_slice())?;
-    let (expected, code) = code.split_at_checked(DIGEST_BYTES)?;
-    if digest(code).as_slice() != expected {
-        return None;
-    }
-    file.drain(..MAGIC.len() + DIGEST_BYTES);
-    Some(file)
+fn trailer(checksum: u32) -> [u8; TRAILER_BYTES] {
+    let mut trailer = [0; TRAILER_BYTES];
+    let (first, last) = trailer.split_at_mut(CHECKSUM_BYTES);
+    first.copy_from_slice(&checksum.to_le_bytes());
+    last.copy_from_slice(MAGIC);
+    trailer
 }
 
 /// Engine version, target and every setting that compiled code depends on.
@@ -190,19 +209,19 @@ mod tests {
     fn what_is_stored_is_read_back_and_a_changed_byte_is_not() {
         let (home, cache) = cache();
         let component = digest(b"component");
-        assert_eq!(cache.read(&component), None);
+        assert_eq!(cache.find(&component), None);
         cache.store(&component, b"compiled code").unwrap();
-        assert_eq!(cache.read(&component).as_deref(), Some(b"compiled code".as_slice()));
-
-        let file = home.path().join("code").join(cache.file_name(&component));
+        let file = cache.find(&component).unwrap();
+        assert!(file.starts_with(home.path().canonicalize().unwrap()));
         let whole = std::fs::read(&file).unwrap();
+        assert!(whole.starts_with(b"compiled code"), "{whole:?}");
         for position in 0..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
             std::fs::write(&file, &changed).unwrap();
-            assert_eq!(cache.read(&component), None, "byte {position} changed");
+            assert_eq!(cache.find(&component), None, "byte {position} changed");
             std::fs::write(&file, &whole[..position]).unwrap();
-            assert_eq!(cache.read(&component), None, "cut after {position} bytes");
+            assert_eq!(cache.find(&component), None, "cut after {position} bytes");
         }
     }
 

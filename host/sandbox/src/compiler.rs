@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
@@ -37,6 +38,9 @@ const CHILD_PROCESSOR_SECONDS: u64 = 120;
 /// Wall clock, above the processor time because the machine may be busy.
 const CHILD_DEADLINE: Duration = Duration::from_secs(300);
 
+/// The first start takes seconds: whoever waits for it may want to see what it does.
+pub const PROGRESS: &str = "portcullis::progress";
+
 /// Cache and compiler together.
 pub(crate) struct CodeStore {
     engine: Engine,
@@ -45,23 +49,58 @@ pub(crate) struct CodeStore {
     /// One compilation at a time: it takes every core by itself, and two loads of the same
     /// component should not compile it twice.
     turn: tokio::sync::Mutex<()>,
+    /// Components that are compiled or wait for it.
+    waiting: AtomicUsize,
+}
+
+/// One of those that are compiled or wait for it, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+
+    fn others(&self) -> usize {
+        self.0.load(Ordering::Relaxed).saturating_sub(1)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl CodeStore {
     pub(crate) fn new(engine: Engine, cache: Cache, compiler: Compiler) -> Self {
-        Self { engine, cache, compiler, turn: tokio::sync::Mutex::new(()) }
+        Self { engine, cache, compiler, turn: tokio::sync::Mutex::new(()), waiting: AtomicUsize::new(0) }
     }
 
-    /// Runnable code for a component that was inspected. The error is a reason for people.
-    pub(crate) async fn component(self: &Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Component, String> {
-        if let Some(component) = self.blocking(move |store| store.cached(&digest)).await? {
-            return Ok(component);
-        }
+    /// Runnable code of an earlier compilation. The error is a reason for people.
+    pub(crate) async fn cached(self: &Arc<Self>, digest: Digest) -> Result<Option<Component>, String> {
+        self.blocking(move |store| store.read(&digest)).await
+    }
+
+    /// Runnable code for a valid component. The error is a reason for people.
+    pub(crate) async fn compiled(
+        self: &Arc<Self>,
+        name: &str,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<Component, String> {
+        let waiting = Waiting::join(&self.waiting);
         let _turn = self.turn.lock().await;
-        if let Some(component) = self.blocking(move |store| store.cached(&digest)).await? {
+        // Another load of the same component may have had the turn before.
+        if let Some(component) = self.cached(digest).await? {
             return Ok(component);
         }
-        tracing::info!(size_bytes = bytes.len(), "compiling a plugin for its first use");
+        let began = Instant::now();
+        tracing::info!(
+            target: PROGRESS, plugin = name, size_kb = bytes.len() / 1_000, waiting = waiting.others(),
+            "compiling a plugin for its first use"
+        );
         let code = match &self.compiler {
             Compiler::InProcess => {
                 let bytes = bytes.to_vec();
@@ -69,6 +108,8 @@ impl CodeStore {
             }
             Compiler::ChildProcess { program, arguments } => self.compile_in_child(program, arguments, bytes).await?,
         };
+        let took_ms = began.elapsed().as_millis();
+        tracing::debug!(target: PROGRESS, plugin = name, took_ms, "compiled a plugin");
         self.blocking(move |store| {
             if let Err(error) = store.cache.store(&digest, &code) {
                 tracing::warn!(%error, "a compiled plugin cannot be kept; it will be compiled again next time");
@@ -86,9 +127,9 @@ impl CodeStore {
         spawn_blocking(move || work(&store)).await.map_err(|error| format!("the compilation did not finish: {error}"))
     }
 
-    fn cached(&self, digest: &Digest) -> Option<Component> {
-        let code = self.cache.read(digest)?;
-        match deserialize(&self.engine, &code) {
+    fn read(&self, digest: &Digest) -> Option<Component> {
+        let file = self.cache.find(digest)?;
+        match map(&self.engine, &file) {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "a compiled plugin does not fit this engine; compiling again");
@@ -141,14 +182,24 @@ async fn run_child(program: &Path, arguments: &[String], input: &Path, output: &
     ))
 }
 
-/// The only way from bytes to code.
+/// Code that was just compiled.
 #[allow(unsafe_code, reason = "wasmtime cannot check that bytes are its own compiler's output")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `code` is what `Engine::precompile_component` returned, in this process or in the
-    // child, or a file from the private cache directory whose digest was checked over exactly these
-    // bytes. They are copied, not mapped, so nobody can change them afterwards. An engine of
-    // another version or with other settings refuses them.
+    // child, which writes to the private cache directory. The bytes are copied. An engine of another
+    // version or with other settings refuses them.
     unsafe { Component::deserialize(engine, code) }
+}
+
+/// Code of an earlier compilation. It is mapped: what is not called is never read, and hosts that run at the
+/// same time share it.
+#[allow(unsafe_code, reason = "wasmtime cannot check that a file is its own compiler's output")]
+fn map(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written by `Cache::store` with what `Engine::precompile_component` returned, and
+    // its checksum was right a moment ago. Nobody else may write to its directory, and we never write to a
+    // file that has its name: a newer one replaces it, which leaves the mapped one as it is. An engine of
+    // another version or with other settings refuses it.
+    unsafe { Component::deserialize_file(engine, file) }
 }
 
 /// Body of the compilation child: limits itself, reads the component at `input` and writes

@@ -77,12 +77,12 @@ pub enum LoadError {
         "plugin `{plugin}` exports {found}, none of which is a Portcullis plugin's interface: \
          a {wanted} plugin exports `{interface}`"
     )]
-    NoKind { plugin: String, wanted: PluginKind, found: String, interface: &'static str },
+    NoKind { plugin: String, wanted: PluginKind, found: String, interface: String },
     #[error(
         "plugin `{plugin}` was built for {found}, this host has {supported}: \
          build it against the contract of this host, or take a host that has that version"
     )]
-    WrongVersion { plugin: String, found: String, supported: &'static str },
+    WrongVersion { plugin: String, found: String, supported: String },
     #[error(
         "plugin `{plugin}` needs {needs}, the limit is {limit}: raise its `memory_bytes`, or build it as one module with one small memory"
     )]

@@ -30,13 +30,23 @@ impl PluginKind {
         }
     }
 
-    /// The interface a plugin of this kind exports, in the version this host speaks.
+    /// The interface a plugin of this kind exports, without its version.
     pub(crate) fn interface(self) -> &'static str {
         match self {
-            Self::Policy => "portcullis:policy/command-policy@0.1.0",
-            Self::Navigator => "portcullis:navigator/menu-navigator@0.1.0",
-            Self::Parser => "portcullis:parser/output-parser@0.1.0",
-            Self::LogSearch => "portcullis:log-search/log-search@0.1.0",
+            Self::Policy => "portcullis:policy/command-policy",
+            Self::Navigator => "portcullis:navigator/menu-navigator",
+            Self::Parser => "portcullis:parser/output-parser",
+            Self::LogSearch => "portcullis:log-search/log-search",
+        }
+    }
+
+    /// The versions of its contract that this host speaks, oldest first, each for all its patch versions.
+    ///
+    /// Before 1.0 one minor version is one contract (`wit/README.md`).
+    pub(crate) fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::Policy => &["0.1", "0.2"],
+            Self::Navigator | Self::Parser | Self::LogSearch => &["0.1"],
         }
     }
 }

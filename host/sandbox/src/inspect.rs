@@ -8,22 +8,31 @@ use crate::info::PluginKind;
 const LOG: &str = "portcullis:host/log";
 const COMMON: &str = "portcullis:common/types";
 
-/// Only patch versions are compatible before 1.0, so one minor is one contract.
-const SUPPORTED_PREFIX: &str = "0.1.";
-pub(crate) const SUPPORTED: &str = "0.1";
+/// Versions of the shared packages, which every kind imports.
+const SHARED_VERSIONS: &[&str] = &["0.1"];
 
-/// Checks structure, imports, kind and version.
+/// Checks imports, kind and version.
 ///
 /// Returns the version of the contract it was built for.
 pub(crate) fn inspect(plugin: &str, bytes: &[u8], kind: PluginKind) -> Result<String, LoadError> {
-    let plugin = plugin.to_owned();
-    let interfaces = Interfaces::of(&plugin, bytes)?;
+    let interfaces = Interfaces::of(plugin, bytes)?;
     // The imports first: whoever built against WASI wants to read that, not what else is amiss.
-    interfaces.check_imports(&plugin)?;
+    interfaces.check_imports(plugin)?;
+    interfaces.check_exports(plugin.to_owned(), kind)
+}
+
+/// Checks the structure of every part. That takes as long as reading compiled code does, so it is asked
+/// only of components that have none yet.
+pub(crate) fn validate(plugin: &str, bytes: &[u8]) -> Result<(), LoadError> {
     Validator::new_with_features(WasmFeatures::default())
         .validate_all(bytes)
-        .map_err(|error| LoadError::Invalid { plugin: plugin.clone(), reason: error.to_string() })?;
-    interfaces.check_exports(plugin, kind)
+        .map(drop)
+        .map_err(|error| LoadError::Invalid { plugin: plugin.to_owned(), reason: error.to_string() })
+}
+
+/// Whether `version` (`0.1.3`) is a patch version of one of these contracts (`0.1`).
+pub(crate) fn speaks(versions: &[&str], version: &str) -> bool {
+    versions.iter().any(|minor| version.strip_prefix(minor).is_some_and(|patch| patch.starts_with('.')))
 }
 
 /// The kind of plugin a component says it is; nothing else is checked.
@@ -87,13 +96,13 @@ impl Interfaces {
     }
 
     fn export_of(&self, kind: PluginKind) -> Option<&String> {
-        let (interface, _) = split_version(kind.interface());
-        self.exports.iter().find(|export| split_version(export).0 == interface)
+        self.exports.iter().find(|export| split_version(export).0 == kind.interface())
     }
 
     fn of_no_kind(&self, plugin: String, wanted: PluginKind) -> LoadError {
         let found = listed(&self.exports.iter().map(String::as_str).collect::<Vec<_>>());
-        LoadError::NoKind { plugin, wanted, found, interface: wanted.interface() }
+        let newest = wanted.versions().last().unwrap_or(&"");
+        LoadError::NoKind { plugin, wanted, found, interface: format!("{}@{newest}.0", wanted.interface()) }
     }
 
     fn read(bytes: &[u8]) -> wasmparser::Result<Self> {
@@ -125,8 +134,8 @@ impl Interfaces {
             let (interface, version) = split_version(import);
             if interface != LOG && interface != COMMON {
                 forbidden.push(import.as_str());
-            } else if !version.starts_with(SUPPORTED_PREFIX) {
-                return Err(wrong_version(plugin, import));
+            } else if !speaks(SHARED_VERSIONS, version) {
+                return Err(wrong_version(plugin, import, SHARED_VERSIONS));
             }
         }
         if forbidden.is_empty() { Ok(()) } else { Err(forbidden_import(plugin, &forbidden)) }
@@ -135,10 +144,10 @@ impl Interfaces {
     fn check_exports(&self, plugin: String, wanted: PluginKind) -> Result<String, LoadError> {
         if let Some(export) = self.export_of(wanted) {
             let (_, version) = split_version(export);
-            if version.starts_with(SUPPORTED_PREFIX) {
+            if speaks(wanted.versions(), version) {
                 return Ok(version.to_owned());
             }
-            return Err(wrong_version(&plugin, export));
+            return Err(wrong_version(&plugin, export, wanted.versions()));
         }
         if let Some(found) = PluginKind::ALL.into_iter().find(|kind| self.export_of(*kind).is_some()) {
             return Err(LoadError::WrongKind { plugin, wanted, found });
@@ -152,10 +161,14 @@ fn split_version(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }
 
-fn wrong_version(plugin: &str, interface: &str) -> LoadError {
+fn wrong_version(plugin: &str, interface: &str, versions: &[&str]) -> LoadError {
     let (name, version) = split_version(interface);
     let package = name.split_once('/').map_or(name, |(package, _)| package);
-    LoadError::WrongVersion { plugin: plugin.to_owned(), found: format!("{package}@{version}"), supported: SUPPORTED }
+    let supported = match versions {
+        [first, .., last] => format!("{first} to {last}"),
+        versions => versions.concat(),
+    };
+    LoadError::WrongVersion { plugin: plugin.to_owned(), found: format!("{package}@{version}"), supported }
 }
 
 fn forbidden_import(plugin: &str, imports: &[&str]) -> LoadError {

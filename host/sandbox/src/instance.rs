@@ -53,6 +53,7 @@ macro_rules! world {
     };
 }
 world!(bindings::policy::PolicyPlugin, bindings::policy::PolicyPluginPre<PluginState>, PluginKind::Policy);
+world!(bindings::policy_0_1::PolicyPlugin, bindings::policy_0_1::PolicyPluginPre<PluginState>, PluginKind::Policy);
 world!(
     bindings::navigator::NavigatorPlugin,
     bindings::navigator::NavigatorPluginPre<PluginState>,

@@ -27,6 +27,7 @@ mod inspect;
 mod instance;
 mod limits;
 mod names;
+mod policy_0_1;
 mod sandbox;
 mod state;
 
@@ -36,7 +37,7 @@ pub mod navigator;
 pub mod parser;
 pub mod policy;
 
-pub use compiler::{Compiler, compile_child_main};
+pub use compiler::{Compiler, PROGRESS, compile_child_main};
 pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
 pub use health::Breaches;
 pub use info::{PluginInfo, PluginKind};

@@ -7,10 +7,10 @@ use wasmtime::component::ResourceAny;
 use crate::bindings::log_search as world;
 use crate::check::{Answer, Question, plugin_error};
 use crate::error::{CallError, LoadError};
-use crate::info::PluginInfo;
+use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded};
 use crate::limits::Limits;
-use crate::sandbox::{Lane, Sandbox, accept_settings, trial_error};
+use crate::sandbox::{Lane, Offer, Sandbox, accept_settings, trial_error};
 
 pub use crate::bindings::log_search::exports::portcullis::log_search::log_search::{
     Batch, LogLine, LogMatch, MatchMode, Plan, Query, Remote, Stage, Tool,
@@ -45,8 +45,8 @@ impl Sandbox {
         settings: &str,
         limits: Limits,
     ) -> Result<LogSearchPlugin, LoadError> {
-        let (plugin, mut live) =
-            self.load::<world::LogSearchPlugin>(name, bytes, settings, limits, Lane::Others).await?;
+        let offer = Offer::new(name, bytes, settings, limits, PluginKind::LogSearch)?;
+        let (plugin, mut live) = self.load::<world::LogSearchPlugin>(offer, Lane::Others).await?;
         let guest = live.world.portcullis_log_search_log_search();
         let findings = guest.call_validate_config(&mut live.store, settings).await;
         let findings = live.settle(findings);

@@ -7,10 +7,10 @@ use wasmtime::component::ResourceAny;
 use crate::bindings::navigator as world;
 use crate::check::{Answer, Question, plugin_error};
 use crate::error::{CallError, LoadError};
-use crate::info::PluginInfo;
+use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded};
 use crate::limits::Limits;
-use crate::sandbox::{Lane, Sandbox, accept_settings};
+use crate::sandbox::{Lane, Offer, Sandbox, accept_settings};
 
 pub use crate::bindings::navigator::exports::portcullis::navigator::menu_navigator::{
     CommandResult, Event, Failure, Goal, Key, NamedKey, Outcome, Row, Screen, Step, WaitFor,
@@ -41,8 +41,8 @@ impl Sandbox {
         settings: &str,
         limits: Limits,
     ) -> Result<NavigatorPlugin, LoadError> {
-        let (plugin, mut live) =
-            self.load::<world::NavigatorPlugin>(name, bytes, settings, limits, Lane::Others).await?;
+        let offer = Offer::new(name, bytes, settings, limits, PluginKind::Navigator)?;
+        let (plugin, mut live) = self.load::<world::NavigatorPlugin>(offer, Lane::Others).await?;
         let guest = live.world.portcullis_navigator_menu_navigator();
         let findings = guest.call_validate_config(&mut live.store, settings).await;
         let findings = live.settle(findings);

@@ -11,10 +11,10 @@ use crate::bindings::parser as world;
 use crate::bindings::parser::exports::portcullis::parser::output_parser as contract;
 use crate::check::{Answer, Question, plugin_error};
 use crate::error::{CallError, LoadError};
-use crate::info::PluginInfo;
+use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded};
 use crate::limits::Limits;
-use crate::sandbox::{Lane, Sandbox, trial_error};
+use crate::sandbox::{Lane, Offer, Sandbox, trial_error};
 
 pub use contract::{Claim, OutputMeta, Unparsed};
 
@@ -63,7 +63,8 @@ impl Sandbox {
     /// # Errors
     /// When any step of loading fails.
     pub async fn load_parser(&self, name: &str, bytes: &[u8], limits: Limits) -> Result<ParserPlugin, LoadError> {
-        let (plugin, mut live) = self.load::<world::ParserPlugin>(name, bytes, "{}", limits, Lane::Others).await?;
+        let offer = Offer::new(name, bytes, "{}", limits, PluginKind::Parser)?;
+        let (plugin, mut live) = self.load::<world::ParserPlugin>(offer, Lane::Others).await?;
         let guest = live.world.portcullis_parser_output_parser();
         let described = guest.call_describe(&mut live.store).await;
         let schemas = live.settle(described).and_then(|described| read_schemas(described, &plugin.limits));

@@ -2,39 +2,102 @@
 //!
 //! The next decision's instance is made while the caller goes on with the last one's, in a task of
 //! its own; a decision that finds none makes its own.
+//!
+//! The host speaks the newest version of the contract; a policy built for an older one is asked through
+//! an adapter ([`crate::policy_0_1`]), and neither side knows of it.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use crate::bindings::policy as world;
+use crate::bindings::shared::portcullis::common::types::PluginError;
+use crate::bindings::{policy as world, policy_0_1 as world_0_1};
 use crate::check::{Answer, Question, plugin_error};
+use crate::common::ConfigDiagnostic;
 use crate::error::{CallError, LoadError};
-use crate::info::PluginInfo;
-use crate::instance::{Live, Loaded, Turn};
+use crate::info::{PluginInfo, PluginKind};
+use crate::instance::{Live, Loaded, Turn, World};
 use crate::limits::Limits;
-use crate::sandbox::{Lane, Sandbox, accept_settings, trial_error};
+use crate::sandbox::{Lane, Offer, Sandbox, accept_settings, trial_error};
+use crate::state::PluginState;
 
 pub use crate::bindings::policy::exports::portcullis::policy::command_policy::{
-    Assignment, Decision, Delivery, Invocation, InvocationKind, Mode, Plan, Redirection, Request, RuleInfo, Span,
-    StandardInput, TerminalState, Unknown, UnknownKind, Verdict, Word,
+    Assignment, Decision, Delivery, EarlierDecision, Invocation, InvocationKind, Mode, Plan, Redirection, Request,
+    RuleInfo, Span, StandardInput, TerminalState, Unknown, UnknownKind, Verdict, Word,
 };
 
 /// More findings on one line are no help to anyone.
 const MAX_DECISIONS: usize = 64;
 
+/// One version of the contract, asked in the records of the newest.
+pub(crate) trait Contract: World {
+    fn validate_config(
+        &self,
+        store: &mut Store<PluginState>,
+        settings: &str,
+    ) -> impl Future<Output = wasmtime::Result<Vec<ConfigDiagnostic>>> + Send;
+    fn rules(
+        &self,
+        store: &mut Store<PluginState>,
+        settings: &str,
+    ) -> impl Future<Output = wasmtime::Result<Vec<RuleInfo>>> + Send;
+    fn create(
+        &self,
+        store: &mut Store<PluginState>,
+        settings: &str,
+    ) -> impl Future<Output = wasmtime::Result<Result<ResourceAny, PluginError>>> + Send;
+    fn evaluate(
+        &self,
+        store: &mut Store<PluginState>,
+        evaluator: ResourceAny,
+        request: &Request,
+    ) -> impl Future<Output = wasmtime::Result<Result<Vec<Decision>, PluginError>>> + Send;
+}
+
+impl Contract for world::PolicyPlugin {
+    async fn validate_config(
+        &self,
+        store: &mut Store<PluginState>,
+        settings: &str,
+    ) -> wasmtime::Result<Vec<ConfigDiagnostic>> {
+        self.portcullis_policy_command_policy().call_validate_config(store, settings).await
+    }
+
+    async fn rules(&self, store: &mut Store<PluginState>, settings: &str) -> wasmtime::Result<Vec<RuleInfo>> {
+        self.portcullis_policy_command_policy().call_rules(store, settings).await
+    }
+
+    async fn create(
+        &self,
+        store: &mut Store<PluginState>,
+        settings: &str,
+    ) -> wasmtime::Result<Result<ResourceAny, PluginError>> {
+        self.portcullis_policy_command_policy().call_create(store, settings).await
+    }
+
+    async fn evaluate(
+        &self,
+        store: &mut Store<PluginState>,
+        evaluator: ResourceAny,
+        request: &Request,
+    ) -> wasmtime::Result<Result<Vec<Decision>, PluginError>> {
+        self.portcullis_policy_command_policy().evaluator().call_evaluate(store, evaluator, request).await
+    }
+}
+
 /// A loaded policy. Cheap to clone, shared by all sessions.
 #[derive(Clone)]
 pub struct PolicyPlugin {
-    plugin: Arc<Loaded<world::PolicyPlugin>>,
+    built_for: BuiltFor,
     rules: Arc<[RuleInfo]>,
-    next: Arc<Mutex<Option<Ready>>>,
 }
 
-/// An instance that was asked nothing yet, with its evaluator.
-struct Ready {
-    live: Live<world::PolicyPlugin>,
-    evaluator: ResourceAny,
+#[derive(Clone)]
+enum BuiltFor {
+    Newest(Evaluators<world::PolicyPlugin>),
+    V0_1(Evaluators<world_0_1::PolicyPlugin>),
 }
 
 impl Sandbox {
@@ -49,25 +112,41 @@ impl Sandbox {
         settings: &str,
         limits: Limits,
     ) -> Result<PolicyPlugin, LoadError> {
-        let (plugin, mut live) =
-            self.load::<world::PolicyPlugin>(name, bytes, settings, limits, Lane::Decisions).await?;
-        let guest = live.world.portcullis_policy_command_policy();
-        let findings = guest.call_validate_config(&mut live.store, settings).await;
+        let offer = Offer::new(name, bytes, settings, limits, PluginKind::Policy)?;
+        let (built_for, rules) = if offer.is_for("0.1") {
+            let (evaluators, rules) = self.load_evaluators(offer).await?;
+            (BuiltFor::V0_1(evaluators), rules)
+        } else {
+            let (evaluators, rules) = self.load_evaluators(offer).await?;
+            (BuiltFor::Newest(evaluators), rules)
+        };
+        Ok(PolicyPlugin { built_for, rules: rules.into() })
+    }
+
+    async fn load_evaluators<W: Contract>(
+        &self,
+        offer: Offer<'_>,
+    ) -> Result<(Evaluators<W>, Vec<RuleInfo>), LoadError> {
+        let (plugin, mut live) = self.load::<W>(offer, Lane::Decisions).await?;
+        let Loaded { name, settings, limits, .. } = &*plugin;
+        let findings = live.world.validate_config(&mut live.store, settings).await;
         let findings = live.settle(findings);
-        accept_settings(name, &plugin.limits, findings)?;
+        accept_settings(name, limits, findings)?;
 
         live.refill();
-        let guest = live.world.portcullis_policy_command_policy();
-        let rules = guest.call_rules(&mut live.store, settings).await;
-        let rules = live.settle(rules).and_then(|rules| clean_rules(rules, &plugin.limits));
+        let rules = live.world.rules(&mut live.store, settings).await;
+        let rules = live.settle(rules).and_then(|rules| clean_rules(rules, limits));
         let rules = rules.map_err(|error| trial_error(name, "naming its rules", error))?;
-        Ok(PolicyPlugin { plugin, rules: rules.into(), next: Arc::default() })
+        Ok((Evaluators { plugin, next: Arc::default() }, rules))
     }
 }
 
 impl PolicyPlugin {
     pub fn info(&self) -> PluginInfo {
-        self.plugin.info()
+        match &self.built_for {
+            BuiltFor::Newest(evaluators) => evaluators.plugin.info(),
+            BuiltFor::V0_1(evaluators) => evaluators.plugin.info(),
+        }
     }
 
     /// The rules its settings lead to, for people to read.
@@ -80,6 +159,34 @@ impl PolicyPlugin {
     /// # Errors
     /// Any: the caller denies.
     pub async fn evaluate(&self, request: &Request) -> Result<Vec<Decision>, CallError> {
+        match &self.built_for {
+            BuiltFor::Newest(evaluators) => evaluators.evaluate(request).await,
+            BuiltFor::V0_1(evaluators) => evaluators.evaluate(request).await,
+        }
+    }
+}
+
+/// Instances of one policy, one per decision.
+struct Evaluators<W: Contract> {
+    plugin: Arc<Loaded<W>>,
+    next: Arc<Mutex<Option<Ready<W>>>>,
+}
+
+/// Not derived: that would ask the same of the world.
+impl<W: Contract> Clone for Evaluators<W> {
+    fn clone(&self) -> Self {
+        Self { plugin: Arc::clone(&self.plugin), next: Arc::clone(&self.next) }
+    }
+}
+
+/// An instance that was asked nothing yet, with its evaluator.
+struct Ready<W: Contract> {
+    live: Live<W>,
+    evaluator: ResourceAny,
+}
+
+impl<W: Contract> Evaluators<W> {
+    async fn evaluate(&self, request: &Request) -> Result<Vec<Decision>, CallError> {
         let answer = self.ask(request).await;
         self.plugin.counted(answer)
     }
@@ -99,7 +206,7 @@ impl PolicyPlugin {
         Ok(decisions)
     }
 
-    fn take_next(&self) -> Option<Ready> {
+    fn take_next(&self) -> Option<Ready<W>> {
         let mut ready = self.next.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         ready.live.refill();
         Some(ready)
@@ -107,8 +214,8 @@ impl PolicyPlugin {
 
     /// Gives back the instance that has answered and makes the one for the next decision, without
     /// keeping anyone waiting. When that fails, the next decision meets the failure itself.
-    fn make_next(&self, used: Ready) {
-        let (plugin, next) = (Arc::clone(&self.plugin), Arc::clone(&self.next));
+    fn make_next(&self, used: Ready<W>) {
+        let Self { plugin, next } = self.clone();
         tokio::spawn(async move {
             drop(used);
             if let Some(Ok(live)) = Live::start_kept(&plugin).await
@@ -120,22 +227,20 @@ impl PolicyPlugin {
     }
 }
 
-impl Ready {
-    async fn at(plugin: &Arc<Loaded<world::PolicyPlugin>>, turn: Turn) -> Result<Self, CallError> {
+impl<W: Contract> Ready<W> {
+    async fn at(plugin: &Arc<Loaded<W>>, turn: Turn) -> Result<Self, CallError> {
         Self::new(Live::start_at(plugin, turn).await?).await
     }
 
-    async fn new(mut live: Live<world::PolicyPlugin>) -> Result<Self, CallError> {
-        let guest = live.world.portcullis_policy_command_policy();
-        let created = guest.call_create(&mut live.store, &live.plugin.settings).await;
+    async fn new(mut live: Live<W>) -> Result<Self, CallError> {
+        let created = live.world.create(&mut live.store, &live.plugin.settings).await;
         let evaluator = live.settle(created)?.map_err(plugin_error)?;
         Ok(Self { live, evaluator })
     }
 
     async fn evaluate(&mut self, request: &Request) -> Result<Vec<Decision>, CallError> {
         let Self { live, evaluator } = self;
-        let guest = live.world.portcullis_policy_command_policy().evaluator();
-        let answer = guest.call_evaluate(&mut live.store, *evaluator, request).await;
+        let answer = live.world.evaluate(&mut live.store, *evaluator, request).await;
         live.settle(answer)?.map_err(plugin_error)
     }
 }
@@ -181,6 +286,12 @@ fn measure_request(request: &Request, question: &mut Question<'_>) -> Result<(),
     question.optional("the intent", request.intent.as_ref())?;
     question.endpoint(&request.endpoint)?;
     question.attributes(&request.attributes)?;
+    question.items("the earlier decisions", request.earlier.len())?;
+    for earlier in &request.earlier {
+        question.text("an earlier policy", &earlier.policy)?;
+        question.text("an earlier rule", &earlier.rule_id)?;
+        question.text("an earlier category", &earlier.category)?;
+    }
     request.plan.as_ref().map_or(Ok(()), |plan| measure_plan(plan, question))
 }
 

@@ -8,13 +8,14 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::bindings;
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Digest};
 use crate::check::{self, Answer};
 use crate::common::ConfigDiagnostic;
 use crate::compiler::{CodeStore, Compiler};
 use crate::engine::{self, KEPT_INSTANCES, LOADING_INSTANCES, POOL_MEMORY_BYTES};
 use crate::error::{CallError, LoadError, SandboxError};
 use crate::health::Health;
+use crate::info::PluginKind;
 use crate::inspect;
 use crate::instance::{Live, Loaded, Turn, World};
 use crate::limits::Limits;
@@ -53,6 +54,40 @@ struct Inner {
     others: Arc<Semaphore>,
     loading: Arc<Semaphore>,
     kept: Arc<Semaphore>,
+}
+
+/// A component that may become a plugin, after every check that needs no code of it.
+pub(crate) struct Offer<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+    settings: &'a str,
+    limits: Limits,
+    contract_version: String,
+}
+
+impl<'a> Offer<'a> {
+    /// Checks name, size, settings, imports, kind and version.
+    pub(crate) fn new(
+        name: &'a str,
+        bytes: &'a [u8],
+        settings: &'a str,
+        limits: Limits,
+        kind: PluginKind,
+    ) -> Result<Self, LoadError> {
+        check_name(name)?;
+        let limit_bytes = limits.max_component_bytes;
+        if bytes.len() > limit_bytes {
+            return Err(LoadError::TooLarge { plugin: name.to_owned(), size_bytes: bytes.len(), limit_bytes });
+        }
+        check_settings(name, settings)?;
+        let contract_version = inspect::inspect(name, bytes, kind)?;
+        Ok(Self { name, bytes, settings, limits, contract_version })
+    }
+
+    /// Whether it was built for that contract, e.g. `0.1`.
+    pub(crate) fn is_for(&self, version: &str) -> bool {
+        inspect::speaks(&[version], &self.contract_version)
+    }
 }
 
 /// Which instances a kind takes.
@@ -94,27 +129,12 @@ impl Sandbox {
     /// Returns the plugin and the trial instance, with a full budget.
     pub(crate) async fn load<W: World>(
         &self,
-        name: &str,
-        bytes: &[u8],
-        settings: &str,
-        limits: Limits,
+        offer: Offer<'_>,
         lane: Lane,
     ) -> Result<(Arc<Loaded<W>>, Live<W>), LoadError> {
-        check_name(name)?;
-        let plugin = || name.to_owned();
-        let limit_bytes = limits.max_component_bytes;
-        if bytes.len() > limit_bytes {
-            return Err(LoadError::TooLarge { plugin: plugin(), size_bytes: bytes.len(), limit_bytes });
-        }
-        check_settings(name, settings)?;
-        let contract_version = inspect::inspect(name, bytes, W::KIND)?;
+        let Offer { name, bytes, settings, limits, contract_version } = offer;
         let digest = cache::digest(bytes);
-        let component = self
-            .0
-            .code
-            .component(digest, bytes)
-            .await
-            .map_err(|reason| LoadError::Compile { plugin: plugin(), reason })?;
+        let component = self.code(name, digest, bytes).await?;
         check_resources(name, &component, &limits)?;
         let pre = self.0.linker.instantiate_pre(&component).and_then(W::prepare);
         let pre = pre.map_err(|error| shape(name, &format!("{error:#}")))?;
@@ -138,6 +158,16 @@ impl Sandbox {
         });
         let live = self.trial(&loaded).await?;
         Ok((loaded, live))
+    }
+
+    /// Runnable code, made where there is none yet.
+    async fn code(&self, name: &str, digest: Digest, bytes: &[u8]) -> Result<Component, LoadError> {
+        let failed = |reason| LoadError::Compile { plugin: name.to_owned(), reason };
+        if let Some(component) = self.0.code.cached(digest).await.map_err(failed)? {
+            return Ok(component);
+        }
+        inspect::validate(name, bytes)?;
+        self.0.code.compiled(name, digest, bytes).await.map_err(failed)
     }
 
     /// Only instantiation finds out that a record or variant has another shape.

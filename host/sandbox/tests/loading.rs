@@ -1,10 +1,11 @@
 //! From a file to a plugin, or to a refusal that says why.
 
+use portcullis_sandbox::policy::{EarlierDecision, Verdict};
 use portcullis_sandbox::{CallError, Compiler, Limits, LoadError, PluginKind};
 
-use crate::support::{AS_TOLD, core_module, guest, lab, renamed, request, sandbox_at};
+use crate::support::{AS_TOLD, core_module, guest, lab, plan_of, renamed, request, sandbox_at};
 
-const INTERFACE: &str = "portcullis:policy/command-policy@0.1.0";
+const INTERFACE: &str = "portcullis:policy/command-policy@0.2.0";
 
 async fn refusal(bytes: &[u8]) -> LoadError {
     refusal_with(bytes, "{}", Limits::policy()).await
@@ -22,7 +23,7 @@ async fn a_good_policy_is_loaded_and_described() {
     let bytes = guest("misbehaving");
     let policy = lab(4).sandbox.load_policy("p", bytes, AS_TOLD, Limits::policy()).await.unwrap();
     let info = policy.info();
-    assert_eq!((info.kind, info.contract_version.as_str()), (PluginKind::Policy, "0.1.0"));
+    assert_eq!((info.kind, info.contract_version.as_str()), (PluginKind::Policy, "0.2.0"));
     assert_eq!((info.size_bytes, info.calls, info.failures), (bytes.len(), 0, 0));
     assert_eq!(info.digest_sha256.len(), 64);
     assert_eq!(policy.rules()[0].rule_id, "lab/misbehaving");
@@ -70,14 +71,39 @@ async fn another_kind_says_which_it_is() {
 async fn another_version_says_which_it_is() {
     let bytes = renamed(guest("misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.3.0");
     let error = refusal(&bytes).await;
-    assert!(error.to_string().contains("was built for portcullis:policy@0.3.0, this host has 0.1"), "{error}");
+    assert!(error.to_string().contains("was built for portcullis:policy@0.3.0, this host has 0.1 to 0.2:"), "{error}");
 }
 
 #[tokio::test]
 async fn a_patch_version_of_the_contract_is_taken() {
-    let bytes = renamed(guest("misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.1.7");
+    let bytes = renamed(guest("misbehaving"), INTERFACE, "portcullis:policy/command-policy@0.2.7");
     let policy = lab(4).sandbox.load_policy("p", &bytes, AS_TOLD, Limits::policy()).await.unwrap();
-    assert_eq!(policy.info().contract_version, "0.1.7");
+    assert_eq!(policy.info().contract_version, "0.2.7");
+}
+
+#[tokio::test]
+async fn a_policy_built_for_the_first_version_answers_beside_one_of_today() {
+    let frozen = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/frozen/0.1.0/policy.wasm")).unwrap();
+    let lab = lab(4);
+    let old = lab.sandbox.load_policy("old", &frozen, "{}", Limits::policy()).await.unwrap();
+    let new = lab.sandbox.load_policy("new", guest("misbehaving"), AS_TOLD, Limits::policy()).await.unwrap();
+    assert_eq!((old.info().contract_version.as_str(), new.info().contract_version.as_str()), ("0.1.0", "0.2.0"));
+    assert_eq!(old.rules()[0].rule_id, "team/people-only");
+    let mut line = request("reboot --now");
+    line.plan = Some(plan_of(&["reboot", "--now"]));
+    line.earlier.push(EarlierDecision {
+        policy: "new".into(),
+        verdict: Verdict::Warn,
+        rule_id: "lab/misbehaving".into(),
+        category: "lab".into(),
+    });
+    let decisions = old.evaluate(&line).await.unwrap();
+    assert_eq!((decisions.len(), decisions[0].verdict), (1, Verdict::Deny));
+    assert_eq!(decisions[0].evidence.map(|span| (span.start, span.end)), Some((0, 12)));
+    assert_eq!(new.evaluate(&line).await.unwrap().len(), 1);
+    // What it may send is measured in its records too.
+    line.earlier[0].rule_id = "x".repeat(1 << 20);
+    assert!(matches!(old.evaluate(&line).await, Err(CallError::Request { .. })));
 }
 
 #[tokio::test]

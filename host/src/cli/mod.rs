@@ -122,11 +122,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    start_logging(match arguments.command {
+    let shown = match arguments.command {
         // What a plugin's failure comes to is the command's answer.
         Command::Plugin { .. } => "warn,portcullis_sandbox::instance=error",
         _ => "warn",
-    });
+    };
+    start_logging(&format!("{shown},{}=info", portcullis_sandbox::PROGRESS));
     match arguments.command {
         Command::CompileComponent { input, output } => {
             report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))

@@ -42,6 +42,7 @@ pub(super) fn request(
         cwd: None,
         intent: purpose,
         now_unix_ms: clock::unix_ms(),
+        earlier: Vec::new(),
         attributes: reader(place),
     }
 }

@@ -13,7 +13,7 @@ use super::place::{PlaceInput, ShellName, place};
 use crate::clock;
 use crate::config::PolicyMode;
 use crate::gate::{endpoint, only_command};
-use crate::plugins::ParserSet;
+use crate::plugins::{CHUNK_BYTES, ParserSet};
 
 /// What is given.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct ParserInput {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ParserAnswer {
     /// The schema it claimed; none when it does not read this output.
     pub schema: Option<String>,
@@ -42,7 +42,7 @@ pub struct ParserAnswer {
 }
 
 /// A line that did not fit.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// From 1.
     pub line: u32,
@@ -54,6 +54,15 @@ pub struct Left {
 /// # Errors
 /// When the line is none a host would have parsed, or the parser fails.
 pub(super) async fn ask(plugin: &ParserPlugin, input: &ParserInput) -> Result<ParserAnswer, KitError> {
+    ask_in(plugin, input, CHUNK_BYTES).await
+}
+
+/// The same with the output in pieces of another size; a parser has to give the same of it.
+pub(super) async fn ask_in(
+    plugin: &ParserPlugin,
+    input: &ParserInput,
+    chunk_bytes: usize,
+) -> Result<ParserAnswer, KitError> {
     let Some(argv) = only_command(&input.command) else {
         return Err(KitError::input(
             format!("`{}` is not one command whose output is its own", input.command),
@@ -71,7 +80,7 @@ pub(super) async fn ask(plugin: &ParserPlugin, input: &ParserInput) -> Result<Pa
     };
     let name = plugin.info().name;
     let alone = ParserSet::new(BTreeMap::from([(name.clone(), plugin.clone())]));
-    let parsed = alone.parse(meta, &input.output, input.exit_code).await;
+    let parsed = alone.parse_in(meta, &input.output, input.exit_code, chunk_bytes).await;
     let Some(parsed) = parsed.map_err(|reason| KitError::NoAnswer { plugin: name, reason })? else {
         return Ok(ParserAnswer::default());
     };

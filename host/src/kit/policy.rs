@@ -1,6 +1,6 @@
 //! A policy asked about one text, by itself: neither the standard policy nor others have a say.
 
-use portcullis_sandbox::policy::{Decision, Delivery, Request, TerminalState, Verdict};
+use portcullis_sandbox::policy::{Decision, Delivery, EarlierDecision, Request, TerminalState, Verdict};
 use portcullis_sandbox::{CallError, PolicyPlugin};
 use portcullis_term::Typist;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct PolicyInput {
     pub purpose: Option<String>,
     /// The time in the request, milliseconds since 1970; now when none.
     pub now_unix_ms: Option<u64>,
+    /// What the policies before it said.
+    pub earlier: Vec<EarlierDecision>,
 }
 
 /// How the text would reach the far side.
@@ -77,6 +79,7 @@ impl PolicyInput {
         };
         let place = place(&self.place, self.shell, self.mode, terminal);
         let mut request = question(&place, actor, delivery, &self.line, self.purpose.clone());
+        request.earlier.clone_from(&self.earlier);
         if let Some(now) = self.now_unix_ms {
             request.now_unix_ms = now;
         }

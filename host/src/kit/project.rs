@@ -145,12 +145,9 @@ impl Project {
         let mut files: Vec<(PathBuf, String)> =
             given.into_iter().map(|(path, text)| (path.into(), text.to_owned())).collect();
         let kind = PluginKind::from(self.kind).as_str();
+        files.push((Path::new("wit").join(format!("{kind}.wit")), sources::newest(kind).to_owned()));
         for (path, text) in sources::CONTRACT {
-            let own = path.strip_suffix(".wit").and_then(|path| path.rsplit('/').next()) == Some(kind);
-            let shared = path.starts_with("common-") || path.starts_with("host-");
-            if own {
-                files.push((Path::new("wit").join(format!("{kind}.wit")), (*text).to_owned()));
-            } else if shared {
+            if path.starts_with("common-") || path.starts_with("host-") {
                 files.push((Path::new("wit/deps").join(path), (*text).to_owned()));
             }
         }

@@ -1,36 +1,46 @@
 //! Where a component's types differ from those of its contract, by name.
 //!
 //! What the engine says of a wrong shape counts fields; an author wants to know which. The contract's
-//! types are read from a built-in plugin of the same kind, which has them right.
+//! types are those of the version the component says it was built for.
 
 use std::collections::BTreeMap;
 
 use portcullis_sandbox::PluginKind;
 use wit_component::{DecodedWasm, WitPrinter};
+use wit_parser::{PackageId, Resolve};
 
-use crate::plugins::built_in_of;
+use super::sources;
 
 /// Lines of an item, e.g. the fields of a record, by its kind and name: `record request`.
 type Items = BTreeMap<String, Vec<String>>;
 
 /// What differs, one clause each; empty where nothing does or nothing can be read.
 pub(super) fn differences(component: &[u8], kind: PluginKind) -> Vec<String> {
-    let contract = built_in_of(kind).and_then(|bytes| packages(bytes, kind));
-    let (Some(contract), Some(own)) = (contract, packages(component, kind)) else { return Vec::new() };
     let mut found = Vec::new();
-    for (package, items) in &contract {
-        let Some(own) = own.get(package) else { continue };
-        for (item, lines) in items {
+    for (package, own) in packages(component, kind).unwrap_or_default() {
+        for (item, lines) in contract(&package).unwrap_or_default() {
             // Of what it imports a component names only what it needs.
-            if package.starts_with("portcullis:common@") && !own.contains_key(item) {
+            if package.starts_with("portcullis:common@") && !own.contains_key(&item) {
                 continue;
             }
-            if let Some(difference) = difference(lines, own.get(item)) {
+            if let Some(difference) = difference(&lines, own.get(&item)) {
                 found.push(format!("{item} differs from {package}: {difference}"));
             }
         }
     }
     found
+}
+
+/// The items of a package of the contract, by its name and version (`portcullis:policy@0.1.0`).
+fn contract(package: &str) -> Option<Items> {
+    let mut resolve = Resolve::default();
+    for (path, text) in sources::CONTRACT {
+        let id = resolve.push_str(path, text).ok()?;
+        if resolve.packages[id].name.to_string() == package {
+            return printed(&resolve, id);
+        }
+    }
+    None
 }
 
 fn difference(contract: &[String], own: Option<&Vec<String>>) -> Option<String> {
@@ -62,12 +72,16 @@ fn packages(component: &[u8], kind: PluginKind) -> Option<BTreeMap<String, Items
         if name.namespace != "portcullis" || (name.name != kind.as_str() && name.name != "common") {
             continue;
         }
-        let mut printer = WitPrinter::default();
-        printer.emit_docs(false);
-        printer.print(&resolve, id, &[]).ok()?;
-        read.insert(name.to_string(), items(&printer.output.to_string()));
+        read.insert(name.to_string(), printed(&resolve, id)?);
     }
     Some(read)
+}
+
+fn printed(resolve: &Resolve, package: PackageId) -> Option<Items> {
+    let mut printer = WitPrinter::default();
+    printer.emit_docs(false);
+    printer.print(resolve, package, &[]).ok()?;
+    Some(items(&printer.output.to_string()))
 }
 
 /// The printer writes an item per line two blanks deep, and what belongs to it four deep.
@@ -98,7 +112,12 @@ fn items(text: &str) -> Items {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic, reason = "a test fails by panicking")]
+
+    use portcullis_sandbox::component_kind;
+
     use super::*;
+    use crate::plugins::{built_in, built_in_names};
 
     const TEXT: &str = "package a:b@0.1.0;\n\ninterface i {\n  use a:c/types@0.1.0.{x};\n\n  record request {\n    \
         raw: string,\n    size: u32,\n  }\n\n  enum mode {\n    safe,\n    full,\n  }\n\n  rules: func() -> list<string>;\n}\n";
@@ -123,10 +142,23 @@ mod tests {
 
     #[test]
     fn built_in_plugins_have_the_shape_of_their_contract() {
-        for kind in PluginKind::ALL {
-            let bytes = built_in_of(kind).unwrap_or_default();
-            assert!(packages(bytes, kind).is_some_and(|packages| packages.len() == 2), "{kind}");
+        for name in built_in_names() {
+            let bytes = built_in(name).unwrap_or_default();
+            let Ok(kind) = component_kind(name, bytes) else { panic!("{name} is of no kind") };
+            let own = packages(bytes, kind).unwrap_or_default();
+            assert_eq!(own.len(), 2, "{name}");
+            assert!(own.keys().all(|package| contract(package).is_some_and(|items| !items.is_empty())), "{name}");
             assert_eq!(differences(bytes, kind), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn every_version_of_the_contract_can_be_compared() {
+        let record = |version| contract(version).and_then(|items| items.get("record request").cloned());
+        let (old, new) = (record("portcullis:policy@0.1.0"), record("portcullis:policy@0.2.0"));
+        assert_eq!(
+            difference(&old.unwrap_or_default(), new.as_ref()).as_deref(),
+            Some("it has `earlier: list<earlier-decision>`")
+        );
     }
 }

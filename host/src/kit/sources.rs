@@ -19,7 +19,15 @@ pub(super) static CONTRACT: &[(&str, &str)] = files!("wit":
     "navigator-0.1.0/navigator.wit",
     "parser-0.1.0/parser.wit",
     "policy-0.1.0/policy.wit",
+    "policy-0.2.0/policy.wit",
 );
+
+/// The newest version of a kind's package.
+pub(super) fn newest(kind: &str) -> &'static str {
+    let is_own = |path: &str| path.strip_suffix(".wit").and_then(|path| path.rsplit('/').next()) == Some(kind);
+    // The list is sorted.
+    CONTRACT.iter().rev().find(|(path, _)| is_own(path)).map_or("", |(_, text)| text)
+}
 
 /// Path below `plugins/sdk/`, and text.
 pub(super) static SDK: &[(&str, &str)] = files!("plugins/sdk":

@@ -268,11 +268,6 @@ pub(crate) fn built_in(name: &str) -> Option<&'static [u8]> {
     COMPONENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, bytes)| *bytes)
 }
 
-/// A component of that kind that is part of this program.
-pub(crate) fn built_in_of(kind: PluginKind) -> Option<&'static [u8]> {
-    COMPONENTS.iter().find(|(_, known, _)| *known == kind.as_str()).map(|(_, _, bytes)| *bytes)
-}
-
 /// The component that is built in under the name, which the entry means.
 fn component_named(entry: &PluginEntry, name: &str) -> Result<&'static [u8], CatalogError> {
     built_in(name).ok_or_else(|| {

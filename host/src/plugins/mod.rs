@@ -12,10 +12,11 @@ mod parsers;
 mod policies;
 
 pub use catalog::{Catalog, CatalogError};
-pub(crate) use catalog::{built_in, built_in_names, built_in_of, read_pinned};
+pub(crate) use catalog::{built_in, built_in_names, read_pinned};
 pub use live::{Listed, LivePlugins};
 pub(crate) use loaded::{Loaded, load};
 pub use manifest::Manifest;
 pub(crate) use manifest::with_manifest;
+pub(crate) use parsers::CHUNK_BYTES;
 pub use parsers::{Parsed, ParserSet};
 pub use policies::{PolicyChain, RULES_POLICY};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Output is handed over in pieces of this size.
-const CHUNK_BYTES: usize = 64 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 /// Documents in one result; the rest is counted.
 const MAX_DOCUMENTS: usize = 500;
 
@@ -46,6 +46,17 @@ impl ParserSet {
     /// # Errors
     /// A note for the result when the parser failed; the text is then the result.
     pub async fn parse(&self, meta: OutputMeta, text: &str, exit_code: Option<i32>) -> Result<Option<Parsed>, String> {
+        self.parse_in(meta, text, exit_code, CHUNK_BYTES).await
+    }
+
+    /// The same, handed over in pieces of another size.
+    pub(crate) async fn parse_in(
+        &self,
+        meta: OutputMeta,
+        text: &str,
+        exit_code: Option<i32>,
+        chunk_bytes: usize,
+    ) -> Result<Option<Parsed>, String> {
         let head = &text.as_bytes()[..text.len().min(HEAD_BYTES)];
         let mut best: Option<(u8, &String, &ParserPlugin, String)> = None;
         for (name, parser) in &self.parsers {
@@ -58,7 +69,7 @@ impl ParserSet {
             }
         }
         let Some((_, name, parser, schema)) = best else { return Ok(None) };
-        let read = read_all(parser, &meta, &schema, text, exit_code).await;
+        let read = read_all(parser, &meta, &schema, text.as_bytes().chunks(chunk_bytes), exit_code).await;
         read.map(|parsed| Some(Parsed { parser: name.clone(), ..parsed }))
             .map_err(|error| format!("the parser `{name}` failed ({error}); the text is complete"))
     }
@@ -68,12 +79,12 @@ async fn read_all(
     parser: &ParserPlugin,
     meta: &OutputMeta,
     schema: &str,
-    text: &str,
+    chunks: impl Iterator<Item = &[u8]>,
     exit_code: Option<i32>,
 ) -> Result<Parsed, CallError> {
     let mut parsed = Parsed { schema: schema.to_owned(), ..Parsed::default() };
     let mut parse = parser.begin(meta, schema).await?;
-    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
+    for chunk in chunks {
         take(&mut parsed, parse.push(chunk).await?);
     }
     take(&mut parsed, parse.finish(exit_code, false).await?);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use portcullis_sandbox::PolicyPlugin;
-use portcullis_sandbox::common::{Attribute, Severity};
-use portcullis_sandbox::policy::{Decision, Request, RuleInfo, Verdict};
+use portcullis_sandbox::common::Severity;
+use portcullis_sandbox::policy::{Decision, EarlierDecision, Request, RuleInfo, Verdict};
 
 use crate::config::Destination;
 
@@ -75,19 +75,15 @@ impl PolicyChain {
     }
 }
 
-/// The request with the strictest of what was said so far.
-fn after(request: &Request, earlier: &[(String, Decision)]) -> Request {
-    let mut request = request.clone();
-    if let Some((policy, strictest)) = earlier.iter().max_by_key(|(_, decision)| decision.verdict) {
-        let said = [
-            ("earlier-verdict", strictest.verdict.as_str()),
-            ("earlier-rule", strictest.rule_id.as_str()),
-            ("earlier-policy", policy.as_str()),
-        ];
-        let said = said.map(|(key, value)| Attribute { key: key.to_owned(), value: value.to_owned() });
-        request.attributes.extend(said);
-    }
-    request
+/// The request with what was said so far.
+fn after(request: &Request, decisions: &[(String, Decision)]) -> Request {
+    let earlier = decisions.iter().map(|(policy, decision)| EarlierDecision {
+        policy: policy.clone(),
+        verdict: decision.verdict,
+        rule_id: decision.rule_id.clone(),
+        category: decision.category.clone(),
+    });
+    Request { earlier: earlier.collect(), ..request.clone() }
 }
 
 async fn ask(name: &str, plugin: Option<&PolicyPlugin>, request: &Request) -> Vec<(String, Decision)> {

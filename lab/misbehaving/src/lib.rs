@@ -155,6 +155,7 @@ mod tests {
             cwd: None,
             intent: None,
             now_unix_ms: 0,
+            earlier: Vec::new(),
             attributes: Vec::new(),
         }
     }

@@ -1,7 +1,8 @@
 //! Levels that a line opens: su, sudo, ssh and pods, and the password that some of them ask for.
 //!
 //! The host tells when the level is there. Where a password is asked for instead, it refuses the
-//! step; the secret is then given by its name, once, and the prompt is waited for.
+//! step; the secret is then given by its name, or else by a person in the viewer, once, and the prompt is
+//! waited for.
 
 use navigator_common::pods;
 use navigator_common::screen::{Sent, last_line, shown};
@@ -44,13 +45,13 @@ impl Way {
         match event {
             Event::LevelEntered(screen) => self.go(open.then, &screen),
             Event::Refused(reason) => match open.stage {
-                Stage::Line if open.secret.is_some() => {
+                Stage::Line => {
                     self.pending = Pending::Opened(Open { stage: Stage::Refused(reason), ..open });
                     Step::Wait(WaitFor { any_text: Vec::new(), quiet_ms: 0, max_ms: LOOK_MS })
                 }
-                Stage::Line => Failure::step("level-not-reached", reason, Vec::new()),
                 Stage::Refused(_) | Stage::Secret(_) => {
-                    Failure::step("refused", format!("the secret was not given: {reason}"), Vec::new())
+                    let code = if open.secret.is_some() { "refused" } else { "person-needed" };
+                    Failure::step(code, format!("the password of {} was not given: {reason}", open.label), Vec::new())
                 }
             },
             Event::ScreenChanged(screen) => self.behind_password(open, &screen, false),
@@ -64,12 +65,13 @@ impl Way {
     fn behind_password(&mut self, open: Open, screen: &Screen, timed_out: bool) -> Step {
         let lines = screen.lines();
         match (&open.stage, open.secret.clone()) {
-            (Stage::Refused(reason), Some(_)) if !last_line(&lines).is_some_and(asks_password) => {
+            (Stage::Refused(reason), _) if !last_line(&lines).is_some_and(asks_password) => {
                 Failure::step("level-not-reached", reason.clone(), shown(&lines))
             }
-            (Stage::Refused(_), Some(secret)) => {
+            (Stage::Refused(_), secret) => {
+                let question = format!("The password on the way to {}", open.label);
                 self.pending = Pending::Opened(Open { stage: Stage::Secret(Sent::new("", &lines)), ..open });
-                Step::SendSecret(secret)
+                secret.map_or(Step::AskPerson(question), Step::SendSecret)
             }
             (Stage::Secret(_), _) if screen.at_prompt => self.go(open.then, screen),
             (Stage::Secret(sent), _) => {
@@ -85,7 +87,7 @@ impl Way {
                 self.pending = Pending::Opened(open);
                 Step::Wait(WaitFor { any_text: Vec::new(), quiet_ms: 0, max_ms: LOGIN_MS })
             }
-            (Stage::Line | Stage::Refused(_), _) => {
+            (Stage::Line, _) => {
                 let message = format!("no shell of {} appeared", open.label);
                 Failure::step("level-not-reached", message, shown(&lines))
             }

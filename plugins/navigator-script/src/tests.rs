@@ -281,6 +281,24 @@ fn ready_steps_open_levels() {
 }
 
 #[test]
+fn without_a_secret_a_person_gives_the_password() {
+    let open =
+        || at_shell(json!({ "use": { "step": "su", "user": "{user}" }, "then": "there" })).opens("su - app", "app");
+    let asked = || {
+        let refused = open().on(Event::Refused("no shell appeared: it asks for a password".to_owned()));
+        let asked = refused.on(Event::TimedOut(screen("$ su\nPassword: ")));
+        assert!(matches!(&asked.step, Step::AskPerson(question) if question.contains("app")), "{:?}", asked.step);
+        asked
+    };
+    asked().on(Event::ScreenChanged(at_prompt("$ su\nPassword:\n# "))).reaches("there");
+    asked().on(Event::Refused("nobody has answered in time".to_owned())).fails("person-needed");
+    open()
+        .on(Event::Refused("no shell appeared".to_owned()))
+        .on(Event::TimedOut(screen("$ su\nsu: no such user\n$ ")))
+        .fails("level-not-reached");
+}
+
+#[test]
 fn a_person_s_answer_is_a_value_and_nobody_is_an_honest_end() {
     let script = json!({
         "states": {

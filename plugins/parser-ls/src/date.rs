@@ -8,6 +8,9 @@ const MAX_MONTH_CHARS: usize = 12;
 /// Reads a date at the start of the text; gives it as shown (blanks made single) and what follows
 /// it, beginning with the blank that divides it from the name.
 pub(crate) fn read(text: &str, iso: bool) -> Option<(Cow<'_, str>, &str)> {
+    if let Some(read) = usual(text) {
+        return Some(read);
+    }
     let rest = behind(text, iso)?;
     let shown = text[..text.len() - rest.len()].trim_matches(' ');
     let shown = match shown.as_bytes().windows(2).any(|pair| pair == b"  ") {
@@ -17,6 +20,32 @@ pub(crate) fn read(text: &str, iso: bool) -> Option<(Cow<'_, str>, &str)> {
     // The column of `iso` is padded to the width of `MM-DD hh:mm`.
     let is_padded = iso && is_year_month_day(&shown);
     Some((shown, if is_padded { rest.strip_prefix(' ')? } else { rest }))
+}
+
+/// `Nov 21 04:15`, `Nov  1 04:15` or `Nov 21  2024`, as nearly every row has it, without looking for words.
+fn usual(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    const LENGTH: usize = 12;
+
+    let text = text.trim_start_matches(' ');
+    let bytes: &[u8; LENGTH + 1] = text.as_bytes().first_chunk()?;
+    let [m, o, n, b' ', d, a, b' ', h, i, j, k, l, b' '] = bytes else { return None };
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let fits = [m, o, n].iter().all(|letter| letter.is_ascii_alphabetic())
+        && (*d == b' ' || is_digit(d))
+        && [a, i, k, l].iter().all(|digit| is_digit(digit))
+        && ((is_digit(h) && *j == b':') || (*h == b' ' && is_digit(j)));
+    if !fits {
+        return None;
+    }
+    let (shown, rest) = text.split_at(LENGTH);
+    if *d != b' ' && *h != b' ' {
+        return Some((Cow::Borrowed(shown), rest));
+    }
+    let mut single = String::with_capacity(LENGTH);
+    for part in [&shown[..4], shown[4..7].trim_start_matches(' '), shown[7..].trim_start_matches(' ')] {
+        single.push_str(part);
+    }
+    Some((Cow::Owned(single), rest))
 }
 
 /// What follows the date.

@@ -8,6 +8,7 @@
 //! outside quotes, do not fit.
 
 mod date;
+mod json;
 mod listing;
 mod name;
 mod options;

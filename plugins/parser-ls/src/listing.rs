@@ -3,9 +3,9 @@
 use portcullis_plugin::parser::{Batch, Parse};
 use portcullis_plugin::{Lines, PluginError};
 
-use crate::name;
 use crate::options::{Options, Style};
 use crate::row::{self, Entry, Writing, is_size};
+use crate::{json, name};
 
 /// A path is at most 4,096 bytes; quoted, with its columns and a link's target, far below this.
 const MAX_LINE_BYTES: usize = 32 * 1024;
@@ -37,9 +37,6 @@ const TOTAL_WORDS: [&str; 22] = [
     "合計",
     "합계",
 ];
-
-/// A row as JSON is seldom longer. Bytes.
-const DOCUMENT_BYTES: usize = 320;
 
 /// A listing being read.
 #[derive(Debug)]
@@ -186,12 +183,7 @@ impl Reader {
         if writing == Writing::Padded && self.quoted_here {
             entry.name.to_mut().remove(0);
         }
-        // Long enough for most rows, so that the text is not moved while it grows.
-        let mut json = Vec::with_capacity(DOCUMENT_BYTES);
-        match serde_json::to_writer(&mut json, &entry).map(|()| String::from_utf8(json)) {
-            Ok(Ok(document)) => self.batch.documents.push(document),
-            Ok(Err(_)) | Err(_) => portcullis_plugin::log::error("an entry could not be written as JSON"),
-        }
+        self.batch.documents.push(json::document(&entry));
     }
 
     fn end_block(&mut self) {

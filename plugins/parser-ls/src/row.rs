@@ -2,47 +2,35 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use crate::date::{self, word};
 use crate::name;
 use crate::options::{Options, Style};
 
 /// A document of the schema `ls/1`, made of its row's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) kind: &'static str,
     pub(crate) mode: &'a str,
     pub(crate) links: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) context: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) size_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) size_text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<Device>,
     pub(crate) modified: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<Cow<'a, str>>,
     /// The heading it stands below; the listing's part.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) directory: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inode: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) blocks: Option<&'a str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Device {
-    major: u64,
-    minor: u64,
+    pub(crate) major: u64,
+    pub(crate) minor: u64,
 }
 
 /// How a row's name was written.

@@ -41,7 +41,7 @@ macro_rules! kind {
         }
     };
 }
-kind!(policy, "portcullis:policy/policy-plugin", "../../wit/policy-0.1.0");
+kind!(policy, "portcullis:policy/policy-plugin", "../../wit/policy-0.2.0");
 kind!(navigator, "portcullis:navigator/navigator-plugin", "../../wit/navigator-0.1.0");
 kind!(parser, "portcullis:parser/parser-plugin", "../../wit/parser-0.1.0");
 kind!(log_search, "portcullis:log-search/log-search-plugin", "../../wit/log-search-0.1.0");

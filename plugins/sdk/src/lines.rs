@@ -95,7 +95,9 @@ impl Lines {
 
 /// A line without the carriage return at its end.
 fn text_of(line: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // The strict check reads plain text by words, the lenient one byte by byte.
+    std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
 #[cfg(test)]

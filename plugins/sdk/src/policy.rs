@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use crate::bindings::policy::exports::portcullis::policy::command_policy as export;
 pub use crate::bindings::policy::exports::portcullis::policy::command_policy::{
-    Assignment, Decision, Delivery, Invocation, InvocationKind, Mode, Plan, Redirection, Request, RuleInfo, Span,
-    StandardInput, TerminalState, Unknown, UnknownKind, Verdict, Word,
+    Assignment, Decision, Delivery, EarlierDecision, Invocation, InvocationKind, Mode, Plan, Redirection, Request,
+    RuleInfo, Span, StandardInput, TerminalState, Unknown, UnknownKind, Verdict, Word,
 };
 use crate::{ConfigDiagnostic, PluginError, Severity, hook};
 

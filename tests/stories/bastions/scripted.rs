@@ -307,51 +307,86 @@ fn many_walks_along_scripts_over_lines_with_random_delays_all_arrive() {
 }
 
 /// From a host's shell on to another user's, by a program that asks for a password.
-const ELEVATED: &str = r#"
+fn elevating(step: &str) -> String {
+    format!(
+        r#"
 preset = "numbered-menu"
-parameters = { sudo_secret = { kind = "secret" } }
+parameters = {{ given_secret = {{ kind = "secret" }} }}
 
 [[plugins.navigator-script.settings.states.pod.on]]
-use = { step = "sudo", user = "admin", secret = "{sudo_secret}" }
+{step}
 then = "elevated"
 
 [[plugins.navigator-script.settings.states.elevated.on]]
 at_prompt = true
-done = { label = "admin" }
+done = {{ label = "admin" }}
 
 [plugins.navigator-script]
 grants = ["secret:app-password"]
-"#;
+"#
+    )
+}
 
-/// Stands in for sudo: asks once, and leads to a shell that knows who it is.
-const SUDO: &str = "#!/bin/bash\nread -rsp \"[sudo] password for $USER: \" given\necho\n\
-    if [ \"$given\" != swordfish ]; then echo 'Sorry, try again.'; read -rsp \"[sudo] password for $USER: \" given; echo; exit 1; fi\n\
-    export PS1='[admin@host ~]# ' ELEVATED=yes\nexec bash --noprofile --norc -i\n";
+/// Stands in for a program that asks once for a password and leads to a shell that knows who it is.
+fn asks_once(prompt: &str) -> String {
+    format!(
+        "#!/bin/bash\nread -rsp \"{prompt}\" given\necho\n\
+         if [ \"$given\" != swordfish ]; then echo 'Sorry, try again.'; read -rsp \"{prompt}\" given; echo; exit 1; fi\n\
+         export PS1='[admin@host ~]# ' ELEVATED=yes\nexec bash --noprofile --norc -i\n"
+    )
+}
 
-fn elevated(given: &str) -> World {
+fn elevated(step: &str, (program, prompt): (&str, &str), given: &str) -> World {
     let plan = Plan {
-        settings: ELEVATED.to_owned(),
+        settings: elevating(step),
         // The mode `safe` leaves privileged shells to people.
         profile: "policy_mode = \"full\"".to_owned(),
-        routes: "admin = { target = \"web-1\", sudo_secret = \"app-password\" }\n".to_owned(),
+        routes: "admin = { target = \"web-1\", given_secret = \"app-password\" }\n".to_owned(),
         ..numbered(every_day())
     };
     let world = World::with_secrets(&plan, &[("STORIES_SUDO", given)]);
-    let path = world.scene.path("lab/bin/sudo");
-    std::fs::write(&path, SUDO).unwrap();
+    let path = world.scene.path(&format!("lab/bin/{program}"));
+    std::fs::write(&path, asks_once(prompt)).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     world
 }
 
+const SUDO: (&str, &str) = ("sudo", "[sudo] password for $USER: ");
+
 #[test]
 fn a_shell_behind_a_shell_asks_for_a_password_by_its_name() {
-    let mut world = elevated("swordfish");
-    let answer = world.open("admin");
-    assert_eq!(answer.structured["result_status"], "success", "{}", answer.text);
-    let breadcrumb = answer.structured["navigation"]["breadcrumb"].to_string();
-    assert!(breadcrumb.ends_with("\"web-1\",\"admin\"]"), "{breadcrumb}");
-    assert_eq!(world.run("echo $ELEVATED").structured["text"], "yes\n");
-    assert!(!answer.text.contains("swordfish"));
-    let wrong = elevated("wrong").open("admin");
-    assert!(wrong.is_error && wrong.text.contains("[secret-refused]"), "{}", wrong.text);
+    for (step, program, label) in [
+        (r#"step = "sudo", user = "admin""#, SUDO, "admin"),
+        (r#"step = "su", user = "admin""#, ("su", "Password: "), "admin"),
+        (r#"step = "ssh", host = "db-1", user = "admin""#, ("ssh", "admin@db-1's password: "), "db-1"),
+    ] {
+        let step = format!(r#"use = {{ {step}, secret = "{{given_secret}}" }}"#);
+        let mut world = elevated(&step, program, "swordfish");
+        let answer = world.open("admin");
+        assert_eq!(answer.structured["result_status"], "success", "{step}: {}", answer.text);
+        let breadcrumb = answer.structured["navigation"]["breadcrumb"].to_string();
+        assert!(breadcrumb.contains(&format!("\"web-1\",\"{label}\"")), "{breadcrumb}");
+        assert_eq!(world.run("echo $ELEVATED").structured["text"], "yes\n", "{step}");
+        assert!(!answer.text.contains("swordfish"));
+        let wrong = elevated(&step, program, "wrong").open("admin");
+        assert!(wrong.is_error && wrong.text.contains("[secret-refused]"), "{step}: {}", wrong.text);
+    }
+}
+
+#[test]
+fn a_person_gives_a_password_straight_to_the_terminal() {
+    let mut world = elevated(r#"use = { step = "sudo", user = "admin" }"#, SUDO, "unused");
+    let open = json!({ "name": "ssh_open", "arguments": { "profile": "lab", "route": "admin" } });
+    let call = world.client.begin("tools/call", open);
+    let person = Person::of(&world.scene);
+    let question = person.asked();
+    assert_eq!(question["wanted"]["prompts"][0], json!({ "text": "The password on the way to admin", "echo": false }));
+    person.answer(&question, "swordfish");
+    let opened = world.client.called(call);
+    assert_eq!(opened.structured["result_status"], "success", "{}", opened.text);
+    let ran = world.client.call("ssh_run", json!({ "command": "echo $ELEVATED" }));
+    assert_eq!(ran.structured["text"], "yes\n", "{}", ran.text);
+    let on_record = serde_json::to_string(&world.scene.transcript("s-lab-1")).unwrap();
+    assert!(on_record.contains("given by a person") && !on_record.contains("swordfish"), "{on_record}");
+    assert!(!opened.text.contains("swordfish"), "{}", opened.text);
 }

@@ -111,6 +111,7 @@ pub(crate) fn request(raw: &str) -> Request {
         cwd: None,
         intent: None,
         now_unix_ms: 1_790_000_000_000,
+        earlier: Vec::new(),
         attributes: Vec::new(),
     }
 }

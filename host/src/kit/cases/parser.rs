@@ -8,11 +8,15 @@ use serde_json::Value;
 
 use super::{KitError, Outcome, is_true, json, output};
 use crate::kit::compare::{Extent, contains, differences, shown};
-use crate::kit::parser::{ParserAnswer, ParserInput, ask};
+use crate::kit::parser::{ParserAnswer, ParserInput, ask, ask_in};
 use crate::kit::place::{PlaceInput, ShellName};
 
 /// Documents that are shown where the one looked for is not among them.
 const SHOWN_DOCUMENTS: usize = 5;
+/// Sizes of the pieces in which an output is given once more.
+const PIECES_BYTES: [usize; 3] = [1, 7, 61];
+/// More pieces of one output take too long.
+const MOST_PIECES: usize = 4_096;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +74,26 @@ pub(super) async fn run(plugin: &ParserPlugin, case: Case, folder: &Path) -> Out
         now_unix_ms: case.now_unix_ms,
     };
     let answer = ask(plugin, &input).await?;
-    compare(&case, &answer)
+    let mut lines = compare(&case, &answer)?;
+    if lines.is_empty() {
+        lines.extend(depends_on_pieces(plugin, &input, &answer).await?);
+    }
+    Ok(lines)
+}
+
+/// Output arrives in pieces that end anywhere, in the middle of a character too; that must change nothing.
+async fn depends_on_pieces(
+    plugin: &ParserPlugin,
+    input: &ParserInput,
+    whole: &ParserAnswer,
+) -> Result<Option<String>, KitError> {
+    for chunk_bytes in PIECES_BYTES {
+        if input.output.len() / chunk_bytes <= MOST_PIECES && ask_in(plugin, input, chunk_bytes).await? != *whole {
+            let problem = format!("it gives something else when the output arrives in pieces of {chunk_bytes} bytes");
+            return Ok(Some(problem));
+        }
+    }
+    Ok(None)
 }
 
 fn compare(case: &Case, answer: &ParserAnswer) -> Outcome {

@@ -1,7 +1,7 @@
 //! Cases of a policy.
 
 use portcullis_sandbox::PolicyPlugin;
-use portcullis_sandbox::policy::{Decision, Verdict};
+use portcullis_sandbox::policy::{Decision, EarlierDecision, Verdict};
 use serde::Deserialize;
 
 use super::{KitError, Outcome};
@@ -25,12 +25,31 @@ pub(super) struct Case {
     actor: ActorName,
     purpose: Option<String>,
     now_unix_ms: Option<u64>,
+    /// What the policies before it said, in their order.
+    #[serde(default)]
+    earlier: Vec<Earlier>,
     /// The strictest verdict.
     verdict: VerdictName,
     /// The rule of a decision with that verdict.
     rule: Option<String>,
     /// The part of the line that decision points at.
     evidence: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Earlier {
+    policy: String,
+    verdict: VerdictName,
+    rule: String,
+    #[serde(default)]
+    category: String,
+}
+
+impl From<Earlier> for EarlierDecision {
+    fn from(Earlier { policy, verdict, rule, category }: Earlier) -> Self {
+        Self { policy, verdict: verdict.into(), rule_id: rule, category }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -65,6 +84,7 @@ pub(super) async fn run(plugin: &PolicyPlugin, case: Case) -> Outcome {
         actor: case.actor,
         purpose: case.purpose,
         now_unix_ms: case.now_unix_ms,
+        earlier: case.earlier.into_iter().map(EarlierDecision::from).collect(),
     };
     let asked = ask(plugin, &input).await;
     let answer = asked.map_err(|source| KitError::Call { plugin: plugin.info().name, source })?;

@@ -110,8 +110,14 @@ impl<'a> Journey<'a> {
         match self.cleared(action).await? {
             Ok(cleared) => {
                 let before = self.session.read().await?.generation;
-                self.session.type_in(cleared).await?;
-                self.after(before).await
+                match self.session.type_in(cleared).await {
+                    Ok(()) => self.after(before).await,
+                    // What a navigator takes for a menu may be a shell, and the other way round.
+                    Err(SessionError::MovedOn) => {
+                        Ok(Event::Refused("the terminal is not where this would be typed; nothing was".to_owned()))
+                    }
+                    Err(error) => Err(error.into()),
+                }
             }
             Err(refused) => Ok(refused),
         }

@@ -101,6 +101,7 @@ pub(crate) fn shell_line(line: &str, mode: Mode) -> Request {
         intent: None,
         now_unix_ms: 0,
         attributes: Vec::new(),
+        earlier: Vec::new(),
     }
 }
 

@@ -100,6 +100,7 @@ pub(crate) fn shell_line(line: &str, mode: Mode) -> Request {
         cwd: None,
         intent: None,
         now_unix_ms: 0,
+        earlier: Vec::new(),
         attributes: Vec::new(),
     }
 }
