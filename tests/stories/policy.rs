@@ -252,7 +252,8 @@ fn a_workspace_adds_rules_and_relaxes_none() {
     };
     let verdict = |line: &str| {
         let ran = home.run_in("repository", &["policy", "explain", line]);
-        ran.stdout.split(' ').next().unwrap_or_default().to_owned() + &ran.stderr
+        assert!(ran.success, "{}", ran.stderr);
+        ran.stdout.split(' ').next().unwrap_or_default().to_owned()
     };
     theirs("rules = [{ id = 'theirs', action = 'ask', programs = ['hostname'] }]\n");
     assert_eq!(
