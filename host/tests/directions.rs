@@ -7,25 +7,40 @@ use std::path::{Path, PathBuf};
 /// What each module may name of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["config", "diagnose", "host", "kit", "mcp", "ops", "random", "ssh", "web"]),
-    ("mcp", &["host", "ops", "session"]),
+    // Of the approvals: whose call it is, and what a person has said.
+    ("mcp", &["approvals", "host", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
-    ("viewer", &["config", "desk", "host", "ops", "session", "ssh", "web"]),
+    ("viewer", &["approvals", "config", "desk", "host", "ops", "session", "ssh", "web"]),
     ("web", &[]),
     (
         "ops",
         &[
-            "attempts", "audit", "clock", "config", "desk", "diagnose", "gate", "host", "local", "plugins", "random",
-            "session", "ssh",
+            "approvals",
+            "attempts",
+            "audit",
+            "clock",
+            "config",
+            "desk",
+            "diagnose",
+            "gate",
+            "host",
+            "local",
+            "plugins",
+            "random",
+            "session",
+            "ssh",
         ],
     ),
-    ("host", &["attempts", "audit", "config", "desk", "gate", "plugins", "session"]),
-    ("gate", &["audit", "clock", "config", "plugins"]),
+    ("host", &["approvals", "attempts", "audit", "config", "desk", "gate", "plugins", "session"]),
+    // What a person has allowed is a value that only the broker makes and only the gate redeems.
+    ("gate", &["approvals", "audit", "clock", "config", "plugins"]),
     ("plugins", &["causes", "config"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
     ("attempts", &["session"]),
     ("desk", &["clock", "config", "ssh"]),
-    ("audit", &["clock", "config", "random"]),
+    ("approvals", &["clock"]),
+    ("audit", &["approvals", "clock", "config", "random"]),
     ("diagnose", &["causes", "config", "local", "ssh"]),
     ("ssh", &["config"]),
     // What it gives is what a host gives, so the session sees no difference.

@@ -38,6 +38,11 @@ const DEFAULT_VIEWER_PORT: u16 = 8765;
 const THIS_MACHINE: &str = "local";
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
 
+/// Time enough to be fetched by a notification and to read the line.
+const DEFAULT_APPROVAL_TIMEOUT_S: u64 = 120;
+/// A question that waits for longer is about a terminal nobody remembers.
+const MAX_APPROVAL_TIMEOUT_S: u64 = 3_600;
+
 /// The default of `known_hosts`: the files `ssh` consults.
 pub(super) fn usual_known_hosts(home: &Path) -> Vec<PathBuf> {
     let of_user = ["known_hosts", "known_hosts2"].map(|name| home.join(".ssh").join(name));
@@ -60,6 +65,7 @@ pub(super) fn built_in() -> ProfileFile {
         enter: Some(EnterKey::default()),
         transcript: Some(TranscriptMode::default()),
         policy_mode: Some(PolicyMode::default()),
+        approval_timeout_s: Some(DEFAULT_APPROVAL_TIMEOUT_S),
         files: Some(FilesFile::built_in()),
         ..ProfileFile::default()
     }
@@ -97,7 +103,10 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         sources: files,
         state_directory,
         cache_directory,
-        mcp: McpConfig { structured: top.mcp.structured != Some(OnOff::Off) },
+        mcp: McpConfig {
+            structured: top.mcp.structured != Some(OnOff::Off),
+            elicitation: top.mcp.elicitation != Some(OnOff::Off),
+        },
         viewer: ViewerConfig {
             enabled: top.viewer.enabled.unwrap_or(true),
             first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
@@ -191,9 +200,14 @@ fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<D
     if let Some(both) = shadow_policies.iter().find(|name| policies.contains(name)) {
         return Err(format!("`{both}` stands in `policies` and in `shadow_policies`; it decides or is on trial"));
     }
+    let approval_timeout_s = written.approval_timeout_s.unwrap_or(DEFAULT_APPROVAL_TIMEOUT_S);
+    if approval_timeout_s > MAX_APPROVAL_TIMEOUT_S {
+        return Err(format!("`approval_timeout_s` is at most {MAX_APPROVAL_TIMEOUT_S}; 0 asks nobody"));
+    }
     Ok(Destination {
         profile: Arc::new(profile(name, &written)?),
         policy_mode: written.policy_mode.unwrap_or_default(),
+        approval_timeout: Duration::from_secs(approval_timeout_s),
         policies,
         shadow_policies,
         navigator: written.navigator.map(|written| navigator(written, plugins)).transpose()?,

@@ -12,7 +12,7 @@ use super::super::history::full_screen_after;
 use super::super::{Attachment, SessionEventKind};
 use super::Actor;
 use super::jobs::Kept;
-use crate::audit::{Entry, FileRecord};
+use crate::audit::{ApprovalRecord, Entry, FileRecord};
 use crate::config::{EnterKey, TerminalSize};
 use crate::gate::{Cleared, Payload, Reader, Refusal};
 use crate::ssh::ShellCommand;
@@ -65,6 +65,7 @@ impl Actor {
             }
             Request::AdmitFile { cleared, reply } => drop(reply.send(self.admit_file(cleared))),
             Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
+            Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
         }
     }
 
@@ -194,7 +195,16 @@ impl Actor {
     fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
         self.must_record(&refusal.verdict_entry())?;
         let rule = &refusal.strictest().rule_id;
-        self.history.happened(&format!("refused by {rule}, not sent: {}", refusal.text()));
+        let what = if refusal.was_ask() { "needs a person's consent by" } else { "refused by" };
+        self.history.happened(&format!("{what} {rule}, not sent: {}", refusal.text()));
+        Ok(())
+    }
+
+    fn record_approval(&mut self, record: &ApprovalRecord) -> Result<(), SessionError> {
+        self.must_record(&Entry::Approval(record))?;
+        let by = record.channel.map_or(String::new(), |channel| format!(" by a person ({channel})"));
+        let reason = record.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        self.history.happened(&format!("approval {} {}{by}{reason}", record.approval_id, record.state));
         Ok(())
     }
 
@@ -248,6 +258,7 @@ impl Actor {
             asks_for_secret: self.asks_for_secret(),
             at_repl: self.at_repl(),
             levels: self.terminal.levels().to_vec(),
+            line: self.terminal.line_before_cursor(),
         }
     }
 
