@@ -1,8 +1,9 @@
 /** One session: its live terminal, where it stands, and how the connection to it is. */
 
+import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
-import { checkLogin, openEvents, openTerminal, sendAnswer } from "./host-api";
+import { checkLogin, openEvents, openTerminal, sendAnswer, sendDecision } from "./host-api";
 import {
   parseOutputFrame,
   parseServerMessage,
@@ -41,6 +42,7 @@ export class SessionPage {
   readonly #frame = element("div", { class: "terminal-frame", role: "region", "aria-label": "Terminal. Control and F6 leave it." });
   /** Never takes the keyboard: what is meant for the terminal must not end up in an answer. */
   readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
+  readonly #approvals: ApprovalBoard;
   readonly #terminal: TerminalView;
   readonly #connection: Connection;
   readonly #feed: ScreenFeed;
@@ -54,11 +56,13 @@ export class SessionPage {
   #pingId = 0;
 
   constructor(root: HTMLElement, sessionId: string, private readonly events: PageEvents) {
+    this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId });
     const tools = this.#tools();
     const name = element("span", { class: "session-id" }, sessionId);
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
       element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#status),
+      this.#approvals.section,
       this.#questions.section,
       element("main", { class: "session" }, this.#frame, footer),
     );
@@ -126,6 +130,9 @@ export class SessionPage {
         if (event.key !== "F6" || !event.ctrlKey) return;
         event.preventDefault();
         event.stopPropagation();
+        // What waits for a decision comes first.
+        const waiting = this.#approvals.first;
+        if (waiting !== undefined) return waiting.focus();
         // Which groups of buttons are shown depends on the pointer.
         [...tools.querySelectorAll("button")].find((it) => it.checkVisibility())?.focus();
       },
@@ -145,6 +152,7 @@ export class SessionPage {
           try {
             const message = parseServerMessage(typeof data === "string" ? data : "");
             if (message.type === "questions") this.#questions.show(message.questions);
+            if (message.type === "approvals") this.#approvals.show(message.approvals);
           } catch (error) {
             if (!(error instanceof ProtocolError)) throw error;
             connection.stop(1002);
@@ -233,6 +241,7 @@ export class SessionPage {
         break;
       case "sessions":
       case "questions":
+      case "approvals":
         throw new ProtocolError("a list on a terminal's socket");
     }
   }
