@@ -14,7 +14,7 @@ export type Span = readonly [number, number];
 
 /** Controls, format and direction marks, blanks that pass for another, lone surrogates, private use. */
 const UNSEEN = /^[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]$/u;
-const ODD_BLANK = /^(?! )\p{Zs}$/u;
+const ODD_BLANK = /^(?:(?! )\p{Zs}|[\u115f\u1160\u2800\u3164\uffa0\ufe00-\ufe0f])$/u;
 
 /** The text in parts, in order; together they stand for all of it. */
 export function parts(text: string, spans: readonly Span[]): Part[] {

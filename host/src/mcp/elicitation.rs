@@ -181,16 +181,10 @@ fn message(asked: &Asked) -> String {
 fn visible(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => "\n".to_owned(),
-        c if c.is_control() || is_format(c) => c.escape_unicode().to_string(),
+        c if ops::is_unseen(c) => c.escape_unicode().to_string(),
         c => c.to_string(),
     };
     text.chars().map(shown).collect()
-}
-
-/// Marks without a width of their own, direction marks and blanks that pass for another.
-fn is_format(c: char) -> bool {
-    matches!(u32::from(c), 0xA0 | 0xAD | 0x61C | 0x180E | 0x2000..=0x200F | 0x2028..=0x202F | 0x205F..=0x206F | 0x3000
-        | 0xFEFF | 0xFFF9..=0xFFFB | 0xE0000..=0xE0FFF)
 }
 
 #[cfg(test)]

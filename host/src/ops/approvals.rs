@@ -24,6 +24,20 @@ pub enum ApprovalError {
     Record(#[source] SessionError),
 }
 
+/// Whether a character would not be seen in a text to decide about, or would turn it around: controls, marks
+/// without a width of their own, direction marks, blanks that pass for another, and what nobody has assigned.
+pub fn is_unseen(character: char) -> bool {
+    let code = u32::from(character);
+    let format = matches!(code, 0xAD | 0x61C | 0x6DD | 0x70F | 0x180E | 0x200B..=0x200F | 0x2028..=0x202E
+        | 0x2060..=0x206F | 0xFE00..=0xFE0F | 0xFEFF | 0xFFF9..=0xFFFB | 0xE0000..=0xE0FFF);
+    let blank = matches!(
+        code,
+        0xA0 | 0x115F | 0x1160 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x2800 | 0x3000 | 0x3164 | 0xFFA0
+    );
+    let private = matches!(code, 0xE000..=0xF8FF | 0xF0000..=0x10_FFFF);
+    character.is_control() || format || blank || private
+}
+
 /// Everything that waits for a person's consent, oldest first.
 pub fn approvals(host: &Host) -> Vec<Asked> {
     host.approvals().open()
@@ -94,7 +108,7 @@ fn answered(claim: &Claim, answer: &Answer) -> ApprovalRecord {
 /// Without control characters, and no longer than anybody reads. An empty reason is none.
 fn cleaned(answer: Answer) -> Answer {
     let clean = |text: String, most: usize| {
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
+        let text: String = text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).take(most).collect();
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     };
     let decision = match answer.decision {

@@ -39,7 +39,7 @@ use crate::session::{Position, SessionHandle};
 
 pub use crate::plugins::Listed as ListedPlugin;
 pub use answer::Standing;
-pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval};
+pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
 pub use approving::AwaitingApproval;
 pub use awaiting::AwaitingPerson;
 pub use error::{NextStep, OpError, Stopped};
