@@ -27,19 +27,22 @@ export class ApprovalBoard {
   readonly section: HTMLElement;
   readonly #list = element("div", { class: "question-list" });
   readonly #count = element("span", { class: "count" });
-  readonly #notifier: Notifier;
+  readonly #notifier = new Notifier();
   readonly #cards = new Map<string, ApprovalCard>();
 
   constructor(private readonly events: ApprovalEvents) {
-    this.#notifier = new Notifier();
     const title = element("h2", {}, "Waiting for your approval", " ", this.#count);
     // Read out when something comes, without taking the keyboard away from where it is.
     const live = { "aria-live": "assertive", "aria-relevant": "additions" };
-    const head = element("div", { class: "approvals-head" }, title, this.#notifier.button);
-    this.section = element("section", { class: "questions approvals", "aria-label": "Waiting for your approval", hidden: "", ...live }, head, this.#list);
+    this.section = element("section", { class: "questions approvals", "aria-label": "Waiting for your approval", hidden: "", ...live }, title, this.#list);
     setInterval(() => {
       for (const card of this.#cards.values()) card.tick();
     }, CLOCK_INTERVAL);
+  }
+
+  /** Asks for the permission to tell a person on the desktop; it has its place where it is always seen. */
+  get notify(): HTMLElement {
+    return this.#notifier.button;
   }
 
   /** The first decision that can be taken, for the keyboard's way here. */
@@ -137,7 +140,9 @@ class ApprovalCard {
 }
 
 function decision(label: string, press: () => void): HTMLButtonElement {
-  const made = element("button", { type: "button", class: label === "Deny" ? "deny" : "primary" }, label);
+  // The widest of the three does not stand out.
+  const look = new Map([["Allow once", "primary"], ["Deny", "deny"]]).get(label) ?? "";
+  const made = element("button", { type: "button", class: look }, label);
   made.addEventListener("click", press);
   return made;
 }
@@ -209,7 +214,7 @@ function purpose(approval: Approval): HTMLElement[] {
 
 /** Tells a person who looks elsewhere; only where they have asked for it. */
 class Notifier {
-  readonly button = element("button", { type: "button", class: "notify" }, "Notify me on the desktop");
+  readonly button = element("button", { type: "button", class: "notify", title: "Shows on the desktop that something waits for your approval" }, "Notify me");
   readonly #shown = new Map<string, Notification>();
 
   constructor() {

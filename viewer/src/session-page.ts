@@ -54,6 +54,8 @@ export class SessionPage {
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #pingId = 0;
+  /** Approvals that wait. */
+  #waiting = 0;
 
   constructor(root: HTMLElement, sessionId: string, private readonly events: PageEvents) {
     this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId });
@@ -61,7 +63,7 @@ export class SessionPage {
     const name = element("span", { class: "session-id" }, sessionId);
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#status),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#approvals.notify, this.#status),
       this.#approvals.section,
       this.#questions.section,
       element("main", { class: "session" }, this.#frame, footer),
@@ -152,7 +154,11 @@ export class SessionPage {
           try {
             const message = parseServerMessage(typeof data === "string" ? data : "");
             if (message.type === "questions") this.#questions.show(message.questions);
-            if (message.type === "approvals") this.#approvals.show(message.approvals);
+            if (message.type === "approvals") {
+              this.#approvals.show(message.approvals);
+              this.#waiting = message.approvals.length;
+              this.#showTitle();
+            }
           } catch (error) {
             if (!(error instanceof ProtocolError)) throw error;
             connection.stop(1002);
@@ -250,7 +256,7 @@ export class SessionPage {
     const label = sessionTitle(session);
     setText(this.#label, label);
     this.#label.title = `${session.session_id} on ${session.host}`;
-    document.title = `${label} · Portcullis`;
+    this.#showTitle();
     fillBreadcrumb(this.#places, session.breadcrumb);
     setText(this.#badge, stateText(session));
     this.#badge.dataset["mood"] = mood(session);
@@ -258,6 +264,11 @@ export class SessionPage {
     setText(this.#command, session.running_command ?? "");
     this.#command.title = session.running_command ?? "";
     if (session.closed_reason !== null) this.#close(session.closed_reason);
+  }
+
+  /** Seen also while another tab is in front. */
+  #showTitle(): void {
+    document.title = `${this.#waiting > 0 ? `(${this.#waiting}) ` : ""}${this.#label.textContent} · Portcullis`;
   }
 
   #showSize(columns: number, rows: number): void {

@@ -31,7 +31,7 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
     element("p", {}, "As soon as an agent opens one, it appears here."),
   );
   root.replaceChildren(
-    element("header", { class: "masthead" }, brand(), status),
+    element("header", { class: "masthead" }, brand(), approvals.notify, status),
     element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";

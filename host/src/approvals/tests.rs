@@ -74,7 +74,7 @@ async fn an_answer_counts_once_and_only_for_the_text_that_was_shown() {
     let approvals = Arc::new(Approvals::default());
     let waiter = joined(&approvals, matter("make deploy"));
     let asked = waiter.asked().clone();
-    assert_eq!(approvals.open(), [asked.clone()]);
+    assert_eq!(approvals.open(), std::slice::from_ref(&asked));
     let other = matter("make destroy").digest();
     assert_eq!(approvals.claim(&asked.id, &other).err(), Some(AnswerError::OtherText));
     assert_eq!(approvals.claim("a-9", &asked.digest).err(), Some(AnswerError::NotOpen));
