@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use e2e::mcp::{Answer, Client, program, wait_until};
-use e2e::scene::{Scene, lab_component};
+use e2e::scene::{Scene, lab_component, sshd_profile};
+use e2e::sshd::{Sshd, SshdOptions};
 use e2e::viewer::{Page, approvals, decide, link};
 use serde_json::{Value, json};
 
@@ -371,12 +372,27 @@ fn the_dialog_is_the_operators_choice_and_where_nobody_can_be_asked_it_is_a_no()
     }
 }
 
-fn command_line(scene: &Scene, arguments: &[&str]) -> (bool, String) {
-    let mut command = Command::new(program());
+/// Runs the command, as this process's child or as nobody's.
+fn command_line_as(scene: &Scene, child: bool, arguments: &[&str]) -> (bool, String) {
+    // Begins once whoever started it is gone; a person's terminal is not the client's child either.
+    let alone = "for i in 1 2 3 4 5 6 7 8 9; do kill -0 $PPID 2>/dev/null && [ $PPID -gt 1 ] && sleep 0.1; done";
+    let (said, code) = (scene.path("said"), scene.path("code"));
+    drop(std::fs::remove_file(&code));
+    let run = format!("\"$@\" >{0} 2>&1; echo $? >{1}.new; mv {1}.new {1}", said.display(), code.display());
+    let mut command = if child { Command::new("sh") } else { Command::new("setsid") };
+    if !child {
+        command.args(["--fork", "sh"]);
+    }
+    command.arg("-c").arg(if child { run } else { format!("{alone}; {run}") }).arg("sh").arg(program());
     command.arg("approvals").args(arguments).arg("--config").arg(scene.path("portcullis.toml"));
-    let output = command.env("USER", "ann").stdin(Stdio::null()).output().expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    let status = command.env("USER", "ann").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(status.expect("a shell").success());
+    let code = wait_until(LIMIT, || std::fs::read_to_string(&code).ok()).expect("the command ends");
+    (code.trim() == "0", std::fs::read_to_string(said).unwrap())
+}
+
+fn command_line(scene: &Scene, arguments: &[&str]) -> (bool, String) {
+    command_line_as(scene, false, arguments)
 }
 
 #[test]
@@ -392,6 +408,15 @@ fn a_person_decides_from_the_command_line() {
     assert_eq!(list[0]["text"], ASKED, "{list}");
     let (success, said) = command_line(&stage.scene, &["allow", "a-9"]);
     assert!(!success && said.contains("a-9") && said.contains("a-1"), "{said}");
+    // Where an agent's own shell would run it: below the host's client, and in a session of the host's.
+    let (success, said) = command_line_as(&stage.scene, true, &["allow", "a-1"]);
+    assert!(!success && said.contains("an agent may not answer for you"), "{said}");
+    let other = stage.client.succeed("ssh_open", json!({ "profile": "here", "new": true }));
+    let config = stage.scene.path("portcullis.toml");
+    let command = format!("{} approvals allow a-1 --config {}", program().display(), config.display());
+    let there = json!({ "command": command, "session_id": other["session"]["session_id"] });
+    let own = stage.client.succeed("ssh_run", there);
+    assert!(own["text"].as_str().unwrap().contains("an agent may not answer for you"), "{own}");
     let (success, said) = command_line(&stage.scene, &["allow", "a-1"]);
     assert!(success && said.contains("allowed once"), "{said}");
     assert_eq!(stage.client.called(call).structured["text"], "deploy\n");
@@ -407,4 +432,63 @@ fn a_person_decides_from_the_command_line() {
     let told = stage.scene.transcript(&stage.session_id);
     let by = told.iter().find(|line| line["kind"] == "approval" && line["state"] == "allowed").unwrap();
     assert_eq!((&by["channel"], &by["by"]), (&json!("cli"), &json!("ann")), "{by}");
+}
+
+/// Answers what comes, from beside the agent, until all of `texts` were asked; what was asked.
+fn allow_all(scene: &Scene, texts: usize) -> std::thread::JoinHandle<Vec<Value>> {
+    let (address, token) = link(&scene.path("state"));
+    std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        while asked.len() < texts {
+            let one = wait_until(LIMIT * 2, || approvals(&address, &token).pop()).expect("an approval");
+            let answer = json!({ "type": "allow_once", "digest": one["digest"] });
+            assert_eq!(decide(&address, &token, one["id"].as_str().unwrap(), &answer), 204);
+            asked.push(one);
+        }
+        asked
+    })
+}
+
+fn team(words: &str) -> String {
+    let component = lab_component("misbehaving").display().to_string();
+    format!("\n[plugins.team]\npath = {component:?}\nsettings = {{ asks = [{words}] }}\n")
+}
+
+#[test]
+fn a_navigators_step_and_a_log_search_are_asked_about_too() {
+    let scene = Scene::with_bastion(|_| {});
+    let path = scene.path("portcullis.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replacen("navigator =", "policies = ['team']\nnavigator =", 1);
+    std::fs::write(path, text + &team("'10.66.12.21', 'payment'")).unwrap();
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "lab" }));
+    let person = allow_all(&scene, 2);
+    let navigated = client.succeed("ssh_navigate", json!({ "route": "orders-api" }));
+    assert_eq!(navigated["breadcrumb"][1], "master-a", "{navigated}");
+    let found = client.succeed("ssh_search_logs", json!({ "query": "payment failed", "ignore_case": true }));
+    assert!(!found["matches"].as_array().unwrap().is_empty(), "{found}");
+    let asked = person.join().unwrap();
+    assert_eq!((&asked[0]["delivery"], &asked[0]["actor"]), (&json!("menu_input"), &json!("automation")), "{asked:?}");
+    assert_eq!(asked[0]["breadcrumb"], json!(["bastion"]), "{asked:?}");
+    assert_eq!(asked[1]["delivery"], "log_search", "{asked:?}");
+}
+
+#[test]
+fn a_file_is_written_when_a_person_allows_it() {
+    let sshd = Sshd::start(SshdOptions::default());
+    let scene = Scene::empty();
+    let folder = scene.folder.path().canonicalize().unwrap();
+    let profile = sshd_profile("host", &sshd);
+    let files = format!("policies = ['team']\n[profiles.host.files]\nwrite = [{:?}]\n", folder.display().to_string());
+    scene.configure(&format!("{profile}{files}{}", team("'deploy'")));
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "host" }));
+    let file = folder.join("deploy.txt");
+    let write = json!({ "path": file.display().to_string(), "content": "on\n" });
+    let person = allow_all(&scene, 1);
+    let written = client.succeed("ssh_write_file", write);
+    assert_eq!(written["warnings"][0]["rule_id"], "lab/deploy", "{written}");
+    assert_eq!(person.join().unwrap()[0]["delivery"], "file_write");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "on\n");
 }

@@ -1,7 +1,7 @@
 //! `portcullis approvals`: what waits for a person's consent in the hosts that run now, and the answer to it.
 //!
-//! A client of the viewer's HTTP interface, with the token that each instance keeps for its owner; it decides
-//! nothing and reads no terminal.
+//! A client of the viewer's HTTP interface, with the token that each instance keeps for its owner. It decides
+//! nothing below the host it would answer or below that host's client: there an agent's own shells run.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -43,6 +43,7 @@ pub(super) enum ApprovalsCommand {
 /// A running host, as its owner reaches it.
 struct Running {
     instance: String,
+    process: u32,
     /// `127.0.0.1:PORT`
     address: String,
     token: String,
@@ -72,6 +73,12 @@ pub(super) fn run(path: Option<&Path>, command: Option<ApprovalsCommand>, as_jso
         ApprovalsCommand::Deny { id, reason } => (id, json!({ "type": "deny", "reason": reason }), "denied"),
     };
     let Waiting { host, approval } = chosen(&waiting, &id)?;
+    if is_below(host.process, std::process::id()) {
+        bail!(
+            "this runs below the host that asks, or below its client, where an agent's own shells are, and an agent \
+             may not answer for you; run it in another terminal, or answer in the viewer"
+        );
+    }
     host.decide(approval, answer)?;
     match as_json {
         true => println!("{}", json!({ "id": approval["id"], "done": done, "text": approval["text"] })),
@@ -87,11 +94,11 @@ fn running(state: &Path) -> anyhow::Result<Vec<Running>> {
     let mut hosts = Vec::new();
     for entry in entries {
         let folder = entry?.path();
-        let Some(url) = viewer::link(&folder) else { continue };
+        let Some((process, url)) = viewer::running(&folder) else { continue };
         let parts = url.strip_prefix("http://").and_then(|rest| rest.split_once("/#token="));
         let (address, token) = parts.ok_or_else(|| anyhow!("{} names no viewer", folder.display()))?;
         let instance = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        hosts.push(Running { instance, address: address.to_owned(), token: token.to_owned() });
+        hosts.push(Running { instance, process, address: address.to_owned(), token: token.to_owned() });
     }
     if hosts.is_empty() {
         bail!("no host with a viewer runs; an MCP client starts one with `portcullis stdio`");
@@ -209,6 +216,21 @@ impl Running {
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         Ok((status.context("its answer has no status")?, body.to_owned()))
     }
+}
+
+/// Whether `process` runs below `host`, or below the client that has started it.
+fn is_below(host: u32, process: u32) -> bool {
+    // Everything runs below the first process.
+    let client = parent(host).filter(|client| *client > 1);
+    std::iter::successors(Some(process), |process| parent(*process)).any(|it| it == host || Some(it) == client)
+}
+
+/// None where there is none, or the system does not tell in this way.
+fn parent(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind the program's name, which may hold anything: the state, then the parent.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok().filter(|parent| *parent > 0)
 }
 
 /// Who answers, for the record.

@@ -47,9 +47,9 @@ impl Reply {
         self
     }
 
-    /// Where the call is to be made again as it was, that is what comes next.
+    /// Where the call is to be made again as it was, that is what comes next; unless another one goes on from there.
     pub(super) fn or_again(mut self, tool: &str, arguments: &Map<String, Value>) -> Self {
-        if self.again {
+        if self.again && self.next.is_none() {
             self.next = Some(NextStep::new(tool, json!(arguments)));
         }
         self
@@ -60,7 +60,7 @@ impl Reply {
         let what: String = approval.text.lines().map(|line| format!("| {line}\n")).collect();
         let body = format!(
             "what waits at {}:\n{what}Tell the person; `portcullis viewer` prints the link that logs a browser in. No tool \
-             answers it. Call again with the same arguments: {}",
+             answers it. Then make the call named as next: {}",
             approval.breadcrumb.join(" › "),
             match approval.of_this_call {
                 true => "that waits on, and runs it once when it is allowed.",
