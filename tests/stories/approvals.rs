@@ -50,7 +50,9 @@ impl Stage {
     }
 
     fn begin(&mut self, command: &str, wait_s: u32) -> u64 {
-        let arguments = json!({ "command": command, "wait_s": wait_s, "purpose": "ship\u{1b}[2J it" });
+        let purpose = "ship\u{1b}[2J it";
+        let arguments =
+            json!({ "command": command, "wait_s": wait_s, "purpose": purpose, "session_id": self.session_id });
         self.client.begin("tools/call", json!({ "name": "ssh_run", "arguments": arguments }))
     }
 
@@ -428,7 +430,8 @@ fn a_person_decides_from_the_command_line() {
     stage.asked();
     assert!(command_line(&stage.scene, &["allow", "a-3", "--rule-for-session"]).0);
     assert!(!stage.client.called(call).is_error);
-    stage.client.succeed("ssh_run", json!({ "command": "echo deploy more" }));
+    let more = json!({ "command": "echo deploy more", "session_id": stage.session_id });
+    stage.client.succeed("ssh_run", more);
     let told = stage.scene.transcript(&stage.session_id);
     let by = told.iter().find(|line| line["kind"] == "approval" && line["state"] == "allowed").unwrap();
     assert_eq!((&by["channel"], &by["by"]), (&json!("cli"), &json!("ann")), "{by}");
@@ -476,7 +479,8 @@ fn a_navigators_step_and_a_log_search_are_asked_about_too() {
 
 #[test]
 fn a_file_is_written_when_a_person_allows_it() {
-    let sshd = Sshd::start(SshdOptions::default());
+    let config_lines = vec!["Subsystem sftp internal-sftp".to_owned()];
+    let sshd = Sshd::start(SshdOptions { config_lines, ..SshdOptions::default() });
     let scene = Scene::empty();
     let folder = scene.folder.path().canonicalize().unwrap();
     let profile = sshd_profile("host", &sshd);
