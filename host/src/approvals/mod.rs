@@ -243,9 +243,9 @@ impl Approvals {
         Leave(inner.rules.iter().filter(|granted| granted.session_id == session_id).cloned().collect())
     }
 
-    /// The session has ended, and with it what was allowed for it.
-    pub fn forget(&self, session_id: &str) {
-        self.locked().rules.retain(|granted| granted.session_id != session_id);
+    /// What was allowed for a session ends with it.
+    pub fn forget_all_but(&self, is_open: impl Fn(&str) -> bool) {
+        self.locked().rules.retain(|granted| is_open(&granted.session_id));
     }
 
     /// Lays the matter down, or takes up the same one.

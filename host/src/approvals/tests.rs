@@ -137,7 +137,7 @@ async fn a_rule_allowed_for_the_session_covers_that_rule_on_that_path_until_the_
         assert!(standing.covers(not_covered).is_none(), "{not_covered:?}");
     }
     assert!(approvals.standing_leave("s-web-2").covers(&matter("make deploy")).is_none());
-    approvals.forget("s-web-1");
+    approvals.forget_all_but(|session_id| session_id == "s-web-2");
     assert!(approvals.standing_leave("s-web-1").covers(&matter("make deploy")).is_none());
 }
 

@@ -445,6 +445,9 @@ mod tests {
         assert_eq!(web.policy_mode, super::super::PolicyMode::Safe);
         assert!(config.viewer.enabled);
         assert_eq!(web.log_search.plugin, DEFAULT_LOG_SEARCH);
+        assert_eq!(web.approval_timeout, Duration::from_secs(120));
+        assert!(config.mcp.elicitation);
+        assert!(!parse(&format!("[mcp]\nelicitation = 'off'\n{PROFILE}")).unwrap().mcp.elicitation);
     }
 
     #[test]
@@ -470,6 +473,7 @@ mod tests {
             (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
             (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
             (&format!("{PROFILE}keepalive_max = 0\n"), "keepalive_s = 0"),
+            (&format!("{PROFILE}approval_timeout_s = 86400\n"), "at most 3600"),
             (&format!("{PROFILE}kind = 'local'\n"), "`host` is of SSH"),
             (&format!("{PROFILE}shell = ['bash']\n"), "kind = \"local\""),
             ("[profiles.here]\nkind = 'local'\nshell = ['']\n", "a program and its arguments"),
@@ -514,6 +518,12 @@ mod tests {
         assert_eq!((web.idle_close, web.encoding), (Duration::from_secs(60), Encoding::Gbk));
         assert_eq!((web.terminal.columns, web.terminal.rows), (100, 40));
         assert_eq!(config.limits.closed_sessions, 2);
+        let timeouts = format!(
+            "[defaults]\napproval_timeout_s = 30\n{PROFILE}[profiles.quiet]\nhost = 'h'\nuser = 'u'\napproval_timeout_s = 0\n"
+        );
+        let config = parse(&timeouts).unwrap();
+        let timeout = |name: &str| config.destinations[name].approval_timeout.as_secs();
+        assert_eq!((timeout("web"), timeout("quiet")), (30, 0));
         let text = format!("[defaults.files]\nread = ['/srv']\n{PROFILE}[profiles.web.files]\nwrite = []\n");
         let files = &parse(&text).unwrap().destinations["web"].files;
         assert_eq!((files.read.as_slice(), files.write.len()), (&["/srv".to_owned()][..], 0));

@@ -37,7 +37,7 @@ pub(super) fn connection() -> u64 {
 pub(super) fn caller(host: &Host, peer: &Peer<RoleServer>, connection: u64) -> Caller {
     let info = peer.peer_info();
     let name = info.as_ref().map_or("an MCP client", |info| info.client_info.name.as_str());
-    let name = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    let name = name.chars().filter(|c| !ops::is_unseen(*c)).take(80).collect();
     Caller { connection, name, elicits: host.config().mcp.elicitation && shows_forms(peer) }
 }
 

@@ -192,6 +192,9 @@ impl From<OpError> for Reply {
                 body.push(format!("instead: {suggestion}"));
             }
         }
+        if let OpError::ApprovalMoved { .. } = &error {
+            fields.insert("sent".to_owned(), json!(false));
+        }
         if let OpError::SecretAsked { kind, prompt, .. } = &error {
             fields.insert("outcome".to_owned(), json!("awaiting_input"));
             fields.insert("kind".to_owned(), json!(kind));

@@ -49,6 +49,8 @@ pub fn approvals(host: &Host) -> Vec<Asked> {
 /// When it is not open any more, is about another text, or cannot be recorded.
 pub async fn answer_approval(host: &Host, id: &str, digest: &str, answer: Answer) -> Result<(), ApprovalError> {
     let answer = cleaned(answer);
+    let is_open = |session_id: &str| host.sessions().get(session_id).is_some_and(|session| !session.is_closed());
+    host.approvals().forget_all_but(is_open);
     let claim = host.approvals().claim(id, digest)?;
     let session = host.sessions().get(&claim.asked().matter.session_id).ok_or(ApprovalError::NoSession)?;
     session.record_approval(answered(&claim, &answer)).await.map_err(ApprovalError::Record)?;

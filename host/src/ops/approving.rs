@@ -237,9 +237,6 @@ async fn look_after(approvals: std::sync::Arc<Approvals>, session: SessionHandle
         () = &mut ended => (Why::SessionClosed, "session_closed"),
         () = &mut over => (Why::Expired { after: asked.limit }, "expired"),
     };
-    if why == Why::SessionClosed {
-        approvals.forget(&asked.matter.session_id);
-    }
     // An answer that is just being recorded came in time.
     let Some(claim) = approvals.claim_end(&asked.id) else { return };
     note(&session, record(&asked, state)).await;
