@@ -212,6 +212,20 @@ fn a_call_does_not_hang_and_the_same_call_takes_the_question_up() {
 }
 
 #[test]
+fn consent_is_void_once_the_agent_has_typed_something_else() {
+    let mut stage = Stage::set("");
+    let told = waits(&stage.client.call("ssh_run", json!({ "command": ASKED, "wait_s": 0 })));
+    assert_eq!(told["approval_id"], "a-1");
+    assert_eq!(stage.decide(&stage.asked(), "allow_once"), 204);
+    // Allowed where it was harmless, and not where the agent has gone since.
+    stage.client.succeed("ssh_run", json!({ "command": "cd /" }));
+    let again = waits(&stage.client.call("ssh_run", json!({ "command": ASKED, "wait_s": 0 })));
+    assert_eq!(again["approval_id"], "a-2");
+    assert_eq!(stage.decide(&stage.asked(), "allow_once"), 204);
+    stage.client.succeed("ssh_run", json!({ "command": ASKED, "wait_s": 10 }));
+}
+
+#[test]
 fn a_rule_is_allowed_for_a_session_and_nothing_else_is() {
     let mut stage = Stage::set("");
     let call = stage.begin(ASKED, 40);
@@ -245,6 +259,9 @@ fn when_the_terminal_has_moved_meanwhile_nothing_is_typed() {
     let mut page = Page::open(&stage.address, &stage.token, &stage.session_id);
     page.press(b"cat\r");
     assert!(page.until(LIMIT, |page| page.printed.windows(3).any(|bytes| bytes == b"cat")));
+    // Echoed by the terminal and printed by the program: it runs, and takes its ctrl-c.
+    page.press(b"here\r");
+    assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("here").count() == 2));
     stage.until(|state| state != "at_prompt");
     assert_eq!(stage.decide(&asked, "allow_once"), 204);
     let answer = stage.client.called(call);

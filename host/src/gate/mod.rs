@@ -46,8 +46,9 @@ pub struct Place {
     pub terminal: TerminalState,
     /// An interpreter or a client waits for a statement.
     pub at_repl: bool,
-    /// What reads the terminal, as far as a person's consent depends on it: at a prompt the prompt, elsewhere the
-    /// command that runs and the line it has asked with.
+    /// What reads the text, as far as a person's consent depends on it: at a prompt the prompt, elsewhere the
+    /// command that runs and the line it has asked with, and what agents have typed before it. For a file what is
+    /// written into it.
     pub reader: String,
 }
 
@@ -204,8 +205,6 @@ impl Judged {
 
     /// What a person would be asked.
     fn matter(&self, place: &Place, purpose: Option<String>) -> Matter {
-        // A file lies beside the terminal, whatever reads that.
-        let beside = self.delivery.starts_with("file_");
         Matter {
             session_id: place.session_id.clone(),
             profile: place.destination.profile.name.clone(),
@@ -214,7 +213,7 @@ impl Judged {
             text: self.text.clone(),
             place: place.levels.iter().map(|level| level.label.clone()).collect(),
             path: place.levels.iter().map(|level| format!("{:?} {}", level.kind, level.label)).collect(),
-            reader: if beside { String::new() } else { place.reader.clone() },
+            reader: place.reader.clone(),
             causes: self.rulings.iter().map(Ruling::cause).collect(),
             purpose,
         }

@@ -176,7 +176,11 @@ impl Asking<'_> {
 
     /// Judges the text anew, where the terminal is now, with the consent.
     async fn again(self, leave: Leave) -> Result<Cleared, OpError> {
-        let now = place(self.session, &self.place.destination, &self.session.position().await?);
+        let mut now = place(self.session, &self.place.destination, &self.session.position().await?);
+        if let Action::File { .. } = &self.intent.action {
+            // It lies beside the terminal, whatever reads that.
+            now.reader.clone_from(&self.place.reader);
+        }
         if types(&self.intent.action) && !is_same(self.place, &now) {
             let labels = |place: &Place| {
                 let labels: Vec<&str> = place.levels.iter().map(|level| level.label.as_str()).collect();

@@ -113,10 +113,12 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, position: &Pos
         _ => TerminalState::Unknown,
     };
     let (levels, at_repl) = (position.levels.clone(), position.at_repl);
+    // What an agent has typed meanwhile may have changed the folder, or what a program does with the text.
+    let after = position.typed_for_agents;
     let reader = match (terminal, position.running) {
-        (TerminalState::AtPrompt, _) => "prompt".to_owned(),
-        (_, Some(running)) => format!("{} {running} {}", summary.state, position.line),
-        (_, None) => format!("{} {}", summary.state, position.line),
+        (TerminalState::AtPrompt, _) => format!("prompt after {after}"),
+        (_, Some(running)) => format!("{} {running} after {after}: {}", summary.state, position.line),
+        (_, None) => format!("{} after {after}: {}", summary.state, position.line),
     };
     Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl, reader }
 }

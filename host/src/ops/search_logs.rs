@@ -123,6 +123,8 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
     let plan = plugin.make_plan(&query, &remote).await.map_err(failed)?;
     let line = line(&plan)?;
     let wait = Duration::from_secs(plan.max_seconds.into()) + EXTRA_WAIT;
+    // Looking for the tools was typed there too.
+    let place = super::place(session, &destination, &session.position().await?);
     let (completion, text) = execute(host, session, &place, &line, wait).await?;
     let completed = !completion.outcome.is_open();
     let cut = text.len() as u64 > plan.max_bytes;

@@ -75,6 +75,8 @@ pub struct Position {
     pub levels: Vec<Level>,
     /// The line on which the cursor stands, up to it.
     pub line: String,
+    /// How often somebody other than a person has typed, interrupts left out.
+    pub typed_for_agents: u64,
 }
 
 /// The terminal as it is read: the screen, and what is known of it. Reads as its position.

@@ -141,9 +141,12 @@ impl Reach {
     }
 
     /// Asks the policies, and has their word recorded.
-    async fn admit(&self, host: &Host, access: FileAccess, path: String) -> Result<Admitted, OpError> {
+    ///
+    /// A person's consent holds for `content` and no other.
+    async fn admit(&self, host: &Host, access: FileAccess, path: String, content: &[u8]) -> Result<Admitted, OpError> {
         let intent = by_agent(Action::File { access, path }, None);
-        let cleared = clear_until(host, &self.session, &self.place, intent, Instant::now() + PERSON_WAIT).await?;
+        let place = Place { reader: content::sha256(content), ..self.place.clone() };
+        let cleared = clear_until(host, &self.session, &place, intent, Instant::now() + PERSON_WAIT).await?;
         let (verdict, warnings) = (cleared.verdict(), cleared.warnings());
         Ok(Admitted { path: self.session.admit_file(cleared).await?, verdict, warnings })
     }

@@ -73,6 +73,7 @@ impl Actor {
         let SubmitOptions { opens, expect_level, resumes } = options;
         self.must_be_open()?;
         self.record_verdict(&cleared)?;
+        self.count(&cleared);
         let typist = cleared.typist();
         let text = match cleared.into_payload() {
             Payload::Line(text) => text,
@@ -102,6 +103,7 @@ impl Actor {
         self.must_be_open()?;
         self.must_still_hold(&cleared)?;
         self.record_verdict(&cleared)?;
+        self.count(&cleared);
         let typist = cleared.typist();
         self.last_activity = Instant::now();
         let bytes = self.bytes_of(cleared.into_payload());
@@ -118,6 +120,14 @@ impl Actor {
         }
         self.write(written);
         Ok(())
+    }
+
+    /// Also what fails after this counts: consent that is asked for once more is better than consent for a
+    /// terminal that an agent has changed meanwhile.
+    fn count(&mut self, cleared: &Cleared) {
+        if cleared.typist() != Typist::Human && cleared.reader() != Reader::Anything {
+            self.typed_for_agents += 1;
+        }
     }
 
     /// What is typed for the payload, as UTF-8.
@@ -259,6 +269,7 @@ impl Actor {
             at_repl: self.at_repl(),
             levels: self.terminal.levels().to_vec(),
             line: self.terminal.line_before_cursor(),
+            typed_for_agents: self.typed_for_agents,
         }
     }
 
