@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use portcullis_sandbox::log_search::Tool;
 use portcullis_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 
+use crate::approvals::Approvals;
 use crate::attempts::Attempts;
 use crate::audit::{Instance, InstanceError};
 use crate::config::Config;
@@ -42,6 +43,7 @@ struct Inner {
     plugins: Arc<LivePlugins>,
     attempts: Arc<Attempts>,
     desk: Arc<Desk>,
+    approvals: Arc<Approvals>,
     /// Programs found at each place, by session and breadcrumb.
     tools: Mutex<HashMap<SessionPlace, Vec<Tool>>>,
 }
@@ -69,6 +71,7 @@ impl Host {
             plugins,
             attempts: Arc::default(),
             desk: Arc::default(),
+            approvals: Arc::default(),
             tools: Mutex::default(),
         })))
     }
@@ -106,6 +109,11 @@ impl Host {
     /// Questions that wait for a person.
     pub fn desk(&self) -> &Arc<Desk> {
         &self.0.desk
+    }
+
+    /// Texts that wait for a person's consent.
+    pub fn approvals(&self) -> &Arc<Approvals> {
+        &self.0.approvals
     }
 
     /// The programs a log search found at this place before.

@@ -11,6 +11,7 @@
 //! | [`ops`] | one function per operation, the whole story of each | nothing |
 //! | [`gate`] | turns what somebody wants to type into what may be typed | lines held for an agent |
 //! | [`desk`] | questions that wait for a person | the open questions |
+//! | [`approvals`] | texts that wait for a person's consent | the open approvals, consent for a session |
 //! | `attempts` | connections that are being made, for whoever asks for them | one task per attempt |
 //! | [`plugins`] | which plugin is asked and what its failure means | loaded plugins |
 //! | [`session`] | one task per session: channel, terminal, transcript | the sessions |
@@ -23,6 +24,7 @@
 //! Packages beside this one: `portcullis-term` (the terminal model, pure), `portcullis-shell` (what
 //! a line would run, pure), `portcullis-sandbox` (WebAssembly).
 
+pub mod approvals;
 mod attempts;
 pub mod audit;
 mod causes;

@@ -1,14 +1,16 @@
 //! The host as the browser's adapter sees it.
 //!
 //! Translation only: what a person types goes to [`ops::send_human_keys`], what a person answers to the desk,
-//! everything else reads.
+//! what a person allows to [`ops::answer_approval`], everything else reads.
 
+use portcullis_term::Typist;
 use tokio::sync::{broadcast, watch};
 
+use crate::approvals::{self, Asked as AskedApproval, Channel, Decision, Scope};
 use crate::config::Secret;
 use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
-use crate::ops::{self, ListedPlugin};
+use crate::ops::{self, ApprovalError, ListedPlugin};
 use crate::session::{HealthState, SessionEvent, SessionEventKind, SessionSummary};
 use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
@@ -51,6 +53,36 @@ impl Backend for Host {
         };
         taken.map_err(|error| match error {
             AnswerError::NotOpen => AnswerRefused::NotOpen,
+            other => AnswerRefused::NotFitting(other.to_string()),
+        })
+    }
+
+    fn approvals(&self) -> Vec<protocol::Approval> {
+        ops::approvals(self).into_iter().map(|asked| approval(self, asked)).collect()
+    }
+
+    fn approval_changes(&self) -> watch::Receiver<u64> {
+        Host::approvals(self).watch()
+    }
+
+    async fn decide(&self, approval_id: &str, answer: protocol::ApprovalAnswer) -> Result<(), AnswerRefused> {
+        let (digest, decision, cli_user) = match answer {
+            protocol::ApprovalAnswer::AllowOnce { digest, cli_user } => {
+                (digest, Decision::Allow(Scope::Once), cli_user)
+            }
+            protocol::ApprovalAnswer::AllowRule { digest, cli_user } => {
+                (digest, Decision::Allow(Scope::RuleForSession), cli_user)
+            }
+            protocol::ApprovalAnswer::Deny { digest, reason, cli_user } => {
+                (digest, Decision::Deny { reason: Some(reason) }, cli_user)
+            }
+        };
+        let channel = if cli_user.is_some() { Channel::Cli } else { Channel::Viewer };
+        let answer = approvals::Answer { decision, channel, by: cli_user };
+        ops::answer_approval(self, approval_id, &digest, answer).await.map_err(|error| match error {
+            ApprovalError::NotTaken(approvals::AnswerError::NotOpen) | ApprovalError::NoSession => {
+                AnswerRefused::NotOpen
+            }
             other => AnswerRefused::NotFitting(other.to_string()),
         })
     }
@@ -105,6 +137,35 @@ fn question(host: &Host, asked: Asked) -> protocol::Question {
         limit_s: question.limit.as_secs(),
         tried: question.tried,
         wanted: wanted(question.wanted),
+    }
+}
+
+fn approval(host: &Host, asked: AskedApproval) -> protocol::Approval {
+    let AskedApproval { id, digest, matter, caller, asked_unix_ms, limit } = asked;
+    let found = host.config().destinations.get(&matter.profile);
+    let cause = |cause: &approvals::Cause| protocol::Cause {
+        policy: cause.policy.clone(),
+        verdict: cause.verdict.to_owned(),
+        rule_id: cause.rule_id.clone(),
+        reason: cause.reason.clone(),
+        suggestion: cause.suggestion.clone(),
+        span: cause.evidence,
+    };
+    protocol::Approval {
+        id,
+        digest,
+        session_id: matter.session_id.clone(),
+        profile: matter.profile.clone(),
+        label: found.map_or(String::new(), |found| found.profile.label.clone()),
+        breadcrumb: matter.place.clone(),
+        delivery: matter.delivery.to_owned(),
+        actor: if matter.actor == Typist::Automation { "automation" } else { "agent" }.to_owned(),
+        asked_by: caller.map(|caller| caller.name),
+        text: matter.text.clone(),
+        causes: matter.causes.iter().map(cause).collect(),
+        purpose: matter.purpose.clone(),
+        asked_unix_ms,
+        limit_s: limit.as_secs(),
     }
 }
 

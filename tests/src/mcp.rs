@@ -37,6 +37,8 @@ pub struct Client {
     input: Option<ChildStdin>,
     output: Receiver<String>,
     next_id: u64,
+    /// Read while something else was waited for: what the server asks and tells, and answers to other requests.
+    unread: Vec<Value>,
 }
 
 /// A tool's answer.
@@ -50,16 +52,21 @@ pub struct Answer {
 impl Client {
     /// Starts `portcullis stdio` with the configuration and completes the handshake.
     pub fn start(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
-        Self::start_raw(configuration, environment).greeted()
+        Self::start_raw(configuration, environment).greeted(json!({}))
     }
 
-    fn greeted(mut self) -> Self {
+    /// The same, by a client that can put a form to its user.
+    pub fn start_with_dialogs(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_raw(configuration, environment).greeted(json!({ "elicitation": {} }))
+    }
+
+    fn greeted(mut self, capabilities: Value) -> Self {
         let client = &mut self;
         let answer = client.request(
             "initialize",
             json!({
                 "protocolVersion": "2025-06-18",
-                "capabilities": {},
+                "capabilities": capabilities,
                 "clientInfo": { "name": "stories", "version": "1" }
             }),
         );
@@ -77,7 +84,7 @@ impl Client {
 
     /// A server started by `command`, with the handshake completed.
     pub fn start_command(command: Command) -> Self {
-        Self::start_process(command).greeted()
+        Self::start_process(command).greeted(json!({}))
     }
 
     fn start_process(mut command: Command) -> Self {
@@ -97,7 +104,7 @@ impl Client {
             }
         });
         let input = child.stdin.take();
-        Self { child, input, output, next_id: 0 }
+        Self { child, input, output, next_id: 0, unread: Vec::new() }
     }
 
     pub fn process_id(&self) -> u32 {
@@ -129,29 +136,47 @@ impl Client {
     }
 
     pub fn answer(&mut self, id: u64) -> Value {
-        self.answer_and_notifications(id).0
+        let is_answer = |message: &Value| message["id"] == id && message["method"].is_null();
+        self.message(&format!("answer to request {id}"), is_answer)
     }
 
     /// The answer, and the notifications that came before it.
     pub fn answer_and_notifications(&mut self, id: u64) -> (Value, Vec<Value>) {
-        let mut notifications = Vec::new();
+        let answer = self.answer(id);
+        let is_notification = |message: &mut Value| message["id"].is_null();
+        (answer, self.unread.extract_if(.., is_notification).collect())
+    }
+
+    /// A request or notification of the server's.
+    pub fn told(&mut self, method: &str) -> Value {
+        self.message(method, |message| message["method"] == method)
+    }
+
+    /// Answers a request of the server's.
+    pub fn reply(&mut self, request: &Value, result: Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }));
+    }
+
+    /// The next message of which that is true; others stay for whoever waits for them.
+    fn message(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        if let Some(index) = self.unread.iter().position(&wanted) {
+            return self.unread.remove(index);
+        }
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let line = match self.output.recv_timeout(left) {
                 Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => panic!("no answer to request {id} within {PATIENCE:?}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("the server ended before it answered request {id}"),
+                Err(RecvTimeoutError::Timeout) => panic!("no {what} within {PATIENCE:?}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("the server ended: no {what}"),
             };
             let message: Value = serde_json::from_str(&line)
                 .unwrap_or_else(|error| panic!("standard output carries what is no JSON ({error}): {line}"));
             assert_eq!(message["jsonrpc"], "2.0", "{line}");
-            if message["id"] == id {
-                return (message, notifications);
+            if wanted(&message) {
+                return message;
             }
-            if message["id"].is_null() {
-                notifications.push(message);
-            }
+            self.unread.push(message);
         }
     }
 

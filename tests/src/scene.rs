@@ -1,6 +1,11 @@
 //! A scratch folder with a bastion and a configuration that leads to it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a scene that cannot be set fails the test that needs it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a scene that cannot be set fails the test that needs it"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -66,6 +71,11 @@ impl Scene {
         Client::start(&self.path("portcullis.toml"), &[(PASSWORD_VARIABLE, PASSWORD)])
     }
 
+    /// The same, by a client that can put a form to its user.
+    pub fn client_with_dialogs(&self) -> Client {
+        Client::start_with_dialogs(&self.path("portcullis.toml"), &[(PASSWORD_VARIABLE, PASSWORD)])
+    }
+
     /// The transcript of a session, line by line.
     pub fn transcript(&self, session_id: &str) -> Vec<serde_json::Value> {
         let instances = std::fs::read_dir(self.path("state/instances")).unwrap();
@@ -77,6 +87,15 @@ impl Scene {
         let text = std::fs::read_to_string(&files[0]).unwrap();
         text.lines().map(|line| serde_json::from_str(line).expect("a transcript line is JSON")).collect()
     }
+}
+
+/// The component of one of the lab's plugins, as the newest build of the program under test has left it.
+pub fn lab_component(package: &str) -> PathBuf {
+    let build = program().canonicalize().unwrap().parent().unwrap().join("build");
+    let built = std::fs::read_dir(&build).unwrap().filter_map(Result::ok);
+    let components = built.map(|entry| entry.path().join("out/misbehaving").join(format!("{package}.wasm")));
+    let newest = components.filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path))).max();
+    newest.unwrap_or_else(|| panic!("no {package}.wasm below {}", build.display())).1
 }
 
 /// Folders inside the scene, so that nothing of the user's is touched; compiled components are

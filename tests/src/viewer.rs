@@ -60,6 +60,21 @@ pub fn reply(address: &str, token: &str, question_id: &str, answer: &serde_json:
     exchange(address, token, "POST", &format!("/api/v1/questions/{question_id}"), &answer.to_string()).0
 }
 
+/// Everything that waits for a person's consent.
+#[must_use]
+pub fn approvals(address: &str, token: &str) -> Vec<serde_json::Value> {
+    let (status, body) = exchange(address, token, "GET", "/api/v1/approvals", "");
+    assert_eq!(status, 200, "{body}");
+    let message: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    message["approvals"].as_array().expect("a list of approvals").clone()
+}
+
+/// Decides about an approval; the status of the answer.
+#[must_use]
+pub fn decide(address: &str, token: &str, approval_id: &str, answer: &serde_json::Value) -> u16 {
+    exchange(address, token, "POST", &format!("/api/v1/approvals/{approval_id}"), &answer.to_string()).0
+}
+
 /// One request as the page makes it; status and body.
 fn exchange(address: &str, token: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the viewer listens");

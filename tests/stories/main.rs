@@ -1,6 +1,7 @@
 //! The product's stories, each through the real program over standard input and output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod approvals;
 mod bad_input;
 mod bastions;
 mod configuration;

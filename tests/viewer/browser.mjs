@@ -1,5 +1,5 @@
 /**
- * Drives the viewer in a browser as a person would: while a connection asks, and while `portcullis demo` runs.
+ * Drives the viewer in a browser as a person would: while a connection or a policy asks, and while `portcullis demo` runs.
  *
  *     node browser.mjs OUTPUT_DIR
  *
@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
+import { approve } from "./stories/approvals.mjs";
 import { refuseStrangers, watchSees } from "./stories/access.mjs";
 import { holdAPhone, leaveByKeyboard } from "./stories/keyboard.mjs";
 import { watchTheJob } from "./stories/live_job.mjs";
@@ -183,6 +184,26 @@ async function questions() {
   }
 }
 
+/** A policy asks, and a person decides. */
+async function approvals() {
+  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const folder = mkdtempSync(path.join(tmpdir(), "viewer-approvals-"));
+  const watches = new Map();
+  try {
+    await approve({
+      checks,
+      program,
+      scratch: folder,
+      person: (origin, options) => person({ ...DESKTOP, ...options }, origin, watches),
+      watchOf: (page) => watches.get(page),
+      picture,
+    });
+  } finally {
+    await browser.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 async function endTheDemo(terminal) {
   await checks.run("Ctrl-C ends the demo with status 0 and nothing stays behind; the page says that it is over", async () => {
     demo.interrupt();
@@ -201,6 +222,11 @@ try {
   await questions();
 } catch (error) {
   checks.fail("questions", error);
+}
+try {
+  await approvals();
+} catch (error) {
+  checks.fail("approvals", error);
 }
 try {
   await tour();

@@ -1,12 +1,13 @@
 /** The few plain HTTP requests of the page, and the addresses of its sockets. */
 
 import type { Login, Socket } from "./connection";
-import type { Answer } from "./protocol";
+import type { Answer, ApprovalAnswer } from "./protocol";
 import type { Answered } from "./questions";
 
 const LOGIN = "/api/v1/login";
 const SESSIONS = "/api/v1/sessions";
 const QUESTIONS = "/api/v1/questions";
+const APPROVALS = "/api/v1/approvals";
 
 /** Takes the launch's token out of the address, so that it is not seen, kept or shared by accident. */
 export function takeToken(): string | undefined {
@@ -42,15 +43,24 @@ export async function checkLogin(): Promise<Login> {
 
 /** Brings a person's answer to the host. */
 export async function sendAnswer(id: string, answer: Answer): Promise<Answered> {
+  return post(`${QUESTIONS}/${encodeURIComponent(id)}`, answer, "That is no answer to this question.");
+}
+
+/** Brings a person's decision to the host. */
+export async function sendDecision(id: string, answer: ApprovalAnswer): Promise<Answered> {
+  return post(`${APPROVALS}/${encodeURIComponent(id)}`, answer, "It was not taken: reload the page and look at the text again.");
+}
+
+async function post(address: string, body: Answer | ApprovalAnswer, notFitting: string): Promise<Answered> {
   try {
-    const response = await fetch(`${QUESTIONS}/${encodeURIComponent(id)}`, {
+    const response = await fetch(address, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(answer),
+      body: JSON.stringify(body),
     });
     if (response.ok) return "taken";
     if (response.status === 410) return "gone";
-    if (response.status === 422) return { problem: "That is no answer to this question." };
+    if (response.status === 422) return { problem: notFitting };
     return { problem: `Your answer was not taken (${response.status}).` };
   } catch {
     return "unreachable";

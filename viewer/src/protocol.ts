@@ -68,6 +68,47 @@ export interface QuestionsMessage {
   readonly questions: readonly Question[];
 }
 
+/** One rule's word on a text. */
+export interface Cause {
+  readonly policy: string;
+  readonly verdict: string;
+  readonly rule_id: string;
+  readonly reason: string;
+  readonly suggestion: string | null;
+  /** Bytes of the text in UTF-8: from, and one past the last. */
+  readonly span: readonly [number, number] | null;
+}
+
+/** A text that a policy lets pass only when a person allows it. */
+export interface Approval {
+  readonly id: string;
+  readonly digest: string;
+  readonly session_id: string;
+  readonly profile: string;
+  readonly label: string;
+  readonly breadcrumb: readonly string[];
+  readonly delivery: string;
+  readonly actor: string;
+  readonly asked_by: string | null;
+  readonly text: string;
+  readonly causes: readonly Cause[];
+  readonly purpose: string | null;
+  readonly asked_unix_ms: number;
+  readonly limit_s: number;
+}
+
+export interface ApprovalsMessage {
+  readonly type: "approvals";
+  readonly instance_id: string;
+  readonly approvals: readonly Approval[];
+}
+
+/** What a person decides, about the text with that digest; the body of a request of its own. */
+export type ApprovalAnswer =
+  | { readonly type: "allow_once"; readonly digest: string }
+  | { readonly type: "allow_rule"; readonly digest: string }
+  | { readonly type: "deny"; readonly digest: string; readonly reason: string };
+
 /** A loaded plugin and how it fares. */
 export interface Plugin {
   readonly name: string;
@@ -105,6 +146,7 @@ export type ErrorCode = "unknown_session" | "attach_failed" | "keys_refused" | "
 export type ServerMessage =
   | SessionsMessage
   | QuestionsMessage
+  | ApprovalsMessage
   | PluginsMessage
   | AttachedMessage
   | { readonly type: "resized"; readonly columns: number; readonly rows: number }
@@ -143,6 +185,8 @@ export function parseServerMessage(text: string): ServerMessage {
       return { type, instance_id: string(fields, "instance_id"), sessions: list(fields, "sessions").map(summary) };
     case "questions":
       return { type, instance_id: string(fields, "instance_id"), questions: list(fields, "questions").map(question) };
+    case "approvals":
+      return { type, instance_id: string(fields, "instance_id"), approvals: list(fields, "approvals").map(approval) };
     case "plugins":
       return { type, instance_id: string(fields, "instance_id"), plugins: list(fields, "plugins").map(plugin) };
     case "attached":
@@ -231,6 +275,44 @@ function plugin(value: unknown): Plugin {
     failures: count(fields, "failures"),
     remarks: strings(fields, "remarks"),
   };
+}
+
+function approval(value: unknown): Approval {
+  const fields = record(value);
+  return {
+    id: string(fields, "id"),
+    digest: string(fields, "digest"),
+    session_id: string(fields, "session_id"),
+    profile: string(fields, "profile"),
+    label: string(fields, "label"),
+    breadcrumb: strings(fields, "breadcrumb"),
+    delivery: string(fields, "delivery"),
+    actor: string(fields, "actor"),
+    asked_by: stringOrNull(fields, "asked_by"),
+    text: string(fields, "text"),
+    causes: list(fields, "causes").map(cause),
+    purpose: stringOrNull(fields, "purpose"),
+    asked_unix_ms: count(fields, "asked_unix_ms"),
+    limit_s: count(fields, "limit_s"),
+  };
+}
+
+function cause(value: unknown): Cause {
+  const fields = record(value);
+  return {
+    policy: string(fields, "policy"),
+    verdict: string(fields, "verdict"),
+    rule_id: string(fields, "rule_id"),
+    reason: string(fields, "reason"),
+    suggestion: stringOrNull(fields, "suggestion"),
+    span: fields["span"] === null ? null : span(fields["span"]),
+  };
+}
+
+function span(value: unknown): readonly [number, number] {
+  if (!Array.isArray(value) || value.length !== 2) throw new ProtocolError("a span is not two counts");
+  const ends = { from: value[0] as unknown, to: value[1] as unknown };
+  return [count(ends, "from"), count(ends, "to")];
 }
 
 function question(value: unknown): Question {

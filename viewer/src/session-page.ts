@@ -1,8 +1,9 @@
 /** One session: its live terminal, where it stands, and how the connection to it is. */
 
+import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
-import { checkLogin, openEvents, openTerminal, sendAnswer } from "./host-api";
+import { checkLogin, openEvents, openTerminal, sendAnswer, sendDecision } from "./host-api";
 import {
   parseOutputFrame,
   parseServerMessage,
@@ -41,6 +42,7 @@ export class SessionPage {
   readonly #frame = element("div", { class: "terminal-frame", role: "region", "aria-label": "Terminal. Control and F6 leave it." });
   /** Never takes the keyboard: what is meant for the terminal must not end up in an answer. */
   readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
+  readonly #approvals: ApprovalBoard;
   readonly #terminal: TerminalView;
   readonly #connection: Connection;
   readonly #feed: ScreenFeed;
@@ -52,13 +54,17 @@ export class SessionPage {
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #pingId = 0;
+  /** Approvals that wait. */
+  #waiting = 0;
 
   constructor(root: HTMLElement, sessionId: string, private readonly events: PageEvents) {
+    this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId });
     const tools = this.#tools();
     const name = element("span", { class: "session-id" }, sessionId);
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#status),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#approvals.notify, this.#status),
+      this.#approvals.section,
       this.#questions.section,
       element("main", { class: "session" }, this.#frame, footer),
     );
@@ -126,6 +132,9 @@ export class SessionPage {
         if (event.key !== "F6" || !event.ctrlKey) return;
         event.preventDefault();
         event.stopPropagation();
+        // What waits for a decision comes first.
+        const waiting = this.#approvals.first;
+        if (waiting !== undefined) return waiting.focus();
         // Which groups of buttons are shown depends on the pointer.
         [...tools.querySelectorAll("button")].find((it) => it.checkVisibility())?.focus();
       },
@@ -145,6 +154,11 @@ export class SessionPage {
           try {
             const message = parseServerMessage(typeof data === "string" ? data : "");
             if (message.type === "questions") this.#questions.show(message.questions);
+            if (message.type === "approvals") {
+              this.#approvals.show(message.approvals);
+              this.#waiting = message.approvals.length;
+              this.#showTitle();
+            }
           } catch (error) {
             if (!(error instanceof ProtocolError)) throw error;
             connection.stop(1002);
@@ -233,6 +247,7 @@ export class SessionPage {
         break;
       case "sessions":
       case "questions":
+      case "approvals":
         throw new ProtocolError("a list on a terminal's socket");
     }
   }
@@ -241,7 +256,7 @@ export class SessionPage {
     const label = sessionTitle(session);
     setText(this.#label, label);
     this.#label.title = `${session.session_id} on ${session.host}`;
-    document.title = `${label} · Portcullis`;
+    this.#showTitle();
     fillBreadcrumb(this.#places, session.breadcrumb);
     setText(this.#badge, stateText(session));
     this.#badge.dataset["mood"] = mood(session);
@@ -249,6 +264,11 @@ export class SessionPage {
     setText(this.#command, session.running_command ?? "");
     this.#command.title = session.running_command ?? "";
     if (session.closed_reason !== null) this.#close(session.closed_reason);
+  }
+
+  /** Seen also while another tab is in front. */
+  #showTitle(): void {
+    document.title = `${this.#waiting > 0 ? `(${this.#waiting}) ` : ""}${this.#label.textContent} · Portcullis`;
   }
 
   #showSize(columns: number, rows: number): void {

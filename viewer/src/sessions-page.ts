@@ -1,8 +1,9 @@
 /** The list of sessions, and what waits for a person. It changes in place; nobody needs to reload. */
 
+import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
-import { checkLogin, openEvents, sendAnswer } from "./host-api";
+import { checkLogin, openEvents, sendAnswer, sendDecision } from "./host-api";
 import { parseServerMessage, type Plugin, ProtocolError, type SessionSummary } from "./protocol";
 import { QuestionBoard } from "./questions";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
@@ -21,6 +22,7 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
       if (document.activeElement === null || document.activeElement === document.body) first?.focus();
     },
   });
+  const approvals = new ApprovalBoard({ decide: sendDecision });
   const plugins = new PluginList();
   const empty = element(
     "section",
@@ -29,12 +31,13 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
     element("p", {}, "As soon as an agent opens one, it appears here."),
   );
   root.replaceChildren(
-    element("header", { class: "masthead" }, brand(), status),
-    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), questions.section, empty, open.section, closed.section, plugins.section),
+    element("header", { class: "masthead" }, brand(), approvals.notify, status),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";
   let sessionCount = 0;
   let questionCount = 0;
+  let approvalCount = 0;
 
   const showState = (state: ConnectionState): void => {
     status.dataset["state"] = state.name;
@@ -54,13 +57,17 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
             sessionCount = message.sessions.length;
           } else if (message.type === "plugins") {
             plugins.show(message.plugins);
+          } else if (message.type === "approvals") {
+            approvals.show(message.approvals);
+            approvalCount = message.approvals.length;
           } else if (message.type === "questions") {
             questions.show(message.questions);
             questionCount = message.questions.length;
-            // Seen also while another tab is in front.
-            document.title = `${questionCount > 0 ? `(${questionCount}) ` : ""}Sessions · Portcullis`;
           }
-          empty.hidden = sessionCount + questionCount > 0;
+          const waiting = questionCount + approvalCount;
+          // Seen also while another tab is in front.
+          document.title = `${waiting > 0 ? `(${waiting}) ` : ""}Sessions · Portcullis`;
+          empty.hidden = sessionCount + waiting > 0;
         } catch (error) {
           if (!(error instanceof ProtocolError)) throw error;
           connection.stop(1002);

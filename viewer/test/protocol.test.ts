@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import {
   type Answer,
+  type ApprovalAnswer,
   type ClientMessage,
   LARGEST_TYPED_MESSAGE,
   parseOutputFrame,
@@ -19,7 +20,7 @@ const read = (name: string): string => readFileSync(new URL(name, FIXTURES), "ut
 
 /** A new message does not compile until it is named here, and does not pass without its fixture. */
 const SERVER: Record<ServerMessage["type"], true> = {
-  sessions: true, questions: true, plugins: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
+  sessions: true, questions: true, approvals: true, plugins: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
 };
 const CLIENT: { [T in ClientMessage["type"]]: Extract<ClientMessage, { type: T }> } = {
   ping: { type: "ping", id: 7 },
@@ -32,12 +33,20 @@ const ANSWERS: { [T in Answer["type"]]: Extract<Answer, { type: T }> } = {
   refuse: { type: "refuse" },
 };
 
+const DIGEST = "9b74c9897bac770ffc029102a200c5de8f2b3a1f6e0d4c7b5a69788796a5b4c3";
+const APPROVALS: { [T in ApprovalAnswer["type"]]: Extract<ApprovalAnswer, { type: T }> } = {
+  allow_once: { type: "allow_once", digest: DIGEST },
+  allow_rule: { type: "allow_rule", digest: DIGEST },
+  deny: { type: "deny", digest: DIGEST, reason: "not on a Friday" },
+};
+
 describe("messages", () => {
   it("has a fixture for each message and a message for each fixture", () => {
     const wanted = [
       ...Object.keys(SERVER).map((type) => `server_${type}.json`),
       ...Object.keys(CLIENT).map((type) => `client_${type}.json`),
       ...Object.keys(ANSWERS).map((type) => `answer_${type}.json`),
+      ...Object.keys(APPROVALS).map((type) => `approval_${type}.json`),
       "output_frame.json",
     ];
     expect([...names].sort()).toEqual(wanted.sort());
@@ -54,6 +63,31 @@ describe("messages", () => {
 
   it.each(Object.values(ANSWERS))("answers with $type as the fixture has it", (answer) => {
     expect(answer).toEqual(JSON.parse(read(`answer_${answer.type}.json`)));
+  });
+
+  it.each(Object.values(APPROVALS))("decides with $type as the fixture has it", (answer) => {
+    expect(answer).toEqual(JSON.parse(read(`approval_${answer.type}.json`)));
+  });
+
+  it("refuses an approval with any field missing or of another kind", () => {
+    const whole = JSON.parse(read("server_approvals.json")) as { approvals: Record<string, unknown>[] };
+    for (const approval of whole.approvals) {
+      const damaged = (part: Record<string, unknown>) => JSON.stringify({ ...whole, approvals: [part] });
+      for (const field of Object.keys(approval)) {
+        const { [field]: _, ...rest } = approval;
+        expect(() => parseServerMessage(damaged(rest)), `${field} missing`).toThrow(ProtocolError);
+        expect(() => parseServerMessage(damaged({ ...approval, [field]: true })), `${field} true`).toThrow(ProtocolError);
+      }
+      for (const cause of approval["causes"] as Record<string, unknown>[]) {
+        for (const field of Object.keys(cause)) {
+          const broken = { ...approval, causes: [{ ...cause, [field]: true }] };
+          expect(() => parseServerMessage(damaged(broken)), `cause ${field}`).toThrow(ProtocolError);
+        }
+        for (const span of [[1], [1, 2, 3], [-1, 2], ["0", 1]]) {
+          expect(() => parseServerMessage(damaged({ ...approval, causes: [{ ...cause, span }] }))).toThrow(ProtocolError);
+        }
+      }
+    }
   });
 
   it("refuses a question with any field missing or of another kind", () => {

@@ -12,4 +12,4 @@ mod instance;
 mod transcript;
 
 pub use instance::{Instance, InstanceError};
-pub use transcript::{Entry, FileRecord, Transcript, TranscriptError};
+pub use transcript::{ApprovalRecord, Entry, FileRecord, Transcript, TranscriptError};

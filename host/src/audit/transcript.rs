@@ -15,6 +15,7 @@ use portcullis_term::{Completion, Typist};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::approvals::Consent;
 use crate::clock;
 use crate::config::TranscriptMode;
 
@@ -101,7 +102,12 @@ pub enum Entry<'a> {
         /// Only judged; nobody wanted to type it.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         dry_run: bool,
+        /// By which it passed although a policy asks.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consent: Option<&'a Consent>,
     },
+    /// A person was asked to allow a text, or what came of it.
+    Approval(&'a ApprovalRecord),
     CommandStart {
         command_id: String,
         actor: Typist,
@@ -135,6 +141,39 @@ pub enum Entry<'a> {
         reason: &'a str,
         exit_code: Option<i32>,
     },
+}
+
+/// A question for a person's consent, and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApprovalRecord {
+    pub approval_id: String,
+    /// `asked`, `allowed`, `denied`, `expired`, `withdrawn` or `session_closed`.
+    pub state: &'static str,
+    pub actor: Typist,
+    pub delivery: &'static str,
+    pub text: String,
+    /// Of text, place and reader together.
+    pub digest_sha256: String,
+    pub breadcrumb: Vec<String>,
+    /// The rules that want consent.
+    pub rules: Vec<String>,
+    /// What the agent says it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// The client whose call asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// `once` or `rule_for_session`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<&'static str>,
+    /// `viewer`, `elicitation` or `cli`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<&'static str>,
+    /// Who answered, as far as the channel knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What was done with a file.

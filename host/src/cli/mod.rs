@@ -3,6 +3,7 @@
 //! Standard output belongs to the command's answer; under `stdio` it carries nothing but MCP. Logs
 //! go to standard error.
 
+mod approvals;
 mod config;
 mod demo;
 mod doctor;
@@ -45,6 +46,17 @@ enum Command {
         /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// List what waits for your approval, allow it or deny it; without a command, list it.
+    Approvals {
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+        /// The configuration file instead of the one that is found.
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: Option<approvals::ApprovalsCommand>,
     },
     /// Look at the configuration, check it and change it.
     Config {
@@ -136,6 +148,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Stdio { config } => run(stdio::run(config)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
+        Command::Approvals { json, config, command } => report(approvals::run(config.as_deref(), command, json)),
         Command::Config { config, command } => report(config::run(config.as_deref(), command)),
         Command::Doctor { profile, connect, json, config } => {
             run(async move { doctor::run(config.as_deref(), doctor::Wanted { profile, connect, json }).await })

@@ -28,9 +28,15 @@ pub(super) fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
 
 /// The link of an instance whose process is alive.
 pub(super) fn link(instance: &Path) -> Option<String> {
+    running(instance).map(|(_, url)| url)
+}
+
+/// The process of an instance that is alive, and the link to its viewer.
+pub(super) fn running(instance: &Path) -> Option<(u32, String)> {
     let text = std::fs::read_to_string(instance.join("server.json")).ok()?;
     let server: Value = serde_json::from_str(&text).ok()?;
-    let process = server.get("process_id")?.as_u64()?;
+    let process = u32::try_from(server.get("process_id")?.as_u64()?).ok()?;
     let alive = Path::new("/proc/self").exists() && Path::new(&format!("/proc/{process}")).exists();
-    alive.then(|| server.get("viewer_url")?.as_str().map(str::to_owned)).flatten()
+    let url = server.get("viewer_url")?.as_str()?.to_owned();
+    alive.then_some((process, url))
 }

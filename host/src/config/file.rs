@@ -64,6 +64,8 @@ pub(super) struct McpFile {
     /// `off` leaves out structured content and its schemas, for clients that show a model both it and the
     /// text: each is complete alone.
     pub(super) structured: Option<OnOff>,
+    /// `off` does not ask the client's user what a policy asks about; the viewer is left.
+    pub(super) elicitation: Option<OnOff>,
 }
 
 /// A switch.
@@ -87,6 +89,7 @@ pub(super) struct LimitsFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct DefaultsFile {
     pub(super) policy_mode: Option<PolicyMode>,
+    pub(super) approval_timeout_s: Option<u64>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
     pub(super) keepalive_s: Option<u64>,
     pub(super) keepalive_max: Option<u32>,
@@ -170,6 +173,8 @@ pub(super) struct ProfileFile {
     pub(super) transcript: Option<TranscriptMode>,
     /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
+    /// How long a person has to allow what a policy asks about (default 120); 0 asks nobody.
+    pub(super) approval_timeout_s: Option<u64>,
     /// Policy plugins that run after the standard one; they can only tighten.
     pub(super) policies: Option<Vec<String>>,
     /// Policy plugins on trial: asked and put on record, without effect.
@@ -303,6 +308,7 @@ impl ProfileFile {
             set_env: self.set_env.or(lower.set_env),
             transcript: self.transcript.or(lower.transcript),
             policy_mode: self.policy_mode.or(lower.policy_mode),
+            approval_timeout_s: self.approval_timeout_s.or(lower.approval_timeout_s),
             policies: self.policies.or(lower.policies),
             shadow_policies: self.shadow_policies.or(lower.shadow_policies),
             rules: rules::joined(self.rules, lower.rules),
@@ -350,6 +356,7 @@ impl From<&DefaultsFile> for ProfileFile {
     fn from(defaults: &DefaultsFile) -> Self {
         let DefaultsFile {
             policy_mode,
+            approval_timeout_s,
             known_hosts,
             keepalive_s,
             keepalive_max,
@@ -363,6 +370,7 @@ impl From<&DefaultsFile> for ProfileFile {
         } = defaults.clone();
         Self {
             policy_mode,
+            approval_timeout_s,
             known_hosts,
             keepalive_s,
             keepalive_max,

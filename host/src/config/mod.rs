@@ -33,6 +33,7 @@ mod workspace;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use edit::Edit;
 pub use error::ConfigError;
@@ -104,6 +105,8 @@ pub struct ViewerConfig {
 pub struct McpConfig {
     /// Results have structured content beside the text, and tools say its schema.
     pub structured: bool,
+    /// Clients that can put a question to their user are asked, beside the viewer, what a policy asks about.
+    pub elicitation: bool,
 }
 
 /// What is kept of what is over.
@@ -177,6 +180,8 @@ impl TranscriptMode {
 pub struct Destination {
     pub profile: Arc<Profile>,
     pub policy_mode: PolicyMode,
+    /// How long a person has to allow what a policy asks about; with zero nobody is asked.
+    pub approval_timeout: Duration,
     /// Names of policies that run after the standard one.
     pub policies: Vec<String>,
     /// Names of policies on trial: asked and recorded, without effect.

@@ -40,6 +40,11 @@ const DEFAULT_VIEWER_PORT: u16 = 8765;
 const THIS_MACHINE: &str = "local";
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
 
+/// Time enough to be fetched by a notification and to read the line.
+const DEFAULT_APPROVAL_TIMEOUT_S: u64 = 120;
+/// A question that waits for longer is about a terminal nobody remembers.
+const MAX_APPROVAL_TIMEOUT_S: u64 = 3_600;
+
 /// The default of `known_hosts`: the files `ssh` consults.
 pub(super) fn usual_known_hosts(home: &Path) -> Vec<PathBuf> {
     let of_user = ["known_hosts", "known_hosts2"].map(|name| home.join(".ssh").join(name));
@@ -62,6 +67,7 @@ pub(super) fn built_in() -> ProfileFile {
         enter: Some(EnterKey::default()),
         transcript: Some(TranscriptMode::default()),
         policy_mode: Some(PolicyMode::default()),
+        approval_timeout_s: Some(DEFAULT_APPROVAL_TIMEOUT_S),
         files: Some(FilesFile::built_in()),
         ..ProfileFile::default()
     }
@@ -99,7 +105,10 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         sources: files,
         state_directory,
         cache_directory,
-        mcp: McpConfig { structured: top.mcp.structured != Some(OnOff::Off) },
+        mcp: McpConfig {
+            structured: top.mcp.structured != Some(OnOff::Off),
+            elicitation: top.mcp.elicitation != Some(OnOff::Off),
+        },
         viewer: ViewerConfig {
             enabled: top.viewer.enabled.unwrap_or(true),
             first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
@@ -197,9 +206,14 @@ fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<D
     let exceptions = exceptions::of(layers, &rules)?;
     let mut notes = layers.notes.clone();
     notes.extend(exceptions::notes(&exceptions));
+    let approval_timeout_s = written.approval_timeout_s.unwrap_or(DEFAULT_APPROVAL_TIMEOUT_S);
+    if approval_timeout_s > MAX_APPROVAL_TIMEOUT_S {
+        return Err(format!("`approval_timeout_s` is at most {MAX_APPROVAL_TIMEOUT_S}; 0 asks nobody"));
+    }
     Ok(Destination {
         profile: Arc::new(profile(name, &written)?),
         policy_mode: written.policy_mode.unwrap_or_default(),
+        approval_timeout: Duration::from_secs(approval_timeout_s),
         policies,
         shadow_policies,
         rules,
@@ -439,6 +453,9 @@ mod tests {
         assert_eq!(web.policy_mode, super::super::PolicyMode::Safe);
         assert!(config.viewer.enabled);
         assert_eq!(web.log_search.plugin, DEFAULT_LOG_SEARCH);
+        assert_eq!(web.approval_timeout, Duration::from_secs(120));
+        assert!(config.mcp.elicitation);
+        assert!(!parse(&format!("[mcp]\nelicitation = 'off'\n{PROFILE}")).unwrap().mcp.elicitation);
     }
 
     #[test]
@@ -464,6 +481,7 @@ mod tests {
             (&format!("{PROFILE}[profiles.web.routes.api]\ntarget = 'x'\n"), "navigator"),
             (&format!("{PROFILE}policy_mode = 'yolo'\n"), "yolo"),
             (&format!("{PROFILE}keepalive_max = 0\n"), "keepalive_s = 0"),
+            (&format!("{PROFILE}approval_timeout_s = 86400\n"), "at most 3600"),
             (&format!("{PROFILE}kind = 'local'\n"), "`host` is of SSH"),
             (&format!("{PROFILE}shell = ['bash']\n"), "kind = \"local\""),
             ("[profiles.here]\nkind = 'local'\nshell = ['']\n", "a program and its arguments"),
@@ -508,6 +526,12 @@ mod tests {
         assert_eq!((web.idle_close, web.encoding), (Duration::from_secs(60), Encoding::Gbk));
         assert_eq!((web.terminal.columns, web.terminal.rows), (100, 40));
         assert_eq!(config.limits.closed_sessions, 2);
+        let timeouts = format!(
+            "[defaults]\napproval_timeout_s = 30\n{PROFILE}[profiles.quiet]\nhost = 'h'\nuser = 'u'\napproval_timeout_s = 0\n"
+        );
+        let config = parse(&timeouts).unwrap();
+        let timeout = |name: &str| config.destinations[name].approval_timeout.as_secs();
+        assert_eq!((timeout("web"), timeout("quiet")), (30, 0));
         let text = format!("[defaults.files]\nread = ['/srv']\n{PROFILE}[profiles.web.files]\nwrite = []\n");
         let files = &parse(&text).unwrap().destinations["web"].files;
         assert_eq!((files.read.as_slice(), files.write.len()), (&["/srv".to_owned()][..], 0));

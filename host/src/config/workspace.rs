@@ -306,6 +306,7 @@ mod tests {
             (format!("{profile}legacy_algorithms = true\n"), "`legacy_algorithms`"),
             (format!("{profile}proxy_command = 'nc %h %p'\n"), "`proxy_command`"),
             (format!("{profile}transcript = 'off'\n"), "`transcript`"),
+            (format!("{profile}approval_timeout_s = 1\n"), "`approval_timeout_s`"),
             (format!("{profile}navigator = {{ plugin = 'n', secrets = {{ a = {{ env = 'X' }} }} }}\n"), "`secrets`"),
             (format!("{profile}auth = [{{ agent = '/tmp/s' }}]\n"), "agent"),
             (format!("{profile}auth = [{{ ask = true }}]\n"), "`ask`"),

@@ -68,6 +68,12 @@ impl InputLine {
         }
     }
 
+    /// What waits in the host for its Enter.
+    pub fn waiting(&self, session_id: &str) -> String {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(session_id).cloned().unwrap_or_default()
+    }
+
     /// What the agent has typed into the session's program since its last Enter.
     pub fn begun(&self, session_id: &str) -> String {
         let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);

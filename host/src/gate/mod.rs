@@ -9,6 +9,7 @@
 //! prompt waits here until the Enter that completes the line; what is judged is the whole line.
 //! The keys and lines with which the host stops a command are its own (`host/stop`).
 //! A policy that fails in any way denies. The gate knows no session, no channel and no client.
+//! What a policy asks a person about passes only with a [`Leave`] that covers exactly what is judged now.
 
 mod exceptions;
 mod file;
@@ -26,6 +27,7 @@ use portcullis_term::{Level, Typist};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::approvals::{Cause, Consent, Denial, Leave, Matter};
 use crate::audit::Entry;
 use crate::config::{Destination, Secret};
 use crate::plugins::LivePlugins;
@@ -49,6 +51,10 @@ pub struct Place {
     pub terminal: TerminalState,
     /// An interpreter or a client waits for a statement.
     pub at_repl: bool,
+    /// What reads the text, as far as a person's consent depends on it: at a prompt the prompt, elsewhere the
+    /// command that runs and the line it has asked with, and what agents have typed before it. For a file what is
+    /// written into it.
+    pub reader: String,
 }
 
 /// What somebody wants to type.
@@ -147,9 +153,9 @@ impl Cleared {
         self.payload
     }
 
-    /// Rules that warned, for the result.
+    /// Rules that warned, and those that a person's consent was needed for, for the result.
     pub fn warnings(&self) -> Vec<Ruling> {
-        self.judged.iter().flat_map(|judged| judged.rulings.iter().filter(|r| r.verdict == "warn").cloned()).collect()
+        self.judged.iter().flat_map(Judged::warnings).collect()
     }
 
     /// What the policies said together.
@@ -192,9 +198,37 @@ pub struct Judged {
     on_trial: Vec<Ruling>,
     /// Nobody wanted to type it.
     dry_run: bool,
+    /// By which it passes although a policy asks.
+    consent: Option<Consent>,
 }
 
 impl Judged {
+    fn warnings(&self) -> Vec<Ruling> {
+        let allowed = |ruling: &Ruling| match &self.consent {
+            Some(consent) if ruling.verdict == "ask" => {
+                Some(Ruling { reason: format!("{}; {}", ruling.reason, consent.words()), ..ruling.clone() })
+            }
+            _ => (ruling.verdict == "warn").then(|| ruling.clone()),
+        };
+        self.rulings.iter().filter_map(allowed).collect()
+    }
+
+    /// What a person would be asked.
+    fn matter(&self, place: &Place, purpose: Option<String>) -> Matter {
+        Matter {
+            session_id: place.session_id.clone(),
+            profile: place.destination.profile.name.clone(),
+            actor: self.actor,
+            delivery: self.delivery,
+            text: self.text.clone(),
+            place: place.levels.iter().map(|level| level.label.clone()).collect(),
+            path: place.levels.iter().map(|level| format!("{:?} {}", level.kind, level.label)).collect(),
+            reader: place.reader.clone(),
+            causes: self.rulings.iter().map(Ruling::cause).collect(),
+            purpose,
+        }
+    }
+
     fn entry(&self) -> Entry<'_> {
         Entry::Verdict {
             actor: self.actor,
@@ -204,18 +238,49 @@ impl Judged {
             decisions: json!(self.rulings),
             on_trial: json!(self.on_trial),
             dry_run: self.dry_run,
+            consent: self.consent.as_ref(),
         }
     }
 }
 
 /// Why a text was not typed.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{}", self.strictest().reason)]
+#[error("{}", self.words())]
 pub struct Refusal {
     judged: Judged,
+    /// What a person can be asked.
+    matter: Option<Box<Matter>>,
+    /// Why asking has not helped.
+    denial: Option<Denial>,
 }
 
 impl Refusal {
+    fn new(judged: Judged) -> Box<Self> {
+        Box::new(Self { judged, matter: None, denial: None })
+    }
+
+    fn words(&self) -> String {
+        let reason = &self.strictest().reason;
+        self.denial.as_ref().map_or_else(|| reason.clone(), |denial| format!("{reason}; {}", denial.words()))
+    }
+
+    /// What a person has to allow; none where nobody's consent would help.
+    pub fn matter(&self) -> Option<&Matter> {
+        self.matter.as_deref()
+    }
+
+    /// What came of asking.
+    pub fn denial(&self) -> Option<&Denial> {
+        self.denial.as_ref()
+    }
+
+    /// The same, after nobody has allowed it.
+    #[must_use]
+    pub fn denied(mut self: Box<Self>, denial: Denial) -> Box<Self> {
+        self.denial = Some(denial);
+        self
+    }
+
     /// The ruling that decided.
     pub fn strictest(&self) -> &Ruling {
         // `refuse` puts it first and never builds an empty list.
@@ -260,11 +325,11 @@ impl Gate {
         Self { plugins }
     }
 
-    /// Judges the intent.
+    /// Judges the intent. `leave` is what persons have allowed; it counts only for what it was given for.
     ///
     /// # Errors
     /// The refusal with the rule that decided; nothing may be typed then.
-    pub async fn clear(&self, place: &Place, intent: Intent) -> Result<Cleared, Box<Refusal>> {
+    pub async fn clear(&self, place: &Place, intent: Intent, leave: &Leave) -> Result<Cleared, Box<Refusal>> {
         let typist = intent.actor;
         match intent.action {
             Action::Human { bytes } => {
@@ -299,46 +364,54 @@ impl Gate {
                 let plan = shell::parse(&line);
                 let only_command = judge::only_command(&plan);
                 let request = judge::request(place, typist, delivery, &line, plan, intent.purpose);
-                let judged = self.judge(place, judge::leading_to(request, opens)).await?;
+                let judged = self.judge(place, judge::leading_to(request, opens), leave).await?;
                 let cleared = Cleared::new(typist, Payload::Line(line), Reader::Prompt, Some(judged));
                 Ok(Cleared { only_command, ..cleared })
             }
             Action::MenuLine { text } => {
                 let request = question(place, typist, Delivery::MenuInput, &text, intent.purpose);
-                let judged = self.judge(place, request).await?;
+                let judged = self.judge(place, request, leave).await?;
                 Ok(Cleared::new(typist, Payload::Line(text), Reader::Menu, Some(judged)))
             }
             Action::Type { before, text, enter } => {
                 let whole = format!("{before}{text}");
                 let request = question(place, typist, Delivery::PtyInput, &whole, intent.purpose);
-                let judged = self.judge(place, request).await?;
+                let judged = self.judge(place, request, leave).await?;
                 let payload = if enter { Payload::Line(text) } else { Payload::Text(text) };
                 Ok(Cleared::new(typist, payload, Reader::Program, Some(judged)))
             }
             Action::File { access, path } => {
                 let (line, delivery) = file::line(typist, access, &path)?;
                 let request = question(place, typist, delivery, &line, intent.purpose);
-                let judged = self.judge(place, request).await?;
+                let judged = self.judge(place, request, leave).await?;
                 Ok(Cleared::new(typist, Payload::Path(path), Reader::Nobody, Some(judged)))
             }
         }
     }
 
-    async fn judge(&self, place: &Place, request: Request) -> Result<Judged, Box<Refusal>> {
+    async fn judge(&self, place: &Place, request: Request, leave: &Leave) -> Result<Judged, Box<Refusal>> {
         let mut judged = judge::judged(&self.plugins.current(), &place.destination, &request).await;
         match judged.verdict {
             Verdict::Allow | Verdict::Warn => Ok(judged),
-            Verdict::Deny | Verdict::Ask => Err(Box::new(Refusal { judged })),
+            Verdict::Deny => Err(Refusal::new(judged)),
+            Verdict::Ask => {
+                let matter = judged.matter(place, request.intent);
+                judged.consent = leave.covers(&matter);
+                match judged.consent {
+                    Some(_) => Ok(judged),
+                    None => Err(Box::new(Refusal { judged, matter: Some(Box::new(matter)), denial: None })),
+                }
+            }
             Verdict::Abstain => {
                 judged.no_opinion();
-                Err(Box::new(Refusal { judged }))
+                Err(Refusal::new(judged))
             }
         }
     }
 
     /// A refusal by the host itself, for what no policy needs to see.
     pub fn refuse(actor: Typist, text: &str, rule_id: &str, reason: &str) -> Box<Refusal> {
-        Box::new(Refusal { judged: Judged::host(actor, Delivery::PtyInput, text, Verdict::Deny, rule_id, reason) })
+        Refusal::new(Judged::host(actor, Delivery::PtyInput, text, Verdict::Deny, rule_id, reason))
     }
 }
 
@@ -367,7 +440,8 @@ impl Judged {
         decisions: Vec<(String, Decision)>,
     ) -> Self {
         let rulings = decisions.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
-        Self { actor, delivery, text: text.to_owned(), verdict, rulings, on_trial: Vec::new(), dry_run: false }
+        let text = text.to_owned();
+        Self { actor, delivery, text, verdict, rulings, on_trial: Vec::new(), dry_run: false, consent: None }
     }
 
     fn host(actor: Typist, delivery: Delivery, text: &str, verdict: Verdict, rule_id: &str, reason: &str) -> Self {
@@ -397,6 +471,13 @@ impl Judged {
             excepted: None,
         };
         self.rulings.insert(0, ruling);
+    }
+}
+
+impl Ruling {
+    fn cause(&self) -> Cause {
+        let Self { policy, verdict, rule_id, category, reason, suggestion, evidence, .. } = self.clone();
+        Cause { policy, verdict, rule_id, category, reason, suggestion, evidence }
     }
 }
 

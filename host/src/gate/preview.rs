@@ -125,7 +125,7 @@ impl Preview {
     /// For the record: a text that is not typed, marked as one that was only judged.
     pub(crate) fn into_not_typed(self) -> Refusal {
         // There is a ruling: a verdict comes from one, or from the host where no policy had any.
-        Refusal { judged: Judged { dry_run: true, ..self.judged } }
+        Refusal { judged: Judged { dry_run: true, ..self.judged }, matter: None, denial: None }
     }
 
     /// What the line would run.

@@ -123,6 +123,7 @@ pub(crate) fn place(input: &PlaceInput, shell: ShellName, mode: PolicyMode, term
         levels,
         terminal,
         at_repl: false,
+        reader: String::new(),
     }
 }
 
@@ -155,6 +156,7 @@ fn destination(input: &PlaceInput, name: String, policy_mode: PolicyMode) -> Des
     Destination {
         profile: Arc::new(profile),
         policy_mode,
+        approval_timeout: Duration::ZERO,
         policies: Vec::new(),
         shadow_policies: Vec::new(),
         rules: CustomRules::default(),

@@ -5,6 +5,7 @@
 //! on a connection; sessions belong to the host.
 
 mod arguments;
+mod elicitation;
 mod progress;
 mod reply;
 mod schema;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::reply::Reply;
+use crate::host::Host;
 use crate::ops::Progress;
 
 /// Clients that give up on silent calls wait at least ten seconds.
@@ -34,8 +35,28 @@ pub(super) fn reporter() -> Progress {
     )
 }
 
+/// Where it can be seen that a person is waited for.
+pub(super) struct Waits {
+    pub(super) host: Host,
+    pub(super) connection: u64,
+}
+
+impl Waits {
+    /// What a call of this connection waits for.
+    fn words(&self) -> Option<String> {
+        let open = self.host.approvals().open().into_iter();
+        let mut own = open.filter(|asked| asked.caller.as_ref().is_some_and(|it| it.connection == self.connection));
+        own.next().map(|asked| format!("waits for a person to allow it (approval {})", asked.id))
+    }
+}
+
 /// Runs the call and tells its client how it goes.
-pub(super) async fn told(call: impl Future<Output = Reply>, peer: Peer<RoleServer>, token: ProgressToken) -> Reply {
+pub(super) async fn told(
+    call: impl Future<Output = Reply>,
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+    waits: Waits,
+) -> Reply {
     let (sender, mut steps) = mpsc::unbounded_channel();
     let call = STEPS.scope(sender, call);
     tokio::pin!(call);
@@ -48,7 +69,10 @@ pub(super) async fn told(call: impl Future<Output = Reply>, peer: Peer<RoleServe
             biased;
             Some(step) = steps.recv() => told.tell(step).await,
             reply = &mut call => return reply,
-            _ = signs.tick() => told.tell(format!("goes on, {} s so far", began.elapsed().as_secs())).await,
+            _ = signs.tick() => {
+                let what = waits.words().unwrap_or_else(|| "goes on".to_owned());
+                told.tell(format!("{what}, {} s so far", began.elapsed().as_secs())).await;
+            }
         }
     }
 }

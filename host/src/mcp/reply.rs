@@ -4,7 +4,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::ops::{NextStep, OpError, Stopped};
+use crate::ops::{AwaitingApproval, NextStep, OpError, Stopped};
 
 /// How a call went, for a reader who looks at one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,6 +28,8 @@ pub(super) struct Reply {
     next: Option<NextStep>,
     failure_category: Option<&'static str>,
     evidence: Vec<String>,
+    /// The same call, made again, goes on from here.
+    again: bool,
 }
 
 impl Reply {
@@ -37,12 +39,41 @@ impl Reply {
             Ok(other) => Map::from_iter([("report".to_owned(), other)]),
             Err(error) => Map::from_iter([("report_error".to_owned(), json!(error.to_string()))]),
         };
-        Self { status, summary, body, fields, next: None, failure_category: None, evidence: Vec::new() }
+        Self { status, summary, body, fields, next: None, failure_category: None, evidence: Vec::new(), again: false }
     }
 
     pub(super) fn with_next(mut self, next: Option<NextStep>) -> Self {
         self.next = next;
         self
+    }
+
+    /// Where the call is to be made again as it was, that is what comes next; unless another one goes on from there.
+    pub(super) fn or_again(mut self, tool: &str, arguments: &Map<String, Value>) -> Self {
+        if self.again && self.next.is_none() {
+            self.next = Some(NextStep::new(tool, json!(arguments)));
+        }
+        self
+    }
+
+    /// Nothing was sent yet: a person decides, or something else comes first.
+    fn awaiting(approval: &AwaitingApproval, error: &OpError) -> Self {
+        let what: String = approval.text.lines().map(|line| format!("| {line}\n")).collect();
+        let body = format!(
+            "what waits at {}:\n{what}Tell the person; `portcullis viewer` prints the link that logs a browser in. No tool \
+             answers it. Then make the call named as next: {}",
+            approval.breadcrumb.join(" › "),
+            match approval.of_this_call {
+                true => "that waits on, and runs it once when it is allowed.",
+                false => "it is sent once the other line is decided.",
+            }
+        );
+        // What is somebody else's turn is no failure, but nothing of this call has happened either.
+        let (status, category) = match approval.of_this_call {
+            true => (Status::PartialSuccess, None),
+            false => (Status::Blocked, Some(error.category())),
+        };
+        let reply = Self::new(status, error.to_string(), body, approval);
+        Self { failure_category: category, again: true, ..reply }
     }
 
     /// Fields that are there in every result of this kind: null says that something is not known.
@@ -133,6 +164,9 @@ impl Reply {
 
 impl From<OpError> for Reply {
     fn from(error: OpError) -> Self {
+        if let OpError::AwaitingApproval(approval) = &error {
+            return Self::awaiting(approval, &error);
+        }
         let status = if error.is_blocked() { Status::Blocked } else { Status::Failure };
         let mut fields = Map::new();
         let mut body = Vec::new();
@@ -143,6 +177,11 @@ impl From<OpError> for Reply {
             fields.insert("category".to_owned(), json!(ruling.category));
             fields.insert("reason".to_owned(), json!(ruling.reason));
             fields.insert("sent".to_owned(), json!(false));
+            if let Some(denial) = refusal.denial() {
+                fields.insert("approval_id".to_owned(), json!(denial.approval_id));
+                fields.insert("denial".to_owned(), json!(denial.words()));
+                fields.insert("denial_reason".to_owned(), json!(denial.reason()));
+            }
             if let Some(span) = ruling.evidence {
                 let part = refusal.text().get(span.0 as usize..span.1 as usize).unwrap_or_default();
                 fields.insert("evidence_text".to_owned(), json!(part));
@@ -152,6 +191,9 @@ impl From<OpError> for Reply {
                 fields.insert("suggestion".to_owned(), json!(suggestion));
                 body.push(format!("instead: {suggestion}"));
             }
+        }
+        if let OpError::ApprovalMoved { .. } = &error {
+            fields.insert("sent".to_owned(), json!(false));
         }
         if let OpError::SecretAsked { kind, prompt, .. } = &error {
             fields.insert("outcome".to_owned(), json!("awaiting_input"));
@@ -191,6 +233,7 @@ impl From<OpError> for Reply {
             failure_category: Some(error.category()),
             next: Some(error.next()),
             evidence,
+            again: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-use super::FileError;
+use super::{AwaitingApproval, FileError};
 use crate::attempts::Failure;
 use crate::audit::TranscriptError;
 use crate::diagnose::Finding;
@@ -86,6 +86,12 @@ pub enum OpError {
     TooManyAttempts,
     #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
     Refused { refusal: Box<Refusal>, session_id: String },
+    #[error("{}", approval_words(.0))]
+    AwaitingApproval(Box<AwaitingApproval>),
+    #[error(
+        "a person allowed it, but meanwhile the terminal has moved on (judged at `{before}`, now {state} at `{now}`); nothing was typed, and where it is now it needs a new approval"
+    )]
+    ApprovalMoved { session_id: String, before: String, now: String, state: String },
     #[error("awaiting input ({prompt}): a secret, which only a person may type, in the viewer; nothing was sent")]
     SecretAsked { kind: AwaitingKind, prompt: String, session_id: String },
     #[error("{job_id} is being stopped already; what comes of it stands with the job")]
@@ -122,6 +128,19 @@ pub enum OpError {
     Record(#[source] TranscriptError),
     #[error("no random number could be had from the operating system")]
     Random(#[source] getrandom::Error),
+}
+
+/// What waits, and for how long.
+fn approval_words(approval: &AwaitingApproval) -> String {
+    let AwaitingApproval { approval_id, rule_id, reason, viewer, expires_in_s, of_this_call, .. } = approval;
+    let place = viewer.as_ref().map_or(String::new(), |viewer| format!(", in the viewer at {viewer}"));
+    let what = match of_this_call {
+        true => format!("nothing was sent yet: a person has to allow it (rule {rule_id}: {reason})"),
+        false => {
+            format!("nothing was sent: this session waits for a person to allow another line, `{}`", approval.text)
+        }
+    };
+    format!("{what}; approval {approval_id}{place}, open for another {expires_in_s} s")
 }
 
 fn known_list(what: &str, known: &[String]) -> String {
@@ -176,7 +195,10 @@ impl OpError {
             Self::Refused { refusal, .. } if refusal.was_ask() => "policy-ask-denied",
             Self::Refused { refusal, .. } if refusal.strictest().rule_id == "host/policy-failed" => "plugin-failure",
             Self::Refused { .. } => "policy-blocked",
-            Self::SecretAsked { .. } | Self::BeingStopped { .. } => "terminal-state-abnormal",
+            Self::AwaitingApproval(_) => "input-locked",
+            Self::SecretAsked { .. } | Self::ApprovalMoved { .. } | Self::BeingStopped { .. } => {
+                "terminal-state-abnormal"
+            }
             Self::Session { source, .. } => match source {
                 SessionError::NotReady(portcullis_term::NotReady::DirtyLine) => "input-locked",
                 SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
@@ -196,7 +218,10 @@ impl OpError {
     /// Nothing was sent because of a decision, not because of a fault.
     pub fn is_blocked(&self) -> bool {
         match self.told() {
-            Self::Refused { .. } | Self::SecretAsked { .. } => true,
+            Self::Refused { .. }
+            | Self::SecretAsked { .. }
+            | Self::AwaitingApproval(_)
+            | Self::ApprovalMoved { .. } => true,
             Self::Session { source, .. } => matches!(source, SessionError::SecretAsked),
             Self::File { source, .. } => source.is_blocked(),
             _ => false,
@@ -235,9 +260,12 @@ impl OpError {
                 NextStep::new("ssh_read", json!({ "session_id": session_id, "job_id": job_id, "wait_s": 20 }))
             }
             Self::Navigation(stopped) => NextStep::new("ssh_read", json!({ "session_id": stopped.session_id })),
-            Self::Refused { session_id, .. } | Self::SecretAsked { session_id, .. } => {
-                NextStep::new("ssh_read", json!({ "session_id": session_id }))
+            Self::AwaitingApproval(approval) => {
+                NextStep::new("ssh_status", json!({ "session_id": approval.session_id }))
             }
+            Self::Refused { session_id, .. }
+            | Self::SecretAsked { session_id, .. }
+            | Self::ApprovalMoved { session_id, .. } => NextStep::new("ssh_read", json!({ "session_id": session_id })),
             Self::Session { session_id: Some(id), source } => match source {
                 SessionError::NotReady(portcullis_term::NotReady::Running(command)) => {
                     NextStep::new("ssh_read", json!({ "session_id": id, "job_id": command.to_string() }))

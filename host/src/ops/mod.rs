@@ -5,6 +5,8 @@
 //! before the caller hears of it.
 
 mod answer;
+mod approvals;
+mod approving;
 mod awaiting;
 mod dry_run;
 mod echo;
@@ -25,10 +27,12 @@ mod stop;
 mod text;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use portcullis_sandbox::policy::TerminalState;
 use portcullis_term::Typist;
 
+use self::approving::clear as clear_until;
 use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
@@ -36,6 +40,8 @@ use crate::session::{Position, SessionHandle};
 
 pub use crate::plugins::Listed as ListedPlugin;
 pub use answer::Standing;
+pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
+pub use approving::AwaitingApproval;
 pub use awaiting::AwaitingPerson;
 pub use dry_run::{DryRunReport, DryRunRequest, dry_run};
 pub use error::{NextStep, OpError, Stopped};
@@ -109,18 +115,19 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, position: &Pos
         _ => TerminalState::Unknown,
     };
     let (levels, at_repl) = (position.levels.clone(), position.at_repl);
-    Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl }
+    // What an agent has typed meanwhile may have changed the folder, or what a program does with the text.
+    let after = position.typed_for_agents;
+    let reader = match (terminal, position.running) {
+        (TerminalState::AtPrompt, _) => format!("prompt after {after}"),
+        (_, Some(running)) => format!("{} {running} after {after}: {}", summary.state, position.line),
+        (_, None) => format!("{} after {after}: {}", summary.state, position.line),
+    };
+    Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl, reader }
 }
 
-/// Asks the gate, and puts a refusal on record before anyone hears of it.
+/// Asks the gate, for what no policy asks a person about. A refusal is on record before anyone hears of it.
 async fn clear(host: &Host, session: &SessionHandle, place: &Place, intent: Intent) -> Result<Cleared, OpError> {
-    match host.gate().clear(place, intent).await {
-        Ok(cleared) => Ok(cleared),
-        Err(refusal) => {
-            session.record_refusal((*refusal).clone()).await?;
-            Err(OpError::Refused { refusal, session_id: session.id().to_string() })
-        }
-    }
+    clear_until(host, session, place, intent, Instant::now()).await
 }
 
 /// An intent of the agent.

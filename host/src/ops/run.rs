@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
-use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
+use super::{Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, place};
 use crate::clock;
 use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
@@ -66,7 +66,7 @@ pub struct RunReport {
     pub steps: Vec<StopAttempt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryReport>,
-    /// Rules that warned.
+    /// Rules that warned, or that a person's consent was needed for.
     pub warnings: Vec<Ruling>,
     pub notes: Vec<String>,
 }
@@ -142,7 +142,7 @@ async fn attempt(
     }
     let place = place(session, &destination, &position);
     let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
-    let cleared = clear(host, session, &place, by_agent(action, request.purpose.clone())).await?;
+    let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
     let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
     let expect_level = request.expect_level.clone();
     let options = SubmitOptions { opens: opens(line)?, expect_level, ..SubmitOptions::default() };

@@ -3,7 +3,7 @@
 //! The plugin plans argv stages with the tools found there, the host quotes them and has the
 //! policies judge the line like any other, the output is read back by the plugin in chunks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_sandbox::log_search::{LogLine, LogMatch, MatchMode, Plan, Query, Remote, Tool};
 use portcullis_sandbox::policy::Delivery;
@@ -13,7 +13,7 @@ use portcullis_term::{Completion, Typist};
 use serde::{Deserialize, Serialize};
 
 use super::run::{exit_code, secret_asked, wait_for};
-use super::{OpError, clear, destination, find_session, place};
+use super::{OpError, clear_until, destination, find_session, place};
 use crate::clock;
 use crate::gate::{Action, Intent, Place, endpoint};
 use crate::host::Host;
@@ -21,6 +21,8 @@ use crate::session::{SessionHandle, SessionSummary, SubmitOptions};
 
 /// Looking for a handful of programs is quick everywhere.
 const PROBE_WAIT: Duration = Duration::from_secs(15);
+/// How long the call waits for a person whose consent is needed; clients give a call up after a minute.
+const PERSON_WAIT: Duration = Duration::from_secs(40);
 /// Beyond the plan's own limit, for the way back.
 const EXTRA_WAIT: Duration = Duration::from_secs(10);
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -121,6 +123,8 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
     let plan = plugin.make_plan(&query, &remote).await.map_err(failed)?;
     let line = line(&plan)?;
     let wait = Duration::from_secs(plan.max_seconds.into()) + EXTRA_WAIT;
+    // Looking for the tools was typed there too.
+    let place = super::place(session, &destination, &session.position().await?);
     let (completion, text) = execute(host, session, &place, &line, wait).await?;
     let completed = !completion.outcome.is_open();
     let cut = text.len() as u64 > plan.max_bytes;
@@ -227,7 +231,7 @@ async fn execute(
 ) -> Result<(Completion, String), OpError> {
     let action = Action::Run { line: line.to_owned(), delivery: Delivery::LogSearch, opens: None };
     let intent = Intent { actor: Typist::Automation, action, purpose: None };
-    let cleared = clear(host, session, place, intent).await?;
+    let cleared = clear_until(host, session, place, intent, Instant::now() + PERSON_WAIT).await?;
     let ticket = session.submit(cleared, SubmitOptions::default()).await?;
     let completion = wait_for(session, ticket.settled, ticket.command_id, wait).await?;
     if completion.outcome.is_open() {

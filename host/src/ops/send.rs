@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{opens, secret_asked};
-use super::{Excerpt, OpError, by_agent, clear, destination, excerpt, find_session, place};
-use crate::gate::{Action, Gate, HeldLine, Intent, Key, Place};
+use super::{Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place};
+use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
 use crate::random;
 use crate::session::{Reading, SessionError, SessionHandle, SessionSummary, SubmitOptions};
@@ -87,9 +87,7 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     if request.text.is_some() || enter {
         typing.text(request.text.as_deref().unwrap_or_default(), enter).await?;
     }
-    for key in keys {
-        typing.press(*key).await?;
-    }
+    typing.press_all(keys).await?;
     let Typing { place, until, typed, held_line, mut notes, .. } = typing;
     let left = until.saturating_duration_since(Instant::now());
     let wait = if held_line.is_some() && keys.is_empty() { Duration::ZERO } else { left };
@@ -165,6 +163,8 @@ struct Typing<'a> {
     until: Instant,
     typed: Typed,
     held_line: Option<String>,
+    /// Nothing more is typed in this call.
+    stopped_short: bool,
     notes: Vec<String>,
 }
 
@@ -176,7 +176,7 @@ impl<'a> Typing<'a> {
         }
         let typed = Typed::new(reading);
         let until = Instant::now() + wait;
-        Ok(Self { host, session, place, until, typed, held_line: None, notes: Vec::new() })
+        Ok(Self { host, session, place, until, typed, held_line: None, stopped_short: false, notes: Vec::new() })
     }
 
     /// Sends the text in the form its reader takes, or keeps it until its Enter.
@@ -186,10 +186,12 @@ impl<'a> Typing<'a> {
             TerminalState::AtPrompt => self.at_prompt(&text, enter).await,
             TerminalState::Menu if !enter && !text.contains('\n') => self.hold(&text),
             TerminalState::Menu => {
+                let begun = self.host.input().waiting(self.id());
                 let HeldLine::Complete(text) = self.host.input().add(self.id(), &text, true) else {
                     return Err(self.too_long(&text));
                 };
-                self.lines(&text, true).await
+                let sent = self.lines(&text, true).await;
+                self.kept_for_next_call(sent, &begun)
             }
             TerminalState::Running
             | TerminalState::AwaitingInput
@@ -204,7 +206,17 @@ impl<'a> Typing<'a> {
         let lines: Vec<&str> = text.split('\n').collect();
         for (number, line) in lines.iter().enumerate() {
             let is_last = number + 1 == lines.len();
-            self.line(line, enter || !is_last).await?;
+            match self.line(line, enter || !is_last).await {
+                // The lines before it must not be sent again.
+                Err(waits @ OpError::AwaitingApproval(_)) if number > 0 => {
+                    self.stops_short(
+                        format!("{number} of {} lines were sent; the rest is to be sent again", lines.len()),
+                        &waits,
+                    );
+                    break;
+                }
+                sent => sent?,
+            }
             if !is_last && let Some(reason) = self.taken().await? {
                 self.notes.push(format!("{} of {} lines were sent: {reason}", number + 1, lines.len()));
                 break;
@@ -241,7 +253,7 @@ impl<'a> Typing<'a> {
         } else {
             Action::Type { before, text: text.to_owned(), enter }
         };
-        let cleared = clear(self.host, self.session, &self.place, by_agent(action, None)).await?;
+        let cleared = self.cleared(action).await?;
         self.session.type_in(cleared).await?;
         if !is_menu {
             self.host.input().typed(self.id(), text, enter);
@@ -263,6 +275,7 @@ impl<'a> Typing<'a> {
         if !enter {
             return self.hold(text);
         }
+        let begun = self.host.input().waiting(self.id());
         let HeldLine::Complete(line) = self.host.input().add(self.id(), text, true) else {
             return Err(self.too_long(text));
         };
@@ -272,9 +285,49 @@ impl<'a> Typing<'a> {
         let options = SubmitOptions { opens: opens(&line)?, ..SubmitOptions::default() };
         self.echoed(&line, true);
         let action = Action::Run { line, delivery: Delivery::ShellLine, opens: None };
-        let cleared = clear(self.host, self.session, &self.place, by_agent(action, None)).await?;
+        let cleared = self.cleared(action).await;
+        let cleared = self.kept_for_next_call(cleared, &begun)?;
         let ticket = self.session.submit(cleared, options).await?;
         self.started(ticket.command_id);
+        Ok(())
+    }
+
+    /// Asks the gate, and a person where that is needed, for as long as the call may take.
+    async fn cleared(&mut self, action: Action) -> Result<Cleared, OpError> {
+        let intent = by_agent(action, None);
+        // What this call has typed already belongs to the place.
+        let now = place(self.session, &self.place.destination, &self.session.position().await?);
+        self.place.reader = now.reader;
+        let cleared = clear_until(self.host, self.session, &self.place, intent, self.until).await?;
+        let asked = cleared.warnings().into_iter().filter(|ruling| ruling.verdict == "ask");
+        self.notes.extend(asked.map(|ruling| format!("rule {}: {}", ruling.rule_id, ruling.reason)));
+        Ok(cleared)
+    }
+
+    /// The same call is made again while a person decides; what was held before it has to be there then.
+    fn kept_for_next_call<T>(&self, sent: Result<T, OpError>, begun: &str) -> Result<T, OpError> {
+        if matches!(sent, Err(OpError::AwaitingApproval(_))) && !begun.is_empty() {
+            self.host.input().add(self.id(), begun, false);
+        }
+        sent
+    }
+
+    /// Part of the call was typed, the rest waits for a person: the same call would type that part twice.
+    fn stops_short(&mut self, what: String, waits: &OpError) {
+        self.notes.push(format!("{what}: {waits}"));
+        self.stopped_short = true;
+    }
+
+    async fn press_all(&mut self, keys: &[Key]) -> Result<(), OpError> {
+        for key in keys.iter().take_while(|_| !self.stopped_short).copied().collect::<Vec<_>>() {
+            match self.press(key).await {
+                Err(waits @ OpError::AwaitingApproval(_)) if !self.typed.echo.is_empty() => {
+                    self.stops_short(format!("the key {} and what follows were not pressed", key.name()), &waits);
+                    break;
+                }
+                pressed => pressed?,
+            }
+        }
         Ok(())
     }
 
@@ -332,6 +385,7 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> R
         levels: Vec::new(),
         terminal: TerminalState::Unknown,
         at_repl: false,
+        reader: String::new(),
     };
     let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::approving::{self, AwaitingApproval};
 use super::awaiting::{self, AwaitingPerson};
 use super::{OpError, find_session};
 use crate::config::Destination;
@@ -134,6 +135,9 @@ pub struct StatusReport {
     /// Sessions that are being opened and wait for a person.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub awaiting: Vec<AwaitingPerson>,
+    /// Texts that wait for a person's consent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<AwaitingApproval>,
     pub plugins: Vec<Listed>,
     /// Whether a person can watch; where is for the person, not for the agent.
     pub viewer: bool,
@@ -178,6 +182,7 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
         instance_id: host.instance().id.clone(),
         sessions,
         awaiting: awaiting::all(host),
+        approvals: approving::waiting(host),
         plugins: host.plugins().list(),
         viewer: host.config().viewer.enabled,
     })

@@ -14,7 +14,7 @@ use super::{
     Attachment, CommandRecord, Cut, Health, LineRange, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
     StopGuard,
 };
-use crate::audit::{FileRecord, TranscriptError};
+use crate::audit::{ApprovalRecord, FileRecord, TranscriptError};
 use crate::config::TerminalSize;
 use crate::gate::{Cleared, Refusal};
 use crate::ssh::files::{Files, FilesError, FilesOpener};
@@ -73,6 +73,10 @@ pub struct Position {
     /// An interpreter or a client waits for a statement; what is typed is not read by a shell.
     pub at_repl: bool,
     pub levels: Vec<Level>,
+    /// The line on which the cursor stands, up to it.
+    pub line: String,
+    /// How often somebody other than a person has typed, interrupts left out.
+    pub typed_for_agents: u64,
 }
 
 /// The terminal as it is read: the screen, and what is known of it. Reads as its position.
@@ -156,6 +160,7 @@ pub(super) enum Request {
     ReopenedAs { session_id: String, reply: Reply<()> },
     AdmitFile { cleared: Cleared, reply: Reply<String> },
     RecordFile { record: Box<FileRecord>, reply: Reply<()> },
+    RecordApproval { record: Box<ApprovalRecord>, reply: Reply<()> },
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -425,6 +430,14 @@ impl SessionHandle {
     /// When it could not be recorded.
     pub async fn record_file(&self, record: FileRecord) -> Result<(), SessionError> {
         self.ask(|reply| Request::RecordFile { record: Box::new(record), reply }).await
+    }
+
+    /// Records that a person was asked to allow something, or what came of it, before it has an effect.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn record_approval(&self, record: ApprovalRecord) -> Result<(), SessionError> {
+        self.ask(|reply| Request::RecordApproval { record: Box::new(record), reply }).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::protocol::{Answer, Plugin, Question, SessionSummary};
+use super::protocol::{Answer, Approval, ApprovalAnswer, Plugin, Question, SessionSummary};
 
 /// The host as the viewer sees it. Clones share one host.
 pub trait Backend: Clone + Send + Sync + 'static {
@@ -36,6 +36,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the question is gone or the answer does not fit it.
     fn answer(&self, question_id: &str, answer: Answer) -> Result<(), AnswerRefused>;
+
+    /// What waits for a person's consent, oldest first.
+    fn approvals(&self) -> Vec<Approval>;
+
+    /// Changes its value whenever [`Backend::approvals`] may answer differently.
+    fn approval_changes(&self) -> watch::Receiver<u64>;
+
+    /// Brings a person's decision; it is on record when this answers.
+    ///
+    /// # Errors
+    /// When the approval is gone, is about another text than the one shown, or cannot be recorded.
+    fn decide(
+        &self,
+        approval_id: &str,
+        answer: ApprovalAnswer,
+    ) -> impl Future<Output = Result<(), AnswerRefused>> + Send;
 
     /// A snapshot of the screen and the events after it, taken in one step so that nothing is
     /// missed or seen twice.

@@ -1,5 +1,5 @@
-//! The socket behind the list of sessions: sends the whole list, all that a person is asked and how the
-//! plugins fare, at once and whenever that changed.
+//! The socket behind the list of sessions: sends the whole list, all that a person is asked, what waits for
+//! their consent and how the plugins fare, at once and whenever that changed.
 //!
 //! One task per socket; it owns the socket's sender, the reading half only waits for the end.
 
@@ -37,13 +37,20 @@ pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, context: So
 async fn send_lists<B: Backend>(sender: &mut Sender, backend: &B, instance_id: &str) -> Ending {
     let mut changes = backend.session_list_changes();
     let mut question_changes = backend.question_changes();
+    let mut approval_changes = backend.approval_changes();
     let mut ping = ticks(PING_INTERVAL);
     let mut look = ticks(LIST_INTERVAL);
-    let mut shown = [None, None, None];
+    let mut shown = [None, None, None, None];
     loop {
         changes.borrow_and_update();
         question_changes.borrow_and_update();
-        let now = [list(backend, instance_id), questions(backend, instance_id), plugins(backend, instance_id)];
+        approval_changes.borrow_and_update();
+        let now = [
+            list(backend, instance_id),
+            questions(backend, instance_id),
+            approvals(backend, instance_id),
+            plugins(backend, instance_id),
+        ];
         for (shown, now) in shown.iter_mut().zip(now) {
             if shown.as_ref() != Some(&now) {
                 if let Err(ending) = send_message(sender, &now).await {
@@ -59,6 +66,9 @@ async fn send_lists<B: Backend>(sender: &mut Sender, backend: &B, instance_id: &
                 return Ending::Shutdown;
             },
             changed = question_changes.changed() => if changed.is_err() {
+                return Ending::Shutdown;
+            },
+            changed = approval_changes.changed() => if changed.is_err() {
                 return Ending::Shutdown;
             },
             _ = look.tick() => {}
@@ -83,6 +93,11 @@ pub(super) fn list<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage 
 /// The questions as `GET /api/v1/questions` answers them too.
 pub(super) fn questions<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
     ServerMessage::Questions { instance_id: instance_id.to_owned(), questions: backend.questions() }
+}
+
+/// What waits for consent, as `GET /api/v1/approvals` answers it too.
+pub(super) fn approvals<B: Backend>(backend: &B, instance_id: &str) -> ServerMessage {
+    ServerMessage::Approvals { instance_id: instance_id.to_owned(), approvals: backend.approvals() }
 }
 
 /// The plugins as `GET /api/v1/plugins` answers them too.

@@ -46,6 +46,14 @@ pub enum ServerMessage {
         /// All open questions, oldest first.
         questions: Vec<Question>,
     },
+    /// On the events socket, and the answer of `GET /api/v1/approvals`: every text that waits for a person's
+    /// consent.
+    Approvals {
+        /// Names the launch of the host.
+        instance_id: String,
+        /// All that are open, oldest first.
+        approvals: Vec<Approval>,
+    },
     /// On the events socket, and the answer of `GET /api/v1/plugins`: the whole list.
     Plugins {
         /// The launch of the host this is.
@@ -261,6 +269,90 @@ pub struct Prompt {
     pub echo: bool,
 }
 
+/// A text that a policy lets pass only when a person allows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// As used in the address an answer is sent to.
+    pub id: String,
+    /// Names text, place and reader together; an answer repeats it.
+    pub digest: String,
+    /// The session it would be typed in.
+    pub session_id: String,
+    /// The session's profile.
+    pub profile: String,
+    /// What a person calls it.
+    pub label: String,
+    /// Where the terminal stands, outermost first.
+    pub breadcrumb: Vec<String>,
+    /// How it would be delivered: `shell_line`, `menu_input`, `file_write`, …
+    pub delivery: String,
+    /// Who asks: `agent` or `automation`.
+    pub actor: String,
+    /// The client the agent speaks through, as it calls itself.
+    pub asked_by: Option<String>,
+    /// The exact text.
+    pub text: String,
+    /// What the policies say of it, strictest first.
+    pub causes: Vec<Cause>,
+    /// What the agent says it is for; nobody has checked it.
+    pub purpose: Option<String>,
+    /// When it was asked, in milliseconds since 1970-01-01 UTC.
+    pub asked_unix_ms: u64,
+    /// How long it waits, in seconds.
+    pub limit_s: u64,
+}
+
+/// One rule's word on the text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    /// The policy's name.
+    pub policy: String,
+    /// `ask`, `warn` or `allow`.
+    pub verdict: String,
+    /// The rule's id.
+    pub rule_id: String,
+    /// The policy's words.
+    pub reason: String,
+    /// What it suggests instead.
+    pub suggestion: Option<String>,
+    /// The bytes of the text (in UTF-8) that caused it: from, and one past the last.
+    pub span: Option<(u32, u32)>,
+}
+
+/// What a person decides, in the body of `POST /api/v1/approvals/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ApprovalAnswer {
+    /// This text, once.
+    AllowOnce {
+        /// The digest of the text that was shown.
+        digest: String,
+        /// Who answers from the command line; left out by the page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cli_user: Option<String>,
+    },
+    /// Whatever the rules that ask ask about there, until the session ends.
+    AllowRule {
+        /// The digest of the text that was shown.
+        digest: String,
+        /// Who answers from the command line; left out by the page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cli_user: Option<String>,
+    },
+    /// No.
+    Deny {
+        /// The digest of the text that was shown.
+        digest: String,
+        /// What the agent is told.
+        reason: String,
+        /// Who answers from the command line; left out by the page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cli_user: Option<String>,
+    },
+}
+
 /// What a person says, in the body of `POST /api/v1/questions/{id}`.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -340,6 +432,7 @@ mod tests {
         match message {
             ServerMessage::Sessions { .. } => "server_sessions.json",
             ServerMessage::Questions { .. } => "server_questions.json",
+            ServerMessage::Approvals { .. } => "server_approvals.json",
             ServerMessage::Plugins { .. } => "server_plugins.json",
             ServerMessage::Attached { .. } => "server_attached.json",
             ServerMessage::Resized { .. } => "server_resized.json",
@@ -375,6 +468,14 @@ mod tests {
         }
     }
 
+    fn approval_fixture(answer: &ApprovalAnswer) -> &'static str {
+        match answer {
+            ApprovalAnswer::AllowOnce { .. } => "approval_allow_once.json",
+            ApprovalAnswer::AllowRule { .. } => "approval_allow_rule.json",
+            ApprovalAnswer::Deny { .. } => "approval_deny.json",
+        }
+    }
+
     #[test]
     fn every_fixture_is_a_message_of_the_kind_its_name_says() {
         let mut seen = BTreeSet::new();
@@ -384,6 +485,8 @@ mod tests {
                 client_fixture(&round_trip::<ClientMessage>(&name))
             } else if name.starts_with("server_") {
                 server_fixture(&round_trip::<ServerMessage>(&name))
+            } else if name.starts_with("approval_") {
+                approval_fixture(&round_trip::<ApprovalAnswer>(&name))
             } else if name.starts_with("answer_") {
                 answer_fixture(&name)
             } else {
@@ -393,7 +496,7 @@ mod tests {
             assert_eq!(kind, name);
             seen.insert(name);
         }
-        assert_eq!(seen.len(), 14, "a message without a fixture, or a fixture without a message: {seen:?}");
+        assert_eq!(seen.len(), 18, "a message without a fixture, or a fixture without a message: {seen:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Access;
 use super::backend::{AnswerRefused, Backend};
-use super::protocol::Answer;
+use super::protocol::{Answer, ApprovalAnswer};
 use super::socket::SocketContext;
 use super::{assets, events, terminal};
 
@@ -69,6 +69,8 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/api/v1/plugins", get(plugins::<B>))
         .route("/api/v1/questions", get(questions::<B>))
         .route("/api/v1/questions/{question_id}", post(answer::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
+        .route("/api/v1/approvals", get(approvals::<B>))
+        .route("/api/v1/approvals/{approval_id}", post(decide::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
         .route("/api/v1/events", get(events_socket::<B>))
         .route("/api/v1/sessions/{session_id}/terminal", get(terminal_socket::<B>))
         .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
@@ -168,7 +170,35 @@ async fn answer<B: Backend>(
             "send a JSON object with an answer, as application/json",
         );
     };
-    match shared.backend.answer(&question_id, answer) {
+    taken(shared.backend.answer(&question_id, answer))
+}
+
+async fn approvals<B: Backend>(State(shared): Site<B>) -> Response {
+    Json(events::approvals(&shared.backend, &shared.context.instance_id)).into_response()
+}
+
+async fn decide<B: Backend>(
+    State(shared): Site<B>,
+    Path(approval_id): Path<String>,
+    body: Result<Json<ApprovalAnswer>, JsonRejection>,
+) -> Response {
+    let Ok(Json(answer)) = body else {
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "send a JSON object with `type` (allow_once, allow_rule, deny), `digest` and, to deny, `reason`, as application/json",
+        );
+    };
+    // On record or not at all, also when the page goes away meanwhile.
+    let backend = shared.backend.clone();
+    match tokio::spawn(async move { backend.decide(&approval_id, answer).await }).await {
+        Ok(answered) => taken(answered),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "not_taken", "the answer was not taken; look at it again"),
+    }
+}
+
+fn taken(answered: Result<(), AnswerRefused>) -> Response {
+    match answered {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refused @ AnswerRefused::NotOpen) => problem(StatusCode::GONE, "not_open", &refused.to_string()),
         Err(AnswerRefused::NotFitting(why)) => problem(StatusCode::UNPROCESSABLE_ENTITY, "not_fitting", &why),

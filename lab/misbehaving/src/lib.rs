@@ -6,13 +6,16 @@
 //! answers of [`answers`] break the contract or try its edges. Places: `validate`, `create`,
 //! `evaluate` (the default); only what never comes back can happen in the first two. Settings with
 //! a `complaint` are refused, in its words.
+//!
+//! It can also behave: of a line that has one of the words in `asks` or `denies` it says just that, by the rule
+//! `lab/WORD` and with the word as evidence, before anything else.
 
 mod answers;
 mod behaviour;
 
 use std::cell::Cell;
 
-use portcullis_plugin::policy::{Decision, Policy, Request, RuleInfo};
+use portcullis_plugin::policy::{Decision, Policy, Request, RuleInfo, Span, Verdict};
 use portcullis_plugin::{ConfigDiagnostic, PluginError, Severity, config};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -52,6 +55,10 @@ struct Settings {
     #[serde(rename = "where")]
     place: Place,
     complaint: Option<String>,
+    /// Words about which a person is to be asked.
+    asks: Vec<String>,
+    /// Words that are not let through.
+    denies: Vec<String>,
 }
 
 impl Settings {
@@ -64,6 +71,20 @@ impl Settings {
         }
     }
 
+    /// What the words in this line come to.
+    fn about_words(&self, line: &str) -> Vec<Decision> {
+        let said = |words: &[String], verdict, reason: &str| {
+            let found = words.iter().filter_map(|word| Some((word, line.find(word.as_str())?)));
+            let decision = |(word, start): (&String, usize)| {
+                let decision = Decision::new(verdict, rule_of(word), "lab", Severity::Medium, reason);
+                decision.at(Span { start: start as u32, end: (start + word.len()) as u32 })
+            };
+            found.map(decision).collect::<Vec<_>>()
+        };
+        let asked = said(&self.asks, Verdict::Ask, "this word needs a person");
+        [said(&self.denies, Verdict::Deny, "this word is not let through"), asked].concat()
+    }
+
     /// What to do with this line.
     fn behaviour_for(&self, line: &str) -> Behaviour {
         match self.behaviour {
@@ -72,6 +93,10 @@ impl Settings {
             chosen => chosen,
         }
     }
+}
+
+fn rule_of(word: &str) -> String {
+    format!("lab/{word}")
 }
 
 /// The behaviour of that name. Another name traps with it, so that a misspelt test is noticed.
@@ -105,17 +130,24 @@ impl Policy for Misbehaving {
         }
     }
 
-    fn rules(_config: &str) -> Vec<RuleInfo> {
-        vec![RuleInfo {
-            rule_id: RULE.to_owned(),
+    fn rules(config: &str) -> Vec<RuleInfo> {
+        let settings: Settings = config::parse(config).unwrap_or_default();
+        let of_words = settings.asks.iter().chain(&settings.denies).map(|word| rule_of(word));
+        let rule = |rule_id: String| RuleInfo {
+            rule_id,
             title: "Misbehaves as its settings say".to_owned(),
             category: "lab".to_owned(),
             severity: Severity::Info,
-        }]
+        };
+        std::iter::once(RULE.to_owned()).chain(of_words).map(rule).collect()
     }
 
     fn evaluate(&self, request: &Request) -> Result<Vec<Decision>, PluginError> {
         self.evaluations.set(self.evaluations.get() + 1);
+        let about_words = self.settings.about_words(&request.raw);
+        if !about_words.is_empty() {
+            return Ok(about_words);
+        }
         match self.settings.behaviour_for(&request.raw) {
             Behaviour::None | Behaviour::AsTold => Ok(Vec::new()),
             Behaviour::Endless(endless) => misbehave(endless),
@@ -171,6 +203,16 @@ mod tests {
         assert_eq!(Misbehaving::validate_config(r#"{"behaviour":"nap"}"#)[0].path, "behaviour");
         assert_eq!(Misbehaving::validate_config(r#"{"were":"create"}"#)[0].path, "were");
         assert_eq!(Misbehaving::validate_config(r#"{"complaint":"no"}"#)[0].message, "no");
+    }
+
+    #[test]
+    fn it_asks_and_denies_by_words() {
+        let words = r#"{"asks":["deploy"],"denies":["nuke"]}"#;
+        let both = evaluate(words, "make deploy nuke");
+        assert_eq!(both.iter().map(|it| it.rule_id.as_str()).collect::<Vec<_>>(), ["lab/nuke", "lab/deploy"]);
+        assert_eq!((both[1].verdict, both[1].evidence), (Verdict::Ask, Some(Span { start: 5, end: 11 })));
+        assert_eq!(evaluate(words, "ls"), []);
+        assert_eq!(Misbehaving::rules(words).len(), 3);
     }
 
     #[test]

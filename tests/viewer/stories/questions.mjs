@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-import { Agent, AskingServer, PASSWORD } from "../support/asking.mjs";
+import { Agent, AskingServer, PASSWORD, vault } from "../support/asking.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
 
 /** Everything a server might try in a question: markup, escape codes, a turned direction, sheer length. */
@@ -16,7 +16,7 @@ const HOSTILE = [
 
 export async function answerQuestions({ checks, program, scratch, person, watchOf, picture }) {
   const server = await AskingServer.start(path.join(scratch, "asking"), HOSTILE);
-  const agent = new Agent(program, path.join(scratch, "asking"), server.port);
+  const agent = new Agent(program, path.join(scratch, "asking"), vault(server.port));
   try {
     await agent.start();
     const href = await agent.link();

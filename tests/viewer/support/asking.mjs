@@ -77,19 +77,26 @@ export class AskingServer {
   }
 }
 
-/** `portcullis stdio` with one profile, and the agent that uses it. */
+/** The profile that leads to the server on that port. */
+export function vault(port) {
+  return [
+    "[profiles.vault]", 'label = "The vault"', 'host = "127.0.0.1"', `port = ${port}`, 'user = "root"', "auth = [{ ask = true }]",
+    'known_hosts = ["known_hosts"]',
+  ];
+}
+
+/** `portcullis stdio` with a configuration of its own, and the agent that uses it. */
 export class Agent {
   #child;
   #answers = new Map();
   #next = 0;
   #rest = "";
 
-  constructor(program, folder, port) {
+  /** `profiles` are further lines of the configuration. */
+  constructor(program, folder, profiles) {
     this.folder = folder;
-    const lines = [
-      "ssh_config = false", 'state_directory = "state"', "[viewer]", "port = 18865", "[profiles.vault]", 'label = "The vault"',
-      'host = "127.0.0.1"', `port = ${port}`, 'user = "root"', "auth = [{ ask = true }]", 'known_hosts = ["known_hosts"]',
-    ];
+    mkdirSync(folder, { recursive: true });
+    const lines = ["ssh_config = false", 'state_directory = "state"', "[viewer]", "port = 18865", ...profiles];
     const file = path.join(folder, "portcullis.toml");
     writeFileSync(file, lines.join("\n") + "\n");
     this.#child = spawn(program, ["stdio", "--config", file], { stdio: ["pipe", "pipe", "ignore"], env: { ...process.env, TMPDIR: folder } });

@@ -10,7 +10,7 @@ use super::super::schema;
 use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, named, notes, session_schema, waits_for_person};
 use crate::host::Host;
-use crate::ops::{self, AwaitingPerson, NextStep, OpenOutcome, OpenReport, OpenRequest};
+use crate::ops::{self, AwaitingPerson, NextStep, OpError, OpenOutcome, OpenReport, OpenRequest};
 
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +52,7 @@ pub(super) fn tool() -> Tool {
 }
 
 async fn call(host: Host, parameters: Parameters) -> Reply {
-    let again = same_call(&parameters);
+    let (again, on_the_way) = (same_call(&parameters), parameters.route.clone());
     let Parameters { profile, route, new, name, reopen, columns, rows } = parameters;
     match ops::open(
         &host,
@@ -62,6 +62,11 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
     {
         Ok(OpenOutcome::Open(report)) => render(&report),
         Ok(OpenOutcome::Awaiting(awaiting)) => render_awaiting(&awaiting, again),
+        // The session is open; only the route is not yet followed.
+        Err(OpError::AwaitingApproval(approval)) => {
+            let arguments = json!({ "session_id": approval.session_id, "route": on_the_way });
+            Reply::from(OpError::AwaitingApproval(approval)).with_next(Some(NextStep::new("ssh_navigate", arguments)))
+        }
         Err(error) => error.into(),
     }
 }

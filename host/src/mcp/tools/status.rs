@@ -92,6 +92,12 @@ fn render(report: &StatusReport) -> Reply {
     for awaiting in &report.awaiting {
         body.push_str(&format!("{}\n", waits_for_person(awaiting)));
     }
+    for approval in &report.approvals {
+        body.push_str(&format!(
+            "approval {} waits for a person, another {} s · {} · rule {}: {}\n",
+            approval.approval_id, approval.expires_in_s, approval.session_id, approval.rule_id, approval.text
+        ));
+    }
     for plugin in &report.plugins {
         body.push_str(&plugin_line(plugin));
     }

@@ -16,11 +16,11 @@ mod replace;
 mod write;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_term::LevelKind;
 
-use super::{OpError, by_agent, clear, destination, find_session, place};
+use super::{OpError, by_agent, clear_until, destination, find_session, place};
 use crate::audit::FileRecord;
 use crate::config::Destination;
 use crate::gate::{Action, FileAccess, Place, Ruling};
@@ -36,6 +36,8 @@ pub use write::{WriteFileReport, WriteFileRequest, write_file};
 
 /// All of an operation; clients give up a little later. Each answer has its own, shorter limit.
 const OPERATION: Duration = Duration::from_secs(50);
+/// How long a person whose consent is needed is waited for within that.
+const PERSON_WAIT: Duration = Duration::from_secs(30);
 /// How long a lost connection may take to be noticed by its session.
 const END_NOTICED: Duration = Duration::from_secs(2);
 
@@ -139,9 +141,12 @@ impl Reach {
     }
 
     /// Asks the policies, and has their word recorded.
-    async fn admit(&self, host: &Host, access: FileAccess, path: String) -> Result<Admitted, OpError> {
+    ///
+    /// A person's consent holds for `content` and no other.
+    async fn admit(&self, host: &Host, access: FileAccess, path: String, content: &[u8]) -> Result<Admitted, OpError> {
         let intent = by_agent(Action::File { access, path }, None);
-        let cleared = clear(host, &self.session, &self.place, intent).await?;
+        let place = Place { reader: content::sha256(content), ..self.place.clone() };
+        let cleared = clear_until(host, &self.session, &place, intent, Instant::now() + PERSON_WAIT).await?;
         let (verdict, warnings) = (cleared.verdict(), cleared.warnings());
         Ok(Admitted { path: self.session.admit_file(cleared).await?, verdict, warnings })
     }

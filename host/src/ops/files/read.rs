@@ -79,7 +79,7 @@ async fn read_in(host: &Host, session: &SessionHandle, request: &ReadFileRequest
         FileKind::Directory => FileAccess::List,
         _ => FileAccess::Read,
     };
-    let admitted = reach.admit(host, access, resolved).await?;
+    let admitted = reach.admit(host, access, resolved, b"").await?;
     let mut report = ReadFileReport {
         session: session.summary(),
         server: reach.server.clone(),

@@ -95,7 +95,7 @@ async fn prepare(
         return Err(reach.error(FileError::TooLarge { bytes, limit, profile }));
     }
     let (path, existing) = find(&mut reach, &request.path).await?;
-    let admitted = reach.admit(host, FileAccess::Write, path).await?;
+    let admitted = reach.admit(host, FileAccess::Write, path, &request.content).await?;
     let order = Order { path: admitted.path.clone(), existing, request };
     Ok((reach, order, admitted))
 }

@@ -15,7 +15,7 @@ use crate::desk::AtDesk;
 use crate::gate::{Action, Cleared, Intent, Key};
 use crate::host::Host;
 use crate::ops::run::{exit_code, wait_for};
-use crate::ops::{OpError, clear, place};
+use crate::ops::{OpError, clear, clear_until, place};
 use crate::session::{SessionError, SessionHandle, SubmitOptions};
 use crate::ssh::{Answer, Person, Prompt, Question, Wanted};
 
@@ -92,14 +92,17 @@ impl<'a> Journey<'a> {
     }
 
     /// Clears the action; a policy's denial goes back to the navigator as a refusal.
-    async fn cleared(&self, action: Action) -> Result<Result<Cleared, Event>, OpError> {
+    async fn cleared(&mut self, action: Action) -> Result<Result<Cleared, Event>, OpError> {
         let reading = self.session.read().await?;
         if reading.asks_for_secret {
             return Ok(Err(Event::Refused("the terminal asks for a secret".to_owned())));
         }
         let place = place(self.session, &self.destination, &reading);
         let intent = Intent { actor: Typist::Automation, action, purpose: None };
-        match clear(self.host, self.session, &place, intent).await {
+        let asked = Instant::now();
+        let cleared = clear_until(self.host, self.session, &place, intent, asked + PERSON_LIMIT).await;
+        self.asked_for += asked.elapsed();
+        match cleared {
             Ok(cleared) => Ok(Ok(cleared)),
             Err(OpError::Refused { refusal, .. }) => Ok(Err(Event::Refused(refusal.to_string()))),
             Err(other) => Err(other),

@@ -116,6 +116,8 @@ struct Actor {
     pulse: Pulse,
     /// The last key from anyone, or the last byte of output.
     last_activity: Instant,
+    /// How often somebody other than a person has typed, interrupts left out.
+    typed_for_agents: u64,
     /// What the summary was last made from.
     last_state: State,
 }
@@ -212,6 +214,7 @@ impl Actor {
             history,
             pulse,
             last_activity: Instant::now(),
+            typed_for_agents: 0,
             last_state: State::Unknown,
         })
     }

@@ -12,7 +12,7 @@ use super::super::history::full_screen_after;
 use super::super::{Attachment, SessionEventKind};
 use super::Actor;
 use super::jobs::Kept;
-use crate::audit::{Entry, FileRecord};
+use crate::audit::{ApprovalRecord, Entry, FileRecord};
 use crate::config::{EnterKey, TerminalSize};
 use crate::gate::{Cleared, Payload, Reader, Refusal};
 use crate::ssh::ShellCommand;
@@ -65,6 +65,7 @@ impl Actor {
             }
             Request::AdmitFile { cleared, reply } => drop(reply.send(self.admit_file(cleared))),
             Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
+            Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
         }
     }
 
@@ -72,6 +73,7 @@ impl Actor {
         let SubmitOptions { opens, expect_level, resumes } = options;
         self.must_be_open()?;
         self.record_verdict(&cleared)?;
+        self.count(&cleared);
         let typist = cleared.typist();
         let text = match cleared.into_payload() {
             Payload::Line(text) => text,
@@ -101,6 +103,7 @@ impl Actor {
         self.must_be_open()?;
         self.must_still_hold(&cleared)?;
         self.record_verdict(&cleared)?;
+        self.count(&cleared);
         let typist = cleared.typist();
         self.last_activity = Instant::now();
         let bytes = self.bytes_of(cleared.into_payload());
@@ -117,6 +120,14 @@ impl Actor {
         }
         self.write(written);
         Ok(())
+    }
+
+    /// Also what fails after this counts: consent that is asked for once more is better than consent for a
+    /// terminal that an agent has changed meanwhile.
+    fn count(&mut self, cleared: &Cleared) {
+        if cleared.typist() != Typist::Human && cleared.reader() != Reader::Anything {
+            self.typed_for_agents += 1;
+        }
     }
 
     /// What is typed for the payload, as UTF-8.
@@ -194,8 +205,20 @@ impl Actor {
     fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
         self.must_record(&refusal.verdict_entry())?;
         let rule = &refusal.strictest().rule_id;
-        let what = if refusal.is_dry_run() { "judged only, by" } else { "refused by" };
+        let what = match refusal.is_dry_run() {
+            true => "judged only, by",
+            false if refusal.was_ask() => "needs a person's consent by",
+            false => "refused by",
+        };
         self.history.happened(&format!("{what} {rule}, not sent: {}", refusal.text()));
+        Ok(())
+    }
+
+    fn record_approval(&mut self, record: &ApprovalRecord) -> Result<(), SessionError> {
+        self.must_record(&Entry::Approval(record))?;
+        let by = record.channel.map_or(String::new(), |channel| format!(" by a person ({channel})"));
+        let reason = record.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        self.history.happened(&format!("approval {} {}{by}{reason}", record.approval_id, record.state));
         Ok(())
     }
 
@@ -249,6 +272,8 @@ impl Actor {
             asks_for_secret: self.asks_for_secret(),
             at_repl: self.at_repl(),
             levels: self.terminal.levels().to_vec(),
+            line: self.terminal.line_before_cursor(),
+            typed_for_agents: self.typed_for_agents,
         }
     }
 

@@ -193,6 +193,8 @@ async fn the_list_follows_the_sessions() {
     assert_eq!(sessions[0].running_command, None);
     let asked = page.next_message().await;
     assert!(matches!(&asked, ServerMessage::Questions { questions, .. } if questions.is_empty()), "{asked:?}");
+    let approvals = page.next_message().await;
+    assert!(matches!(&approvals, ServerMessage::Approvals { approvals, .. } if approvals.is_empty()), "{approvals:?}");
     let plugins = page.next_message().await;
     assert!(matches!(&plugins, ServerMessage::Plugins { plugins, .. } if plugins.is_empty()), "{plugins:?}");
     fixture.backend.change_summary(|it| it.running_command = Some("sleep 3".to_owned()));
@@ -205,9 +207,9 @@ async fn everything_ends_when_the_host_does() {
     let mut fixture = Fixture::start().await;
     let mut list = fixture.client.open("/api/v1/events").await;
     let mut terminal = fixture.client.open_terminal().await;
-    list.next().await;
-    list.next().await;
-    list.next().await;
+    for _ in 0..4 {
+        list.next().await;
+    }
     terminal.next().await;
     terminal.next().await;
     fixture.shutdown.cancel();

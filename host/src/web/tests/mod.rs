@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step should stop the test")]
 
 mod access;
+mod approvals;
 mod client;
 mod questions;
 mod scripted;

@@ -103,7 +103,7 @@ async fn questions_come_and_go_on_the_events_socket() {
     let mut told = async || loop {
         match page.next_message().await {
             ServerMessage::Questions { questions, .. } => return questions,
-            ServerMessage::Sessions { .. } | ServerMessage::Plugins { .. } => {}
+            ServerMessage::Sessions { .. } | ServerMessage::Approvals { .. } | ServerMessage::Plugins { .. } => {}
             other => panic!("{other:?}"),
         }
     };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::web::protocol::{Answer, Plugin, Question, SessionSummary};
+use crate::web::protocol::{Answer, Approval, ApprovalAnswer, Plugin, Question, SessionSummary};
 use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
@@ -27,6 +27,7 @@ struct State {
     refusal: Option<String>,
     screen_gone: bool,
     questions: Vec<Question>,
+    approvals: Vec<Approval>,
     /// What was said, as its question's id and words.
     said: Vec<(String, String)>,
 }
@@ -48,8 +49,15 @@ impl Default for ScriptedBackend {
             columns: 120,
             rows: 40,
         };
-        let state =
-            State { summary, offset: 0, refusal: None, screen_gone: false, questions: Vec::new(), said: Vec::new() };
+        let state = State {
+            summary,
+            offset: 0,
+            refusal: None,
+            screen_gone: false,
+            questions: Vec::new(),
+            approvals: Vec::new(),
+            said: Vec::new(),
+        };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
             live: broadcast::channel(EVENTS_KEPT).0,
@@ -97,6 +105,11 @@ impl ScriptedBackend {
         self.0.asked.send_modify(|count| *count += 1);
     }
 
+    pub(super) fn ask_approval(&self, approval: Approval) {
+        self.0.state.lock().unwrap().approvals.push(approval);
+        self.0.asked.send_modify(|count| *count += 1);
+    }
+
     pub(super) fn said(&self) -> Vec<(String, String)> {
         self.0.state.lock().unwrap().said.clone()
     }
@@ -132,6 +145,32 @@ impl Backend for ScriptedBackend {
 
     fn question_changes(&self) -> watch::Receiver<u64> {
         self.0.asked.subscribe()
+    }
+
+    fn approvals(&self) -> Vec<Approval> {
+        self.0.state.lock().unwrap().approvals.clone()
+    }
+
+    fn approval_changes(&self) -> watch::Receiver<u64> {
+        self.0.asked.subscribe()
+    }
+
+    async fn decide(&self, approval_id: &str, answer: ApprovalAnswer) -> Result<(), AnswerRefused> {
+        let mut state = self.0.state.lock().unwrap();
+        let place = state.approvals.iter().position(|it| it.id == approval_id).ok_or(AnswerRefused::NotOpen)?;
+        let (digest, words) = match answer {
+            ApprovalAnswer::AllowOnce { digest, .. } => (digest, "once".to_owned()),
+            ApprovalAnswer::AllowRule { digest, .. } => (digest, "rule".to_owned()),
+            ApprovalAnswer::Deny { digest, reason, .. } => (digest, format!("deny {reason}")),
+        };
+        if state.approvals[place].digest != digest {
+            return Err(AnswerRefused::NotFitting("another text".to_owned()));
+        }
+        state.approvals.remove(place);
+        state.said.push((approval_id.to_owned(), words));
+        drop(state);
+        self.0.asked.send_modify(|count| *count += 1);
+        Ok(())
     }
 
     fn answer(&self, question_id: &str, answer: Answer) -> Result<(), AnswerRefused> {
