@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -20,13 +21,16 @@ const STOP_LIMIT: Duration = Duration::from_millis(700);
 pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
     let config = config::load(path.as_deref())?;
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
-    let host = Host::start(config, child_compiler(program)).await?;
     let shutdown = CancellationToken::new();
+    let (ready, starting) = watch::channel(None);
+    let serving = tokio::spawn(mcp::serve_stdio(starting, config.mcp.structured, shutdown.clone()));
+    let host = Host::start(config, child_compiler(program)).await?;
     stop_on_signals(&shutdown)?;
     // The viewer ends last, so that those who watch see how their sessions ended.
     let viewer_shutdown = CancellationToken::new();
     let viewer = start_viewer(&host, &viewer_shutdown).await?;
-    let served = mcp::serve_stdio(host.clone(), shutdown.clone()).await;
+    ready.send_replace(Some(host.clone()));
+    let served = serving.await.context("serving the client was broken off")?;
     shutdown.cancel();
     // Past the limit the process ends all the same; the operating system closes what is left.
     let _ = tokio::time::timeout(STOP_LIMIT, async {

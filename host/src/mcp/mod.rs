@@ -14,4 +14,4 @@ mod tool;
 mod tools;
 mod transport;
 
-pub use server::{ServeError, serve_stdio};
+pub use server::{ServeError, Starting, serve_stdio};

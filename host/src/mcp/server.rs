@@ -11,6 +11,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::reply::Reply;
@@ -39,16 +40,27 @@ pub enum ServeError {
     Handshake(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The host, as soon as it has started; its sender is dropped when it cannot.
+pub type Starting = watch::Receiver<Option<Host>>;
+
+async fn started(mut starting: Starting) -> Option<Host> {
+    starting.wait_for(Option::is_some).await.ok().and_then(|host| host.clone())
+}
+
 /// Serves one client on standard input and output until it goes or `shutdown` is cancelled.
+///
+/// The handshake and the list of tools do not wait for the host: the very first start compiles the plugins,
+/// which takes longer on a busy machine than some clients give a server to answer. Calls wait for it.
 ///
 /// # Errors
 /// When the client never completed its handshake.
-pub async fn serve_stdio(host: Host, shutdown: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve_stdio(starting: Starting, structured: bool, shutdown: CancellationToken) -> Result<(), ServeError> {
     let (reader, writer) = rmcp::transport::io::stdio_pipes();
     let transport = AsyncRwTransport::new_server(reader, writer).with_max_line_length(MAX_LINE_BYTES);
     let ended = shutdown.child_token();
     let connection = elicitation::connection();
-    let handler = Handler { host: host.clone(), tools: Arc::new(tools::all()), connection, ended: ended.clone() };
+    let tools = Arc::new(tools::all());
+    let handler = Handler { starting: starting.clone(), structured, tools, connection, ended: ended.clone() };
     let serving = handler.serve(Lenient::new(transport, ended.clone()));
     let running = tokio::select! {
         started = serving => match started {
@@ -59,7 +71,12 @@ pub async fn serve_stdio(host: Host, shutdown: CancellationToken) -> Result<(), 
         },
         () = shutdown.cancelled() => return Ok(()),
     };
-    tokio::spawn(elicitation::serve(host, running.peer().clone(), connection, ended.clone()));
+    let (peer, until) = (running.peer().clone(), ended.clone());
+    tokio::spawn(async move {
+        if let Some(host) = started(starting).await {
+            elicitation::serve(host, peer, connection, until).await;
+        }
+    });
     let cancel = running.cancellation_token();
     tokio::select! {
         // Handlers watch the same token and answer at once; how the service ends is of no interest.
@@ -71,17 +88,13 @@ pub async fn serve_stdio(host: Host, shutdown: CancellationToken) -> Result<(), 
 
 #[derive(Clone)]
 struct Handler {
-    host: Host,
+    starting: Starting,
+    /// Results and definitions have their structured part.
+    structured: bool,
     tools: Arc<Vec<Tool>>,
     /// Which of this process's clients it is.
     connection: u64,
     ended: CancellationToken,
-}
-
-impl Handler {
-    fn structured(&self) -> bool {
-        self.host.config().mcp.structured
-    }
 }
 
 impl ServerHandler for Handler {
@@ -96,11 +109,11 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.iter().map(|tool| tool.definition(self.structured())).collect()))
+        Ok(ListToolsResult::with_all_items(self.tools.iter().map(|tool| tool.definition(self.structured)).collect()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Definition> {
-        self.tools.iter().find(|tool| tool.name == name).map(|tool| tool.definition(self.structured()))
+        self.tools.iter().find(|tool| tool.name == name).map(|tool| tool.definition(self.structured))
     }
 
     async fn call_tool(
@@ -114,12 +127,18 @@ impl ServerHandler for Handler {
             return Err(ErrorData::invalid_params(message, None));
         };
         let arguments = request.arguments.unwrap_or_default();
-        let caller = elicitation::caller(&self.host, &context.peer, self.connection);
-        let call = (tool.call)(self.host.clone(), arguments.clone());
+        let host = tokio::select! {
+            host = started(self.starting.clone()) => host,
+            () = context.ct.cancelled() => return Ok(Reply::cancelled().into_result(self.structured).into()),
+            () = self.ended.cancelled() => None,
+        };
+        let Some(host) = host else { return Ok(Reply::stopping().into_result(self.structured).into()) };
+        let caller = elicitation::caller(&host, &context.peer, self.connection);
+        let call = (tool.call)(host.clone(), arguments.clone());
         let call = approvals::on_behalf(caller, call).boxed();
         let call = match context.meta.get_progress_token() {
             Some(token) => {
-                let waits = progress::Waits { host: self.host.clone(), connection: self.connection };
+                let waits = progress::Waits { host, connection: self.connection };
                 progress::told(call, context.peer.clone(), token, waits).boxed()
             }
             None => call,
@@ -130,6 +149,6 @@ impl ServerHandler for Handler {
             () = context.ct.cancelled() => Reply::cancelled(),
             () = self.ended.cancelled() => Reply::stopping(),
         };
-        Ok(reply.or_again(tool.name, &arguments).into_result(self.structured()).into())
+        Ok(reply.or_again(tool.name, &arguments).into_result(self.structured).into())
     }
 }
