@@ -58,8 +58,9 @@ impl Lowering {
         if let Some(output) = self.carrier(&name, &call, frame) {
             return output;
         }
-        match wrappers::find(&name) {
-            Some(wrapper) => self.unwrap_call(wrapper, &name, call, frame),
+        match wrappers::find(&name, &call.fields) {
+            Some((wrapper, 0)) => self.unwrap_call(wrapper, &name, call, frame),
+            Some((wrapper, verb)) => self.unwrap_verb(wrapper, verb, &name, call, frame),
             None => self.program(&name, &call, frame),
         }
     }
@@ -97,6 +98,11 @@ impl Lowering {
             "find" | "gfind" => self.find(name, call, frame),
             "fd" | "fdfind" => self.fd(name, call, frame),
             "su" => self.switch_user(call, frame),
+            "runuser"
+                if !call.fields.iter().any(|field| field.text.starts_with("-u") || field.text.starts_with("--u")) =>
+            {
+                self.switch_user(call, frame);
+            }
             "parallel" => self.parallel(call, frame),
             "kubectl" | "oc" | "k3s" | "microk8s" => return self.cluster(name, call, frame),
             "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "lxc" | "crictl" | "ctr" => {
@@ -111,10 +117,65 @@ impl Lowering {
                 if name == "git" {
                     return self.git(call, frame);
                 }
-                return None;
+                return self.carried_by_option(name, call, frame);
             }
         }
         Some(None)
+    }
+
+    /// `perf stat CMD`: listed as it stands, and what it runs after it.
+    fn unwrap_verb(
+        &mut self,
+        wrapper: &'static Wrapper,
+        verb: usize,
+        name: &str,
+        mut call: Call,
+        frame: &Frame,
+    ) -> Known {
+        self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
+        call.fields.drain(1..=verb);
+        call.assignments.clear();
+        call.redirections.clear();
+        let Some(options) = wrappers::options(wrapper, &call.fields) else {
+            self.unresolved("an option of a wrapper is not known, so what it runs is not", frame);
+            return None;
+        };
+        if let Some(text) = options.value(&["c", "--call"]).filter(|_| wrapper.long_valued.contains(&"--call")) {
+            return self.text_operands(std::slice::from_ref(text), &call, &frame.within(name));
+        }
+        let mut rest = options.rest + wrapper.positionals;
+        if wrapper.positionals > 0 && call.fields.get(rest).is_some_and(|field| field.value.as_deref() == Some("--")) {
+            rest += 1;
+        }
+        if rest >= call.fields.len() {
+            return None;
+        }
+        let inner = rest_of(&call, rest);
+        match wrapper.rest {
+            Rest::Program => self.invoke(inner, &frame.within(name)),
+            Rest::Text => self.text_operands(&inner.fields, &call, &frame.within(name)),
+        }
+    }
+
+    /// `vagrant ssh -c TEXT`, `nix develop -c CMD`: the command stands in or after an option.
+    fn carried_by_option(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
+        let carried = wrappers::carried(name, &call.fields)?;
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let bare = Call { assignments: Vec::new(), redirections: Vec::new(), ..call.clone() };
+        Some(match carried {
+            wrappers::Carried::Program(start) if name == "start-stop-daemon" => {
+                let mut inner = rest_of(&bare, start);
+                inner.fields.retain(|field| field.value.as_deref() != Some("--"));
+                self.invoke(inner, &frame.within(name))
+            }
+            wrappers::Carried::Text(text) => self.text_operands(&[text], &bare, &frame.within(name)),
+            wrappers::Carried::Program(start) => self.invoke(rest_of(&bare, start), &frame.within(name)),
+            wrappers::Carried::Shell(start) => {
+                let mut inner = rest_of(&bare, start);
+                inner.fields.insert(0, Field::constant("bash", frame.span));
+                self.invoke(inner, &frame.within(name))
+            }
+        })
     }
 
     fn unwrap_call(&mut self, wrapper: &'static Wrapper, name: &str, mut call: Call, frame: &Frame) -> Known {
@@ -140,28 +201,62 @@ impl Lowering {
             };
             rest += again.rest - 1;
         }
+        rest += words_of_its_own(name, call.fields.get(rest..).unwrap_or(&[]));
         let has_inner = rest < call.fields.len();
         if wrapper.listed || !has_inner {
             self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
         }
         if !has_inner {
-            return None;
+            // Without a command these give their input to a shell.
+            return match &frame.input {
+                Input::Text(Some(text)) | Input::Pipe(Some(text)) if wrapper.rest == Rest::Text && wrapper.listed => {
+                    let field = Field::constant(text, frame.span);
+                    self.text_operands(&[field], &call, &frame.within(name))
+                }
+                _ => None,
+            };
         }
+        let directory = match name {
+            "env" => options.value(&["C", "--chdir"]),
+            "sudo" | "sudo-rs" | "run0" => options.value(&["D", "--chdir"]),
+            "unshare" | "nsenter" | "bwrap" | "systemd-run" => {
+                options.value(&["--wd", "--chdir", "--working-directory"])
+            }
+            _ => None,
+        };
+        let before = directory.map(|directory| self.enter_directory(directory.value.clone()));
+        let output = self.unwrapped(wrapper, name, &options, rest, &call, frame);
+        if let Some(before) = before {
+            self.environment = before;
+        }
+        output
+    }
+
+    /// What stands inside a wrapper, run.
+    fn unwrapped(
+        &mut self,
+        wrapper: &Wrapper,
+        name: &str,
+        options: &Options,
+        rest: usize,
+        call: &Call,
+        frame: &Frame,
+    ) -> Known {
         let inner_frame = frame.within(name);
-        let mut inner = rest_of(&call, rest);
+        let mut inner = rest_of(call, rest);
         if wrapper.listed {
             inner.redirections.clear();
             inner.assignments.clear();
         }
         if name == "xargs" || name == "gxargs" {
-            return self.appended(inner, &options, &inner_frame);
+            return self.appended(inner, options, &inner_frame);
         }
         match wrapper.rest {
             Rest::Program => self.invoke(inner, &inner_frame),
             Rest::Text if name == "watch" && options.has(&["x", "--exec"]) => self.invoke(inner, &inner_frame),
             Rest::Text => {
                 self.around_nested(&Call { fields: Vec::new(), ..inner.clone() }, frame);
-                self.text_operands(&inner.fields, &call, &inner_frame)
+                self.text_operands(&inner.fields, call, &inner_frame)
             }
         }
     }
@@ -170,7 +265,12 @@ impl Lowering {
     fn text_operands(&mut self, fields: &[Field], call: &Call, frame: &Frame) -> Known {
         let span = fields.first().map_or(frame.span, |field| field.span);
         match joined_text(fields) {
-            Some(text) => self.nested_text(&text, span, frame),
+            Some(text) => {
+                let before = self.environment.clone();
+                let output = self.nested_text(&text, span, frame);
+                self.environment = before;
+                output
+            }
             None => {
                 let name =
                     call.fields.first().and_then(|field| field.value.as_deref()).map(|path| base_name(path).to_owned());
@@ -189,12 +289,12 @@ impl Lowering {
         };
         match name {
             "command" if options.has(&["v", "V"]) => alone(self, call),
-            "sudo"
+            "sudo" | "sudo-rs"
                 if options.has(&["e", "--edit", "l", "--list", "v", "--validate", "V", "K", "--remove-timestamp"]) =>
             {
                 alone(self, call)
             }
-            "sudo" | "doas" if options.has(&["i", "s", "--login", "--shell"]) => {
+            "sudo" | "sudo-rs" | "doas" if options.has(&["i", "s", "--login", "--shell"]) => {
                 let rest = options.rest;
                 if rest >= call.fields.len() {
                     return alone(self, call);
@@ -211,7 +311,7 @@ impl Lowering {
                 let text = options.value(&["c", "--command"]).cloned();
                 Some(self.option_text(name, text, call, frame))
             }
-            "flock"
+            "flock" | "sg"
                 if call
                     .fields
                     .get(options.rest + 1)
@@ -221,9 +321,25 @@ impl Lowering {
                 Some(self.option_text(name, text, call, frame))
             }
             "script" => alone(self, call),
+            "npx" | "bunx" | "pnpx" if options.has(&["c", "--call"]) => {
+                let text = options.value(&["c", "--call"]).cloned();
+                Some(self.option_text(name, text, call, frame))
+            }
+            "coreutils" => Some(self.multi_call(call, frame)),
             "runuser" if !options.has(&["u", "--user"]) => alone(self, call),
             _ => None,
         }
+    }
+
+    /// `coreutils --coreutils-prog=NAME WORD…`
+    fn multi_call(&mut self, call: &mut Call, frame: &Frame) -> Known {
+        let program = call.fields.get(1).and_then(|field| field.value.as_deref());
+        let program = program.and_then(|value| value.strip_prefix("--coreutils-prog=")).map(str::to_owned);
+        let mut inner = rest_of(call, 1.min(call.fields.len() - 1));
+        if let (Some(program), Some(first)) = (program, inner.fields.first_mut()) {
+            *first = Field { value: Some(program), ..first.clone() };
+        }
+        self.invoke(inner, &frame.within("coreutils"))
     }
 
     fn option_text(&mut self, name: &str, text: Option<Field>, call: &Call, frame: &Frame) -> Known {
@@ -371,20 +487,13 @@ impl Lowering {
             .unwrap_or(call.fields.len());
         let mut start = 1;
         while start < separator && call.fields[start].value.as_deref().is_some_and(|value| value.starts_with('-')) {
-            let valued = matches!(
-                call.fields[start].value.as_deref(),
-                Some("-j" | "-P" | "-n" | "-N" | "-L" | "-I" | "--jobs" | "-a" | "--delay" | "--timeout" | "-S")
-            );
+            let valued = call.fields[start].value.as_deref().is_some_and(|value| PARALLEL_VALUED.contains(&value));
             start += 1 + usize::from(valued);
         }
         if start >= separator {
             return self.parallel_lines(&call.fields[separator..], call, frame);
         }
-        let mut arguments = call.fields[separator..].to_vec();
-        arguments.retain(|field| !matches!(field.value.as_deref(), Some(":::" | ":::+")));
-        if arguments.is_empty() || call.fields[separator.min(call.fields.len() - 1)].value.as_deref() == Some("::::") {
-            arguments = vec![Field::unknown("{}", frame.span)];
-        }
+        let arguments = parallel_arguments(&call.fields[separator..], frame);
         let template = &call.fields[start..separator];
         for argument in arguments.into_iter().take(MAX_APPENDED) {
             let mut fields = substitute(template, "{}", std::slice::from_ref(&argument));
@@ -408,7 +517,13 @@ impl Lowering {
         let lines: Vec<&Field> =
             operands.iter().filter(|field| field.value.as_deref() != Some(":::")).take(MAX_APPENDED).collect();
         if lines.is_empty() {
-            self.unresolved("`parallel` runs lines that are not known", frame);
+            match &frame.input {
+                Input::Text(Some(text)) | Input::Pipe(Some(text)) => {
+                    let field = Field::constant(text, frame.span);
+                    self.text_operands(&[field], call, &frame.within("parallel"));
+                }
+                _ => self.unresolved("`parallel` runs lines that are not known", frame),
+            }
         }
         for line in lines {
             self.text_operands(std::slice::from_ref(line), call, &frame.within("parallel"));
@@ -420,6 +535,11 @@ impl Lowering {
         let verb = subcommand(&call.fields, 1, CLUSTER_VALUED)?;
         match call.fields[verb].value.as_deref()? {
             "exec" | "rsh" => {}
+            "run" | "debug" => {
+                let dashes = call.fields.iter().position(|field| field.value.as_deref() == Some("--"))?;
+                self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+                return Some(self.carried(call, dashes + 1, &format!("{name} exec"), frame));
+            }
             "kubectl" if name != "kubectl" => return Some(self.invoke(rest_of(call, verb), &frame.within(name))),
             _ => return None,
         }
@@ -506,6 +626,60 @@ impl Lowering {
             return Some(self.text_operands(&fields, &bare, &frame.within("git")));
         }
         Some(self.carried(call, start, "git", frame))
+    }
+}
+
+const PARALLEL_VALUED: &[&str] = &[
+    "-j",
+    "-P",
+    "-n",
+    "-N",
+    "-L",
+    "-I",
+    "-a",
+    "-S",
+    "-C",
+    "-d",
+    "--jobs",
+    "--delay",
+    "--timeout",
+    "--id",
+    "--colsep",
+    "--joblog",
+    "--results",
+    "--tagstring",
+    "--retries",
+    "--memfree",
+    "--load",
+    "--sshlogin",
+    "--env",
+    "--workdir",
+    "--semaphoretimeout",
+    "--max-args",
+    "--max-procs",
+    "--arg-file",
+    "--halt",
+    "--delimiter",
+    "--tmpdir",
+    "--nice",
+];
+
+/// What `parallel` puts in place of `{}`: the words after `:::`, or the lines of its input.
+fn parallel_arguments(sources: &[Field], frame: &Frame) -> Vec<Field> {
+    let unknown = || vec![Field::unknown("{}", frame.span)];
+    if sources.first().is_some_and(|field| field.value.as_deref() == Some("::::")) {
+        return unknown();
+    }
+    let words: Vec<Field> =
+        sources.iter().filter(|field| !matches!(field.value.as_deref(), Some(":::" | ":::+"))).cloned().collect();
+    if !words.is_empty() {
+        return words;
+    }
+    match &frame.input {
+        Input::Text(Some(text)) | Input::Pipe(Some(text)) => {
+            text.lines().map(|line| Field::constant(line, frame.span)).collect()
+        }
+        _ => unknown(),
     }
 }
 
@@ -599,6 +773,20 @@ fn rest_of(call: &Call, start: usize) -> Call {
         assignments: call.assignments.clone(),
         redirections: call.redirections.clone(),
     }
+}
+
+/// Words a few wrappers take between their options and the program.
+fn words_of_its_own(name: &str, rest: &[Field]) -> usize {
+    let first = rest.first().and_then(|field| field.value.as_deref()).unwrap_or("");
+    let own = match name {
+        "env" => first == "-",
+        "setarch" => {
+            first.contains("86")
+                || ["arm", "aarch", "ppc", "s390", "uname", "linux"].iter().any(|start| first.starts_with(start))
+        }
+        _ => false,
+    };
+    usize::from(own)
 }
 
 /// Past assignments and, since `sudo` takes options after them too, past those.

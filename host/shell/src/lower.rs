@@ -47,6 +47,8 @@ pub(crate) struct Frame {
     pub(crate) in_loop: bool,
     pub(crate) depth: u8,
     pub(crate) wrappers: Rc<Vec<String>>,
+    /// How many of the wrappers stand outside the text this command is part of.
+    pub(crate) outside: usize,
     pub(crate) span: Span,
 }
 
@@ -60,6 +62,7 @@ impl Frame {
             in_loop: false,
             depth: 0,
             wrappers: Rc::default(),
+            outside: 0,
             span: Span::default(),
         }
     }
@@ -90,6 +93,8 @@ pub(crate) struct Lowering {
     pub(crate) functions: HashMap<String, Rc<Command>>,
     /// Functions being followed, innermost last.
     pub(crate) calls: Vec<String>,
+    /// Where the `cd`s of the plan lead when read one after the other; none when they do not tell.
+    pub(crate) announced: Option<Known>,
     level: u32,
     steps: usize,
     stopped: bool,
@@ -102,6 +107,7 @@ pub(crate) fn line(text: &str, plan: Plan) -> Plan {
         environment: Environment::interactive(),
         functions: HashMap::new(),
         calls: Vec::new(),
+        announced: Some(None),
         level: 0,
         steps: 0,
         stopped: false,
@@ -540,6 +546,23 @@ impl Lowering {
     }
 
     pub(crate) fn emit(&mut self, kind: InvocationKind, program: Known, call: &Call, frame: &Frame) {
+        if !matches!(program.as_deref(), Some("cd" | "pushd")) {
+            self.announce(frame);
+        }
+        self.push(kind, program, call, frame);
+    }
+
+    /// Tells a reader of the plan where relative paths start, when its `cd`s do not.
+    pub(crate) fn announce(&mut self, frame: &Frame) {
+        if let Some(directory) = self.directory_to_announce() {
+            let fields = vec![Field::constant("cd", frame.span), Field { span: frame.span, ..directory }];
+            let call = Call { fields, assignments: Vec::new(), redirections: Vec::new() };
+            let frame = Frame { input: Input::File, background: false, ..frame.clone() };
+            self.push(InvocationKind::Command, Some("cd".to_owned()), &call, &frame);
+        }
+    }
+
+    fn push(&mut self, kind: InvocationKind, program: Known, call: &Call, frame: &Frame) {
         if self.plan.invocations.len() >= MAX_INVOCATIONS {
             self.stop("more commands than can be followed", frame);
             return;
@@ -568,7 +591,7 @@ impl Lowering {
 
     /// Shell text found inside a word: judged like the line itself.
     pub(crate) fn nested_text(&mut self, text: &str, span: Span, frame: &Frame) -> Known {
-        let inner = Frame { span, ..frame.deeper() };
+        let inner = Frame { span, outside: frame.wrappers.len(), ..frame.deeper() };
         self.bounded(frame, |lowering| {
             let mut parser = Parser::new(text, u32::from(inner.depth), Some(span), false);
             let result = parser.whole_script();

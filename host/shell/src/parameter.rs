@@ -63,8 +63,16 @@ impl Lowering {
         if let Ok(index) = parameter.name.parse::<usize>() {
             return self.positional_value(index);
         }
+        if let Some(Some(key)) = &subscript
+            && let Some(value) = self.environment.element(&parameter.name, key)
+        {
+            return Expansion::Text(Some(value));
+        }
         match (self.environment.get(&parameter.name), subscript) {
-            (None, _) => Expansion::Text(None),
+            (None, _) => match self.environment.guess(&parameter.name) {
+                Some(value) => Expansion::Guess(value),
+                None => Expansion::Text(None),
+            },
             (Some(Value::Array(elements)), Some(Some(all))) if all == "@" => Expansion::Words(elements.clone()),
             (Some(Value::Array(elements)), Some(Some(all))) if all == "*" => Expansion::Joined(elements.clone()),
             (Some(Value::Array(elements)), Some(Some(index))) => {
@@ -158,8 +166,10 @@ impl Lowering {
             _ => None,
         };
         if kind == '=' && known != Some(true) {
-            self.environment
-                .set(&parameter.name, Value::Scalar(if known.is_some() { alternative.clone() } else { None }));
+            match known {
+                Some(_) => self.environment.set(&parameter.name, Value::Scalar(alternative.clone())),
+                None => self.environment.set_guess(&parameter.name, alternative.clone()),
+            }
         }
         match (kind, known) {
             ('+', Some(true)) | ('-' | '=', Some(false)) => Expansion::Text(alternative),

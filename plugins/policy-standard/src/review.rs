@@ -54,6 +54,39 @@ const PEERS: &[&str] = &[
 ];
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "rbash", "fish", "csh", "tcsh"];
 
+/// Words of an unlisted program that may begin a command.
+const MAX_WRAPPED: usize = 16;
+/// How the names of programs that can do something extreme begin.
+const STARTS_EXTREME: &[&str] = &[
+    "rm",
+    "mkfs",
+    "mke2fs",
+    "dd",
+    "wipefs",
+    "shred",
+    "chmod",
+    "chown",
+    "chgrp",
+    "kill",
+    "find",
+    "blkdiscard",
+    "sgdisk",
+    "sfdisk",
+    "fdisk",
+    "parted",
+    "lvremove",
+    "vgremove",
+    "pvremove",
+    "zpool",
+    "mdadm",
+    "cryptsetup",
+    "mv",
+    "tee",
+];
+/// Programs that only show the words they are given.
+const PRINTS_ITS_WORDS: &[&str] =
+    &["figlet", "toilet", "cowsay", "cowthink", "banner", "notify-send", "say", "espeak", "logger"];
+
 /// The state of one walk.
 pub struct Review<'a> {
     plan: &'a Plan,
@@ -135,16 +168,39 @@ impl<'a> Review<'a> {
     }
 
     fn command(&mut self, call: &Call<'a>) {
-        if call.asks_about_itself() {
-            return;
-        }
-        self.change_directory(call);
         let path = call.invocation.argv.first().and_then(|word| word.value.as_deref()).unwrap_or("");
         if path.contains('/') && self.is_unreviewed(path) {
             self.add(&rule::SCRATCH);
         }
+        if call.asks_about_itself() {
+            return;
+        }
+        self.change_directory(call);
         models::judge(self, call);
         self.silent_producer(call);
+        self.behind_an_unknown_wrapper(call);
+    }
+
+    /// `unlisted rm -rf /`: whatever the program is, words that would be extreme as a command of their
+    /// own are taken for one.
+    fn behind_an_unknown_wrapper(&mut self, call: &Call<'a>) {
+        if reading::is_ordinary_command(call.program) || PRINTS_ITS_WORDS.contains(&call.program) {
+            return;
+        }
+        let known = self.findings.len();
+        for start in 0..call.words.len().min(MAX_WRAPPED) {
+            let Some(path) = call.words[start].value.as_deref() else { continue };
+            let program = path.rsplit('/').next().unwrap_or(path);
+            if !STARTS_EXTREME.iter().any(|name| program.starts_with(name)) {
+                continue;
+            }
+            models::judge(self, &Call { program, words: &call.words[start + 1..], ..*call });
+            let extreme = self.findings[known..].iter().any(|finding| finding.rule.class == rule::Class::Extreme);
+            if extreme {
+                return;
+            }
+            self.findings.truncate(known);
+        }
     }
 
     /// A script or program that nobody could have reviewed: in a scratch directory or just made.

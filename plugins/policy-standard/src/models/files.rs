@@ -118,8 +118,14 @@ fn remove(review: &mut Review<'_>, call: &Call<'_>) {
 fn appended_from_root(review: &Review<'_>, call: &Call<'_>) -> bool {
     call.is_within(&["xargs", "gxargs", "parallel"])
         && review.earlier_stages(call.invocation).iter().any(|producer| {
-            matches!(producer.program, "find" | "gfind" | "fd" | "fdfind")
-                && find_roots(producer).iter().any(|word| place::reaches_root(word, review.directory.as_deref()))
+            let words = match producer.program {
+                "find" | "gfind" => find_roots(producer),
+                // The names of `ls -d` and of these are whole paths.
+                "ls" if producer.has("d", &["--directory"]) => producer.operands("", &[]),
+                "fd" | "fdfind" | "printf" | "echo" | "realpath" | "readlink" => producer.operands("", &[]),
+                _ => Vec::new(),
+            };
+            words.iter().any(|word| place::reaches_root(word, review.directory.as_deref()))
         })
 }
 
