@@ -80,6 +80,7 @@ impl Lowering {
         let mut elements = match self.environment.get(name) {
             Some(Value::Array(elements)) => elements.clone(),
             Some(Value::Scalar(first)) => vec![first.clone()],
+            Some(Value::Pattern(_)) => vec![None],
             None => Vec::new(),
         };
         let Value::Scalar(Some(text)) = assigned else {
@@ -102,7 +103,7 @@ impl Lowering {
         let text = match value {
             Value::Scalar(Some(text)) => text.clone(),
             Value::Array(elements) => elements.iter().flatten().cloned().collect::<Vec<_>>().join("\n"),
-            Value::Scalar(None) => return,
+            Value::Scalar(None) | Value::Pattern(_) => return,
         };
         let text = text.as_str();
         match name {

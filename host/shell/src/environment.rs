@@ -18,6 +18,8 @@ pub(crate) type Known = Option<String>;
 pub(crate) enum Value {
     Scalar(Known),
     Array(Vec<Known>),
+    /// Some name that matches this pattern: the variable of `for f in *.txt`.
+    Pattern(String),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,7 @@ impl Environment {
         match self.get(name)? {
             Value::Scalar(value) => value.clone(),
             Value::Array(elements) => elements.first().cloned().flatten(),
+            Value::Pattern(_) => None,
         }
     }
 
@@ -102,6 +105,18 @@ impl Environment {
             self.forget(&name);
         }
         if let Some(directory) = directory {
+            self.set(DIRECTORY, Value::Scalar(Some(directory)));
+        }
+    }
+}
+
+impl Environment {
+    /// As [`Self::merge`], the present directory alone.
+    pub(crate) fn merge_directory(&mut self, other: &Self) {
+        let (present, before) = (self.scalar(DIRECTORY), other.scalar(DIRECTORY));
+        if present != before
+            && let Some(directory) = nearer_to_the_root(present, before)
+        {
             self.set(DIRECTORY, Value::Scalar(Some(directory)));
         }
     }

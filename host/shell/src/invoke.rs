@@ -65,9 +65,12 @@ impl Lowering {
         }
     }
 
-    /// A program that wraps nothing.
+    /// A program that wraps nothing, as far as is known.
     fn program(&mut self, name: &str, call: &Call, frame: &Frame) -> Known {
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        if let Some(start) = shell_within(name, &call.fields) {
+            self.carried(call, start, name, frame);
+        }
         let input = match &frame.input {
             Input::Text(text) | Input::Pipe(text) => text.as_deref(),
             Input::Inherited | Input::File => None,
@@ -179,6 +182,9 @@ impl Lowering {
     }
 
     fn unwrap_call(&mut self, wrapper: &'static Wrapper, name: &str, mut call: Call, frame: &Frame) -> Known {
+        if name == "coreutils" {
+            return self.multi_call(&mut call, frame);
+        }
         let Some(options) = wrappers::options(wrapper, &call.fields) else {
             self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
             self.unresolved("an option of a wrapper is not known, so what it runs is not", frame);
@@ -325,7 +331,6 @@ impl Lowering {
                 let text = options.value(&["c", "--call"]).cloned();
                 Some(self.option_text(name, text, call, frame))
             }
-            "coreutils" => Some(self.multi_call(call, frame)),
             "runuser" if !options.has(&["u", "--user"]) => alone(self, call),
             _ => None,
         }
@@ -773,6 +778,26 @@ fn rest_of(call: &Call, start: usize) -> Call {
         assignments: call.assignments.clone(),
         redirections: call.redirections.clone(),
     }
+}
+
+/// Programs that show or search the words they are given.
+const SHOWS_ITS_WORDS: &[&str] = &[
+    "echo", "printf", "grep", "egrep", "fgrep", "rg", "ag", "ack", "git", "jq", "test", "[", "which", "type", "man",
+    "logger", "expr", "whereis", "whatis", "apropos", "pgrep", "pkill", "ps", "ls", "cat", "basename", "dirname",
+    "awk", "sed", "say",
+];
+
+/// Index of `sh` where an unlisted program's words hold `sh -c TEXT`.
+fn shell_within(name: &str, fields: &[Field]) -> Option<usize> {
+    if SHOWS_ITS_WORDS.contains(&name) {
+        return None;
+    }
+    let word = |index: usize| fields.get(index).and_then(|field| field.value.as_deref());
+    (1..fields.len().saturating_sub(2).min(MAX_APPENDED)).find(|index| {
+        word(*index).is_some_and(|path| shells::is_shell(base_name(path)))
+            && word(*index + 1)
+                .is_some_and(|option| option.starts_with('-') && !option.starts_with("--") && option.contains('c'))
+    })
 }
 
 /// Words a few wrappers take between their options and the program.

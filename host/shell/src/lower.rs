@@ -191,15 +191,19 @@ impl Lowering {
     fn chain(&mut self, chain: &[(Connector, Pipeline)], frame: &Frame) -> Known {
         let mut output = Some(String::new());
         let mut if_skipped: Option<Environment> = None;
+        let mut before_last = self.environment.clone();
         for (index, (connector, pipeline)) in chain.iter().enumerate() {
             if index > 0 {
-                if *connector == Connector::Or
-                    && let Some(before) = if_skipped.take()
-                {
-                    self.environment.merge(&before);
+                if *connector == Connector::Or {
+                    if let Some(before) = if_skipped.take() {
+                        self.environment.merge(&before);
+                    }
+                    // What stands before failed, and may have done nothing at all.
+                    self.environment.merge_directory(&before_last);
                 }
                 if_skipped.get_or_insert_with(|| self.environment.clone());
             }
+            before_last = self.environment.clone();
             let next = self.pipeline(pipeline, frame);
             // Which side of `||` speaks is not known, unless one of them is silent.
             let either_silent = output.as_deref() == Some("") || next.as_deref() == Some("");
@@ -361,23 +365,34 @@ impl Lowering {
 
     fn for_command(&mut self, name: &str, words: Option<&[RawWord]>, body: &Script, frame: &Frame) -> Known {
         let inner = loop_frame(frame, false);
-        let mut values: Vec<Known> = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
         let mut certain = words.is_some();
         for field in words.unwrap_or(&[]).iter().flat_map(|word| self.fields(word, frame)).collect::<Vec<_>>() {
-            certain &= field.value.is_some() && !field.glob;
-            values.extend(field.value.or(field.guess).map(Some));
+            if let (Some(pattern), true) = (&field.value, field.glob) {
+                values.push(Value::Pattern(pattern.clone()));
+                continue;
+            }
+            certain &= field.value.is_some();
+            values.extend(field.value.or(field.guess).map(|value| Value::Scalar(Some(value))));
+        }
+        if words.is_none()
+            && let Some(positional) = self.environment.positional.clone()
+        {
+            certain = true;
+            values.extend(positional.iter().skip(1).map(|value| Value::Scalar(value.clone())));
         }
         if values.len() > MAX_ITERATIONS || self.plan.invocations.len() > ITERATION_INVOCATIONS {
             values.clear();
             certain = false;
         }
         if !certain {
-            values.push(None);
+            values.push(Value::Scalar(None));
         }
+        certain &= values.iter().all(|value| matches!(value, Value::Scalar(_)));
         let before = self.environment.clone();
         let mut output = Some(String::new());
         for value in values {
-            self.environment.set(name, Value::Scalar(value));
+            self.environment.set(name, value);
             let next = self.script(body, &inner);
             output = joined(output, next);
         }
@@ -428,7 +443,13 @@ impl Lowering {
         let mut values = Vec::new();
         for assignment in assignments {
             let value = self.assigned_value(assignment, &frame);
-            self.prompt_text(&assignment.name, &value, &frame);
+            match (&value, assignment.append) {
+                (Value::Scalar(Some(added)), true) => {
+                    let whole = self.environment.scalar(&assignment.name).unwrap_or_else(|| ":".to_owned()) + added;
+                    self.prompt_text(&assignment.name, &Value::Scalar(Some(whole)), &frame);
+                }
+                _ => self.prompt_text(&assignment.name, &value, &frame),
+            }
             values.push(value);
             if words.is_empty() {
                 self.assign(assignment, values.last().cloned().unwrap_or(Value::Scalar(None)));
@@ -632,11 +653,19 @@ fn never_ends(until: bool, condition: &Script) -> bool {
     let [Command { kind, .. }] = commands.as_slice() else { return false };
     match kind {
         CommandKind::Simple { words, .. } => match words.first().map(|word| word.text.as_str()) {
-            Some("true" | ":" | "sleep" | "/bin/true") => !until,
+            Some("true" | ":" | "sleep" | "/bin/true" | "date" | "echo" | "printf" | "uptime" | "clear") => !until,
             Some("false" | "/bin/false") => until,
             Some("[" | "test") => words.len() == if words[0].text == "[" { 3 } else { 2 } && !until,
             _ => false,
         },
+        CommandKind::Test(words) => {
+            words.len() == 1
+                && !until
+                && words[0]
+                    .parts
+                    .iter()
+                    .all(|part| matches!(part, crate::syntax::Part::Literal { text, .. } if !text.is_empty()))
+        }
         CommandKind::Arithmetic(parts) => match parts.as_slice() {
             [crate::syntax::Part::Literal { text, .. }] => {
                 text.trim().parse::<i64>().is_ok_and(|value| (value != 0) != until)
@@ -663,7 +692,7 @@ fn guessed_field(field: &Field) -> Option<Field> {
     match &field.guess {
         None => Some(field.clone()),
         Some(guess) if guess.is_empty() => None,
-        Some(guess) => Some(Field { value: Some(guess.clone()), guess: None, ..field.clone() }),
+        Some(guess) => Some(Field { value: Some(guess.clone()), guess: None, shape: None, ..field.clone() }),
     }
 }
 

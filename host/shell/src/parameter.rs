@@ -16,6 +16,8 @@ pub(crate) enum Expansion {
     Text(Known),
     /// Unknown, but this is what it is when the variable is unset.
     Guess(String),
+    /// A name that matches this, see [`Value::Pattern`].
+    Pattern(String),
     /// `$@` and `${a[@]}`: a word each when quoted.
     Words(Vec<Known>),
     /// `$*` and `${a[*]}`: joined when quoted.
@@ -89,6 +91,8 @@ impl Lowering {
             (Some(Value::Array(elements)), None) => {
                 Expansion::Text(elements.first().cloned().unwrap_or(Some(String::new())))
             }
+            (Some(Value::Pattern(pattern)), None) => Expansion::Pattern(pattern.clone()),
+            (Some(Value::Pattern(_)), _) => Expansion::Text(None),
             (Some(_), Some(None)) => Expansion::Text(None),
             (Some(Value::Scalar(value)), _) => Expansion::Text(value.clone()),
         }
@@ -106,6 +110,11 @@ impl Lowering {
     fn operate(&mut self, parameter: &Parameter, base: Expansion, quoted: bool, frame: &Frame) -> Expansion {
         let is_set_in_line = self.environment.get(&parameter.name).is_some()
             || !matches!(base, Expansion::Text(None) | Expansion::Guess(_));
+        let base = match (base, &parameter.operator) {
+            (base @ Expansion::Pattern(_), Operator::None | Operator::Strip { .. } | Operator::Replace { .. }) => base,
+            (Expansion::Pattern(_), _) => Expansion::Text(None),
+            (base, _) => base,
+        };
         match &parameter.operator {
             Operator::None => base,
             Operator::Default { colon, kind, word } => {
@@ -237,6 +246,7 @@ fn map(base: Expansion, change: impl Fn(&str) -> Option<String>) -> Expansion {
     let apply = |value: Known| value.and_then(|value| change(&value));
     match base {
         Expansion::Text(value) => Expansion::Text(apply(value)),
+        Expansion::Pattern(value) => change(&value).map_or(Expansion::Text(None), Expansion::Pattern),
         Expansion::Guess(value) => change(&value).map_or(Expansion::Text(None), Expansion::Guess),
         Expansion::Words(values) => Expansion::Words(values.into_iter().map(apply).collect()),
         Expansion::Joined(values) => Expansion::Joined(values.into_iter().map(apply).collect()),

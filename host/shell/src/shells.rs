@@ -48,7 +48,8 @@ impl Lowering {
                 self.shell_standard_input(name, &[], call, frame)
             }
             Program::Script(script) => {
-                let unknown = script.value.is_none();
+                let checks = call.fields[1..].iter().any(|field| field.value.as_deref() == Some("-n"));
+                let unknown = script.value.is_none() || (script.glob && !checks);
                 self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
                 if unknown {
                     self.unresolved("the script that is run is not known", frame);
