@@ -202,12 +202,16 @@ impl Lowering {
             let Some(value) = field.value.as_deref() else { continue };
             let text = match name {
                 "alias" => value.split_once('=').map(|(_, text)| text),
-                "bind" if before == "-x" => value.rsplit_once("\":").map(|(_, text)| text),
+                "bind" if before == "-x" => value.split_once("\":").map(|(_, text)| text),
                 "complete" | "compgen" | "mapfile" | "readarray" if before == "-C" => Some(value),
                 _ => None,
             };
             if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
-                let text = text.trim().trim_matches('"').to_owned();
+                let text = text.trim();
+                let text = match text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+                    Some(inner) if name == "bind" => inner.to_owned(),
+                    _ => text.to_owned(),
+                };
                 self.nested_text(&text, field.span, &frame.within(name));
             }
             before = value;

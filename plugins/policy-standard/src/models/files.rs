@@ -211,6 +211,13 @@ fn sources_and_target<'a>(call: &Call<'a>, valued: &str) -> (Vec<&'a Word>, Opti
     if let Some(directory) = call.option_text('t', &["--target-directory"]) {
         return (operands, Some(directory), None);
     }
+    // What `xargs` appends may be nothing at all.
+    if call.is_within(&["xargs", "gxargs"])
+        && operands.len() > 2
+        && operands.last().is_some_and(|word| word.value.is_none())
+    {
+        operands.pop();
+    }
     let target = if operands.len() > 1 { operands.pop() } else { None };
     (operands, None, target)
 }

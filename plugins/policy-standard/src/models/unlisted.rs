@@ -34,6 +34,15 @@ const STARTS_EXTREME: &[&str] = &[
     "cryptsetup",
     "mv",
     "tee",
+    "truncate",
+    "cp",
+    "nc",
+    "install",
+    "ln",
+    "socat",
+    "setfacl",
+    "chattr",
+    "sponge",
 ];
 /// Programs that only show the words they are given.
 const PRINTS_ITS_WORDS: &[&str] =
