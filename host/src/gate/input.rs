@@ -188,4 +188,62 @@ mod tests {
         input.clear("s");
         assert_eq!(input.begun("s").as_deref(), Some(""));
     }
+
+    /// A line editor that follows every key, for the model below; none once a key did what only it knows.
+    fn edit(line: &mut Option<String>, bytes: &str) {
+        for key in bytes.chars() {
+            match (key, line.as_mut()) {
+                ('\r' | '\n' | '\x03', _) => *line = Some(String::new()),
+                ('\x7f', Some(text)) => drop(text.pop()),
+                (key, _) if key.is_control() => *line = None,
+                (key, Some(text)) => text.push(key),
+                (_, None) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_types_what_in_any_order_a_known_line_is_the_line_there_is() {
+        const PEOPLE: &[&str] = &["d", "rop ", "\x7f", "\r", "\x03", "\t", "\x1b[A", "\x15", "é", "x\x7f\x7f", "a\rb"];
+        const AGENTS: &[&str] = &["table ", "x", ";", "rm -rf ", "/", ""];
+        for seed in 1..2_000u64 {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut below = |count: usize| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 33) as usize % count
+            };
+            let (input, mut line) = (InputLine::default(), Some(String::new()));
+            for _ in 0..30 {
+                match below(8) {
+                    0..=3 => {
+                        let keys = PEOPLE[below(PEOPLE.len())];
+                        input.person_typed("s", keys.as_bytes());
+                        edit(&mut line, keys);
+                    }
+                    4..=5 => {
+                        let text = AGENTS[below(AGENTS.len())];
+                        input.typed("s", text, false);
+                        edit(&mut line, text);
+                    }
+                    6 => {
+                        // An agent's Enter goes only where the whole line is known, and this is what is judged.
+                        if let Some(judged) = input.begun("s") {
+                            assert_eq!(Some(&judged), line.as_ref(), "seed {seed}");
+                            input.typed("s", "", true);
+                            edit(&mut line, "\r");
+                        }
+                    }
+                    _ => {
+                        input.edited("s");
+                        line = None;
+                    }
+                }
+                if let Some(known) = input.begun("s") {
+                    assert_eq!(Some(known), line, "seed {seed}");
+                }
+            }
+        }
+    }
 }

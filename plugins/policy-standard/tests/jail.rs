@@ -6,7 +6,11 @@
 //! `PORTCULLIS_JAIL_LINES` is the number of lines, `PORTCULLIS_JAIL_SEED` the first of their seeds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::print_stderr, reason = "the figures of a run are its result")]
+#![allow(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a native test, told by its environment how long to run"
+)]
 #![cfg(target_os = "linux")]
 
 #[path = "support/rewrites.rs"]
@@ -22,7 +26,7 @@ use portcullis_plugin::policy::Mode;
 use rewrites::{AS_DATA, OF_LINES, OF_WORDS};
 use support::judged;
 
-/// Programs whose run is written down, with words the stub stands for.
+/// Programs whose run is written down.
 const DANGEROUS: &[&str] = &[
     "rm",
     "unlink",
@@ -49,48 +53,59 @@ const DANGEROUS: &[&str] = &[
     "userdel",
     "passwd",
     "apt-get",
-    "docker",
-    "kubectl",
     "crontab",
     "nc",
-    "ssh",
-    "scp",
-    "sudo",
-    "su",
     "truncate",
 ];
-/// What of them a safe line may do: read, ask, or touch one file in /tmp.
+/// Wrappers, which run what they are given.
+const TRANSPARENT: &[(&str, &str)] = &[
+    (
+        "sudo",
+        "while [[ $1 == -* ]]; do case $1 in --) shift; break;; -u|-g|-C|-h|-p) shift 2;; *) shift;; esac; done; \"$@\"",
+    ),
+    ("su", "while [ $# -gt 0 ]; do [ \"$1\" = -c ] && exec bash -c \"$2\"; shift; done"),
+    (
+        "ssh",
+        "while [[ $1 == -* ]]; do case $1 in -p|-i|-o|-l|-J|-F) shift 2;; *) shift;; esac; done; shift; bash -c \"$*\"",
+    ),
+    (
+        "docker",
+        "case $1 in rm|rmi|stop|kill|restart) note;; exec) shift; while [[ $1 == -* ]]; do shift; done; shift; \"$@\";; esac",
+    ),
+    (
+        "kubectl",
+        "case $1 in delete|drain|scale|edit) note;; exec) while [ $# -gt 0 ] && [ \"$1\" != -- ]; do shift; done; shift; \"$@\";; esac",
+    ),
+    ("busybox", "\"$@\""),
+];
+/// Stands between the words of a program that ran.
+const SEPARATOR: char = '\x1f';
+/// What of them a safe line may do: ask, fail for want of an operand, or touch one file in /tmp.
 fn is_harmless(ran: &str) -> bool {
-    let words: Vec<&str> = ran.split_whitespace().collect();
-    let operands = || words[1..].iter().filter(|word| !word.starts_with('-'));
-    match words[0] {
+    let words: Vec<&str> = ran.split(SEPARATOR).collect();
+    let Some(program) = words.first() else { return true };
+    let has = |wanted: &[&str]| words[1..].iter().any(|word| wanted.contains(word));
+    let operands: Vec<&&str> = words[1..].iter().filter(|word| !word.starts_with('-')).collect();
+    if has(&["--help", "--version"]) {
+        return true;
+    }
+    match *program {
         "rm" | "unlink" => {
-            operands().all(|path| path.starts_with("/tmp/") && !path.contains(".."))
-                && !words[1..].iter().any(|word| word.starts_with('-') && word.contains(['r', 'R']))
+            operands.iter().all(|path| path.starts_with("/tmp/") && !path.contains(".."))
+                && (operands.is_empty()
+                    || !words[1..].iter().any(|word| word.starts_with('-') && word.contains(['r', 'R'])))
         }
-        "dd" => {
-            !words.iter().any(|word| word.starts_with("of=/")) || words.iter().any(|word| word.starts_with("of=/tmp/"))
-        }
-        "chmod" => !operands().any(|word| word.starts_with("/etc") || *word == "/" || word.contains("777")),
-        "kill" => words.contains(&"-l") || words.contains(&"-0"),
-        _ => words[1..].iter().any(|word| {
-            matches!(
-                *word,
-                "--help"
-                    | "--version"
-                    | "status"
-                    | "ps"
-                    | "get"
-                    | "-l"
-                    | "-L"
-                    | "-n"
-                    | "list"
-                    | "is-active"
-                    | "logs"
-                    | "-z"
-                    | "--dry-run"
-            )
-        }),
+        "dd" => !words.iter().any(|word| word.starts_with("of=/dev/s") || word.starts_with("of=/etc/")),
+        "chmod" => operands.first().is_none_or(|mode| **mode != "777"),
+        "kill" => has(&["-l", "-0"]) || operands.is_empty() && !has(&["-1"]),
+        "reboot" | "halt" | "poweroff" | "shutdown" => false,
+        "systemctl" => !has(&["stop", "restart", "disable", "mask", "poweroff", "reboot"]),
+        "service" => !has(&["stop", "restart"]),
+        "mount" => !has(&["-a"]),
+        "iptables" => !has(&["-F", "-A", "-D"]),
+        "nc" => !has(&["-e"]),
+        "docker" | "kubectl" => false,
+        _ => operands.is_empty(),
     }
 }
 const TOOLS: &[&str] = &[
@@ -339,10 +354,17 @@ fn furnish(root: &Path) {
             fs::copy(path, root.join("bin").join(tool)).unwrap();
         }
     }
+    fs::create_dir(root.join("stub")).unwrap();
+    fs::copy(find_tool("bash").unwrap(), root.join("stub/bash")).unwrap();
+    // A line for the log. The real ones are no scripts: a stub that a shell reads does nothing.
+    let note = "read -rd '' by < /proc/$$/cmdline; [ \"$by\" = /stub/bash ] || exit 126; note() { local IFS=$'\\x1f'; local ran=\"${0##*/}${1+$IFS}$*\"; \
+                printf '%s\\n' \"${ran//$'\\n'/ }\" >> \"/log/$JAILED\"; }\n";
     for name in DANGEROUS {
-        // The one who runs it need not be able to do more than to write a line.
-        let stub = "#!/bin/bash\nran=\"${0##*/} $*\"\nprintf '%s\\n' \"${ran//$'\\n'/ }\" >> \"/log/$JAILED\"\n";
-        write_program(&root.join("bin").join(name), stub);
+        write_program(&root.join("bin").join(name), &format!("#!/stub/bash\n{note}note \"$@\"\n"));
+    }
+    for (name, body) in TRANSPARENT {
+        let body = body.replace("note;;", "note \"$@\";;");
+        write_program(&root.join("bin").join(name), &format!("#!/stub/bash\n{note}{body}\n"));
     }
     // Builtins of these names would reach the jail's own processes instead of the stubs.
     fs::write(root.join("rc"), "enable -n kill\n").unwrap();
@@ -396,7 +418,7 @@ fn nothing_dangerous_runs_from_an_allowed_line() {
         .iter()
         .flat_map(|(number, text)| {
             let log = log(&format!("{number:06}"));
-            log.lines().filter(|ran| !is_harmless(ran)).map(|ran| format!("{text:?} ran `{ran}`")).collect::<Vec<_>>()
+            log.lines().filter(|ran| !is_harmless(ran)).map(|ran| format!("{text:?} ran {ran:?}")).collect::<Vec<_>>()
         })
         .collect();
     let _ = fs::remove_dir_all(&root);
@@ -405,7 +427,7 @@ fn nothing_dangerous_runs_from_an_allowed_line() {
         eprintln!("no jail can be made here; nothing was run");
         return;
     }
-    assert_eq!(control, "rm -rf /srv/data\nreboot \n", "the jail does not see what runs");
+    assert_eq!(control, "rm\x1f-rf\x1f/srv/data\nreboot\n", "the jail does not see what runs");
     eprintln!("{count} lines, {} allowed and run, {} ran something dangerous", allowed.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

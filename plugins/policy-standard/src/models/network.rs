@@ -85,9 +85,8 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
             if connects && call.reads_terminal() {
                 review.add(&rule::INTERACTIVE);
             }
-            if connects && matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::Pipe)
-                || connects && reads_file(call)
-            {
+            let piped = matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::Pipe);
+            if connects && (piped || reads_file(call)) {
                 review.add(&rule::SEND);
             }
         }

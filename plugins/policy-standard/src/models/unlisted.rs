@@ -168,12 +168,45 @@ const CHANGES_DEVICE: &[&str] = &[
     "resize",
 ];
 
+/// `Verb-Noun`, as PowerShell names its commands, with a verb that does more than look.
+fn is_changing_cmdlet(program: &str) -> bool {
+    const LOOKS: &[&str] = &[
+        "Get",
+        "Test",
+        "Select",
+        "Where",
+        "Measure",
+        "Sort",
+        "Compare",
+        "Find",
+        "Show",
+        "ConvertTo",
+        "ConvertFrom",
+        "Format",
+        "Resolve",
+        "Join",
+        "Split",
+        "Group",
+        "Search",
+    ];
+    let Some((verb, noun)) = program.split_once('-') else { return false };
+    let is_name = |part: &str| {
+        part.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    is_name(verb) && is_name(noun) && !LOOKS.contains(&verb) && !program.starts_with("Write-")
+        || matches!(program, "Format-Volume")
+}
+
 /// Judges `call` once the models have had their say since `known`.
 pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>, known: usize) {
     if reading::is_ordinary_command(call.program) || PRINTS_ITS_WORDS.contains(&call.program) {
         return;
     }
     behind_an_unknown_wrapper(review, call);
+    if is_changing_cmdlet(call.program) {
+        review.add(&rule::UNRESOLVED);
+    }
     let path = call.invocation.argv.first().and_then(|word| word.value.as_deref()).unwrap_or("");
     let of_project = path.contains('/') || PROJECT.contains(&call.program) || call.has("", &["--dry-run", "--check"]);
     if of_project || review.count() > known {
