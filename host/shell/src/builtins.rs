@@ -28,6 +28,8 @@ const EVALUATES_SUBSCRIPTS: &[&str] = &[
     "getopts",
 ];
 
+/// A longer path counts as unknown.
+const MAX_DIRECTORY_BYTES: usize = 1024;
 /// What may stand around a builtin without another process.
 const STAYS_IN_SHELL: &[&str] = &["command", "builtin", "time", "noglob", "nocorrect", "while true"];
 
@@ -362,8 +364,11 @@ impl Lowering {
             (_, Some(Some(path))) => present.clone().map(|present| format!("{present}/{path}")),
             (_, Some(None)) => None,
         };
+        let too_long = next.as_ref().is_some_and(|path| path.len() > MAX_DIRECTORY_BYTES);
+        let next = next.filter(|_| !too_long);
         // A reader of the plan follows the plain forms by itself.
-        let plain = name != "popd" && call.fields.iter().all(|field| field.value.as_deref() != Some("-"));
+        let plain =
+            next.is_some() && name != "popd" && call.fields.iter().all(|field| field.value.as_deref() != Some("-"));
         self.announced = plain.then(|| next.clone());
         if !frame.wrappers.iter().skip(frame.outside).all(|wrapper| STAYS_IN_SHELL.contains(&wrapper.as_str())) {
             return;

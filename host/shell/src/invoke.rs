@@ -15,6 +15,9 @@ use crate::wrappers::{self, Options, Rest, Wrapper};
 /// Words `xargs` appends one by one; more count as unknown.
 pub(crate) const MAX_APPENDED: usize = 64;
 
+/// Wrappers around one command; each copies what stands inside it.
+const MAX_WRAPPERS: usize = 16;
+
 impl Lowering {
     /// Lists what `call` runs; gives what it prints, where that is constant.
     pub(crate) fn invoke(&mut self, call: Call, frame: &Frame) -> Known {
@@ -22,6 +25,10 @@ impl Lowering {
     }
 
     fn invoke_inner(&mut self, call: Call, frame: &Frame) -> Known {
+        if frame.wrappers.len() - frame.outside.min(frame.wrappers.len()) > MAX_WRAPPERS {
+            self.stop("more wrappers around one command than can be followed", frame);
+            return None;
+        }
         let first = call.fields.first()?;
         let path = match &first.value {
             Some(path) if !first.glob => path.clone(),

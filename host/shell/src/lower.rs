@@ -143,7 +143,7 @@ impl Lowering {
         self.unknown(UnknownKind::Unresolved, what, frame.span);
     }
 
-    fn stop(&mut self, what: &str, frame: &Frame) {
+    pub(crate) fn stop(&mut self, what: &str, frame: &Frame) {
         if !self.stopped {
             self.stopped = true;
             self.unknown(UnknownKind::Refused, format!("{WHAT_LIMIT}: {what}"), frame.span);

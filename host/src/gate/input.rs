@@ -72,7 +72,9 @@ impl Begun {
     fn follow(&mut self, keys: &str) {
         for key in keys.chars() {
             match key {
-                '\r' | '\n' | '\x03' | '\x04' => *self = Self::default(),
+                '\r' | '\n' | '\x03' => *self = Self::default(),
+                // The end of input, or the line as far as it got.
+                '\x04' => self.unknown |= !self.text.is_empty(),
                 '\x7f' | '\x08' => drop(self.text.pop()),
                 key if key.is_control() => self.unknown = true,
                 key => self.push(key.encode_utf8(&mut [0; 4])),

@@ -8,6 +8,10 @@ use crate::rule;
 
 /// Words of an unlisted program that may begin a command.
 const MAX_WRAPPED: usize = 16;
+/// Words of such a command that are looked at.
+const MAX_WORDS: usize = 32;
+/// Commands looked for in one call.
+const MAX_COMMANDS: usize = 3;
 /// How the names of programs that can do something extreme begin.
 const STARTS_EXTREME: &[&str] = &[
     "rm",
@@ -234,13 +238,19 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>, known: usize) {
 /// own are taken for one.
 fn behind_an_unknown_wrapper<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     let known = review.count();
+    let mut looked_at = 0;
     for start in 0..call.words.len().min(MAX_WRAPPED) {
         let Some(path) = call.words[start].value.as_deref() else { continue };
         let program = path.rsplit('/').next().unwrap_or(path);
         if !STARTS_EXTREME.iter().any(|name| program.starts_with(name)) {
             continue;
         }
-        models::judge(review, &Call { program, words: &call.words[start + 1..], ..*call });
+        looked_at += 1;
+        if looked_at > MAX_COMMANDS {
+            return;
+        }
+        let words = &call.words[start + 1..];
+        models::judge(review, &Call { program, words: &words[..words.len().min(MAX_WORDS)], ..*call });
         if review.is_extreme_since(known) {
             return;
         }
