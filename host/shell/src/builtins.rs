@@ -367,8 +367,7 @@ impl Lowering {
         let too_long = next.as_ref().is_some_and(|path| path.len() > MAX_DIRECTORY_BYTES);
         let next = next.filter(|_| !too_long);
         // A reader of the plan follows the plain forms by itself.
-        let plain =
-            next.is_some() && name != "popd" && call.fields.iter().all(|field| field.value.as_deref() != Some("-"));
+        let plain = !too_long && name != "popd" && call.fields.iter().all(|field| field.value.as_deref() != Some("-"));
         self.announced = plain.then(|| next.clone());
         if !frame.wrappers.iter().skip(frame.outside).all(|wrapper| STAYS_IN_SHELL.contains(&wrapper.as_str())) {
             return;
