@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::environment::{Known, Value};
+use crate::environment::{DIRECTORY, DIRECTORY_STACK, Environment, Known, Value};
 use crate::expand::Field;
 use crate::lower::{Call, Frame, Input, Lowering};
-use crate::plan::InvocationKind;
+use crate::plan::{InvocationKind, Span};
 use crate::syntax::RawAssignment;
 use crate::words::{Parser, is_name};
 
@@ -28,6 +28,11 @@ const EVALUATES_SUBSCRIPTS: &[&str] = &[
     "getopts",
 ];
 
+/// A longer path counts as unknown.
+const MAX_DIRECTORY_BYTES: usize = 1024;
+/// What may stand around a builtin without another process.
+const STAYS_IN_SHELL: &[&str] = &["command", "builtin", "time", "noglob", "nocorrect", "while true"];
+
 /// Elements of one array that are followed.
 const MAX_ELEMENTS: usize = 256;
 
@@ -35,8 +40,12 @@ impl Lowering {
     pub(crate) fn assigned_value(&mut self, assignment: &RawAssignment, frame: &Frame) -> Value {
         if let Some(elements) = &assignment.array {
             let mut values = Vec::new();
+            self.environment.forget_elements(&assignment.name);
             for element in elements {
                 for field in self.fields(element, frame) {
+                    if let Some((key, value)) = field.value.as_deref().and_then(named) {
+                        self.environment.set_element(&assignment.name, key, value);
+                    }
                     place_element(&mut values, field);
                 }
             }
@@ -69,13 +78,20 @@ impl Lowering {
     }
 
     /// The array `name` after `name[index]=value`, given as the text `[index]=value`.
-    fn with_element(&self, name: &str, assigned: &Value) -> Value {
+    fn with_element(&mut self, name: &str, assigned: &Value) -> Value {
         let mut elements = match self.environment.get(name) {
             Some(Value::Array(elements)) => elements.clone(),
             Some(Value::Scalar(first)) => vec![first.clone()],
+            Some(Value::Pattern(_)) => vec![None],
             None => Vec::new(),
         };
-        let Value::Scalar(Some(text)) = assigned else { return Value::Scalar(None) };
+        let Value::Scalar(Some(text)) = assigned else {
+            self.environment.forget_elements(name);
+            return Value::Scalar(None);
+        };
+        if let Some((key, value)) = named(text) {
+            self.environment.set_element(name, key, value);
+        }
         let Some((index, value)) = indexed(text) else { return Value::Scalar(None) };
         if elements.len() <= index {
             elements.resize(index + 1, None);
@@ -86,7 +102,12 @@ impl Lowering {
 
     /// Prompts and hooks hold shell text that runs at the next prompt.
     pub(crate) fn prompt_text(&mut self, name: &str, value: &Value, frame: &Frame) {
-        let Value::Scalar(Some(text)) = value else { return };
+        let text = match value {
+            Value::Scalar(Some(text)) => text.clone(),
+            Value::Array(elements) => elements.iter().flatten().cloned().collect::<Vec<_>>().join("\n"),
+            Value::Scalar(None) | Value::Pattern(_) => return,
+        };
+        let text = text.as_str();
         match name {
             "PROMPT_COMMAND" => {
                 self.nested_text(text, frame.span, &frame.within(name));
@@ -142,7 +163,11 @@ impl Lowering {
             "set" => self.set_positional(&call.fields[1..]),
             "shift" => self.shift(call),
             "export" | "declare" | "typeset" | "local" | "readonly" => self.declare(call, frame),
-            "read" | "mapfile" | "readarray" | "getopts" | "unset" => self.forget_operands(&call.fields[1..]),
+            "mapfile" | "readarray" => {
+                self.calls_back(name, call, frame);
+                self.forget_operands(&call.fields[1..]);
+            }
+            "read" | "getopts" | "unset" => self.forget_operands(&call.fields[1..]),
             "let" => {
                 for field in &call.fields[1..] {
                     self.arithmetic_effects(field.value.clone(), frame);
@@ -159,13 +184,40 @@ impl Lowering {
                 }
                 return None;
             }
-            "cd" | "pushd" => self.change_directory(call),
+            "alias" | "bind" | "complete" | "compgen" => {
+                self.calls_back(name, call, frame);
+                return None;
+            }
+            "cd" | "pushd" | "popd" => self.change_directory(name, call, frame),
             _ => return None,
         }
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
         let prints =
             matches!(name, "trap" | "set" | "export" | "declare" | "typeset" | "readonly") && call.fields.len() < 3;
         Some((!prints).then(String::new))
+    }
+
+    /// Shell text that an alias, a key or a completion will run later.
+    fn calls_back(&mut self, name: &str, call: &Call, frame: &Frame) {
+        let mut before = "";
+        for field in &call.fields[1..] {
+            let Some(value) = field.value.as_deref() else { continue };
+            let text = match name {
+                "alias" => value.split_once('=').map(|(_, text)| text),
+                "bind" if before == "-x" => value.split_once("\":").map(|(_, text)| text),
+                "complete" | "compgen" | "mapfile" | "readarray" if before == "-C" => Some(value),
+                _ => None,
+            };
+            if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+                let text = text.trim();
+                let text = match text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+                    Some(inner) if name == "bind" => inner.to_owned(),
+                    _ => text.to_owned(),
+                };
+                self.nested_text(&text, field.span, &frame.within(name));
+            }
+            before = value;
+        }
     }
 
     fn eval(&mut self, call: &Call, frame: &Frame) -> Known {
@@ -285,7 +337,9 @@ impl Lowering {
 
     fn forget_operands(&mut self, operands: &[Field]) {
         for field in operands {
-            if let Some(name) = field.value.as_deref().filter(|name| is_name(name)) {
+            let name = field.value.as_deref().map(|name| name.split('[').next().unwrap_or(name));
+            if let Some(name) = name.filter(|name| is_name(name)) {
+                self.environment.forget_elements(name);
                 self.environment.forget(name);
             }
         }
@@ -293,21 +347,79 @@ impl Lowering {
         self.environment.forget("MAPFILE");
     }
 
-    fn change_directory(&mut self, call: &Call) {
+    /// `cd`, `pushd` and `popd`, as far as they take effect in this shell.
+    fn change_directory(&mut self, name: &str, call: &Call, frame: &Frame) {
         let target = call.fields[1..]
             .iter()
             .map(|field| field.value.clone())
-            .rfind(|value| !matches!(value.as_deref(), Some("-L" | "-P" | "--")));
-        let present = self.environment.scalar("PWD");
-        let next = match target {
-            None => Some("~".to_owned()),
-            Some(Some(path)) if path == "-" => self.environment.scalar("OLDPWD"),
-            Some(Some(path)) if path.starts_with(['/', '~']) => Some(path),
-            Some(Some(path)) => present.clone().map(|present| format!("{present}/{path}")),
-            Some(None) => None,
+            .rfind(|value| !matches!(value.as_deref(), Some("-L" | "-P" | "-n" | "-e" | "-@" | "--")));
+        self.announce(frame);
+        let present = self.environment.scalar(DIRECTORY);
+        let next = match (name, target) {
+            ("popd", _) => self.laid_aside(),
+            ("pushd", None) => self.environment.scalar("OLDPWD"),
+            (_, None) => Some("~".to_owned()),
+            (_, Some(Some(path))) if path == "-" => self.environment.scalar("OLDPWD"),
+            (_, Some(Some(path))) if path.starts_with(['/', '~']) => Some(path),
+            (_, Some(Some(path))) => present.clone().map(|present| format!("{present}/{path}")),
+            (_, Some(None)) => None,
         };
+        let too_long = next.as_ref().is_some_and(|path| path.len() > MAX_DIRECTORY_BYTES);
+        let next = next.filter(|_| !too_long);
+        // A reader of the plan follows the plain forms by itself.
+        let plain = !too_long && name != "popd" && call.fields.iter().all(|field| field.value.as_deref() != Some("-"));
+        self.announced = plain.then(|| next.clone());
+        if !frame.wrappers.iter().skip(frame.outside).all(|wrapper| STAYS_IN_SHELL.contains(&wrapper.as_str())) {
+            return;
+        }
+        if name == "pushd" {
+            let mut stack = self.directory_stack();
+            stack.push(present.clone());
+            self.environment.set(DIRECTORY_STACK, Value::Array(stack));
+        }
         self.environment.set("OLDPWD", Value::Scalar(present));
-        self.environment.set("PWD", Value::Scalar(next));
+        self.environment.set("PWD", Value::Scalar(next.clone()));
+        self.environment.set(DIRECTORY, Value::Scalar(next));
+    }
+
+    /// Lets relative paths start in `path`; gives what was before.
+    pub(crate) fn enter_directory(&mut self, path: Known) -> Environment {
+        let before = self.environment.clone();
+        let present = self.environment.scalar(DIRECTORY);
+        let next = path.and_then(|path| match path.starts_with(['/', '~']) {
+            true => Some(path),
+            false => present.map(|present| format!("{present}/{path}")),
+        });
+        self.environment.set(DIRECTORY, Value::Scalar(next));
+        before
+    }
+
+    fn directory_stack(&self) -> Vec<Known> {
+        match self.environment.get(DIRECTORY_STACK) {
+            Some(Value::Array(stack)) => stack.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn laid_aside(&mut self) -> Known {
+        let mut stack = self.directory_stack();
+        let directory = stack.pop().flatten();
+        self.environment.set(DIRECTORY_STACK, Value::Array(stack));
+        directory
+    }
+
+    /// Where relative paths start from here on, when that is not where the last `cd` of the plan led:
+    /// a subshell, a branch not taken or a pipeline has ended since.
+    pub(crate) fn directory_to_announce(&mut self) -> Option<Field> {
+        let present = self.environment.scalar(DIRECTORY);
+        if self.announced.as_ref() == Some(&present) {
+            return None;
+        }
+        self.announced = Some(present.clone());
+        Some(match present {
+            Some(directory) => Field::constant(&directory, Span::default()),
+            None => Field::unknown("$PWD", Span::default()),
+        })
     }
 }
 
@@ -317,7 +429,7 @@ fn indexed(text: &str) -> Option<(usize, String)> {
     Some((index.parse::<usize>().ok().filter(|index| *index < MAX_ELEMENTS)?, value.to_owned()))
 }
 
-/// `[3]=x` sets the fourth element, anything else the next.
+/// `[3]=x` sets the fourth element, anything else the next; elements by name have no order.
 fn place_element(values: &mut Vec<Known>, field: Field) {
     match field.value.as_deref().and_then(indexed) {
         Some((index, value)) => {
@@ -326,8 +438,14 @@ fn place_element(values: &mut Vec<Known>, field: Field) {
             }
             values[index] = Some(value);
         }
+        None if field.value.as_deref().is_some_and(|value| named(value).is_some()) => values.push(None),
         None => values.push(field.value),
     }
+}
+
+/// Key and value of `[key]=x`.
+fn named(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix('[')?.split_once("]=").filter(|(key, _)| !key.is_empty())
 }
 
 /// Words joined by blanks, as `eval` and `ssh` do; none when one of them is not known.

@@ -14,6 +14,10 @@ pub(crate) fn output(program: &str, fields: &[Field], input: Option<&str>) -> Kn
         "printf" => printf(operands),
         "true" | ":" | "false" | "sleep" | "mkdir" | "touch" | "chmod" | "rm" | "cp" | "mv" | "ln" | "test" | "["
         | "wait" | "alias" => Some(String::new()),
+        "cat" if operands.iter().any(|field| field.process.is_some()) => {
+            let texts: Option<Vec<String>> = operands.iter().map(|field| field.process.clone().flatten()).collect();
+            texts.map(|texts| texts.concat())
+        }
         "cat" | "tee" => {
             let passes =
                 program == "tee" || operands.iter().all(|field| matches!(field.value.as_deref(), Some("-" | "-u")));

@@ -6,6 +6,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Where relative paths start, kept under a name no variable of a shell can have.
+pub(crate) const DIRECTORY: &str = "working directory";
+/// What `pushd` laid aside, likewise.
+pub(crate) const DIRECTORY_STACK: &str = "directory stack";
+
 /// A text, or none when only the run can tell.
 pub(crate) type Known = Option<String>;
 
@@ -13,6 +18,8 @@ pub(crate) type Known = Option<String>;
 pub(crate) enum Value {
     Scalar(Known),
     Array(Vec<Known>),
+    /// Some name that matches this pattern: the variable of `for f in *.txt`.
+    Pattern(String),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -39,11 +46,39 @@ impl Environment {
         match self.get(name)? {
             Value::Scalar(value) => value.clone(),
             Value::Array(elements) => elements.first().cloned().flatten(),
+            Value::Pattern(_) => None,
         }
     }
 
     pub(crate) fn set(&mut self, name: &str, value: Value) {
         Rc::make_mut(&mut self.variables).insert(name.to_owned(), value);
+    }
+
+    /// `name[key]=value`, beside the array itself.
+    pub(crate) fn set_element(&mut self, name: &str, key: &str, value: &str) {
+        self.set(&format!("{name}[{key}]"), Value::Scalar(Some(value.to_owned())));
+    }
+
+    pub(crate) fn element(&self, name: &str, key: &str) -> Known {
+        self.scalar(&format!("{name}[{key}]"))
+    }
+
+    /// None of the elements of `name` is known any more.
+    pub(crate) fn forget_elements(&mut self, name: &str) {
+        let is_element = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('['));
+        if self.variables.keys().any(|key| is_element(key)) {
+            Rc::make_mut(&mut self.variables).retain(|key, _| !is_element(key));
+        }
+    }
+
+    /// What `name` is when it was not set before; any assignment takes its place.
+    pub(crate) fn set_guess(&mut self, name: &str, value: Known) {
+        Rc::make_mut(&mut self.variables).remove(name);
+        self.set(&format!("{name} if unset"), Value::Scalar(value));
+    }
+
+    pub(crate) fn guess(&self, name: &str) -> Known {
+        self.scalar(&format!("{name} if unset"))
     }
 
     pub(crate) fn forget(&mut self, name: &str) {
@@ -65,9 +100,33 @@ impl Environment {
             }
         }
         differing.extend(other.variables.keys().filter(|name| !self.variables.contains_key(*name)).cloned());
+        let directory = nearer_to_the_root(self.scalar(DIRECTORY), other.scalar(DIRECTORY));
         for name in differing {
             self.forget(&name);
         }
+        if let Some(directory) = directory {
+            self.set(DIRECTORY, Value::Scalar(Some(directory)));
+        }
+    }
+}
+
+impl Environment {
+    /// As [`Self::merge`], the present directory alone.
+    pub(crate) fn merge_directory(&mut self, other: &Self) {
+        let (present, before) = (self.scalar(DIRECTORY), other.scalar(DIRECTORY));
+        if present != before
+            && let Some(directory) = nearer_to_the_root(present, before)
+        {
+            self.set(DIRECTORY, Value::Scalar(Some(directory)));
+        }
+    }
+}
+
+/// Of two directories that may be the present one, the one where a mistake costs more.
+fn nearer_to_the_root(first: Known, second: Known) -> Known {
+    match (first, second) {
+        (Some(first), Some(second)) if second.len() < first.len() => Some(second),
+        (first, second) => first.or(second),
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Piece {
     Unknown {
         guess: Option<String>,
     },
+    /// A name only the run can tell, of this shape.
+    Pattern(String),
     /// A new word starts here.
     Break,
     /// Quotes stood here, so the word exists even when empty.
@@ -37,6 +39,8 @@ pub(crate) struct Field {
     pub(crate) value: Known,
     /// The value if unset variables are what they mostly are.
     pub(crate) guess: Known,
+    /// The shape of the value where only that is known; readers of the plan see it as a pattern.
+    pub(crate) shape: Known,
     pub(crate) glob: bool,
     /// Set for `<( )`: what reading it yields.
     pub(crate) process: Option<Known>,
@@ -45,16 +49,25 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) fn constant(value: &str, span: Span) -> Self {
-        Self { text: value.to_owned(), value: Some(value.to_owned()), guess: None, glob: false, process: None, span }
+        Self {
+            text: value.to_owned(),
+            value: Some(value.to_owned()),
+            guess: None,
+            shape: None,
+            glob: false,
+            process: None,
+            span,
+        }
     }
 
     /// A word that only the run can tell.
     pub(crate) fn unknown(text: &str, span: Span) -> Self {
-        Self { text: text.to_owned(), value: None, guess: None, glob: true, process: None, span }
+        Self { text: text.to_owned(), value: None, guess: None, shape: None, glob: true, process: None, span }
     }
 
     pub(crate) fn word(&self) -> Word {
-        Word { text: self.text.clone(), value: self.value.clone(), glob: self.glob, span: self.span }
+        let value = self.value.clone().or_else(|| self.shape.clone());
+        Word { text: self.text.clone(), value, glob: self.glob || self.shape.is_some(), span: self.span }
     }
 }
 
@@ -132,6 +145,7 @@ impl Lowering {
     fn push_expansion(&mut self, pieces: &mut Vec<Piece>, expansion: Expansion, quoted: bool, split: bool) {
         match expansion {
             Expansion::Text(value) => self.push_text(pieces, value, quoted, split),
+            Expansion::Pattern(shape) => pieces.push(Piece::Pattern(shape)),
             Expansion::Guess(guess) => pieces.push(Piece::Unknown { guess: Some(guess) }),
             Expansion::Words(values) => self.push_words(pieces, values, quoted, split),
             Expansion::Joined(values) if quoted => {
@@ -187,7 +201,7 @@ fn text_of(pieces: &[Piece]) -> Known {
             Piece::Char { character, .. } => text.push(*character),
             Piece::Mark => {}
             Piece::Break => text.push(' '),
-            Piece::Unknown { .. } | Piece::Process(_) => return None,
+            Piece::Unknown { .. } | Piece::Process(_) | Piece::Pattern(_) => return None,
         }
     }
     Some(text)
@@ -196,14 +210,31 @@ fn text_of(pieces: &[Piece]) -> Known {
 fn field(pieces: &[Piece], word: &RawWord) -> Field {
     let value = text_of(pieces);
     let guessable = value.is_none()
-        && !pieces.iter().any(|piece| matches!(piece, Piece::Unknown { guess: None } | Piece::Process(_)));
+        && !pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Unknown { guess: None } | Piece::Process(_) | Piece::Pattern(_)));
+    let shape = if value.is_none() { shape_of(pieces) } else { None };
     let guess = guessable.then(|| guess_text(pieces));
     let process = pieces.iter().find_map(|piece| match piece {
         Piece::Process(text) => Some(text.clone()),
         _ => None,
     });
     let glob = is_pattern(pieces);
-    Field { text: word.text.clone(), value, guess, glob, process, span: word.span }
+    Field { text: word.text.clone(), value, guess, shape, glob, process, span: word.span }
+}
+
+/// The shape of a word with a name of a known shape in it, and nothing that is not known at all.
+fn shape_of(pieces: &[Piece]) -> Known {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Char { character, .. } => text.push(*character),
+            Piece::Pattern(shape) => text.push_str(shape),
+            Piece::Mark => {}
+            Piece::Break | Piece::Unknown { .. } | Piece::Process(_) => return None,
+        }
+    }
+    Some(text)
 }
 
 fn guess_text(pieces: &[Piece]) -> String {

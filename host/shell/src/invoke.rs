@@ -7,13 +7,16 @@ use crate::decode;
 use crate::environment::Known;
 use crate::expand::Field;
 use crate::lower::{Call, Frame, Input, Lowering};
-use crate::plan::{Assignment, InvocationKind, Span, UnknownKind};
+use crate::plan::{Assignment, InvocationKind, UnknownKind};
 use crate::shells;
 use crate::words::is_name;
 use crate::wrappers::{self, Options, Rest, Wrapper};
 
 /// Words `xargs` appends one by one; more count as unknown.
-const MAX_APPENDED: usize = 64;
+pub(crate) const MAX_APPENDED: usize = 64;
+
+/// Wrappers around one command; each copies what stands inside it.
+const MAX_WRAPPERS: usize = 16;
 
 impl Lowering {
     /// Lists what `call` runs; gives what it prints, where that is constant.
@@ -22,6 +25,10 @@ impl Lowering {
     }
 
     fn invoke_inner(&mut self, call: Call, frame: &Frame) -> Known {
+        if frame.wrappers.len() - frame.outside.min(frame.wrappers.len()) > MAX_WRAPPERS {
+            self.stop("more wrappers around one command than can be followed", frame);
+            return None;
+        }
         let first = call.fields.first()?;
         let path = match &first.value {
             Some(path) if !first.glob => path.clone(),
@@ -33,6 +40,9 @@ impl Lowering {
             }
         };
         let name = base_name(&path).to_owned();
+        if name.len() > 1 && name.starts_with('=') {
+            self.unknown(UnknownKind::Unresolved, "zsh would run the program named behind `=`", first.span);
+        }
         if !name.is_ascii() {
             self.unknown(UnknownKind::Refused, format!("{WHAT_UNICODE} in a program's name"), first.span);
         }
@@ -58,15 +68,19 @@ impl Lowering {
         if let Some(output) = self.carrier(&name, &call, frame) {
             return output;
         }
-        match wrappers::find(&name) {
-            Some(wrapper) => self.unwrap_call(wrapper, &name, call, frame),
+        match wrappers::find(&name, &call.fields) {
+            Some((wrapper, 0)) => self.unwrap_call(wrapper, &name, call, frame),
+            Some((wrapper, verb)) => self.unwrap_verb(wrapper, verb, &name, call, frame),
             None => self.program(&name, &call, frame),
         }
     }
 
-    /// A program that wraps nothing.
+    /// A program that wraps nothing, as far as is known.
     fn program(&mut self, name: &str, call: &Call, frame: &Frame) -> Known {
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        if let Some(start) = shell_within(name, &call.fields) {
+            self.carried(call, start, name, frame);
+        }
         let input = match &frame.input {
             Input::Text(text) | Input::Pipe(text) => text.as_deref(),
             Input::Inherited | Input::File => None,
@@ -97,6 +111,11 @@ impl Lowering {
             "find" | "gfind" => self.find(name, call, frame),
             "fd" | "fdfind" => self.fd(name, call, frame),
             "su" => self.switch_user(call, frame),
+            "runuser"
+                if !call.fields.iter().any(|field| field.text.starts_with("-u") || field.text.starts_with("--u")) =>
+            {
+                self.switch_user(call, frame);
+            }
             "parallel" => self.parallel(call, frame),
             "kubectl" | "oc" | "k3s" | "microk8s" => return self.cluster(name, call, frame),
             "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "lxc" | "crictl" | "ctr" => {
@@ -111,13 +130,71 @@ impl Lowering {
                 if name == "git" {
                     return self.git(call, frame);
                 }
-                return None;
+                return self.carried_by_option(name, call, frame);
             }
         }
         Some(None)
     }
 
+    /// `perf stat CMD`: listed as it stands, and what it runs after it.
+    fn unwrap_verb(
+        &mut self,
+        wrapper: &'static Wrapper,
+        verb: usize,
+        name: &str,
+        mut call: Call,
+        frame: &Frame,
+    ) -> Known {
+        self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
+        call.fields.drain(1..=verb);
+        call.assignments.clear();
+        call.redirections.clear();
+        let Some(options) = wrappers::options(wrapper, &call.fields) else {
+            self.unresolved("an option of a wrapper is not known, so what it runs is not", frame);
+            return None;
+        };
+        if let Some(text) = options.value(&["c", "--call"]).filter(|_| wrapper.long_valued.contains(&"--call")) {
+            return self.text_operands(std::slice::from_ref(text), &call, &frame.within(name));
+        }
+        let mut rest = options.rest + wrapper.positionals;
+        if wrapper.positionals > 0 && call.fields.get(rest).is_some_and(|field| field.value.as_deref() == Some("--")) {
+            rest += 1;
+        }
+        if rest >= call.fields.len() {
+            return None;
+        }
+        let inner = rest_of(&call, rest);
+        match wrapper.rest {
+            Rest::Program => self.invoke(inner, &frame.within(name)),
+            Rest::Text => self.text_operands(&inner.fields, &call, &frame.within(name)),
+        }
+    }
+
+    /// `vagrant ssh -c TEXT`, `nix develop -c CMD`: the command stands in or after an option.
+    fn carried_by_option(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
+        let carried = wrappers::carried(name, &call.fields)?;
+        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
+        let bare = Call { assignments: Vec::new(), redirections: Vec::new(), ..call.clone() };
+        Some(match carried {
+            wrappers::Carried::Program(start) if name == "start-stop-daemon" => {
+                let mut inner = rest_of(&bare, start);
+                inner.fields.retain(|field| field.value.as_deref() != Some("--"));
+                self.invoke(inner, &frame.within(name))
+            }
+            wrappers::Carried::Text(text) => self.text_operands(&[text], &bare, &frame.within(name)),
+            wrappers::Carried::Program(start) => self.invoke(rest_of(&bare, start), &frame.within(name)),
+            wrappers::Carried::Shell(start) => {
+                let mut inner = rest_of(&bare, start);
+                inner.fields.insert(0, Field::constant("bash", frame.span));
+                self.invoke(inner, &frame.within(name))
+            }
+        })
+    }
+
     fn unwrap_call(&mut self, wrapper: &'static Wrapper, name: &str, mut call: Call, frame: &Frame) -> Known {
+        if name == "coreutils" {
+            return self.multi_call(&mut call, frame);
+        }
         let Some(options) = wrappers::options(wrapper, &call.fields) else {
             self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
             self.unresolved("an option of a wrapper is not known, so what it runs is not", frame);
@@ -140,37 +217,76 @@ impl Lowering {
             };
             rest += again.rest - 1;
         }
+        rest += words_of_its_own(name, call.fields.get(rest..).unwrap_or(&[]));
         let has_inner = rest < call.fields.len();
         if wrapper.listed || !has_inner {
             self.emit(InvocationKind::Command, Some(name.to_owned()), &call, frame);
         }
         if !has_inner {
-            return None;
+            // Without a command these give their input to a shell.
+            return match &frame.input {
+                Input::Text(Some(text)) | Input::Pipe(Some(text)) if wrapper.rest == Rest::Text && wrapper.listed => {
+                    let field = Field::constant(text, frame.span);
+                    self.text_operands(&[field], &call, &frame.within(name))
+                }
+                _ => None,
+            };
         }
+        let directory = match name {
+            "env" => options.value(&["C", "--chdir"]),
+            "sudo" | "sudo-rs" | "run0" => options.value(&["D", "--chdir"]),
+            "unshare" | "nsenter" | "bwrap" | "systemd-run" => {
+                options.value(&["--wd", "--chdir", "--working-directory"])
+            }
+            _ => None,
+        };
+        let before = directory.map(|directory| self.enter_directory(directory.value.clone()));
+        let output = self.unwrapped(wrapper, name, &options, rest, &call, frame);
+        if let Some(before) = before {
+            self.environment = before;
+        }
+        output
+    }
+
+    /// What stands inside a wrapper, run.
+    fn unwrapped(
+        &mut self,
+        wrapper: &Wrapper,
+        name: &str,
+        options: &Options,
+        rest: usize,
+        call: &Call,
+        frame: &Frame,
+    ) -> Known {
         let inner_frame = frame.within(name);
-        let mut inner = rest_of(&call, rest);
+        let mut inner = rest_of(call, rest);
         if wrapper.listed {
             inner.redirections.clear();
             inner.assignments.clear();
         }
         if name == "xargs" || name == "gxargs" {
-            return self.appended(inner, &options, &inner_frame);
+            return self.appended(inner, options, &inner_frame);
         }
         match wrapper.rest {
             Rest::Program => self.invoke(inner, &inner_frame),
             Rest::Text if name == "watch" && options.has(&["x", "--exec"]) => self.invoke(inner, &inner_frame),
             Rest::Text => {
                 self.around_nested(&Call { fields: Vec::new(), ..inner.clone() }, frame);
-                self.text_operands(&inner.fields, &call, &inner_frame)
+                self.text_operands(&inner.fields, call, &inner_frame)
             }
         }
     }
 
     /// Words joined to shell text; unknown words could be any text.
-    fn text_operands(&mut self, fields: &[Field], call: &Call, frame: &Frame) -> Known {
+    pub(crate) fn text_operands(&mut self, fields: &[Field], call: &Call, frame: &Frame) -> Known {
         let span = fields.first().map_or(frame.span, |field| field.span);
         match joined_text(fields) {
-            Some(text) => self.nested_text(&text, span, frame),
+            Some(text) => {
+                let before = self.environment.clone();
+                let output = self.nested_text(&text, span, frame);
+                self.environment = before;
+                output
+            }
             None => {
                 let name =
                     call.fields.first().and_then(|field| field.value.as_deref()).map(|path| base_name(path).to_owned());
@@ -189,12 +305,12 @@ impl Lowering {
         };
         match name {
             "command" if options.has(&["v", "V"]) => alone(self, call),
-            "sudo"
+            "sudo" | "sudo-rs"
                 if options.has(&["e", "--edit", "l", "--list", "v", "--validate", "V", "K", "--remove-timestamp"]) =>
             {
                 alone(self, call)
             }
-            "sudo" | "doas" if options.has(&["i", "s", "--login", "--shell"]) => {
+            "sudo" | "sudo-rs" | "doas" if options.has(&["i", "s", "--login", "--shell"]) => {
                 let rest = options.rest;
                 if rest >= call.fields.len() {
                     return alone(self, call);
@@ -211,7 +327,7 @@ impl Lowering {
                 let text = options.value(&["c", "--command"]).cloned();
                 Some(self.option_text(name, text, call, frame))
             }
-            "flock"
+            "flock" | "sg"
                 if call
                     .fields
                     .get(options.rest + 1)
@@ -221,9 +337,24 @@ impl Lowering {
                 Some(self.option_text(name, text, call, frame))
             }
             "script" => alone(self, call),
+            "npx" | "bunx" | "pnpx" if options.has(&["c", "--call"]) => {
+                let text = options.value(&["c", "--call"]).cloned();
+                Some(self.option_text(name, text, call, frame))
+            }
             "runuser" if !options.has(&["u", "--user"]) => alone(self, call),
             _ => None,
         }
+    }
+
+    /// `coreutils --coreutils-prog=NAME WORD…`
+    fn multi_call(&mut self, call: &mut Call, frame: &Frame) -> Known {
+        let program = call.fields.get(1).and_then(|field| field.value.as_deref());
+        let program = program.and_then(|value| value.strip_prefix("--coreutils-prog=")).map(str::to_owned);
+        let mut inner = rest_of(call, 1.min(call.fields.len() - 1));
+        if let (Some(program), Some(first)) = (program, inner.fields.first_mut()) {
+            *first = Field { value: Some(program), ..first.clone() };
+        }
+        self.invoke(inner, &frame.within("coreutils"))
     }
 
     fn option_text(&mut self, name: &str, text: Option<Field>, call: &Call, frame: &Frame) -> Known {
@@ -286,319 +417,48 @@ impl Lowering {
         }
         self.invoke(call, &inner_frame)
     }
-
-    fn find(&mut self, name: &str, call: &Call, frame: &Frame) {
-        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let roots = find_roots(&call.fields);
-        let mut index = 1;
-        while let Some(field) = call.fields.get(index) {
-            index += 1;
-            if !matches!(field.value.as_deref(), Some("-exec" | "-execdir" | "-ok" | "-okdir")) {
-                continue;
-            }
-            let start = index;
-            while let Some(field) = call.fields.get(index) {
-                let plus = field.value.as_deref() == Some("+")
-                    && index > start
-                    && call.fields[index - 1].value.as_deref() == Some("{}");
-                if plus || field.value.as_deref() == Some(";") {
-                    break;
-                }
-                index += 1;
-            }
-            let inner = Call {
-                fields: substitute(&call.fields[start..index], "{}", &roots),
-                assignments: Vec::new(),
-                redirections: Vec::new(),
-            };
-            let runs_shell = inner
-                .fields
-                .first()
-                .and_then(|field| field.value.as_deref())
-                .is_some_and(|path| shells::is_shell(base_name(path)));
-            let names_in_text = call.fields[start..index]
-                .iter()
-                .any(|field| field.text.contains("{}") && field.value.as_deref() != Some("{}"));
-            if inner.fields.is_empty() || (runs_shell && names_in_text) {
-                self.unresolved("`find -exec` runs names as shell text, or nothing at all", frame);
-            }
-            self.invoke(inner, &frame.within(name));
-        }
-    }
-
-    fn fd(&mut self, name: &str, call: &Call, frame: &Frame) {
-        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let position = call
-            .fields
-            .iter()
-            .position(|field| matches!(field.value.as_deref(), Some("-x" | "-X" | "--exec" | "--exec-batch")));
-        if let Some(start) = position {
-            let unknown = [Field::unknown("{}", frame.span)];
-            let mut fields = substitute(&call.fields[start + 1..], "{}", &unknown);
-            if !call.fields[start + 1..].iter().any(|field| field.text.contains("{}")) {
-                fields.extend(unknown);
-            }
-            self.invoke(Call { fields, assignments: Vec::new(), redirections: Vec::new() }, &frame.within(name));
-        }
-    }
-
-    /// `su -c TEXT user`: a privileged shell, listed with what it runs.
-    fn switch_user(&mut self, call: &Call, frame: &Frame) {
-        self.emit(InvocationKind::Command, Some("su".to_owned()), call, frame);
-        let mut words = call.fields.iter().skip(1);
-        while let Some(field) = words.next() {
-            let attached = field.value.as_deref().and_then(|value| {
-                value.strip_prefix("--command=").or_else(|| value.strip_prefix("--session-command="))
-            });
-            let text = match (field.value.as_deref(), attached) {
-                (_, Some(text)) => Some(Field { value: Some(text.to_owned()), ..field.clone() }),
-                (Some("-c" | "--command" | "--session-command" | "-lc"), _) => words.next().cloned(),
-                _ => None,
-            };
-            if let Some(text) = text {
-                let bare = Call { redirections: Vec::new(), assignments: Vec::new(), ..call.clone() };
-                self.text_operands(&[text], &bare, &frame.within("su"));
-            }
-        }
-    }
-
-    fn parallel(&mut self, call: &Call, frame: &Frame) {
-        self.emit(InvocationKind::Command, Some("parallel".to_owned()), call, frame);
-        let separator = call
-            .fields
-            .iter()
-            .position(|field| matches!(field.value.as_deref(), Some(":::" | "::::" | ":::+")))
-            .unwrap_or(call.fields.len());
-        let mut start = 1;
-        while start < separator && call.fields[start].value.as_deref().is_some_and(|value| value.starts_with('-')) {
-            let valued = matches!(
-                call.fields[start].value.as_deref(),
-                Some("-j" | "-P" | "-n" | "-N" | "-L" | "-I" | "--jobs" | "-a" | "--delay" | "--timeout" | "-S")
-            );
-            start += 1 + usize::from(valued);
-        }
-        if start >= separator {
-            return self.parallel_lines(&call.fields[separator..], call, frame);
-        }
-        let mut arguments = call.fields[separator..].to_vec();
-        arguments.retain(|field| !matches!(field.value.as_deref(), Some(":::" | ":::+")));
-        if arguments.is_empty() || call.fields[separator.min(call.fields.len() - 1)].value.as_deref() == Some("::::") {
-            arguments = vec![Field::unknown("{}", frame.span)];
-        }
-        let template = &call.fields[start..separator];
-        for argument in arguments.into_iter().take(MAX_APPENDED) {
-            let mut fields = substitute(template, "{}", std::slice::from_ref(&argument));
-            if !template.iter().any(|field| field.text.contains("{}")) {
-                fields.push(argument);
-            }
-            let one_text = template.len() == 1 && template[0].value.as_deref().is_some_and(|text| text.contains(' '));
-            if one_text {
-                self.text_operands(&fields, call, &frame.within("parallel"));
-            } else {
-                self.invoke(
-                    Call { fields, assignments: Vec::new(), redirections: Vec::new() },
-                    &frame.within("parallel"),
-                );
-            }
-        }
-    }
-
-    /// `parallel ::: 'line' 'line'`: without a template the operands are the commands.
-    fn parallel_lines(&mut self, operands: &[Field], call: &Call, frame: &Frame) {
-        let lines: Vec<&Field> =
-            operands.iter().filter(|field| field.value.as_deref() != Some(":::")).take(MAX_APPENDED).collect();
-        if lines.is_empty() {
-            self.unresolved("`parallel` runs lines that are not known", frame);
-        }
-        for line in lines {
-            self.text_operands(std::slice::from_ref(line), call, &frame.within("parallel"));
-        }
-    }
-
-    /// `kubectl exec POD -- CMD`; none for the other verbs.
-    fn cluster(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
-        let verb = subcommand(&call.fields, 1, CLUSTER_VALUED)?;
-        match call.fields[verb].value.as_deref()? {
-            "exec" | "rsh" => {}
-            "kubectl" if name != "kubectl" => return Some(self.invoke(rest_of(call, verb), &frame.within(name))),
-            _ => return None,
-        }
-        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let dashes = call.fields.iter().position(|field| field.value.as_deref() == Some("--"));
-        let start = match dashes {
-            Some(index) => index + 1,
-            None => subcommand(&call.fields, verb + 1, CLUSTER_VALUED).map_or(call.fields.len(), |pod| pod + 1),
-        };
-        Some(self.carried(call, start, &format!("{name} exec"), frame))
-    }
-
-    /// `docker exec`, `docker run`, `docker compose exec`; none for the other verbs.
-    fn container(&mut self, name: &str, call: &Call, frame: &Frame) -> Option<Known> {
-        let mut verb = subcommand(&call.fields, 1, CONTAINER_GLOBAL_VALUED)?;
-        let mut word = call.fields[verb].value.as_deref()?;
-        if matches!(word, "compose" | "container" | "task") {
-            verb = subcommand(&call.fields, verb + 1, CONTAINER_GLOBAL_VALUED)?;
-            word = call.fields[verb].value.as_deref()?;
-        }
-        if !matches!(word, "exec" | "run") {
-            return None;
-        }
-        let label = format!("{name} {word}");
-        self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let mut index = verb + 1;
-        let mut entrypoint = None;
-        while let Some(value) = call
-            .fields
-            .get(index)
-            .and_then(|field| field.value.as_deref())
-            .filter(|value| value.starts_with('-') && *value != "-")
-        {
-            index += 1;
-            if let Some(program) = value.strip_prefix("--entrypoint=") {
-                entrypoint = Some(Field { value: Some(program.to_owned()), ..call.fields[index - 1].clone() });
-            } else if value == "--entrypoint" {
-                entrypoint = call.fields.get(index).cloned();
-            }
-            if value == "--" {
-                break;
-            }
-            index += usize::from(container_option_takes_value(value));
-        }
-        let mut inner = rest_of(call, (index + 1).min(call.fields.len()));
-        if inner.fields.first().is_some_and(|field| field.value.as_deref() == Some("--")) {
-            inner.fields.remove(0);
-        }
-        inner.assignments.clear();
-        inner.redirections.clear();
-        if let Some(entrypoint) = entrypoint {
-            inner.fields.insert(0, entrypoint);
-        }
-        if inner.fields.is_empty() {
-            return Some(None);
-        }
-        Some(self.invoke(inner, &frame.within(&label)))
-    }
-
-    fn carried(&mut self, call: &Call, start: usize, label: &str, frame: &Frame) -> Known {
-        if start >= call.fields.len() {
-            return None;
-        }
-        let inner = Call { fields: call.fields[start..].to_vec(), assignments: Vec::new(), redirections: Vec::new() };
-        self.invoke(inner, &frame.within(label))
-    }
-
-    /// `git bisect run CMD`, `git submodule foreach TEXT`, `git rebase --exec TEXT`, `git filter-branch`.
-    fn git(&mut self, call: &Call, frame: &Frame) -> Option<Known> {
-        let verb = subcommand(&call.fields, 1, &["-C", "-c", "--git-dir", "--work-tree", "--namespace"])?;
-        let word = |index: usize| call.fields.get(index).and_then(|field| field.value.as_deref());
-        let (start, text) = match (word(verb)?, word(verb + 1)) {
-            ("bisect", Some("run")) => (verb + 2, false),
-            ("submodule", Some("foreach")) => (verb + 2 + usize::from(word(verb + 2) == Some("--recursive")), true),
-            _ => return None,
-        };
-        self.emit(InvocationKind::Command, Some("git".to_owned()), call, frame);
-        if start >= call.fields.len() {
-            return Some(None);
-        }
-        if text {
-            let fields = call.fields[start..].to_vec();
-            let bare = Call { assignments: Vec::new(), redirections: Vec::new(), ..call.clone() };
-            return Some(self.text_operands(&fields, &bare, &frame.within("git")));
-        }
-        Some(self.carried(call, start, "git", frame))
-    }
 }
 
-const CLUSTER_VALUED: &[&str] = &[
-    "-n",
-    "--namespace",
-    "--context",
-    "--cluster",
-    "--kubeconfig",
-    "-s",
-    "--server",
-    "--user",
-    "--token",
-    "--as",
-    "--as-group",
-    "--request-timeout",
-    "-c",
-    "--container",
-    "-f",
-    "--filename",
-    "--pod-running-timeout",
-    "-v",
-];
-const CONTAINER_GLOBAL_VALUED: &[&str] = &[
-    "-H",
-    "--host",
-    "-c",
-    "--context",
-    "--config",
-    "-l",
-    "--log-level",
-    "-f",
-    "--file",
-    "-p",
-    "--project-name",
-    "--profile",
-    "--env-file",
-    "--project-directory",
-    "-n",
-    "--namespace",
-];
-/// Options of `run` and `exec` without a value; every other long option has one.
-const CONTAINER_FLAGS: &[&str] = &[
-    "--rm",
-    "--detach",
-    "--interactive",
-    "--tty",
-    "--init",
-    "--privileged",
-    "--read-only",
-    "--no-healthcheck",
-    "--publish-all",
-    "--sig-proxy",
-    "--oom-kill-disable",
-    "--quiet",
-    "--no-deps",
-    "--no-TTY",
-    "--no-tty",
-    "--service-ports",
-    "--build",
-    "--use-aliases",
-    "--quiet-pull",
-    "--remove-orphans",
-    "--replace",
-];
-
-fn container_option_takes_value(option: &str) -> bool {
-    if option.starts_with("--") {
-        return !option.contains('=') && !CONTAINER_FLAGS.contains(&option);
-    }
-    // A cluster takes the next word when its last letter has a value.
-    option.chars().last().is_some_and(|letter| !"ditPqT".contains(letter))
-        && option.chars().skip(1).take(option.len() - 2).all(|letter| "ditPqT".contains(letter))
-}
-
-/// Index of the first word from `start` that is not an option or an option's value.
-fn subcommand(fields: &[Field], start: usize, valued: &[&str]) -> Option<usize> {
-    let mut index = start;
-    loop {
-        let value = fields.get(index)?.value.as_deref()?;
-        if !value.starts_with('-') {
-            return Some(index);
-        }
-        index += 1 + usize::from(valued.contains(&value));
-    }
-}
-
-fn rest_of(call: &Call, start: usize) -> Call {
+pub(crate) fn rest_of(call: &Call, start: usize) -> Call {
     Call {
         fields: call.fields[start..].to_vec(),
         assignments: call.assignments.clone(),
         redirections: call.redirections.clone(),
     }
+}
+
+/// Programs that show or search the words they are given.
+const SHOWS_ITS_WORDS: &[&str] = &[
+    "echo", "printf", "grep", "egrep", "fgrep", "rg", "ag", "ack", "git", "jq", "test", "[", "which", "type", "man",
+    "logger", "expr", "whereis", "whatis", "apropos", "pgrep", "pkill", "ps", "ls", "cat", "basename", "dirname",
+    "awk", "sed", "say",
+];
+
+/// Index of `sh` where an unlisted program's words hold `sh -c TEXT`.
+fn shell_within(name: &str, fields: &[Field]) -> Option<usize> {
+    if SHOWS_ITS_WORDS.contains(&name) {
+        return None;
+    }
+    let word = |index: usize| fields.get(index).and_then(|field| field.value.as_deref());
+    (1..fields.len().saturating_sub(2).min(MAX_APPENDED)).find(|index| {
+        word(*index).is_some_and(|path| shells::is_shell(base_name(path)))
+            && word(*index + 1)
+                .is_some_and(|option| option.starts_with('-') && !option.starts_with("--") && option.contains('c'))
+    })
+}
+
+/// Words a few wrappers take between their options and the program.
+fn words_of_its_own(name: &str, rest: &[Field]) -> usize {
+    let first = rest.first().and_then(|field| field.value.as_deref()).unwrap_or("");
+    let own = match name {
+        "env" => first == "-",
+        "setarch" => {
+            first.contains("86")
+                || ["arm", "aarch", "ppc", "s390", "uname", "linux"].iter().any(|start| first.starts_with(start))
+        }
+        _ => false,
+    };
+    usize::from(own)
 }
 
 /// Past assignments and, since `sudo` takes options after them too, past those.
@@ -636,7 +496,7 @@ fn take_assignments(call: &mut Call, start: usize) -> usize {
 
 /// The fields with each `marker` replaced: a word of its own becomes all of `values`, inside a
 /// longer word the text is replaced or, when not known, the word becomes unknown.
-fn substitute(fields: &[Field], marker: &str, values: &[Field]) -> Vec<Field> {
+pub(crate) fn substitute(fields: &[Field], marker: &str, values: &[Field]) -> Vec<Field> {
     let mut result = Vec::new();
     for field in fields {
         match field.value.as_deref() {
@@ -651,22 +511,6 @@ fn substitute(fields: &[Field], marker: &str, values: &[Field]) -> Vec<Field> {
         }
     }
     result
-}
-
-/// The starting points of `find`, each standing for everything below it.
-fn find_roots(fields: &[Field]) -> Vec<Field> {
-    let mut roots = Vec::new();
-    for field in &fields[1..] {
-        match field.value.as_deref() {
-            Some("-H" | "-L" | "-P") if roots.is_empty() => {}
-            Some(value) if value.starts_with('-') || matches!(value, "(" | "!" | ",") => break,
-            _ => roots.push(Field { glob: true, ..field.clone() }),
-        }
-    }
-    if roots.is_empty() {
-        roots.push(Field { glob: true, ..Field::constant(".", Span::default()) });
-    }
-    roots
 }
 
 fn input_words(text: &str, options: &Options, lines: bool) -> Vec<String> {

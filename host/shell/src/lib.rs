@@ -13,6 +13,7 @@
 mod arithmetic;
 mod braces;
 mod builtins;
+mod carriers;
 mod decode;
 mod environment;
 mod escape;

@@ -47,6 +47,8 @@ pub(crate) struct Frame {
     pub(crate) in_loop: bool,
     pub(crate) depth: u8,
     pub(crate) wrappers: Rc<Vec<String>>,
+    /// How many of the wrappers stand outside the text this command is part of.
+    pub(crate) outside: usize,
     pub(crate) span: Span,
 }
 
@@ -60,6 +62,7 @@ impl Frame {
             in_loop: false,
             depth: 0,
             wrappers: Rc::default(),
+            outside: 0,
             span: Span::default(),
         }
     }
@@ -90,6 +93,8 @@ pub(crate) struct Lowering {
     pub(crate) functions: HashMap<String, Rc<Command>>,
     /// Functions being followed, innermost last.
     pub(crate) calls: Vec<String>,
+    /// Where the `cd`s of the plan lead when read one after the other; none when they do not tell.
+    pub(crate) announced: Option<Known>,
     level: u32,
     steps: usize,
     stopped: bool,
@@ -102,6 +107,7 @@ pub(crate) fn line(text: &str, plan: Plan) -> Plan {
         environment: Environment::interactive(),
         functions: HashMap::new(),
         calls: Vec::new(),
+        announced: Some(None),
         level: 0,
         steps: 0,
         stopped: false,
@@ -137,7 +143,7 @@ impl Lowering {
         self.unknown(UnknownKind::Unresolved, what, frame.span);
     }
 
-    fn stop(&mut self, what: &str, frame: &Frame) {
+    pub(crate) fn stop(&mut self, what: &str, frame: &Frame) {
         if !self.stopped {
             self.stopped = true;
             self.unknown(UnknownKind::Refused, format!("{WHAT_LIMIT}: {what}"), frame.span);
@@ -185,15 +191,19 @@ impl Lowering {
     fn chain(&mut self, chain: &[(Connector, Pipeline)], frame: &Frame) -> Known {
         let mut output = Some(String::new());
         let mut if_skipped: Option<Environment> = None;
+        let mut before_last = self.environment.clone();
         for (index, (connector, pipeline)) in chain.iter().enumerate() {
             if index > 0 {
-                if *connector == Connector::Or
-                    && let Some(before) = if_skipped.take()
-                {
-                    self.environment.merge(&before);
+                if *connector == Connector::Or {
+                    if let Some(before) = if_skipped.take() {
+                        self.environment.merge(&before);
+                    }
+                    // What stands before failed, and may have done nothing at all.
+                    self.environment.merge_directory(&before_last);
                 }
                 if_skipped.get_or_insert_with(|| self.environment.clone());
             }
+            before_last = self.environment.clone();
             let next = self.pipeline(pipeline, frame);
             // Which side of `||` speaks is not known, unless one of them is silent.
             let either_silent = output.as_deref() == Some("") || next.as_deref() == Some("");
@@ -355,23 +365,34 @@ impl Lowering {
 
     fn for_command(&mut self, name: &str, words: Option<&[RawWord]>, body: &Script, frame: &Frame) -> Known {
         let inner = loop_frame(frame, false);
-        let mut values: Vec<Known> = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
         let mut certain = words.is_some();
         for field in words.unwrap_or(&[]).iter().flat_map(|word| self.fields(word, frame)).collect::<Vec<_>>() {
-            certain &= field.value.is_some() && !field.glob;
-            values.extend(field.value.or(field.guess).map(Some));
+            if let (Some(pattern), true) = (&field.value, field.glob) {
+                values.push(Value::Pattern(pattern.clone()));
+                continue;
+            }
+            certain &= field.value.is_some();
+            values.extend(field.value.or(field.guess).map(|value| Value::Scalar(Some(value))));
+        }
+        if words.is_none()
+            && let Some(positional) = self.environment.positional.clone()
+        {
+            certain = true;
+            values.extend(positional.iter().skip(1).map(|value| Value::Scalar(value.clone())));
         }
         if values.len() > MAX_ITERATIONS || self.plan.invocations.len() > ITERATION_INVOCATIONS {
             values.clear();
             certain = false;
         }
         if !certain {
-            values.push(None);
+            values.push(Value::Scalar(None));
         }
+        certain &= values.iter().all(|value| matches!(value, Value::Scalar(_)));
         let before = self.environment.clone();
         let mut output = Some(String::new());
         for value in values {
-            self.environment.set(name, Value::Scalar(value));
+            self.environment.set(name, value);
             let next = self.script(body, &inner);
             output = joined(output, next);
         }
@@ -422,7 +443,13 @@ impl Lowering {
         let mut values = Vec::new();
         for assignment in assignments {
             let value = self.assigned_value(assignment, &frame);
-            self.prompt_text(&assignment.name, &value, &frame);
+            match (&value, assignment.append) {
+                (Value::Scalar(Some(added)), true) => {
+                    let whole = self.environment.scalar(&assignment.name).unwrap_or_else(|| ":".to_owned()) + added;
+                    self.prompt_text(&assignment.name, &Value::Scalar(Some(whole)), &frame);
+                }
+                _ => self.prompt_text(&assignment.name, &value, &frame),
+            }
             values.push(value);
             if words.is_empty() {
                 self.assign(assignment, values.last().cloned().unwrap_or(Value::Scalar(None)));
@@ -540,6 +567,23 @@ impl Lowering {
     }
 
     pub(crate) fn emit(&mut self, kind: InvocationKind, program: Known, call: &Call, frame: &Frame) {
+        if !matches!(program.as_deref(), Some("cd" | "pushd")) {
+            self.announce(frame);
+        }
+        self.push(kind, program, call, frame);
+    }
+
+    /// Tells a reader of the plan where relative paths start, when its `cd`s do not.
+    pub(crate) fn announce(&mut self, frame: &Frame) {
+        if let Some(directory) = self.directory_to_announce() {
+            let fields = vec![Field::constant("cd", frame.span), Field { span: frame.span, ..directory }];
+            let call = Call { fields, assignments: Vec::new(), redirections: Vec::new() };
+            let frame = Frame { input: Input::File, background: false, ..frame.clone() };
+            self.push(InvocationKind::Command, Some("cd".to_owned()), &call, &frame);
+        }
+    }
+
+    fn push(&mut self, kind: InvocationKind, program: Known, call: &Call, frame: &Frame) {
         if self.plan.invocations.len() >= MAX_INVOCATIONS {
             self.stop("more commands than can be followed", frame);
             return;
@@ -568,7 +612,7 @@ impl Lowering {
 
     /// Shell text found inside a word: judged like the line itself.
     pub(crate) fn nested_text(&mut self, text: &str, span: Span, frame: &Frame) -> Known {
-        let inner = Frame { span, ..frame.deeper() };
+        let inner = Frame { span, outside: frame.wrappers.len(), ..frame.deeper() };
         self.bounded(frame, |lowering| {
             let mut parser = Parser::new(text, u32::from(inner.depth), Some(span), false);
             let result = parser.whole_script();
@@ -609,11 +653,19 @@ fn never_ends(until: bool, condition: &Script) -> bool {
     let [Command { kind, .. }] = commands.as_slice() else { return false };
     match kind {
         CommandKind::Simple { words, .. } => match words.first().map(|word| word.text.as_str()) {
-            Some("true" | ":" | "sleep" | "/bin/true") => !until,
+            Some("true" | ":" | "sleep" | "/bin/true" | "date" | "echo" | "printf" | "uptime" | "clear") => !until,
             Some("false" | "/bin/false") => until,
             Some("[" | "test") => words.len() == if words[0].text == "[" { 3 } else { 2 } && !until,
             _ => false,
         },
+        CommandKind::Test(words) => {
+            words.len() == 1
+                && !until
+                && words[0]
+                    .parts
+                    .iter()
+                    .all(|part| matches!(part, crate::syntax::Part::Literal { text, .. } if !text.is_empty()))
+        }
         CommandKind::Arithmetic(parts) => match parts.as_slice() {
             [crate::syntax::Part::Literal { text, .. }] => {
                 text.trim().parse::<i64>().is_ok_and(|value| (value != 0) != until)
@@ -640,7 +692,7 @@ fn guessed_field(field: &Field) -> Option<Field> {
     match &field.guess {
         None => Some(field.clone()),
         Some(guess) if guess.is_empty() => None,
-        Some(guess) => Some(Field { value: Some(guess.clone()), guess: None, ..field.clone() }),
+        Some(guess) => Some(Field { value: Some(guess.clone()), guess: None, shape: None, ..field.clone() }),
     }
 }
 

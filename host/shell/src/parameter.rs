@@ -16,6 +16,8 @@ pub(crate) enum Expansion {
     Text(Known),
     /// Unknown, but this is what it is when the variable is unset.
     Guess(String),
+    /// A name that matches this, see [`Value::Pattern`].
+    Pattern(String),
     /// `$@` and `${a[@]}`: a word each when quoted.
     Words(Vec<Known>),
     /// `$*` and `${a[*]}`: joined when quoted.
@@ -63,8 +65,16 @@ impl Lowering {
         if let Ok(index) = parameter.name.parse::<usize>() {
             return self.positional_value(index);
         }
+        if let Some(Some(key)) = &subscript
+            && let Some(value) = self.environment.element(&parameter.name, key)
+        {
+            return Expansion::Text(Some(value));
+        }
         match (self.environment.get(&parameter.name), subscript) {
-            (None, _) => Expansion::Text(None),
+            (None, _) => match self.environment.guess(&parameter.name) {
+                Some(value) => Expansion::Guess(value),
+                None => Expansion::Text(None),
+            },
             (Some(Value::Array(elements)), Some(Some(all))) if all == "@" => Expansion::Words(elements.clone()),
             (Some(Value::Array(elements)), Some(Some(all))) if all == "*" => Expansion::Joined(elements.clone()),
             (Some(Value::Array(elements)), Some(Some(index))) => {
@@ -81,6 +91,8 @@ impl Lowering {
             (Some(Value::Array(elements)), None) => {
                 Expansion::Text(elements.first().cloned().unwrap_or(Some(String::new())))
             }
+            (Some(Value::Pattern(pattern)), None) => Expansion::Pattern(pattern.clone()),
+            (Some(Value::Pattern(_)), _) => Expansion::Text(None),
             (Some(_), Some(None)) => Expansion::Text(None),
             (Some(Value::Scalar(value)), _) => Expansion::Text(value.clone()),
         }
@@ -98,6 +110,11 @@ impl Lowering {
     fn operate(&mut self, parameter: &Parameter, base: Expansion, quoted: bool, frame: &Frame) -> Expansion {
         let is_set_in_line = self.environment.get(&parameter.name).is_some()
             || !matches!(base, Expansion::Text(None) | Expansion::Guess(_));
+        let base = match (base, &parameter.operator) {
+            (base @ Expansion::Pattern(_), Operator::None | Operator::Strip { .. } | Operator::Replace { .. }) => base,
+            (Expansion::Pattern(_), _) => Expansion::Text(None),
+            (base, _) => base,
+        };
         match &parameter.operator {
             Operator::None => base,
             Operator::Default { colon, kind, word } => {
@@ -158,8 +175,10 @@ impl Lowering {
             _ => None,
         };
         if kind == '=' && known != Some(true) {
-            self.environment
-                .set(&parameter.name, Value::Scalar(if known.is_some() { alternative.clone() } else { None }));
+            match known {
+                Some(_) => self.environment.set(&parameter.name, Value::Scalar(alternative.clone())),
+                None => self.environment.set_guess(&parameter.name, alternative.clone()),
+            }
         }
         match (kind, known) {
             ('+', Some(true)) | ('-' | '=', Some(false)) => Expansion::Text(alternative),
@@ -227,6 +246,7 @@ fn map(base: Expansion, change: impl Fn(&str) -> Option<String>) -> Expansion {
     let apply = |value: Known| value.and_then(|value| change(&value));
     match base {
         Expansion::Text(value) => Expansion::Text(apply(value)),
+        Expansion::Pattern(value) => change(&value).map_or(Expansion::Text(None), Expansion::Pattern),
         Expansion::Guess(value) => change(&value).map_or(Expansion::Text(None), Expansion::Guess),
         Expansion::Words(values) => Expansion::Words(values.into_iter().map(apply).collect()),
         Expansion::Joined(values) => Expansion::Joined(values.into_iter().map(apply).collect()),

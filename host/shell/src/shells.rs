@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::environment::Known;
+use crate::environment::{Known, Value};
 use crate::expand::Field;
 use crate::lower::{Call, Frame, Input, Lowering};
 use crate::plan::InvocationKind;
@@ -29,7 +29,8 @@ enum Program<'a> {
     /// `-c TEXT [NAME ARGUMENT…]`
     Text(&'a Field, &'a [Field]),
     Script(&'a Field),
-    StandardInput,
+    /// `-s [ARGUMENT…]`
+    StandardInput(&'a [Field]),
     /// `--version` and the like.
     Nothing,
     /// A word that may be an option or a script.
@@ -44,17 +45,18 @@ impl Lowering {
             Program::Script(script)
                 if matches!(script.value.as_deref(), Some("/dev/stdin" | "-" | "/proc/self/fd/0" | "/dev/fd/0")) =>
             {
-                self.shell_standard_input(name, call, frame)
+                self.shell_standard_input(name, &[], call, frame)
             }
             Program::Script(script) => {
-                let unknown = script.value.is_none();
+                let checks = call.fields[1..].iter().any(|field| field.value.as_deref() == Some("-n"));
+                let unknown = script.value.is_none() || (script.glob && !checks);
                 self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
                 if unknown {
                     self.unresolved("the script that is run is not known", frame);
                 }
                 None
             }
-            Program::StandardInput => self.shell_standard_input(name, call, frame),
+            Program::StandardInput(arguments) => self.shell_standard_input(name, arguments, call, frame),
             Program::Nothing => {
                 self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
                 None
@@ -79,18 +81,37 @@ impl Lowering {
         let values: Vec<Known> = parameters.iter().map(|field| field.value.clone()).collect();
         let unset = if values.is_empty() { vec![None] } else { values };
         self.environment.positional = Some(Rc::new(if all_single { unset } else { vec![None; 10] }));
+        self.inherit(call);
         let output = self.nested_text(&value, text.span, &frame.within(&format!("{name} -c")));
         self.environment = before;
         output
     }
 
-    fn shell_standard_input(&mut self, name: &str, call: &Call, frame: &Frame) -> Known {
+    fn shell_standard_input(&mut self, name: &str, arguments: &[Field], call: &Call, frame: &Frame) -> Known {
         match &frame.input {
-            Input::Text(text) | Input::Pipe(text) => self.shell_input(name, text.clone(), call, frame),
+            Input::Text(text) | Input::Pipe(text) => {
+                let before = self.environment.positional.clone();
+                if !arguments.is_empty() {
+                    let all_single = arguments.iter().all(|field| field.value.is_some());
+                    let values = std::iter::once(None).chain(arguments.iter().map(|field| field.value.clone()));
+                    self.environment.positional =
+                        Some(Rc::new(if all_single { values.collect() } else { vec![None; 10] }));
+                }
+                let output = self.shell_input(name, text.clone(), call, frame);
+                self.environment.positional = before;
+                output
+            }
             Input::Inherited | Input::File => {
                 self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
                 None
             }
+        }
+    }
+
+    /// Variables set in front of a nested shell are variables of that shell.
+    fn inherit(&mut self, call: &Call) {
+        for assignment in &call.assignments {
+            self.environment.set(&assignment.name, Value::Scalar(assignment.value.clone()));
         }
     }
 
@@ -102,6 +123,7 @@ impl Lowering {
         };
         self.around_nested(call, frame);
         let before = self.environment.clone();
+        self.inherit(call);
         let inner = Frame { input: Input::Inherited, ..frame.within(name) };
         let output = self.nested_text(&text, frame.span, &inner);
         self.environment = before;
@@ -146,8 +168,8 @@ fn program(fields: &[Field]) -> Program<'_> {
     match fields.get(index) {
         Some(text) if takes_text => Program::Text(text, &fields[index + 1..]),
         None if takes_text => Program::Unclear,
-        Some(_) if takes_input => Program::StandardInput,
+        Some(_) if takes_input => Program::StandardInput(&fields[index..]),
         Some(script) => Program::Script(script),
-        None => Program::StandardInput,
+        None => Program::StandardInput(&[]),
     }
 }

@@ -3,8 +3,11 @@
 //! An option that is not in the table makes the call unresolved: a value taken for a program, or
 //! a program for a value, would hide what runs.
 
+mod table;
+
 use crate::environment::Known;
 use crate::expand::Field;
+use table::WRAPPERS;
 
 /// What comes after a wrapper's options and positional words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,459 +37,38 @@ pub(crate) struct Wrapper {
     pub(crate) rest: Rest,
     /// The wrapper does something of its own and is listed as well.
     pub(crate) listed: bool,
+    /// Words after the name that make it a wrapper, `netns exec`; none when the name is enough.
+    pub(crate) verbs: &'static [&'static str],
+    /// Long options that take the next two words.
+    pub(crate) long_pairs: &'static [&'static str],
+    /// A long option that is not in the table has no value of its own, or has it attached.
+    pub(crate) lenient: bool,
 }
 
-const PLAIN: Wrapper = Wrapper {
-    names: &[],
-    flags: "",
-    valued: "",
-    optional: "",
-    long: &[],
-    long_valued: &[],
-    positionals: 0,
-    assignments: false,
-    rest: Rest::Program,
-    listed: false,
-};
+/// The wrapper that `fields` call, and the index of the last word of its name and verb.
+pub(crate) fn find(name: &str, fields: &[Field]) -> Option<(&'static Wrapper, usize)> {
+    let name = if name.starts_with("ld-linux") || name.starts_with("ld-musl") { "ld.so" } else { name };
+    WRAPPERS.iter().filter(|wrapper| wrapper.names.contains(&name)).find_map(|wrapper| {
+        if wrapper.verbs.is_empty() {
+            return Some((wrapper, 0));
+        }
+        wrapper.verbs.iter().find_map(|verb| Some((wrapper, verb_end(verb, fields)?)))
+    })
+}
 
-const WRAPPERS: &[Wrapper] = &[
-    Wrapper {
-        names: &["sudo"],
-        flags: "AbBEeHiKklNnPsSVv",
-        valued: "CDghpRrTtUu",
-        long: &[
-            "--askpass",
-            "--background",
-            "--bell",
-            "--edit",
-            "--set-home",
-            "--login",
-            "--remove-timestamp",
-            "--reset-timestamp",
-            "--list",
-            "--no-update",
-            "--non-interactive",
-            "--preserve-groups",
-            "--shell",
-            "--stdin",
-            "--validate",
-            "--preserve-env",
-        ],
-        long_valued: &[
-            "--close-from",
-            "--chdir",
-            "--group",
-            "--host",
-            "--prompt",
-            "--chroot",
-            "--role",
-            "--command-timeout",
-            "--type",
-            "--other-user",
-            "--user",
-        ],
-        assignments: true,
-        ..PLAIN
-    },
-    Wrapper { names: &["doas"], flags: "Lns", valued: "aCu", ..PLAIN },
-    Wrapper {
-        names: &["pkexec"],
-        long: &["--disable-internal-agent", "--keep-cwd"],
-        long_valued: &["--user"],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["runuser"],
-        flags: "flmpP",
-        valued: "cgGsuw",
-        long: &["--login", "--pty"],
-        long_valued: &["--user", "--group", "--command", "--shell"],
-        listed: true,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["setpriv"],
-        long: &["--clear-groups", "--keep-groups", "--init-groups", "--no-new-privs", "--reset-env"],
-        long_valued: &[
-            "--reuid",
-            "--regid",
-            "--groups",
-            "--ruid",
-            "--euid",
-            "--rgid",
-            "--egid",
-            "--inh-caps",
-            "--ambient-caps",
-            "--bounding-set",
-            "--securebits",
-        ],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["env"],
-        flags: "i0v",
-        valued: "uCS",
-        long: &[
-            "--ignore-environment",
-            "--null",
-            "--debug",
-            "--list-signal-handling",
-            "--default-signal",
-            "--ignore-signal",
-            "--block-signal",
-        ],
-        long_valued: &["--unset", "--chdir", "--split-string"],
-        assignments: true,
-        ..PLAIN
-    },
-    Wrapper { names: &["nice"], flags: "0123456789", valued: "n", long_valued: &["--adjustment"], ..PLAIN },
-    Wrapper {
-        names: &["ionice"],
-        flags: "t",
-        valued: "cnpPu",
-        long: &["--ignore"],
-        long_valued: &["--class", "--classdata", "--pid", "--pgid", "--uid"],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["chrt"],
-        flags: "abdfimorRvG",
-        valued: "TPDp",
-        long: &[
-            "--all-tasks",
-            "--batch",
-            "--deadline",
-            "--fifo",
-            "--idle",
-            "--other",
-            "--rr",
-            "--reset-on-fork",
-            "--verbose",
-        ],
-        long_valued: &["--pid"],
-        positionals: 1,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["taskset"],
-        flags: "ac",
-        valued: "p",
-        long: &["--all-tasks", "--cpu-list"],
-        long_valued: &["--pid"],
-        positionals: 1,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["numactl"],
-        flags: "alshH",
-        valued: "CNmipP",
-        long: &["--localalloc", "--hardware", "--show", "--all"],
-        long_valued: &["--cpunodebind", "--membind", "--interleave", "--preferred", "--physcpubind"],
-        ..PLAIN
-    },
-    Wrapper { names: &["prlimit"], valued: "p", optional: "cdefilmnqrstuvxy", long_valued: &["--pid"], ..PLAIN },
-    Wrapper {
-        names: &["timeout", "gtimeout"],
-        flags: "fpv",
-        valued: "ks",
-        long: &["--preserve-status", "--foreground", "--verbose"],
-        long_valued: &["--kill-after", "--signal"],
-        positionals: 1,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["time", "gtime"],
-        flags: "apqv",
-        valued: "fo",
-        long: &["--append", "--portability", "--quiet", "--verbose"],
-        long_valued: &["--format", "--output"],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &[
-            "nohup",
-            "chronic",
-            "eatmydata",
-            "torsocks",
-            "torify",
-            "catchsegv",
-            "dbus-run-session",
-            "daemonize",
-            "unbuffer",
-            "setarch",
-            "linux32",
-            "linux64",
-            "noglob",
-            "nocorrect",
-            "rlwrap",
-            "vglrun",
-            "proxychains",
-            "proxychains4",
-        ],
-        flags: "pqRr",
-        ..PLAIN
-    },
-    Wrapper { names: &["fakeroot"], flags: "u", valued: "lsib", ..PLAIN },
-    Wrapper { names: &["setsid"], flags: "cfw", long: &["--ctty", "--fork", "--wait"], ..PLAIN },
-    Wrapper { names: &["stdbuf"], valued: "ioe", long_valued: &["--input", "--output", "--error"], ..PLAIN },
-    Wrapper { names: &["command"], flags: "pvV", ..PLAIN },
-    Wrapper { names: &["builtin"], ..PLAIN },
-    Wrapper { names: &["exec"], flags: "cl", valued: "a", ..PLAIN },
-    Wrapper { names: &["coproc"], ..PLAIN },
-    Wrapper {
-        names: &["xargs", "gxargs"],
-        flags: "0orptx",
-        valued: "adEILnPs",
-        optional: "eil",
-        long: &["--null", "--open-tty", "--no-run-if-empty", "--interactive", "--verbose", "--exit", "--show-limits"],
-        long_valued: &[
-            "--arg-file",
-            "--delimiter",
-            "--max-lines",
-            "--max-args",
-            "--max-procs",
-            "--max-chars",
-            "--replace",
-            "--eof",
-            "--process-slot-var",
-        ],
-        listed: true,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["flock"],
-        flags: "esxnuoFv",
-        valued: "cEw",
-        long: &["--exclusive", "--shared", "--nonblock", "--nb", "--unlock", "--close", "--no-fork", "--verbose"],
-        long_valued: &["--command", "--conflict-exit-code", "--timeout", "--wait"],
-        positionals: 1,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["script"],
-        flags: "aefqV",
-        valued: "cEIoOBmT",
-        optional: "t",
-        long: &["--append", "--return", "--flush", "--force", "--quiet"],
-        long_valued: &[
-            "--command",
-            "--echo",
-            "--log-in",
-            "--log-out",
-            "--log-io",
-            "--log-timing",
-            "--logging-format",
-            "--output-limit",
-        ],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["watch"],
-        flags: "bcegprtwx",
-        optional: "d",
-        valued: "nq",
-        long: &[
-            "--beep",
-            "--color",
-            "--no-color",
-            "--differences",
-            "--errexit",
-            "--chgexit",
-            "--precise",
-            "--no-title",
-            "--no-wrap",
-            "--exec",
-            "--no-rerun",
-        ],
-        long_valued: &["--interval", "--equexit"],
-        rest: Rest::Text,
-        ..PLAIN
-    },
-    Wrapper { names: &["busybox", "toybox", "coreutils"], flags: "", ..PLAIN },
-    Wrapper {
-        names: &["chroot"],
-        long: &["--skip-chdir"],
-        long_valued: &["--groups", "--userspec"],
-        positionals: 1,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["unshare"],
-        flags: "cfr",
-        optional: "imnpuCTU",
-        valued: "GRSw",
-        long: &[
-            "--fork",
-            "--map-root-user",
-            "--map-current-user",
-            "--mount",
-            "--uts",
-            "--ipc",
-            "--net",
-            "--pid",
-            "--user",
-            "--cgroup",
-            "--time",
-            "--mount-proc",
-            "--map-auto",
-            "--keep-caps",
-            "--kill-child",
-        ],
-        long_valued: &["--root", "--wd", "--setuid", "--setgid", "--propagation", "--setgroups"],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["nsenter"],
-        flags: "aFZe",
-        optional: "mniuCpUTrw",
-        valued: "tSG",
-        long: &[
-            "--all",
-            "--mount",
-            "--uts",
-            "--ipc",
-            "--net",
-            "--pid",
-            "--user",
-            "--cgroup",
-            "--time",
-            "--root",
-            "--wd",
-            "--no-fork",
-            "--preserve-credentials",
-        ],
-        long_valued: &["--target", "--setuid", "--setgid"],
-        ..PLAIN
-    },
-    Wrapper { names: &["firejail", "bwrap"], listed: true, ..PLAIN },
-    Wrapper {
-        names: &["strace", "ltrace"],
-        listed: true,
-        flags: "cCdDfFhiknqrtTvVwxyzZ",
-        valued: "abeEIlnopPsSuUX",
-        ..PLAIN
-    },
-    Wrapper { names: &["perf"], ..PLAIN },
-    Wrapper {
-        names: &["systemd-run"],
-        flags: "dPqrSGt",
-        valued: "EHMpu",
-        long: &[
-            "--scope",
-            "--user",
-            "--pty",
-            "--pipe",
-            "--wait",
-            "--collect",
-            "--quiet",
-            "--no-block",
-            "--no-ask-password",
-            "--remain-after-exit",
-            "--same-dir",
-            "--shell",
-            "--system",
-            "--send-sighup",
-        ],
-        long_valued: &[
-            "--unit",
-            "--property",
-            "--description",
-            "--slice",
-            "--setenv",
-            "--uid",
-            "--gid",
-            "--nice",
-            "--working-directory",
-            "--on-active",
-            "--on-boot",
-            "--on-calendar",
-            "--on-startup",
-            "--on-unit-active",
-            "--timer-property",
-            "--host",
-            "--machine",
-            "--service-type",
-        ],
-        listed: true,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["systemd-inhibit"],
-        long: &["--list", "--no-pager"],
-        long_valued: &["--what", "--who", "--why", "--mode"],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["systemd-cat"],
-        valued: "tp",
-        long_valued: &["--identifier", "--priority", "--stderr-priority", "--level-prefix"],
-        ..PLAIN
-    },
-    Wrapper { names: &["start-stop-daemon"], listed: true, ..PLAIN },
-    Wrapper { names: &["sshpass"], flags: "ehvV", optional: "pfdP", ..PLAIN },
-    Wrapper {
-        names: &["ssh", "autossh", "slogin"],
-        flags: "46AaCfGgKkMNnqsTtVvXxYy",
-        valued: "BbcDEeFIiJLlmOoPpQRSWw",
-        positionals: 1,
-        rest: Rest::Text,
-        listed: true,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["rsh", "remsh"],
-        flags: "dKnx",
-        valued: "l",
-        positionals: 1,
-        rest: Rest::Text,
-        listed: true,
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["xvfb-run"],
-        flags: "a",
-        valued: "efnps",
-        long: &["--auto-servernum"],
-        long_valued: &["--server-args", "--server-num", "--error-file", "--auth-file"],
-        ..PLAIN
-    },
-    Wrapper { names: &["choom"], valued: "n", long_valued: &["--adjust"], ..PLAIN },
-    Wrapper {
-        names: &["cpulimit"],
-        flags: "zfvm",
-        valued: "lpPe",
-        long: &["--lazy", "--foreground"],
-        long_valued: &["--limit", "--pid", "--exe"],
-        ..PLAIN
-    },
-    Wrapper {
-        names: &["hyperfine"],
-        flags: "iN",
-        valued: "wrmMspcLnu",
-        long: &["--ignore-failure", "--show-output"],
-        long_valued: &[
-            "--warmup",
-            "--runs",
-            "--prepare",
-            "--setup",
-            "--cleanup",
-            "--shell",
-            "--export-json",
-            "--export-markdown",
-        ],
-        rest: Rest::Text,
-        ..PLAIN
-    },
-    Wrapper { names: &["entr"], flags: "acdnprsxz", listed: true, ..PLAIN },
-    Wrapper { names: &["ssh-agent", "gpg-agent"], listed: true, flags: "cDdks", valued: "aEtP", ..PLAIN },
-    Wrapper { names: &["sg"], positionals: 1, listed: true, ..PLAIN },
-    Wrapper { names: &["nsjail", "cgexec"], valued: "g", long: &["--sticky"], listed: true, ..PLAIN },
-    Wrapper { names: &["faketime"], flags: "fmp", positionals: 1, ..PLAIN },
-    Wrapper { names: &["retry", "ts-node"], listed: true, ..PLAIN },
-];
-
-pub(crate) fn find(name: &str) -> Option<&'static Wrapper> {
-    WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&name))
+/// Index of the last word of `verb`, which may stand after options without a value.
+fn verb_end(verb: &str, fields: &[Field]) -> Option<usize> {
+    let mut index = 1;
+    while fields.get(index)?.value.as_deref()?.starts_with('-') {
+        index += 1;
+    }
+    for word in verb.split(' ') {
+        if fields.get(index)?.value.as_deref()? != word {
+            return None;
+        }
+        index += 1;
+    }
+    Some(index - 1)
 }
 
 /// `poetry run CMD`: a first word that makes the rest a command.
@@ -552,8 +134,17 @@ fn long_option(wrapper: &Wrapper, fields: &[Field], word: &str, options: &mut Op
     let mut candidates =
         wrapper.long.iter().chain(wrapper.long_valued).filter(|long| **long == name || long.starts_with(name));
     let exact = wrapper.long.iter().chain(wrapper.long_valued).find(|long| **long == name);
+    if wrapper.long_pairs.contains(&name) {
+        options.given.push((name.to_owned(), None));
+        options.rest += 2;
+        return Some(());
+    }
     let full = match exact {
         Some(exact) => exact,
+        None if wrapper.lenient => {
+            options.given.push((name.to_owned(), None));
+            return Some(());
+        }
         // An abbreviation must be the beginning of one option only.
         None => candidates.next().filter(|_| candidates.next().is_none())?,
     };
@@ -600,4 +191,56 @@ fn short_options(
         return Some(());
     }
     Some(())
+}
+
+/// A command that stands in an option's value or after it.
+pub(crate) enum Carried {
+    /// Shell text.
+    Text(Field),
+    /// Index of the first word of a program's call.
+    Program(usize),
+    /// Index of the first word of a shell's arguments.
+    Shell(usize),
+}
+
+/// Finds the command in the words of a program that names it by an option.
+pub(crate) fn carried(name: &str, fields: &[Field]) -> Option<Carried> {
+    let entry = table::CARRIERS.iter().find(|entry| entry.names.contains(&name))?;
+    let has_verb = |verb: &str| fields[1..].iter().any(|field| field.value.as_deref() == Some(verb));
+    if !entry.verb.is_empty() && !has_verb(entry.verb) {
+        return None;
+    }
+    for (index, field) in fields.iter().enumerate().skip(1) {
+        let Some(value) = field.value.as_deref() else { continue };
+        if entry.options.contains(&value) && index + 1 < fields.len() {
+            return Some(match entry.form {
+                Form::Text => Carried::Text(fields[index + 1].clone()),
+                Form::Program => Carried::Program(index + 1),
+                Form::Shell => Carried::Shell(index + 1),
+            });
+        }
+        let attached = value.split_once('=').filter(|(option, _)| entry.options.contains(option));
+        if let Some((_, text)) = attached.filter(|_| entry.form == Form::Text) {
+            return Some(Carried::Text(Field { value: Some(text.to_owned()), ..field.clone() }));
+        }
+    }
+    None
+}
+
+/// How a carrier's option gives the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Program,
+    Shell,
+}
+
+/// A program that runs a command named by an option.
+#[derive(Debug, Clone, Copy)]
+struct Carrier {
+    names: &'static [&'static str],
+    /// A word that must be there; empty for none.
+    verb: &'static str,
+    options: &'static [&'static str],
+    form: Form,
 }

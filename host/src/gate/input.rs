@@ -48,8 +48,39 @@ pub enum HeldLine {
 pub struct InputLine {
     /// At a prompt: nothing of it was sent.
     held: Mutex<HashMap<String, String>>,
-    /// Into a program: sent, and part of the line that Enter will complete.
-    typed: Mutex<HashMap<String, String>>,
+    /// Into a program: sent, and part of the line that Enter will complete, whoever typed it.
+    typed: Mutex<HashMap<String, Begun>>,
+}
+
+/// What stands in a program's line that nobody has completed yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Begun {
+    text: String,
+    /// A key has changed the line in a way the host does not follow.
+    unknown: bool,
+}
+
+impl Begun {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        let excess = self.text.len().saturating_sub(MAX_HELD_BYTES);
+        let cut = (excess..self.text.len()).find(|index| self.text.is_char_boundary(*index));
+        self.text.drain(..cut.unwrap_or(self.text.len()));
+    }
+
+    /// A person's keystrokes: plain characters, rubbing out, and what completes or drops the line.
+    fn follow(&mut self, keys: &str) {
+        for key in keys.chars() {
+            match key {
+                '\r' | '\n' | '\x03' => *self = Self::default(),
+                // The end of input, or the line as far as it got.
+                '\x04' => self.unknown |= !self.text.is_empty(),
+                '\x7f' | '\x08' => drop(self.text.pop()),
+                key if key.is_control() => self.unknown = true,
+                key => self.push(key.encode_utf8(&mut [0; 4])),
+            }
+        }
+    }
 }
 
 impl InputLine {
@@ -74,10 +105,30 @@ impl InputLine {
         held.get(session_id).cloned().unwrap_or_default()
     }
 
-    /// What the agent has typed into the session's program since its last Enter.
-    pub fn begun(&self, session_id: &str) -> String {
+    /// What was typed into the session's program since the last Enter, by the agent and by people; none
+    /// when a key has changed it unseen.
+    pub fn begun(&self, session_id: &str) -> Option<String> {
         let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
-        typed.get(session_id).cloned().unwrap_or_default()
+        match typed.get(session_id) {
+            None => Some(String::new()),
+            Some(begun) => (!begun.unknown).then(|| begun.text.clone()),
+        }
+    }
+
+    /// A person typed `bytes` into whatever reads the terminal.
+    pub fn person_typed(&self, session_id: &str, bytes: &[u8]) {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = typed.entry(session_id.to_owned()).or_default();
+        begun.follow(&String::from_utf8_lossy(bytes));
+        if *begun == Begun::default() {
+            typed.remove(session_id);
+        }
+    }
+
+    /// A key that changes a program's line unseen: its history, its completion, its cursor.
+    pub fn edited(&self, session_id: &str) {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        typed.entry(session_id.to_owned()).or_default().unknown = true;
     }
 
     /// The program was sent `text`. Of a line that grows without end its newest part is kept.
@@ -87,11 +138,7 @@ impl InputLine {
             typed.remove(session_id);
             return;
         }
-        let line = typed.entry(session_id.to_owned()).or_default();
-        line.push_str(text);
-        let excess = line.len().saturating_sub(MAX_HELD_BYTES);
-        let cut = (excess..line.len()).find(|index| line.is_char_boundary(*index)).unwrap_or(line.len());
-        line.drain(..cut);
+        typed.entry(session_id.to_owned()).or_default().push(text);
     }
 
     /// Another reader has the terminal: what was typed into the last one is no part of a line there.
@@ -123,10 +170,88 @@ mod tests {
     fn what_a_program_was_sent_stays_part_of_its_line_until_enter() {
         let input = InputLine::default();
         input.typed("s", "rm -rf ", false);
-        assert_eq!(input.begun("s"), "rm -rf ");
+        assert_eq!(input.begun("s").as_deref(), Some("rm -rf "));
         input.typed("s", &"❤".repeat(MAX_HELD_BYTES), false);
-        assert!(input.begun("s").len() <= MAX_HELD_BYTES);
+        assert!(input.begun("s").unwrap().len() <= MAX_HELD_BYTES);
         input.typed("s", "/", true);
-        assert_eq!(input.begun("s"), "");
+        assert_eq!(input.begun("s").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_a_person_began_is_part_of_the_line_an_agent_completes() {
+        let input = InputLine::default();
+        input.person_typed("s", "drp\x7fop ".as_bytes());
+        input.typed("s", "table x", false);
+        assert_eq!(input.begun("s").as_deref(), Some("drop table x"));
+        input.person_typed("s", b";\r");
+        assert_eq!(input.begun("s").as_deref(), Some(""));
+        for unseen in ["\t", "\x1b[A", "\x12rm", "\x15", "a\x01b"] {
+            input.person_typed("s", unseen.as_bytes());
+            assert_eq!(input.begun("s"), None, "{unseen:?}");
+            input.person_typed("s", b"\x03");
+            assert_eq!(input.begun("s").as_deref(), Some(""), "{unseen:?}");
+        }
+        input.edited("s");
+        assert_eq!(input.begun("s"), None);
+        input.clear("s");
+        assert_eq!(input.begun("s").as_deref(), Some(""));
+    }
+
+    /// A line editor that follows every key, for the model below; none once a key did what only it knows.
+    fn edit(line: &mut Option<String>, bytes: &str) {
+        for key in bytes.chars() {
+            match (key, line.as_mut()) {
+                ('\r' | '\n' | '\x03', _) => *line = Some(String::new()),
+                ('\x7f', Some(text)) => drop(text.pop()),
+                (key, _) if key.is_control() => *line = None,
+                (key, Some(text)) => text.push(key),
+                (_, None) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_types_what_in_any_order_a_known_line_is_the_line_there_is() {
+        const PEOPLE: &[&str] = &["d", "rop ", "\x7f", "\r", "\x03", "\t", "\x1b[A", "\x15", "é", "x\x7f\x7f", "a\rb"];
+        const AGENTS: &[&str] = &["table ", "x", ";", "rm -rf ", "/", ""];
+        for seed in 1..2_000u64 {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut below = |count: usize| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 33) as usize % count
+            };
+            let (input, mut line) = (InputLine::default(), Some(String::new()));
+            for _ in 0..30 {
+                match below(8) {
+                    0..=3 => {
+                        let keys = PEOPLE[below(PEOPLE.len())];
+                        input.person_typed("s", keys.as_bytes());
+                        edit(&mut line, keys);
+                    }
+                    4..=5 => {
+                        let text = AGENTS[below(AGENTS.len())];
+                        input.typed("s", text, false);
+                        edit(&mut line, text);
+                    }
+                    6 => {
+                        // An agent's Enter goes only where the whole line is known, and this is what is judged.
+                        if let Some(judged) = input.begun("s") {
+                            assert_eq!(Some(&judged), line.as_ref(), "seed {seed}");
+                            input.typed("s", "", true);
+                            edit(&mut line, "\r");
+                        }
+                    }
+                    _ => {
+                        input.edited("s");
+                        line = None;
+                    }
+                }
+                if let Some(known) = input.begun("s") {
+                    assert_eq!(Some(known), line, "seed {seed}");
+                }
+            }
+        }
     }
 }

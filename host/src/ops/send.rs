@@ -171,7 +171,7 @@ struct Typing<'a> {
 impl<'a> Typing<'a> {
     fn new(host: &'a Host, session: &'a SessionHandle, reading: &Reading, wait: Duration) -> Result<Self, OpError> {
         let place = place(session, &destination(host, session)?, reading);
-        if matches!(place.terminal, TerminalState::AtPrompt | TerminalState::Menu) {
+        if place.terminal == TerminalState::AtPrompt {
             host.input().forget_typed(session.id().as_str());
         }
         let typed = Typed::new(reading);
@@ -245,7 +245,13 @@ impl<'a> Typing<'a> {
 
     async fn line(&mut self, text: &str, enter: bool) -> Result<(), OpError> {
         let is_menu = self.place.terminal == TerminalState::Menu;
-        let before = self.host.input().begun(self.id());
+        let begun = self.host.input().begun(self.id()).filter(|begun| !is_menu || begun.is_empty());
+        let before = match begun {
+            Some(before) => before,
+            // A program on the whole screen has no line that a key could have changed.
+            None if self.place.terminal == TerminalState::Fullscreen => String::new(),
+            None => return Err(self.line_not_known(text)),
+        };
         let action = if is_menu {
             Action::MenuLine { text: text.to_owned() }
         } else if before.is_empty() && text.is_empty() {
@@ -260,6 +266,14 @@ impl<'a> Typing<'a> {
         }
         self.echoed(text, enter);
         Ok(())
+    }
+
+    /// Enter would complete a line of which the host has not seen every part.
+    fn line_not_known(&self, text: &str) -> OpError {
+        let reason = "a line was begun here and then edited, or begun in a menu by a person, so what Enter would \
+                      complete is not known; press ctrl-c to drop it, or let the person finish it";
+        let refusal = Gate::refuse(Typist::Agent, text, "input/unseen-line", reason);
+        OpError::Refused { refusal, session_id: self.id().to_owned() }
     }
 
     fn echoed(&mut self, text: &str, enter: bool) {
@@ -363,6 +377,10 @@ impl<'a> Typing<'a> {
         }
         let cleared = clear(self.host, self.session, &self.place, by_agent(Action::Press { key }, None)).await?;
         self.session.type_in(cleared).await?;
+        // A program on the whole screen has no line; a client's statement may come from its history now.
+        if self.place.at_repl && key != Key::Enter && !key.is_interrupt() {
+            self.host.input().edited(self.id());
+        }
         self.typed.echo.push_str(&key.echo());
         Ok(())
     }
@@ -387,7 +405,11 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> R
         at_repl: false,
         reader: String::new(),
     };
+    let typed = bytes.clone();
     let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
-    session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))
+    session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))?;
+    // At a prompt the terminal itself knows that its line is not empty.
+    host.input().person_typed(session_id, &typed);
+    Ok(())
 }

@@ -2,6 +2,15 @@
 
 use portcullis_plugin::policy::{Invocation, StandardInput, Word};
 
+/// Programs whose `-h` is no question.
+const HALTS: &[&str] = &["shutdown", "history"];
+/// Programs whose later words are not their own: scripts, actions, process numbers.
+const HANDS_WORDS_ON: &[&str] = &[
+    "python", "python2", "python3", "pypy3", "perl", "ruby", "node", "nodejs", "deno", "bun", "php", "lua", "luajit",
+    "tclsh", "wish", "expect", "Rscript", "guile", "awk", "gawk", "mawk", "nawk", "find", "gfind", "kill", "busybox",
+    "java", "xargs", "env", "socat", "tmux", "screen",
+];
+
 /// A command with its words; words that only the run can tell have no value.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
@@ -125,11 +134,15 @@ impl<'a> Call<'a> {
 
     /// Only asks the program about itself.
     pub fn asks_about_itself(&self) -> bool {
-        self.options().any(|option| matches!(option, "--help" | "--version" | "--usage"))
-            || matches!(
-                (self.words.len(), self.value(0)),
-                (1, Some("-V" | "-h" | "-help" | "-version" | "-v" | "version" | "help"))
-            )
+        let asks = |value: &str| matches!(value, "--help" | "--version" | "--usage");
+        let first = self.value(0).unwrap_or("");
+        let alone = self.words.len() == 1
+            && matches!(first, "-V" | "-h" | "-help" | "-version" | "-v" | "version" | "help")
+            && !(first == "-h" && HALTS.contains(&self.program));
+        // Some hand words after their own first operand on, and any program does when POSIX is asked for.
+        let hands_on = HANDS_WORDS_ON.contains(&self.program)
+            || self.invocation.assignments.iter().any(|assignment| assignment.name == "POSIXLY_CORRECT");
+        alone || asks(first) || (!hands_on && self.options().any(asks))
     }
 
     /// A time limit stands outside.

@@ -1,7 +1,7 @@
 //! Which judgement a delivery gets, and the decisions that come out.
 
-use portcullis_plugin::Actor;
 use portcullis_plugin::policy::{Decision, Delivery, Mode, Plan, Request, Span, TerminalState, Verdict};
+use portcullis_plugin::{Actor, LevelKind};
 
 use crate::mode;
 use crate::place;
@@ -21,6 +21,7 @@ pub fn judge(request: &Request, settings: &Settings) -> Vec<Decision> {
         (Delivery::PtyInput, _) => typed(request, settings),
         (Delivery::FileRead, Some(plan)) => file_read(request, plan, settings),
         (Delivery::FileWrite, Some(plan)) => file_write(request, plan, settings),
+        (Delivery::ShellLine, Some(_)) if is_at_a_device(request) => device_line(request, settings),
         (_, Some(plan)) => Review::of(request, plan, settings),
         (_, None) => vec![Finding::whole(&rule::UNSUPPORTED)],
     };
@@ -121,6 +122,50 @@ fn typed(request: &Request, settings: &Settings) -> Vec<Finding> {
     };
     let worst = as_shell_text(request, settings).into_iter().filter(is_worst);
     worst.chain([Finding::whole(&rule::NOT_A_SHELL)]).collect()
+}
+
+/// The innermost level is the command line of a network device.
+fn is_at_a_device(request: &Request) -> bool {
+    request.endpoint.levels.last().is_some_and(|level| level.kind == LevelKind::NetworkCli)
+}
+
+/// A line for a network device: what shows something is let through, any other word may change it.
+fn device_line(request: &Request, settings: &Settings) -> Vec<Finding> {
+    const SHOWS: &[&str] = &[
+        "show",
+        "sho",
+        "sh",
+        "display",
+        "disp",
+        "dis",
+        "ping",
+        "traceroute",
+        "trace",
+        "tracert",
+        "dir",
+        "help",
+        "exit",
+        "quit",
+        "end",
+    ];
+    const FILTERS: &[&str] =
+        &["include", "exclude", "begin", "section", "count", "match", "last", "except", "no-more", "grep", "inc", "i"];
+    if request.raw.chars().any(is_unprintable) {
+        return vec![Finding::whole(&rule::CONTROL)];
+    }
+    let first = |text: &str| text.split_whitespace().next().unwrap_or("").to_ascii_lowercase();
+    let mut parts = request.raw.split('|');
+    let shows = SHOWS.contains(&first(parts.next().unwrap_or("")).as_str());
+    let filtered = parts.all(|part| FILTERS.contains(&first(part).as_str()));
+    let pages = request.raw.trim_start().starts_with("terminal length")
+        || request.raw.trim_start().starts_with("screen-length");
+    if request.raw.trim().is_empty() || (pages || shows && filtered) && !request.raw.contains([';', '>', '\n']) {
+        return Vec::new();
+    }
+    let worst = as_shell_text(request, settings)
+        .into_iter()
+        .filter(|finding| finding.rule.class == Class::Extreme && finding.rule.id != rule::MALFORMED.id);
+    worst.chain([Finding::whole(&rule::NETWORK)]).collect()
 }
 
 /// A file read beside the terminal. Clients run the tool for it without asking anybody, so what holds

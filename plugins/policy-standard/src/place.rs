@@ -2,6 +2,8 @@
 
 use portcullis_plugin::policy::Word;
 
+/// `../` this often is meant to reach the root.
+const MANY_STEPS_UP: usize = 5;
 /// Directories that no recursive command may have as its target.
 const TOP_LEVEL: &[&str] = &[
     "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "opt", "proc", "root", "run", "sbin",
@@ -46,6 +48,12 @@ const STARTUP: &[&str] = &[
     ".login",
     ".logout",
     ".inputrc",
+    ".gitconfig",
+    ".netrc",
+    ".npmrc",
+    ".tmux.conf",
+    ".screenrc",
+    ".xprofile",
     ".vimrc",
     ".xinitrc",
     ".xsession",
@@ -62,6 +70,9 @@ const STARTUP_DIRECTORIES: &[&str] = &[
     "/.gnupg",
     "/.config/systemd",
     "/.config/autostart",
+    "/.config/git",
+    "/.config/environment.d",
+    "/Library/LaunchAgents",
     "/.config/fish",
     "/.git/hooks",
     "/.local/share/systemd",
@@ -125,6 +136,11 @@ pub fn is_root(path: &str) -> bool {
 pub fn reaches_root(word: &Word, directory: Option<&str>) -> bool {
     let Some(value) = word.value.as_deref().filter(|value| !value.is_empty()) else { return false };
     let mut path = normalise(value, directory);
+    // Enough steps up lead to the root from wherever the shell is.
+    let climbed = path.trim_start_matches("../");
+    if (path.len() - climbed.len()) / 3 >= MANY_STEPS_UP && climbed != ".." {
+        path = format!("/{climbed}");
+    }
     if is_root(&path) {
         return true;
     }

@@ -11,7 +11,7 @@ use crate::call::Call;
 use crate::models;
 use crate::place::{self, Target};
 use crate::reading;
-use crate::rule::{self, Rule};
+use crate::rule::{self, Class, Rule};
 use crate::settings::Settings;
 
 /// A rule that a part of the line meets.
@@ -63,6 +63,10 @@ pub struct Review<'a> {
     previous_directory: Option<String>,
     /// Normalised paths of files that the line makes.
     made: Vec<String>,
+    /// The line set IFS, so that words are not what they look like.
+    splits: bool,
+    /// An archive was unpacked; what is in it is not known.
+    unpacked: bool,
     span: Span,
 }
 
@@ -75,6 +79,8 @@ impl<'a> Review<'a> {
             directory: request.cwd.clone().filter(|path| path.starts_with('/')),
             previous_directory: None,
             made: Vec::new(),
+            splits: false,
+            unpacked: false,
             span: Span { start: 0, end: 0 },
         };
         if request.raw.chars().any(|character| character.is_control() && !matches!(character, '\t' | '\n')) {
@@ -102,6 +108,21 @@ impl<'a> Review<'a> {
         }
     }
 
+    /// How much was found so far.
+    pub fn count(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Whether something extreme was found since `count`.
+    pub fn is_extreme_since(&self, count: usize) -> bool {
+        self.findings[count..].iter().any(|finding| finding.rule.class == Class::Extreme)
+    }
+
+    /// Takes back what was found since `count`.
+    pub fn forget_since(&mut self, count: usize) {
+        self.findings.truncate(count);
+    }
+
     fn unknown(&mut self, unknown: &Unknown) {
         self.span = unknown.span;
         match unknown.kind {
@@ -125,8 +146,13 @@ impl<'a> Review<'a> {
         match invocation.kind {
             InvocationKind::FunctionDefinition => self.function(index, invocation),
             InvocationKind::Redirection => self.bare_redirection(index, invocation),
-            InvocationKind::Assignment => {}
+            InvocationKind::Assignment => {
+                self.splits |= invocation.assignments.iter().any(|assignment| assignment.name == "IFS");
+            }
             InvocationKind::Command => {
+                if self.splits && invocation.argv.first().is_some_and(|word| word.text.starts_with('$')) {
+                    self.add(&rule::ENVIRONMENT);
+                }
                 if let Some(call) = Call::new(invocation) {
                     self.command(&call);
                 }
@@ -135,22 +161,43 @@ impl<'a> Review<'a> {
     }
 
     fn command(&mut self, call: &Call<'a>) {
-        if call.asks_about_itself() {
-            return;
-        }
-        self.change_directory(call);
         let path = call.invocation.argv.first().and_then(|word| word.value.as_deref()).unwrap_or("");
         if path.contains('/') && self.is_unreviewed(path) {
             self.add(&rule::SCRATCH);
         }
+        if call.asks_about_itself() {
+            return;
+        }
+        self.change_directory(call);
+        let known = self.findings.len();
         models::judge(self, call);
         self.silent_producer(call);
+        models::unlisted::judge(self, call, known);
     }
 
     /// A script or program that nobody could have reviewed: in a scratch directory or just made.
     pub fn is_unreviewed(&self, path: &str) -> bool {
         let path = place::normalise(path, self.directory.as_deref());
-        place::is_scratch(&path) || self.made.contains(&path)
+        let is_made =
+            |made: &String| path == *made || path.strip_prefix(made.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        place::is_scratch(&path) || self.made.iter().any(is_made) || (self.unpacked && !path.starts_with(['/', '~']))
+    }
+
+    /// Notes a directory the line fetches; without a name it may be any below the present one.
+    pub fn fetches(&mut self, directory: Option<&str>) {
+        match directory {
+            Some(directory) => self.made.push(place::normalise(directory, self.directory.as_deref())),
+            None => self.unpacked = true,
+        }
+    }
+
+    /// Whether the present directory was fetched by this line.
+    pub fn is_in_fetched_directory(&self) -> bool {
+        self.directory.as_ref().is_some_and(|directory| {
+            self.made.iter().any(|made| {
+                directory == made || directory.strip_prefix(made.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            })
+        })
     }
 
     /// The commands before `invocation` in its pipeline.
@@ -204,9 +251,7 @@ impl<'a> Review<'a> {
             None => Some("~".to_owned()),
             Some(word) => match word.value.as_deref() {
                 Some("-") => self.previous_directory.clone(),
-                Some(path) => {
-                    Some(place::normalise(path, self.directory.as_deref())).filter(|path| path.starts_with(['/', '~']))
-                }
+                Some(path) => Some(place::normalise(path, self.directory.as_deref())),
                 None => None,
             },
         };
@@ -315,7 +360,7 @@ impl<'a> Review<'a> {
 
     fn function(&mut self, index: usize, invocation: &Invocation) {
         let Some(name) = invocation.program.as_deref() else { return };
-        if reading::is_ordinary_command(name) && name != ":" {
+        if (reading::is_ordinary_command(name) && name != ":") || name.starts_with("command_not_found_handle") {
             self.add(&rule::ENVIRONMENT);
         }
         let body = self.plan.invocations[index + 1..].iter().take_while(|inner| inner.depth > invocation.depth);
@@ -346,7 +391,11 @@ impl<'a> Review<'a> {
         let runs_unknown = self.plan.unknowns.iter().any(|unknown| unknown.kind == UnknownKind::Unresolved);
         for shell in &self.plan.invocations {
             let reads_shell_text = is_shell(shell) && !matches!(shell.standard_input, StandardInput::Text(Some(_)));
-            let unresolved_program = shell.kind == InvocationKind::Command && shell.program.is_none();
+            let unresolved_program = shell.kind == InvocationKind::Command
+                && (shell.program.is_none() || shell.program.as_deref() == Some("eval"));
+            let joined_by_descriptors = reads_shell_text
+                && shell.redirections.iter().any(|item| item.operator.ends_with('&') && item.target.value.is_none())
+                && self.plan.invocations.iter().any(is_peer);
             let piped_to_peer = reads_shell_text
                 && shell.stages > 1
                 && self
@@ -354,7 +403,10 @@ impl<'a> Review<'a> {
                     .invocations
                     .iter()
                     .any(|peer| peer.stages > 1 && peer.stage != shell.stage && is_peer(peer));
-            if piped_to_peer || (peer_path && (reads_shell_text || (unresolved_program && runs_unknown))) {
+            if piped_to_peer
+                || joined_by_descriptors
+                || (peer_path && (reads_shell_text || (unresolved_program && runs_unknown)))
+            {
                 self.span = shell.span;
                 self.add(&rule::REMOTE_SHELL);
             }

@@ -212,3 +212,107 @@ fn settings_are_checked() {
         assert!(Standard::create(text).is_err(), "{text}");
     }
 }
+
+/// Text that a program which is not a shell would take for a command of its own.
+const OF_READERS: &[(&str, &[&str])] = &[
+    ("editors", &[":!rm x", ":w! /etc/hosts", ":%!sh", "ZZ", ":term", ":wq"]),
+    ("pagers", &["!sh", "|sh", "v", ":e /etc/shadow", "&x"]),
+    (
+        "clients of databases",
+        &["\\! id", "system id", "\\i x.sql", "DROP TABLE x;", "delete from t;", ".shell id", "FLUSHALL"],
+    ),
+    ("interpreters", &["import os; os.remove('x')", "exec('x')", "require('fs')", "`id`", "%system id", "!id"]),
+    ("debuggers", &["shell id", "!id", "call system(\"id\")", "python print(1)", "kill"]),
+    (
+        "network devices",
+        &[
+            "reload",
+            "write erase",
+            "configure terminal",
+            "no interface Gi0/1",
+            "request system zeroize",
+            "erase startup-config",
+        ],
+    ),
+    (
+        "other shells",
+        &["Remove-Item -Recurse x", "del /s /q *", "format c:", "set -e x; rm (ls)", "foreach f (*)", "Stop-Computer"],
+    ),
+    ("nested sessions", &["~C", "~.", "\u{1d}", "exit; reboot", "sudo reboot"]),
+];
+
+#[test]
+fn what_a_reader_would_run_is_refused_in_safe_whatever_the_state() {
+    for (reader, texts) in OF_READERS {
+        for text in *texts {
+            for terminal in [
+                TerminalState::AwaitingInput,
+                TerminalState::Fullscreen,
+                TerminalState::Running,
+                TerminalState::Unknown,
+            ] {
+                let plain = terminal == TerminalState::AwaitingInput
+                    && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
+                let request = Request { delivery: Delivery::PtyInput, terminal, ..shell_line(text, Mode::Safe) };
+                assert!(plain || verdict(&request) == "deny", "{reader}: {text:?} at {terminal:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_of_another_shell_is_no_safer_than_one_of_ours() {
+    for (line, full) in [
+        ("rm -rf (echo /)", "deny"),
+        ("set x rm; $x -rf /", "warn"),
+        ("begin; rm -rf /; end", "deny"),
+        ("foreach f (/etc)\nrm -rf $f\nend", "deny"),
+        ("if (1) rm -rf /", "deny"),
+        ("=rm -rf /etc", "warn"),
+        ("noglob rm -rf /", "deny"),
+        ("Remove-Item -Recurse -Force x", "warn"),
+        ("Stop-Computer", "warn"),
+        ("Invoke-Expression $x", "warn"),
+        ("rm -rf / ; and echo x", "deny"),
+    ] {
+        assert_eq!(verdict(&shell_line(line, Mode::Safe)), "deny", "{line}");
+        assert_eq!(verdict(&shell_line(line, Mode::Full)), full, "{line}");
+    }
+}
+
+#[test]
+fn a_network_device_is_only_looked_at() {
+    let at_device = |text: &str, mode| {
+        let mut request = shell_line(text, mode);
+        request.endpoint.levels.push(portcullis_plugin::Level {
+            kind: portcullis_plugin::LevelKind::NetworkCli,
+            label: "switch".to_owned(),
+            dialect: portcullis_plugin::ShellDialect::Unknown,
+            attributes: Vec::new(),
+        });
+        verdict(&request)
+    };
+    for line in
+        ["show version", "show ip interface brief | include up", "display vlan", "ping 10.0.0.1", "terminal length 0"]
+    {
+        assert_eq!(at_device(line, Mode::Safe), "allow", "{line}");
+    }
+    for line in [
+        "reload",
+        "write erase",
+        "erase startup-config",
+        "configure terminal",
+        "no shutdown",
+        "copy running-config tftp:",
+        "request system zeroize",
+        "delete flash:x",
+        "show run | redirect tftp://x",
+        "show version; reload",
+        "start shell",
+        "clear counters",
+    ] {
+        assert_eq!(at_device(line, Mode::Safe), "deny", "{line}");
+        assert_eq!(at_device(line, Mode::Full), "warn", "{line}");
+    }
+    assert_eq!(at_device("rm -rf /", Mode::Full), "deny");
+}

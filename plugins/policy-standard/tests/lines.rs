@@ -18,7 +18,8 @@ struct Line {
 }
 
 fn lines() -> Vec<Line> {
-    include_str!("lines.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let files = [include_str!("lines.jsonl"), include_str!("more-lines.jsonl")];
+    files.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]

@@ -108,9 +108,7 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         {
             review.add(&rule::FLAG_EXEC)
         }
-        "gdb" | "lldb" if call.has_word(&["-ex", "-x", "--eval-command", "-o", "--command", "-iex", "-ix"]) => {
-            review.add(&rule::FLAG_EXEC)
-        }
+        "gdb" | "lldb" if runs_debugger_commands(call) => review.add(&rule::FLAG_EXEC),
         "strace" | "ltrace"
             if call.option_text('o', &["--output"]).is_some_and(|target| target.starts_with(['|', '!'])) =>
         {
@@ -136,15 +134,37 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
             review.add(&rule::OPAQUE)
         }
         "npx" | "bunx" | "pnpx" | "uvx" | "pipx" => review.add(&rule::PROJECT),
+        "npm" | "yarn" | "pnpm" | "pip" | "pip3" | "cargo" | "go" | "cmake" | "ninja" | "meson" | "mvn" | "gradle"
+        | "rake" | "composer" | "bundle"
+            if review.is_in_fetched_directory()
+                || (call.program.starts_with("pip")
+                    && call.verb() == "install"
+                    && call.values().any(crate::place::is_scratch)) =>
+        {
+            review.add(&rule::SCRATCH)
+        }
         "java" if call.option_text('\0', &["-jar"]).is_some_and(|path| review.is_unreviewed(&path)) => {
             review.add(&rule::SCRATCH)
         }
         "vim" | "vi" | "nvim" | "view" | "emacs" if call.has("cESs", &["--eval", "--cmd", "--batch"]) => {
             review.add(&rule::FLAG_EXEC)
         }
-        "ip" if call.has_word(&["netns"]) && call.has_word(&["exec"]) => review.add(&rule::OPAQUE),
         _ => {}
     }
+}
+
+/// Commands for a debugger that do more than show the state.
+fn runs_debugger_commands(call: &Call<'_>) -> bool {
+    const SHOWING: &[&str] =
+        &["bt", "backtrace", "where", "info", "thread", "p", "print", "list", "x", "quit", "q", "set", "frame"];
+    if call.has_word(&["-x", "--command", "-ix", "-s"]) {
+        return true;
+    }
+    let words: Vec<&str> = call.values().collect();
+    words.windows(2).any(|pair| {
+        let is_command = matches!(pair[0], "-ex" | "--eval-command" | "-iex" | "-o");
+        is_command && !pair[1].split([' ', '/']).next().is_some_and(|verb| SHOWING.contains(&verb))
+    })
 }
 
 /// `python3.11` is `python3`.
@@ -179,6 +199,16 @@ fn interpret(review: &mut Review<'_>, call: &Call<'_>, interpreter: &Interpreter
         {
             is_inline = true;
             break;
+        }
+        let preload = match value.split_once('=') {
+            Some(("--require" | "--import" | "--loader" | "--experimental-loader", path)) => Some(path),
+            None if matches!(value, "-r" | "--require" | "--import" | "--loader") && name.starts_with("node") => {
+                call.value(index)
+            }
+            _ => None,
+        };
+        if preload.is_some_and(|path| review.is_unreviewed(path)) {
+            review.add(&rule::SCRATCH);
         }
         if value.starts_with("--") {
             continue;
@@ -272,6 +302,9 @@ fn connected_shell(review: &mut Review<'_>, code: &str) {
 }
 
 fn python_module(review: &mut Review<'_>, call: &Call<'_>, module: &str) {
+    if call.has_word(&["--help"]) {
+        return;
+    }
     match module {
         "http.server" | "SimpleHTTPServer" | "smtpd" | "aiosmtpd" | "uvicorn" | "gunicorn"
             if !call.is_time_limited() =>
@@ -279,7 +312,11 @@ fn python_module(review: &mut Review<'_>, call: &Call<'_>, module: &str) {
             review.add(&rule::STREAM)
         }
         "http.server" | "SimpleHTTPServer" => review.add(&rule::TUNNEL),
-        "pdb" | "code" | "idlelib" | "IPython" | "turtledemo" => review.add(&rule::INTERACTIVE),
+        "timeit" | "profile" | "cProfile" | "trace" => review.add(&rule::INLINE),
+        "asyncio" => review.add(&rule::INTERACTIVE),
+        "pdb" | "code" | "idlelib" | "IPython" | "turtledemo" | "ptpython" | "bpython" => {
+            review.add(&rule::INTERACTIVE)
+        }
         "json.tool" if call.reads_terminal() && call.operands("m", &[]).is_empty() => review.add(&rule::INTERACTIVE),
         _ => review.add(&rule::PROJECT),
     }
@@ -308,7 +345,10 @@ fn standard_input(review: &mut Review<'_>, call: &Call<'_>) {
             connected_shell(review, text);
         }
         StandardInput::Text(None) | StandardInput::Pipe => review.add(&rule::OPAQUE),
-        StandardInput::File => redirected_script(review, call),
+        StandardInput::File => {
+            redirected_script(review, call);
+            review.add(&rule::OPAQUE);
+        }
     }
 }
 
@@ -351,7 +391,10 @@ fn shell(review: &mut Review<'_>, call: &Call<'_>) {
     }
     match &call.invocation.standard_input {
         StandardInput::Inherited => review.add(&rule::INTERACTIVE),
-        StandardInput::File => redirected_script(review, call),
+        StandardInput::File => {
+            redirected_script(review, call);
+            review.add(&rule::OPAQUE);
+        }
         StandardInput::Pipe | StandardInput::Text(_) => review.add(&rule::OPAQUE),
     }
 }
@@ -384,7 +427,9 @@ fn make(review: &mut Review<'_>, call: &Call<'_>) {
             script_operand(review, Some(&path));
         }
     }
-    if call.option_text('C', &["--directory"]).is_some_and(|path| review.is_unreviewed(&path)) {
+    if review.is_in_fetched_directory()
+        || call.option_text('C', &["--directory"]).is_some_and(|path| review.is_unreviewed(&path))
+    {
         review.add(&rule::SCRATCH);
     }
 }

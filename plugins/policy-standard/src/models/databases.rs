@@ -29,7 +29,29 @@ pub fn judge(review: &mut Review<'_>, call: &Call<'_>) {
             options(&[('e', &["--execute"]), ('q', &["--query"])])
         }
         "clickhouse-client" | "clickhouse" => options(&[('q', &["--query"])]),
-        "sqlcmd" | "bq" => options(&[('Q', &[]), ('q', &["--query"])]),
+        "bq" => {
+            let operands = call.operands("", &["--project_id", "--dataset_id", "--location", "-n", "--format"]);
+            let word = |index: usize| operands.get(index).and_then(|word| word.value.as_deref());
+            match word(0) {
+                Some("query") => {
+                    given = true;
+                    statements.push(word(1).unwrap_or("UNKNOWN").to_owned());
+                }
+                Some("ls" | "show" | "head" | "version" | "info" | "help") => return,
+                Some(_) => {
+                    review.add(&rule::DATABASE);
+                    return;
+                }
+                None => {}
+            }
+        }
+        "sqlcmd" => options(&[('Q', &[]), ('q', &["--query"])]),
+        "influx" if matches!(call.verb(), "query" | "ping" | "version" | "bucket" | "org" | "config") => {
+            if call.has_word(&["delete", "create", "update", "rm", "set"]) {
+                review.add(&rule::DATABASE);
+            }
+            return;
+        }
         "influx" => options(&[('e', &["-execute"])]),
         "redis-cli" | "valkey-cli" | "keydb-cli" => return redis(review, call),
         "mongo" | "mongosh" => return mongo(review, call),
@@ -321,8 +343,19 @@ fn mongo(review: &mut Review<'_>, call: &Call<'_>) {
         review.add(if scripted { &rule::DATABASE } else { &rule::INTERACTIVE });
         return;
     };
-    let lower = code.to_ascii_lowercase();
+    // Words inside strings are data, unless a string may name a method.
+    let names_by_string = code.contains("[\"") || code.contains("['") || code.contains("[`");
+    let lower = if names_by_string { code } else { without_strings(&code.replace('"', "'")) }.to_ascii_lowercase();
     let changing = [
+        "stepdown",
+        "rs.reconfig",
+        "rs.add",
+        "rs.initiate",
+        "sh.add",
+        "sh.enable",
+        "sh.stop",
+        "sh.move",
+        "setparameter",
         "drop",
         "delete",
         "remove",

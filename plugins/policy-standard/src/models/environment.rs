@@ -111,7 +111,37 @@ fn is_harmless(name: &str, value: Option<&str>) -> bool {
     is_program_hook && matches!(value, Some("" | "cat" | "/bin/cat" | "true" | "/bin/true" | ":"))
 }
 
+/// Variables that name a program or a place programs are taken from.
+const TOOLS: &[&str] = &[
+    "CC",
+    "CXX",
+    "CPP",
+    "LD",
+    "AR",
+    "AS",
+    "NM",
+    "RUSTC",
+    "RUSTDOC",
+    "CARGO",
+    "GOROOT",
+    "GOFLAGS",
+    "JAVA_HOME",
+    "PYTHON",
+    "RUBY",
+    "PERL",
+    "MAKE",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "VIRTUAL_ENV",
+    "GEM_HOME",
+    "npm_config_prefix",
+    "TERMINFO",
+];
+
 fn assignment(review: &mut Review<'_>, name: &str, value: Option<&str>) {
+    if TOOLS.contains(&name) && value.is_some_and(|value| review.is_unreviewed(value)) {
+        review.add(&rule::SCRATCH);
+    }
     if HISTORY.contains(&name) {
         review.add(&rule::HISTORY);
     }

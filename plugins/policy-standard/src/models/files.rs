@@ -19,6 +19,9 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "dd" => convert(review, call),
         "tee" => {
             let touch = if call.has("a", &["--append"]) { Touch::Append } else { Touch::Overwrite };
+            if touch == Touch::Overwrite && reads_nothing(call) && !call.operands("", &[]).is_empty() {
+                review.add(&rule::TRUNCATE);
+            }
             each(review, &call.operands("", &[]), touch);
         }
         "sponge" => each(review, &call.operands("", &[]), Touch::Overwrite),
@@ -31,10 +34,20 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "chown" | "chgrp" | "setfacl" | "chattr" => change_owner(review, call),
         "fallocate" => each(review, &call.operands("lo", &["--length", "--offset"]), Touch::Overwrite),
         "split" | "csplit" if call.has("", &["--filter"]) => review.add(&rule::FLAG_EXEC),
+        "split" => each(review, call.operands("abCnlt", &[]).get(1..).unwrap_or(&[]), Touch::Append),
+        "gio" if matches!(call.verb(), "trash" | "remove") => review.add(&rule::DELETE_PATH),
         "sort" => output_option(review, call, 'o', &["--output"]),
         "tar" | "bsdtar" | "gtar" => archive(review, call),
-        "unzip" => output_option(review, call, 'd', &[]),
+        "unzip" => {
+            if !call.has("lptvzZ", &[]) {
+                review.fetches(call.option_text('d', &[]).as_deref());
+            }
+            output_option(review, call, 'd', &[]);
+        }
         "7z" | "7za" | "7zz" => {
+            if call.has_word(&["-sdel"]) || call.verb() == "d" {
+                review.add(&rule::DELETE_PATH);
+            }
             for value in call.values().filter_map(|value| value.strip_prefix("-o")) {
                 touch_text(review, value, Touch::Append);
             }
@@ -118,8 +131,14 @@ fn remove(review: &mut Review<'_>, call: &Call<'_>) {
 fn appended_from_root(review: &Review<'_>, call: &Call<'_>) -> bool {
     call.is_within(&["xargs", "gxargs", "parallel"])
         && review.earlier_stages(call.invocation).iter().any(|producer| {
-            matches!(producer.program, "find" | "gfind" | "fd" | "fdfind")
-                && find_roots(producer).iter().any(|word| place::reaches_root(word, review.directory.as_deref()))
+            let words = match producer.program {
+                "find" | "gfind" => find_roots(producer),
+                // The names of `ls -d` and of these are whole paths.
+                "ls" if producer.has("d", &["--directory"]) => producer.operands("", &[]),
+                "fd" | "fdfind" | "printf" | "echo" | "realpath" | "readlink" => producer.operands("", &[]),
+                _ => Vec::new(),
+            };
+            words.iter().any(|word| place::reaches_root(word, review.directory.as_deref()))
         })
 }
 
@@ -192,6 +211,13 @@ fn sources_and_target<'a>(call: &Call<'a>, valued: &str) -> (Vec<&'a Word>, Opti
     if let Some(directory) = call.option_text('t', &["--target-directory"]) {
         return (operands, Some(directory), None);
     }
+    // What `xargs` appends may be nothing at all.
+    if call.is_within(&["xargs", "gxargs"])
+        && operands.len() > 2
+        && operands.last().is_some_and(|word| word.value.is_none())
+    {
+        operands.pop();
+    }
     let target = if operands.len() > 1 { operands.pop() } else { None };
     (operands, None, target)
 }
@@ -251,7 +277,11 @@ fn copy(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn link(review: &mut Review<'_>, call: &Call<'_>) {
-    let (_, directory, target) = sources_and_target(call, "tS");
+    let (sources, directory, target) = sources_and_target(call, "tS");
+    let name = target.and_then(|word| word.value.as_deref()).unwrap_or("");
+    if name.ends_with("history") && sources.iter().any(|word| word.value.as_deref() == Some("/dev/null")) {
+        review.add(&rule::HISTORY);
+    }
     destination(review, &[], directory.as_deref(), target);
 }
 
@@ -318,6 +348,9 @@ fn change_mode(review: &mut Review<'_>, call: &Call<'_>) {
 fn recursive_change(review: &mut Review<'_>, call: &Call<'_>, operands: &[&Word]) {
     let recursive = call.has("R", &["--recursive"]) || call.is_within(&["find", "gfind"]);
     let directory = review.directory.clone();
+    if appended_from_root(review, call) {
+        review.add(&rule::CRITICAL_FILE);
+    }
     if recursive && operands.iter().any(|word| place::reaches_root(word, directory.as_deref())) {
         review.add(&rule::CRITICAL_FILE);
     }
@@ -326,6 +359,14 @@ fn recursive_change(review: &mut Review<'_>, call: &Call<'_>, operands: &[&Word]
 fn change_owner(review: &mut Review<'_>, call: &Call<'_>) {
     let operands = call.operands("", &["--from", "--reference"]);
     recursive_change(review, call, operands.get(1..).unwrap_or(&[]));
+}
+
+/// Standard input is /dev/null.
+fn reads_nothing(call: &Call<'_>) -> bool {
+    call.invocation
+        .redirections
+        .iter()
+        .any(|redirection| redirection.operator == "<" && redirection.target.value.as_deref() == Some("/dev/null"))
 }
 
 fn archive(review: &mut Review<'_>, call: &Call<'_>) {
@@ -368,6 +409,10 @@ fn archive(review: &mut Review<'_>, call: &Call<'_>) {
     };
     if mode('x', "--extract") || call.has("", &["--get"]) {
         review.add(&rule::WRITE_PLAIN);
+        let to_output = call.has("O", &["--to-stdout"]) || bundled.contains('O');
+        if !to_output {
+            review.fetches(call.option_text('C', &["--directory"]).as_deref());
+        }
         if call.has("P", &["--absolute-names"]) {
             review.add(&rule::WRITE_PROTECTED);
         }

@@ -9,7 +9,7 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" | "crictl" | "ctr" | "lxc" | "incus" => {
             container(review, call)
         }
-        "kubectl" | "oc" => cluster(review, call),
+        "kubectl" | "oc" | "k" => cluster(review, call),
         "helm" | "helmfile" => helm(review, call),
         "terraform" | "tofu" | "terragrunt" | "pulumi" | "cdk" => infrastructure_code(review, call),
         "aws" => aws(review, call),
@@ -22,7 +22,14 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "ansible" | "ansible-playbook" | "ansible-pull" | "salt" | "puppet" | "chef-client" | "knife" => {
             configuration(review, call)
         }
-        "pdsh" | "pssh" | "parallel-ssh" | "clush" | "dsh" => review.add(&rule::OPAQUE),
+        // What these send to many machines is judged as what it is.
+        "pdsh" | "pssh" | "parallel-ssh" | "clush" | "dsh" if call.words.len() < 2 => review.add(&rule::INTERACTIVE),
+        "packer" if matches!(call.verb(), "build") => review.add(&rule::CLOUD),
+        "npm" | "yarn" | "pnpm" | "cargo" | "gem" | "poetry" | "twine"
+            if matches!(call.verb(), "publish" | "upload" | "push") =>
+        {
+            review.add(&rule::SEND)
+        }
         _ => {}
     }
 }
@@ -110,6 +117,7 @@ fn container(review: &mut Review<'_>, call: &Call<'_>) {
             | "reset"
             | "commit"
             | "rmp"
+            | "stopp"
     );
     let reads = call.has("", &["--dry-run"]);
     if disrupts && !reads {
@@ -244,6 +252,7 @@ fn cluster(review: &mut Review<'_>, call: &Call<'_>) {
             review.add(&rule::INTERACTIVE);
             word(0) == "attach"
         }
+        "adm" => matches!(word(1), "top" | "inspect" | "must-gather" | "node-logs"),
         "config" => matches!(word(1), "view" | "current-context" | "get-contexts" | "get-clusters" | "get-users"),
         "auth" => matches!(word(1), "can-i" | "whoami"),
         "rollout" => matches!(word(1), "status" | "history"),
@@ -481,6 +490,21 @@ fn generic_cloud(review: &mut Review<'_>, call: &Call<'_>) {
             "-a",
         ],
     );
+    // Fetching from a bucket changes nothing there.
+    let fetches = matches!(call.program, "gsutil" | "gcloud" | "s3cmd" | "az")
+        && operands.iter().any(|word| matches!(word.value.as_deref(), Some("cp" | "get" | "rsync")))
+        && operands.last().and_then(|word| word.value.as_deref()).is_some_and(|target| !target.contains("://"))
+        && !call.has("d", &["--delete-unmatched-destination-objects"]);
+    if fetches {
+        review.add(&rule::WRITE_PLAIN);
+        return;
+    }
+    if call.program == "az" && call.has_word(&["upload", "upload-batch"]) {
+        review.add(&rule::SEND);
+    }
+    if call.program == "vagrant" && call.verb() == "ssh" && call.has("c", &["--command"]) {
+        return;
+    }
     let changes = operands.iter().take(4).filter_map(|word| word.value.as_deref()).any(|word| CHANGING.contains(&word));
     let reads = call.has("", &["--dry-run", "--dryrun", "--validate-only"])
         || operands.iter().take(3).any(|word| {
@@ -530,6 +554,14 @@ fn configuration(review: &mut Review<'_>, call: &Call<'_>) {
         "ansible-playbook" => {
             call.has("C", &["--check", "--syntax-check", "--list-hosts", "--list-tasks", "--list-tags"])
         }
+        "ansible"
+            if call.has("a", &["--args"])
+                && call
+                    .option_text('m', &["--module-name"])
+                    .is_none_or(|module| matches!(module.rsplit('.').next(), Some("command" | "shell" | "raw"))) =>
+        {
+            true
+        }
         "ansible" => {
             call.option_text('m', &["--module-name"])
                 .is_some_and(|module| matches!(module.rsplit('.').next(), Some("ping" | "setup" | "debug" | "stat")))
@@ -538,7 +570,7 @@ fn configuration(review: &mut Review<'_>, call: &Call<'_>) {
         "puppet" => call.has("", &["--noop"]) || call.has_word(&["facts", "resource", "parser", "lookup"]),
         "knife" => call.has_word(&["list", "show", "status", "search"]),
         "salt" => {
-            call.has_word(&["test.ping"])
+            call.has_word(&["test.ping", "cmd.run"])
                 || call.values().any(|value| value.starts_with("grains.") || value == "test=True")
         }
         _ => call.has("", &["--why-run", "--check"]),

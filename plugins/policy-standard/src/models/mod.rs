@@ -10,6 +10,7 @@ pub mod network;
 pub mod scripts;
 pub mod system;
 pub mod terminal;
+pub mod unlisted;
 pub mod version_control;
 
 use crate::call::Call;
@@ -40,7 +41,6 @@ const ALWAYS: &[(&Rule, &[&str])] = &[
             "dracut",
             "mkinitcpio",
             "depmod",
-            "tune2fs",
             "resize2fs",
             "xfs_growfs",
             "xfs_repair",
@@ -48,6 +48,15 @@ const ALWAYS: &[(&Rule, &[&str])] = &[
             "dpkg-reconfigure",
             "adjtimex",
             "ntpdate",
+            "chcon",
+            "apparmor_parser",
+            "kernelstub",
+            "blockdev",
+            "eject",
+            "fstrim",
+            "iwctl",
+            "faillock",
+            "debconf-set-selections",
         ],
     ),
     (
@@ -77,6 +86,9 @@ const ALWAYS: &[(&Rule, &[&str])] = &[
             "vigr",
             "realm",
             "smbpasswd",
+            "pwck",
+            "grpck",
+            "htpasswd",
         ],
     ),
     (
@@ -144,9 +156,13 @@ const ALWAYS: &[(&Rule, &[&str])] = &[
             "dcfldd",
             "mkreiserfs",
             "cfdisk",
+            "nandwrite",
+            "flashcp",
+            "growpart",
         ],
     ),
     (&rule::PROCESS, &["skill", "snice", "xkill", "renice", "slay"]),
+    (&rule::SERVICE, &["svc", "s6-svc", "runsvdir", "svscan", "rndc", "unbound-control", "varnishadm", "postsuper"]),
     (&rule::SIGNAL_ALL, &["killall5"]),
     (&rule::PERSIST, &["batch", "atrm", "anacron", "update-rc.d", "start-stop-daemon", "insserv"]),
     (&rule::BACKGROUND, &["disown", "bg", "systemd-run", "daemonize", "start-stop-daemon"]),
@@ -204,7 +220,10 @@ const ALWAYS: &[(&Rule, &[&str])] = &[
             "write",
         ],
     ),
-    (&rule::DELETE_PATH, &["shred", "srm", "wipe", "trash-put", "trash", "rimraf", "del", "scrub"]),
+    (
+        &rule::DELETE_PATH,
+        &["shred", "srm", "wipe", "trash-put", "trash", "gvfs-trash", "rmtrash", "rimraf", "del", "scrub"],
+    ),
     (&rule::FLAG_EXEC, &["ed", "ex", "expect", "debugfs", "ld.so", "dbus-send", "gdbserver"]),
     (&rule::IN_PLACE, &["ed", "dos2unix", "unix2dos", "sponge"]),
 ];

@@ -5,8 +5,65 @@ use crate::place;
 use crate::review::{Review, Touch};
 use crate::rule;
 
+/// Programs whose words reach another machine.
+const TALKS: &[&str] = &[
+    "curl",
+    "wget",
+    "dig",
+    "host",
+    "nslookup",
+    "drill",
+    "ping",
+    "ping6",
+    "traceroute",
+    "http",
+    "https",
+    "xh",
+    "nc",
+    "ncat",
+    "whois",
+    "finger",
+    "telnet",
+    "ssh",
+];
+/// Programs whose output is content of this host; a name, a date or a version is not meant.
+const TELLS: &[&str] = &[
+    "cat", "head", "tail", "base64", "base32", "xxd", "od", "hexdump", "gzip", "tar", "whoami", "id", "hostname",
+    "env", "printenv", "set", "ls", "find", "grep", "awk", "sed", "jq", "openssl", "uname", "ps", "history",
+    "ifconfig", "ip", "sudo", "cut", "tr", "paste", "strings", "sort", "echo", "<", "rev", "python3", "perl",
+];
+
+/// `curl "http://peer/$(cat file)"`: what a command prints travels in a word.
+fn sends_in_a_word(call: &Call<'_>) -> bool {
+    TALKS.contains(&call.program)
+        && call.words.iter().any(|word| {
+            let after = |opening: &str| {
+                word.text.split(opening).skip(1).any(|inner| {
+                    let first = inner.trim_start().split([' ', '\t', ')', '`', '|']).next().unwrap_or("");
+                    let first = if inner.trim_start().starts_with('<') { "<" } else { first };
+                    TELLS.contains(&first.rsplit('/').next().unwrap_or(first))
+                })
+            };
+            word.value.is_none() && (after("$(") || after("`"))
+        })
+}
+
+/// A file, and not one that is empty, is standard input.
+fn reads_file(call: &Call<'_>) -> bool {
+    call.invocation.redirections.iter().any(|redirection| {
+        redirection.operator == "<"
+            && redirection.descriptor.is_none_or(|descriptor| descriptor == 0)
+            && redirection.target.value.as_deref() != Some("/dev/null")
+            && !redirection.target.text.starts_with("<(")
+    })
+}
+
 pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
+    if sends_in_a_word(call) && !matches!(call.program, "ssh" | "nc" | "ncat") {
+        review.add(&rule::SEND);
+    }
     match call.program {
+        "gpg" if call.has("", &["--send-keys"]) => review.add(&rule::SEND),
         "curl" => curl(review, call),
         "wget" => wget(review, call),
         "nc" | "ncat" | "netcat" | "nc.openbsd" | "nc.traditional" | "cryptcat" => netcat(review, call),
@@ -14,7 +71,13 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
         "scp" | "sftp" => secure_copy(review, call),
         "rsync" => rsync(review, call),
         "ssh" | "slogin" | "autossh" => secure_shell(review, call),
-        "http" | "https" | "xh" if call.has_word(&["POST", "PUT", "DELETE", "PATCH"]) || call.is_piped_into() => {
+        "http" | "https" | "xh" | "xhs" | "curlie"
+            if call
+                .values()
+                .any(|value| matches!(value.to_ascii_uppercase().as_str(), "POST" | "PUT" | "DELETE" | "PATCH"))
+                || call.is_piped_into()
+                || reads_file(call) =>
+        {
             review.add(&rule::SEND)
         }
         "openssl" => {
@@ -22,12 +85,13 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
             if connects && call.reads_terminal() {
                 review.add(&rule::INTERACTIVE);
             }
-            if connects && matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::Pipe) {
+            let piped = matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::Pipe);
+            if connects && (piped || reads_file(call)) {
                 review.add(&rule::SEND);
             }
         }
         "ftp" | "tftp" | "ncftp" => review.add(&rule::SEND),
-        "mutt" | "neomutt" | "s-nail" if call.is_piped_into() => review.add(&rule::SEND),
+        "mutt" | "neomutt" | "s-nail" if call.is_piped_into() || reads_file(call) => review.add(&rule::SEND),
         "rclone"
             if matches!(
                 call.verb(),
@@ -45,7 +109,12 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
                     | "rmdirs"
                     | "mount"
                     | "serve"
-            ) && !call.has("n", &["--dry-run"]) =>
+            ) && !call.has("n", &["--dry-run"])
+                && (!matches!(call.verb(), "copy" | "copyto")
+                    || call
+                        .operands("", &[])
+                        .last()
+                        .is_none_or(|word| word.value.as_deref().is_none_or(|target| target.contains(':')))) =>
         {
             review.add(&rule::SEND);
         }
@@ -338,6 +407,9 @@ fn secure_shell(review: &mut Review<'_>, call: &Call<'_>) {
             option.starts_with('-') && option.chars().nth(1).is_some_and(|letter| letters.contains(letter))
         })
     };
+    if call.option_text('F', &[]).is_some_and(|path| review.is_unreviewed(&path)) {
+        review.add(&rule::FLAG_EXEC);
+    }
     if has("RLDWw") {
         review.add(&rule::TUNNEL);
     }
@@ -351,7 +423,9 @@ fn secure_shell(review: &mut Review<'_>, call: &Call<'_>) {
     }
     if operands.len() < 2 {
         review.add(if call.reads_terminal() { &rule::INTERACTIVE } else { &rule::OPAQUE });
-    } else if matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::Pipe) {
+    } else if matches!(call.invocation.standard_input, portcullis_plugin::policy::StandardInput::Pipe)
+        || reads_file(call)
+    {
         review.add(&rule::SEND);
     }
 }

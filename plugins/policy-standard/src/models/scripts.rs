@@ -20,7 +20,7 @@ fn sed(review: &mut Review<'_>, call: &Call<'_>) {
     let in_place = call
         .values()
         .take_while(|value| *value != "--")
-        .any(|value| value.starts_with("--in-place") || short_cluster_has(value, 'i', "efl"));
+        .any(|value| is_in_place(value) || short_cluster_has(value, 'i', "efl"));
     if in_place {
         review.add(&rule::IN_PLACE);
         for word in call.operands("efl", &["--expression", "--file"]).iter().skip(1) {
@@ -63,6 +63,12 @@ fn sed(review: &mut Review<'_>, call: &Call<'_>) {
             None => sed_script(review, script.text.trim_matches(['"', '\''])),
         }
     }
+}
+
+/// `--in-place[=SUFFIX]`, also abbreviated.
+fn is_in_place(value: &str) -> bool {
+    let name = value.split('=').next().unwrap_or(value);
+    name.len() > 3 && "--in-place".starts_with(name)
 }
 
 fn short_cluster_has(value: &str, letter: char, valued: &str) -> bool {
@@ -240,11 +246,12 @@ fn awk_output(review: &mut Review<'_>, script: &str) {
     let mut rest = script;
     let mut named = false;
     while let Some(position) = rest.find('>') {
+        let touch = if rest[position..].starts_with(">>") { Touch::Append } else { Touch::Overwrite };
         rest = rest[position..].trim_start_matches('>').trim_start();
         if let Some(name) = rest.strip_prefix('"').and_then(|text| text.split('"').next()) {
             named = true;
             let path = place::normalise(name, review.directory.as_deref());
-            review.touch_path(&path, Touch::Append);
+            review.touch_path(&path, touch);
         }
     }
     if !named {

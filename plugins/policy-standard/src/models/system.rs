@@ -52,7 +52,6 @@ const READING_VERBS: &[(&str, &Rule, &[&str])] = &[
     ("initctl", &rule::SERVICE, &["list", "status", "version", "show-config"]),
     ("supervisorctl", &rule::SERVICE, &["status", "avail", "pid", "version", "tail"]),
     ("launchctl", &rule::SERVICE, &["list", "print", "blame", "dumpstate", "version"]),
-    ("rc-service", &rule::SERVICE, &["--list"]),
     ("monit", &rule::SERVICE, &["status", "summary", "report", "validate"]),
     (
         "pm2",
@@ -179,7 +178,37 @@ const READING_VERBS: &[(&str, &Rule, &[&str])] = &[
     ("apt-key", &rule::PACKAGE, &["list", "export", "finger"]),
     ("alternatives", &rule::PACKAGE, &[]),
     ("emerge", &rule::PACKAGE, &[]),
-    ("ufw", &rule::NETWORK, &["status", "show", "version"]),
+    (
+        "brew",
+        &rule::PACKAGE,
+        &[
+            "list",
+            "ls",
+            "info",
+            "search",
+            "outdated",
+            "deps",
+            "uses",
+            "config",
+            "doctor",
+            "leaves",
+            "desc",
+            "home",
+            "cat",
+            "log",
+            "--prefix",
+            "--version",
+            "services",
+        ],
+    ),
+    ("tdnf", &rule::PACKAGE, &["list", "info", "search", "repolist", "check-update"]),
+    ("rpm-ostree", &rule::PACKAGE, &["status", "db", "search"]),
+    ("swupd", &rule::PACKAGE, &["info", "check-update", "search", "bundle-list", "diagnose"]),
+    ("guix", &rule::PACKAGE, &["search", "show", "describe", "shell", "environment", "build", "size", "graph", "lint"]),
+    ("fwupdmgr", &rule::KERNEL, &["get-devices", "get-updates", "get-history", "security", "get-remotes"]),
+    ("chronyc", &rule::KERNEL, &["", "tracking", "sources", "sourcestats", "activity", "ntpdata"]),
+    ("kubeadm", &rule::CLUSTER, &["version", "config", "certs", "help"]),
+    ("ufw", &rule::NETWORK, &["status", "show", "version", "app"]),
     ("netplan", &rule::NETWORK, &["get", "info", "status", "ip", "generate"]),
     ("wg", &rule::NETWORK, &["", "show", "showconf", "genkey", "genpsk", "pubkey"]),
     ("tailscale", &rule::NETWORK, &["status", "ip", "netcheck", "version", "whois", "ping"]),
@@ -304,7 +333,8 @@ fn processes(review: &mut Review<'_>, call: &Call<'_>) {
         }
         "fuser" if call.has("k", &["--kill"]) => review.add(&rule::PROCESS),
         "taskset" | "chrt" | "ionice" | "prlimit"
-            if call.operands("cnpPu", &[]).len() + usize::from(call.has("cn", &[])) > 1 || call.has("n", &[]) =>
+            if call.has("pP", &["--pid", "--pgid"])
+                && (call.words.len() > 2 || call.has("cn", &["--class", "--classdata"])) =>
         {
             review.add(&rule::PROCESS)
         }
@@ -356,7 +386,9 @@ fn services(review: &mut Review<'_>, call: &Call<'_>) {
             review.add(&rule::SERVICE)
         }
         "nginx" | "apache2" | "httpd" | "haproxy" | "sshd" | "named" | "postfix" | "caddy" | "dnsmasq" | "smbd" => {
-            let reads = call.has("tTvVSMLc", &["--version", "--help", "--test"]) && !call.has("s", &[])
+            let reads = call
+                .has(if call.program == "nginx" { "tTvV" } else { "tTvVSMLc" }, &["--version", "--help", "--test"])
+                && !call.has("s", &[])
                 || call.has_word(&["check", "validate", "status", "version"]);
             if !reads {
                 review.add(&rule::SERVICE);
@@ -465,7 +497,7 @@ fn packages(review: &mut Review<'_>, call: &Call<'_>) {
         "xbps-install" | "xbps-remove" | "pkg_add" | "pkg_delete" | "dpkg-divert" | "dpkg-statoverride"
         | "installer" | "eopkg" | "slackpkg" | "upgradepkg" | "removepkg" | "installpkg" | "do-release-upgrade"
         | "unattended-upgrade" => true,
-        "update-alternatives" => !call.has("", &["--list", "--display", "--query", "--get-selections", "--config"]),
+        "update-alternatives" => !call.has("", &["--list", "--display", "--query", "--get-selections"]),
         "ldconfig" => !call.has("pv", &["--print-cache"]),
         _ => false,
     };
@@ -490,10 +522,11 @@ fn network(review: &mut Review<'_>, call: &Call<'_>) {
         "ip" => {
             let operands = call.operands("nflb", &["-family", "-netns", "-batch", "-loops"]);
             let verb = operands.get(1).and_then(|word| word.value.as_deref()).unwrap_or("");
-            CHANGING.contains(&verb)
+            let runs = matches!(verb, "exec") && call.words.len() > 3;
+            (CHANGING.contains(&verb) && !runs)
                 || call.has_word(&["-batch", "-b", "-force"])
                 || (operands.first().and_then(|word| word.value.as_deref()) == Some("netns")
-                    && matches!(verb, "exec" | "add" | "del"))
+                    && matches!(verb, "add" | "del"))
         }
         "bridge" | "tc" | "devlink" | "rdma" => {
             call.has_word(&["add", "del", "delete", "replace", "change", "set", "flush", "link"])
@@ -603,6 +636,11 @@ fn settings(review: &mut Review<'_>, call: &Call<'_>) {
             review.add(&rule::KERNEL)
         }
         "domainname" if !call.words.is_empty() => review.add(&rule::KERNEL),
+        "tune2fs" if !call.has("l", &[]) => review.add(&rule::KERNEL),
+        "smartctl" if call.has("sto", &["--test", "--smart", "--offlineauto", "--set"]) => review.add(&rule::KERNEL),
+        "nix-collect-garbage" => review.add(&rule::PACKAGE),
+        "utmpdump" if call.has("r", &["--reverse"]) => review.add(&rule::HISTORY),
+        "run0" => review.add(&rule::PRIVILEGE),
         "efibootmgr" if !call.words.is_empty() && !call.has("v", &[]) => review.add(&rule::KERNEL),
         "cpupower" if call.has_word(&["frequency-set", "idle-set", "set"]) => review.add(&rule::KERNEL),
         "bpftool" if !call.has_word(&["show", "list", "dump", "help"]) => review.add(&rule::KERNEL),

@@ -124,6 +124,69 @@ const INTERACTIVE: &[&str] = &[
     "newsboat",
     "ncmpcpp",
     "menuconfig",
+    "nvtop",
+    "s-tui",
+    "gitk",
+    "git-gui",
+    "rlogin",
+    "maxima",
+    "gp",
+    "sage",
+    "gnuplot",
+    "calc",
+    "csi",
+    "coqtop",
+    "prolog",
+    "gprolog",
+    "spark-shell",
+    "spark-sql",
+    "pyspark",
+    "hive",
+    "impala-shell",
+    "beeline",
+    "zkCli.sh",
+    "zkcli",
+    "kafka-console-producer",
+    "kafka-console-producer.sh",
+    "jshell",
+    "asciinema",
+    "bandwhich",
+    "trippy",
+    "gping",
+    "dry",
+    "ctop",
+    "lazysql",
+    "pgcli",
+    "mycli",
+    "litecli",
+    "usql",
+    "iredis",
+    "termshark",
+    "aerc",
+    "cmus",
+    "nvitop",
+    "zenith",
+    "bottom",
+    "btm",
+    "tiptop",
+    "yazi",
+    "xplr",
+    "broot",
+    "superfile",
+    "pudb",
+    "pdb",
+    "ipdb",
+    "radare2",
+    "r2",
+    "gforth",
+    "clisp",
+    "mit-scheme",
+    "chezscheme",
+    "rhino",
+    "hugs",
+    "idris2",
+    "lein-repl",
+    "ssh-agent-shell",
     "dselect",
     "tasksel",
 ];
@@ -200,7 +263,9 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     }
     prompts(review, call);
     filters(review, call);
-    if call.program == "yes" && !call.is_time_limited() && is_read_to_the_end(review, call) {
+    let source = call.program == "yes"
+        || (call.program == "cat" && call.has_word(&["/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"]));
+    if source && !call.is_time_limited() && is_read_to_the_end(review, call) {
         review.add(&rule::STREAM);
     }
     if !call.is_time_limited() && streams(call) {
@@ -249,6 +314,24 @@ fn has_batch_form(call: &Call<'_>) -> bool {
         "irb" | "ghci" | "pry" => call.has("e", &[]),
         "emacsclient" => call.has("n", &["--no-wait", "--eval"]),
         "crash" | "sqlplus" => !call.reads_terminal(),
+        "hive" | "beeline" | "impala-shell" | "spark-sql" | "pgcli" | "mycli" | "usql" | "litecli" => {
+            call.has("efq", &["--execute", "--query", "--file"])
+        }
+        "gnuplot" | "sage" | "gp" | "calc" | "maxima" | "csi" | "gforth" | "clisp" | "coqtop" | "gprolog" | "r2"
+        | "radare2" | "pdb" | "pudb" | "broot" => {
+            !call.reads_terminal()
+                || call.has("qe", &["--batch", "--eval"])
+                || (!call.operands("", &[]).is_empty() && !matches!(call.program, "pdb" | "pudb" | "r2" | "radare2"))
+        }
+        "spark-shell"
+        | "pyspark"
+        | "jshell"
+        | "zkCli.sh"
+        | "zkcli"
+        | "kafka-console-producer"
+        | "kafka-console-producer.sh" => !call.reads_terminal(),
+        "asciinema" => !matches!(call.verb(), "" | "rec" | "play" | "stream"),
+        "ctop" | "btm" | "bottom" => false,
         _ => false,
     }
 }
@@ -258,29 +341,85 @@ fn prompts(review: &mut Review<'_>, call: &Call<'_>) {
         "top" => !(call.has("b", &["--batch"]) && call.has("n", &["--iterations"])),
         "read" => call.reads_terminal() && !call.has("t", &[]),
         "nslookup" => call.operands("", &[]).is_empty(),
-        "xargs" if call.has("p", &["--interactive"]) => true,
+        "xargs" => call
+            .values()
+            .take_while(|value| value.starts_with('-'))
+            .any(|value| value == "--interactive" || (!value.starts_with("--") && value.contains('p'))),
         "rm" | "cp" | "mv" | "ln" => {
             call.has("i", &["--interactive"]) && call.reads_terminal() && !call.has("f", &["--force"])
         }
         "script" => true,
         "ssh-copy-id" | "kinit" | "gpg" => {
-            call.program == "kinit" || call.has("", &["--gen-key", "--full-generate-key", "--edit-key"])
+            call.program == "kinit"
+                || call.has(
+                    "",
+                    &[
+                        "--gen-key",
+                        "--generate-key",
+                        "--full-gen-key",
+                        "--full-generate-key",
+                        "--edit-key",
+                        "--edit-card",
+                    ],
+                )
+                || (call.program == "gpg"
+                    && call.has("c", &["--symmetric"])
+                    && !call.has("", &["--batch", "--passphrase", "--passphrase-file", "--passphrase-fd"]))
         }
         "npm" | "yarn" | "pnpm" => {
-            matches!(call.verb(), "login" | "adduser") || (matches!(call.verb(), "init") && !call.has("y", &["--yes"]))
+            matches!(call.verb(), "login" | "adduser")
+                || (matches!(call.verb(), "init" | "create") && !call.has("y", &["--yes"]))
         }
         "mysql_secure_installation" | "dpkg-reconfigure" => true,
         "gcloud" => call.verb() == "init" || call.has_word(&["login"]),
-        "az" | "heroku" | "vault" => call.verb() == "login",
+        "az" | "heroku" | "vault" | "cargo" | "terraform" | "fly" | "vercel" | "netlify" | "doctl" | "tailscale"
+        | "argocd" => {
+            call.verb() == "login" || (call.program == "heroku" && call.verb() == "run" && call.words.len() == 2)
+        }
+        "rails" | "flask" | "django-admin" | "artisan" | "hbase" | "swift" | "dotnet" | "lein" | "mix" | "play" => {
+            matches!(call.verb(), "console" | "c" | "dbconsole" | "db" | "shell" | "repl" | "fsi" | "tinker")
+                || (call.program == "swift" && call.words.is_empty())
+        }
+        "python" | "python3" | "php" | "ruby" => {
+            call.value(0).is_some_and(|script| {
+                let name = script.rsplit('/').next().unwrap_or(script);
+                matches!(name, "manage.py" | "artisan" | "rails")
+            }) && matches!(
+                call.value(1),
+                Some(
+                    "shell"
+                        | "shell_plus"
+                        | "dbshell"
+                        | "tinker"
+                        | "console"
+                        | "c"
+                        | "createsuperuser"
+                        | "changepassword"
+                )
+            )
+        }
+        "manage.py" => matches!(call.verb(), "shell" | "shell_plus" | "dbshell" | "createsuperuser"),
+        "node" | "nodejs" => call.value(0) == Some("inspect"),
+        "code" | "subl" | "mate" | "atom" => call.has("w", &["--wait"]),
+        "bat" | "batcat" => call.values().any(|value| value == "--paging=always"),
+        "mosh" => call.operands("p", &[]).len() < 2,
+        "multipass" | "lxc" | "incus" | "limactl" | "oc" | "toolbox" | "distrobox" => {
+            matches!(call.verb(), "shell" | "console" | "rsh" | "enter") && call.operands("n", &[]).len() < 3
+        }
+        "update-alternatives" => call.has("", &["--config"]),
         "openssl" => {
             matches!(call.value(0), Some("req"))
                 && call.has_word(&["-new", "-newkey"])
                 && !call.has_word(&["-subj", "-batch", "-config"])
                 || call.words.is_empty()
+                || (call.value(0) == Some("passwd")
+                    && call.reads_terminal()
+                    && call.operands("", &["-salt", "-in"]).len() < 2
+                    && !call.has_word(&["-in", "-stdin"]))
         }
         _ => false,
     };
-    if waits {
+    if waits || (call.program.starts_with("create-") && !call.has("y", &["--yes", "--template"])) {
         review.add(&rule::INTERACTIVE);
     }
 }
@@ -416,6 +555,25 @@ fn streams(call: &Call<'_>) -> bool {
         "vmstat" => lacks_count(call, "npST"),
         "iostat" | "mpstat" | "pidstat" | "sar" | "jstat" | "ifstat" => lacks_count(call, "pP"),
         "free" => call.has("s", &["--seconds"]) && !call.has("c", &["--count"]),
+        "tsc" | "jest" | "webpack" | "vite" | "rollup" | "esbuild" | "sass" | "tailwindcss" | "mocha" | "ava"
+        | "parcel" => {
+            call.has("w", &["--watch", "--watchAll"]) && !call.values().any(|value| value.ends_with("=false"))
+                || matches!(call.verb(), "watch" | "serve" | "dev")
+        }
+        "vitest" => !matches!(call.verb(), "run" | "bench" | "list") && !call.has("", &["--run"]),
+        "npm" | "yarn" | "pnpm" | "bun" => call.has_word(&["--watch"]) || call.value(0) == Some("watch"),
+        "serve" | "http-server" | "live-server" | "browser-sync" | "json-server" | "swatch" | "usbmon" | "mongotop"
+        | "watchman-wait" | "reflex" | "air" => true,
+        "mongostat" => !call.has("n", &["--rowcount"]),
+        "mysqladmin" => call.has("i", &["--sleep"]) && !call.has("c", &["--count"]),
+        "etcdctl" => call.verb() == "watch",
+        "consul" | "nomad" => call.verb() == "monitor",
+        "gdbus" => call.verb() == "monitor",
+        "kcat" | "kafkacat" => call.has("C", &[]) && !call.has("ce", &[]),
+        "pg_recvlogical" | "pg_receivewal" => call.has("", &["--start"]) || call.program == "pg_receivewal",
+        "gcloud" => call.has_word(&["logging"]) && call.has_word(&["tail"]),
+        "fly" | "flyctl" => call.verb() == "logs" && !call.has("n", &["--no-tail"]),
+        "cf" => call.verb() == "logs" && !call.has("", &["--recent"]),
         "sleep" => {
             call.has_word(&["infinity", "inf"])
                 || call.values().any(|value| value.parse::<f64>().is_ok_and(|seconds| seconds > 86_400.0))
@@ -426,7 +584,7 @@ fn streams(call: &Call<'_>) -> bool {
         "perf" => {
             matches!(call.verb(), "top")
                 || (matches!(call.verb(), "record" | "stat" | "trace")
-                    && call.has("ap", &[])
+                    && (call.has("ap", &[]) || call.operands("eptCGIoxrDFMmuKk", &[]).len() < 2)
                     && !call.has_word(&["sleep"]))
         }
         "bpftrace" | "opensnoop" | "execsnoop" => true,

@@ -123,6 +123,7 @@ fn git(review: &mut Review<'_>, call: &Call<'_>) {
     }
     match verb {
         "config" => configuration(review, &inner),
+        "clone" => clone(review, &inner),
         "send-email" | "imap-send" => review.add(&rule::SEND),
         "daemon" | "instaweb" => review.add(&rule::TUNNEL),
         "archive" | "format-patch" | "bundle" => {
@@ -139,6 +140,17 @@ fn git(review: &mut Review<'_>, call: &Call<'_>) {
         }
         _ => {}
     }
+}
+
+/// What is fetched into a new directory has not been looked at, and the directory may be a system's.
+fn clone(review: &mut Review<'_>, call: &Call<'_>) {
+    let operands = call.operands("bcjou", &["--branch", "--depth", "--config", "--origin", "--reference", "--jobs"]);
+    let value = |index: usize| operands.get(index).and_then(|word| word.value.as_deref());
+    let Some(source) = value(0) else { return };
+    let name = source.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(source);
+    let directory = value(1).unwrap_or(name.trim_end_matches(".git")).to_owned();
+    let path = crate::place::normalise(&directory, review.directory.as_deref());
+    review.touch_path(&path, Touch::Append);
 }
 
 fn discards(verb: &str, call: &Call<'_>) -> bool {
@@ -192,7 +204,8 @@ fn discards(verb: &str, call: &Call<'_>) -> bool {
         "merge" | "cherry-pick" | "revert" | "am" => call.has("", &["--abort"]),
         "lfs" => word(0) == "prune" && !dry,
         "svn" => word(0) == "reset",
-        "update-index" => false,
+        "checkout-index" => call.has("f", &["--force"]),
+        "symbolic-ref" => call.operands("m", &[]).len() > 1 || call.has("d", &["--delete"]),
         _ => false,
     }
 }
@@ -227,6 +240,8 @@ fn opens_editor(verb: &str, call: &Call<'_>) -> bool {
         "tag" => call.has("asu", &["--annotate", "--sign"]) && !call.has("mF", &["--message", "--file"]),
         "notes" => call.verb() == "edit" || (call.verb() == "add" && !call.has("mF", &["--message"])),
         "config" => call.has("e", &["--edit"]) || call.verb() == "edit",
+        "merge" | "cherry-pick" => call.has("e", &["--edit"]) && !call.has("m", &["--no-edit"]),
+        "branch" => call.has("", &["--edit-description"]),
         "gui" | "citool" | "mergetool" | "difftool" | "instaweb" => {
             !call.has("y", &["--no-prompt", "--tool-help"]) || verb != "difftool"
         }
@@ -234,7 +249,8 @@ fn opens_editor(verb: &str, call: &Call<'_>) -> bool {
         "hash-object" | "mktree" | "apply" | "am" | "fast-import" => {
             call.reads_terminal()
                 && (call.has("", &["--stdin"])
-                    || (call.operands("", &[]).is_empty() && !call.has("", &["--abort", "--continue", "--skip"])))
+                    || (call.operands("", &[]).is_empty()
+                        && !call.has("", &["--abort", "--continue", "--skip", "--show-current-patch", "--quit"])))
         }
         _ => false,
     }
