@@ -31,14 +31,20 @@ impl<'a> Scene<'a> {
     fn of(request: &'a Request) -> Self {
         let mut here = Here::new(&request.endpoint.user, request.cwd.as_deref());
         let invocations = request.plan.iter().flat_map(|plan| &plan.invocations);
-        let commands = invocations.map(|invocation| {
+        let commands = invocations.filter_map(|invocation| {
             let before = here.clone();
             here.follow(invocation);
             let (views, paths, text) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-            Command { invocation, here: before, views, paths, text }
+            (!says_where(invocation)).then_some(Command { invocation, here: before, views, paths, text })
         });
         Self { request, commands: commands.collect() }
     }
+}
+
+/// A `cd` that nobody wrote: the host's word that the directory is not known from here on.
+fn says_where(invocation: &Invocation) -> bool {
+    let [program, directory] = invocation.argv.as_slice() else { return false };
+    program.value.as_deref() == Some("cd") && directory.value.is_none() && directory.text == "$PWD"
 }
 
 impl<'a> Command<'a> {

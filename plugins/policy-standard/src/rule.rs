@@ -56,6 +56,9 @@ rules! {
     FORK_BOMB: Extreme Critical "process/fork-bomb" "destructive" "Fork bomb", "this multiplies processes without end", "leave it out";
     SIGNAL_ALL: Extreme Critical "process/signal-all" "destructive" "Signal to every process", "this signals every process of the host", "signal one process by its id";
     REMOTE_SHELL: Extreme Critical "network/remote-shell" "exfiltration" "Shell for a network peer", "this gives a network peer a shell", "leave it out";
+    OWN_TRUST: Extreme Critical "trust/own-program" "trust" "Deciding for the person who watches",
+        "this answers for the person who watches, logs in as them, or changes what a host trusts and allows",
+        "ask the person to do it at their own terminal or in the viewer";
     CONTROL: Extreme High "input/control-character" "input" "Control characters", "the line holds control characters, which change it unseen", "send keys with the tool for keys, and text without control characters";
     MALFORMED: Extreme Medium "input/malformed" "input" "Incomplete or invalid shell", "the line is not complete or not valid shell; it would wait for more, or run in part", "close quotes, brackets and compound commands";
     LIMIT: Extreme Medium "input/limit" "input" "Too large to be judged", "the line is too long, too deep or repeats too much to be judged", "split it into several short commands";

@@ -7,6 +7,7 @@ pub mod environment;
 pub mod files;
 pub mod infrastructure;
 pub mod network;
+pub mod own;
 pub mod scripts;
 pub mod system;
 pub mod terminal;
@@ -246,4 +247,5 @@ pub fn judge<'a>(review: &mut Review<'a>, call: &Call<'a>) {
     code::judge(review, call);
     scripts::judge(review, call);
     terminal::judge(review, call);
+    own::judge(review, call);
 }
