@@ -1,6 +1,6 @@
 //! The little languages of `sed` and `awk`: which of their commands write or run something.
 
-use portcullis_plugin::policy::Word;
+use portcullis_plugin::policy::{StandardInput, Word};
 
 use crate::call::Call;
 use crate::place;
@@ -190,8 +190,14 @@ fn awk(review: &mut Review<'_>, call: &Call<'_>) {
         review.add(&rule::FLAG_EXEC);
     }
     if let Some(path) = call.option_text('f', &["--file"]) {
-        if review.is_unreviewed(&path) {
-            review.add(&rule::SCRATCH);
+        match &call.invocation.standard_input {
+            _ if !matches!(path.as_str(), "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") => {
+                if review.is_unreviewed(&path) {
+                    review.add(&rule::SCRATCH);
+                }
+            }
+            StandardInput::Text(Some(script)) => awk_script(review, script),
+            _ => review.add(&rule::OPAQUE),
         }
         return;
     }
