@@ -8,34 +8,32 @@ use std::fmt::Write as _;
 
 use crate::row::Entry;
 
-/// A row as JSON is seldom longer. Bytes.
-const DOCUMENT_BYTES: usize = 320;
-
-/// The document of the entry, after the schema `ls/1`.
-pub(crate) fn document(entry: &Entry<'_>) -> String {
-    let mut json = String::with_capacity(DOCUMENT_BYTES);
+/// The document of the entry, after the schema `ls/1`. It is put together in `json`, so that each takes only the
+/// memory it needs and none is moved while it grows.
+pub(crate) fn document(json: &mut String, entry: &Entry<'_>) -> String {
+    json.clear();
     json.push_str("{\"name\":");
-    text(&mut json, &entry.name);
-    word(&mut json, ",\"kind\":\"", Some(entry.kind));
-    word(&mut json, ",\"mode\":\"", Some(entry.mode));
-    number(&mut json, ",\"links\":", Some(entry.links));
-    optional(&mut json, ",\"owner\":", entry.owner);
-    optional(&mut json, ",\"group\":", entry.group);
-    optional(&mut json, ",\"context\":", entry.context);
-    number(&mut json, ",\"size_bytes\":", entry.size_bytes);
-    optional(&mut json, ",\"size_text\":", entry.size_text);
+    text(json, &entry.name);
+    word(json, ",\"kind\":\"", Some(entry.kind));
+    word(json, ",\"mode\":\"", Some(entry.mode));
+    number(json, ",\"links\":", Some(entry.links));
+    optional(json, ",\"owner\":", entry.owner);
+    optional(json, ",\"group\":", entry.group);
+    optional(json, ",\"context\":", entry.context);
+    number(json, ",\"size_bytes\":", entry.size_bytes);
+    optional(json, ",\"size_text\":", entry.size_text);
     if let Some(device) = entry.device {
-        number(&mut json, ",\"device\":{\"major\":", Some(device.major));
-        number(&mut json, ",\"minor\":", Some(device.minor));
+        number(json, ",\"device\":{\"major\":", Some(device.major));
+        number(json, ",\"minor\":", Some(device.minor));
         json.push('}');
     }
-    optional(&mut json, ",\"modified\":", Some(&entry.modified));
-    optional(&mut json, ",\"target\":", entry.target.as_deref());
-    optional(&mut json, ",\"directory\":", entry.directory);
-    number(&mut json, ",\"inode\":", entry.inode);
-    optional(&mut json, ",\"blocks\":", entry.blocks);
+    optional(json, ",\"modified\":", Some(&entry.modified));
+    optional(json, ",\"target\":", entry.target.as_deref());
+    optional(json, ",\"directory\":", entry.directory);
+    number(json, ",\"inode\":", entry.inode);
+    optional(json, ",\"blocks\":", entry.blocks);
     json.push('}');
-    json
+    json.clone()
 }
 
 /// A value that is known to need no escape; `key` ends with the quote that begins it.

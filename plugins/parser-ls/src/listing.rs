@@ -61,6 +61,8 @@ struct Reader {
     /// More rows were held than there is room for.
     overfull: bool,
     batch: Batch,
+    /// Where documents are put together.
+    json: String,
 }
 
 /// A row held back; it is read again when it is given.
@@ -82,6 +84,7 @@ impl Listing {
             held: Vec::new(),
             overfull: false,
             batch: Batch::empty(),
+            json: String::new(),
         };
         Self { lines: Lines::bounded(MAX_LINE_BYTES), reader }
     }
@@ -183,7 +186,7 @@ impl Reader {
         if writing == Writing::Padded && self.quoted_here {
             entry.name.to_mut().remove(0);
         }
-        self.batch.documents.push(json::document(&entry));
+        self.batch.documents.push(json::document(&mut self.json, &entry));
     }
 
     fn end_block(&mut self) {

@@ -53,7 +53,7 @@ struct Columns<'a> {
 pub(crate) fn read(line: &str, options: Options, style: Style) -> Option<(Entry<'_>, Writing)> {
     let Columns { mut entry, name } = columns(line, options)?;
     let name = name.strip_prefix(' ').filter(|name| !name.is_empty())?;
-    let link = entry.kind == "symlink";
+    let link = entry.mode.starts_with('l');
     if let Some((decoded, rest)) = name::decode(name, style) {
         entry.name = Cow::Owned(decoded);
         let fits = match rest.strip_prefix(" -> ").filter(|_| link) {
@@ -89,6 +89,9 @@ pub(crate) fn read(line: &str, options: Options, style: Style) -> Option<(Entry<
 
 /// Takes off the mark that `-F` or `-p` puts behind a name.
 fn unmark<'a>(name: &'a str, entry: &Entry<'_>, options: Options) -> &'a str {
+    if !options.marks && !options.directory_marks {
+        return name;
+    }
     let mark = match entry.kind {
         "directory" if options.marks || options.directory_marks => '/',
         "file" if options.marks && entry.mode.contains('x') => '*',

@@ -47,17 +47,16 @@ impl Lines {
 
     /// Takes a chunk and gives every line it completes.
     pub fn push(&mut self, chunk: &[u8], mut each: impl FnMut(Line<'_>)) {
-        let mut pieces = chunk.split(|byte| *byte == b'\n');
-        // `split` gives at least one piece; all but the last were ended by a newline.
-        let mut piece = pieces.next().unwrap_or_default();
-        for next in pieces {
-            if self.open || piece.len() > self.max_line_bytes {
-                self.collect(piece);
+        let mut piece = chunk;
+        while let Some(length) = newline(piece) {
+            let (line, next) = (&piece[..length], &piece[length + 1..]);
+            if self.open || line.len() > self.max_line_bytes {
+                self.collect(line);
                 self.give(&mut each);
             } else {
                 // A whole line within the chunk is not copied.
                 self.given = self.given.saturating_add(1);
-                each(Line { number: self.given, text: text_of(piece), cut: false });
+                each(Line { number: self.given, text: text_of(line), cut: false });
             }
             piece = next;
         }
@@ -93,6 +92,24 @@ impl Lines {
     }
 }
 
+/// Where the first newline is, eight bytes looked at in one step.
+fn newline(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = 0x8080_8080_8080_8080;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        // A byte is zero where it was a newline; the lowest one found that way is one (H. S. Warren,
+        // Hacker's Delight, §6-1).
+        let difference = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'\n'));
+        let zeros = difference.wrapping_sub(ONES) & !difference & HIGHEST;
+        if zeros != 0 {
+            return Some(index * 8 + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    let found = rest.iter().position(|byte| *byte == b'\n');
+    found.map(|place| chunks.len() * 8 + place)
+}
+
 /// A line without the carriage return at its end.
 fn text_of(line: &[u8]) -> Cow<'_, str> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -126,6 +143,21 @@ mod tests {
         for at in 0..text.len() {
             let (left, right) = text.split_at(at);
             assert_eq!(read(100, &[left, right]), [plain(1, "größe"), plain(2, "とても"), plain(3, "end")]);
+        }
+    }
+
+    #[test]
+    fn the_first_newline_is_found_at_every_place() {
+        for length in 0..40 {
+            for place in 0..length {
+                let mut bytes = vec![0x0b; length];
+                bytes[place] = b'\n';
+                if place + 1 < length {
+                    bytes[length - 1] = b'\n';
+                }
+                assert_eq!(newline(&bytes), Some(place), "{length}");
+            }
+            assert_eq!(newline(&vec![b'\t'; length]), None);
         }
     }
 
