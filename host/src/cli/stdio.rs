@@ -17,14 +17,25 @@ use crate::{mcp, web::WebServer};
 
 /// Sessions are given this long to end; the process must not outlive its client.
 const STOP_LIMIT: Duration = Duration::from_millis(700);
+/// The handshake waits for the host this long: far more than a start takes, but for the very first one, and far
+/// less than clients wait for a server.
+const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
     let config = config::load(path.as_deref())?;
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);
-    let serving = tokio::spawn(mcp::serve_stdio(starting, config.mcp.structured, shutdown.clone()));
-    let host = Host::start(config, child_compiler(program)).await?;
+    let serve = mcp::serve_stdio(starting, config.mcp.structured, shutdown.clone());
+    let mut start = Box::pin(Host::start(config, child_compiler(program)));
+    // What cannot start says so before the client hears anything, unless it takes long to find out.
+    let (serving, host) = match tokio::time::timeout(HANDSHAKE_WAITS, &mut start).await {
+        Ok(host) => {
+            let host = host?;
+            (tokio::spawn(serve), host)
+        }
+        Err(_elapsed) => (tokio::spawn(serve), start.await?),
+    };
     stop_on_signals(&shutdown)?;
     // The viewer ends last, so that those who watch see how their sessions ended.
     let viewer_shutdown = CancellationToken::new();

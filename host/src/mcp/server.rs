@@ -49,8 +49,8 @@ async fn started(mut starting: Starting) -> Option<Host> {
 
 /// Serves one client on standard input and output until it goes or `shutdown` is cancelled.
 ///
-/// The handshake and the list of tools do not wait for the host: the very first start compiles the plugins,
-/// which takes longer on a busy machine than some clients give a server to answer. Calls wait for it.
+/// The handshake and the list of tools need no host: the very first start compiles the plugins, which takes
+/// longer on a busy machine than some clients give a server to answer. Calls wait for it.
 ///
 /// # Errors
 /// When the client never completed its handshake.
