@@ -63,6 +63,21 @@ fn strange_input_before_the_handshake_does_not_kill_it() {
 }
 
 #[test]
+fn a_first_start_compiles_and_calls_wait_for_it() {
+    let scene = Scene::empty();
+    scene.configure("[profiles.here]\nkind = 'local'\n");
+    let path = scene.path("portcullis.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let shared = std::env::temp_dir().join("portcullis-stories-cache").display().to_string();
+    assert!(text.contains(&shared), "{text}");
+    std::fs::write(&path, text.replace(&shared, &scene.path("cache").display().to_string())).unwrap();
+    let mut client = scene.client();
+    assert_eq!(client.succeed("ssh_hosts", json!({}))["hosts"][0]["profile"], "here");
+    let compiled = std::fs::read_dir(scene.path("cache")).unwrap().count();
+    assert!(compiled > 0, "nothing was compiled, so nothing was waited for");
+}
+
+#[test]
 fn without_structured_content_the_text_has_it_all() {
     let scene = Scene::empty();
     scene.configure("[mcp]\nstructured = 'off'\n[profiles.here]\nkind = 'local'\nshell = ['bash', '--norc']\n");
