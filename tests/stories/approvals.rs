@@ -433,9 +433,15 @@ fn a_person_decides_from_the_command_line() {
     let other = stage.client.succeed("ssh_open", json!({ "profile": "here", "new": true }));
     let config = stage.scene.path("portcullis.toml");
     let command = format!("{} approvals allow a-1 --config {}", program().display(), config.display());
-    let there = json!({ "command": command, "session_id": other["session"]["session_id"] });
-    let own = stage.client.succeed("ssh_run", there);
-    assert!(own["text"].as_str().unwrap().contains("an agent may not answer for you"), "{own}");
+    let session_id = &other["session"]["session_id"];
+    let refused = stage.client.fail("ssh_run", json!({ "command": command, "session_id": session_id }));
+    assert_eq!(refused["rule_id"], "trust/own-program", "{refused}");
+    // Nor does it help to hide it from the policy.
+    let script = stage.scene.path("decide.sh");
+    std::fs::write(&script, format!("{command} 2>&1\n")).unwrap();
+    let hidden = format!("bash {}", script.display());
+    let own = stage.client.call("ssh_run", json!({ "command": hidden, "session_id": session_id }));
+    assert!(own.text.contains("an agent may not answer for you"), "{}", own.text);
     let (success, said) = command_line(&stage.scene, &["allow", "a-1"]);
     assert!(success && said.contains("allowed once"), "{said}");
     assert_eq!(stage.client.called(call).structured["text"], "deploy\n");
