@@ -132,7 +132,8 @@ async function allowTheRule({ checks, agent, list, session }) {
     await button.click();
     ensureEqual((await running).result_status, "success", "the first");
     ensureEqual((await agent.call("ssh_run", { command: "echo deploy again", wait_s: 45 })).text, "deploy again\n", "the second");
-    ensureEqual(await list.locator("form.approval").count(), 0, "cards");
+    // The page hears of it on a way of its own, which a busy machine makes longer than the agent's.
+    await until("no card is left", async () => (await list.locator("form.approval").count()) === 0);
   });
 }
 
