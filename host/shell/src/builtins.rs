@@ -244,7 +244,8 @@ impl Lowering {
             return;
         }
         let kind = if call.assignments.is_empty() { InvocationKind::Redirection } else { InvocationKind::Assignment };
-        let bare = Call { fields: Vec::new(), ..call.clone() };
+        let bare =
+            Call { fields: Vec::new(), assignments: call.assignments.clone(), redirections: call.redirections.clone() };
         self.emit(kind, None, &bare, frame);
     }
 

@@ -49,18 +49,16 @@ impl Lowering {
 
     pub(crate) fn fd(&mut self, name: &str, call: &Call, frame: &Frame) {
         self.emit(InvocationKind::Command, Some(name.to_owned()), call, frame);
-        let position = call
-            .fields
-            .iter()
-            .position(|field| matches!(field.value.as_deref(), Some("-x" | "-X" | "--exec" | "--exec-batch")));
-        if let Some(start) = position {
-            let unknown = [Field::unknown("{}", frame.span)];
-            let mut fields = substitute(&call.fields[start + 1..], "{}", &unknown);
-            if !call.fields[start + 1..].iter().any(|field| field.text.contains("{}")) {
-                fields.extend(unknown);
-            }
-            self.invoke(Call { fields, assignments: Vec::new(), redirections: Vec::new() }, &frame.within(name));
+        let Some((start, attached)) = fd_command(&call.fields) else { return };
+        let mut command: Vec<Field> = attached.into_iter().collect();
+        command
+            .extend(call.fields[start + 1..].iter().take_while(|field| field.value.as_deref() != Some(";")).cloned());
+        if !command.iter().any(|field| FD_PLACES.iter().any(|place| field.text.contains(place))) {
+            command.push(Field::constant("{}", frame.span));
         }
+        let roots = fd_roots(&call.fields[..start], frame.span);
+        let fields = FD_PLACES.iter().fold(command, |fields, place| substitute(&fields, place, &roots));
+        self.invoke(Call { fields, assignments: Vec::new(), redirections: Vec::new() }, &frame.within(name));
     }
 
     /// `su -c TEXT user`: a privileged shell, listed with what it runs.
@@ -232,6 +230,84 @@ impl Lowering {
         }
         Some(self.carried(call, start, "git", frame))
     }
+}
+
+/// What `fd` puts a name, or a part of it, in the place of.
+const FD_PLACES: &[&str] = &["{}", "{/}", "{//}", "{.}", "{/.}"];
+/// Options of `fd` with a value in the next word.
+const FD_VALUED: &[&str] = &[
+    "-c",
+    "--color",
+    "-d",
+    "--max-depth",
+    "--maxdepth",
+    "--min-depth",
+    "--exact-depth",
+    "-e",
+    "--extension",
+    "-E",
+    "--exclude",
+    "-j",
+    "--threads",
+    "-o",
+    "--owner",
+    "-S",
+    "--size",
+    "-t",
+    "--type",
+    "--and",
+    "--batch-size",
+    "--changed-after",
+    "--changed-before",
+    "--changed-within",
+    "--newer",
+    "--older",
+    "--format",
+    "--ignore-contain",
+    "--ignore-file",
+    "--max-results",
+    "--path-separator",
+];
+/// Options of `fd` that say where it searches.
+const FD_PLACE_OPTIONS: &[&str] = &["--search-path", "--base-directory", "-C"];
+
+/// Where the option that runs something stands, and the first word of it when that is attached.
+fn fd_command(fields: &[Field]) -> Option<(usize, Option<Field>)> {
+    fields.iter().enumerate().skip(1).find_map(|(index, field)| {
+        let value = field.value.as_deref()?;
+        if matches!(value, "-x" | "-X" | "--exec" | "--exec-batch") {
+            return Some((index, None));
+        }
+        let attached = ["--exec=", "--exec-batch=", "-x", "-X"].iter().find_map(|option| value.strip_prefix(option))?;
+        Some((index, Some(Field { value: Some(attached.to_owned()), text: attached.to_owned(), ..field.clone() })))
+    })
+}
+
+/// The names found are not known, but they stand below these; without any, below the present directory.
+fn fd_roots(fields: &[Field], span: Span) -> Vec<Field> {
+    let (mut roots, mut operands) = (Vec::new(), Vec::new());
+    let mut words = fields.iter().skip(1);
+    while let Some(field) = words.next() {
+        let value = field.value.as_deref().unwrap_or("");
+        let attached = FD_PLACE_OPTIONS.iter().find_map(|option| value.strip_prefix(option)?.strip_prefix('='));
+        if FD_PLACE_OPTIONS.contains(&value) {
+            roots.extend(words.next().cloned());
+        } else if let Some(place) = attached {
+            roots.push(Field { value: Some(place.to_owned()), ..field.clone() });
+        } else if FD_VALUED.contains(&value) {
+            words.next();
+        } else if value == "--" {
+            operands.extend(words.by_ref().cloned());
+        } else if !value.starts_with('-') {
+            operands.push(field.clone());
+        }
+    }
+    // The first operand is the pattern.
+    roots.extend(operands.into_iter().skip(1));
+    if roots.is_empty() {
+        roots.push(Field::unknown("{}", span));
+    }
+    roots
 }
 
 const PARALLEL_VALUED: &[&str] = &[

@@ -1,7 +1,6 @@
 //! From an expanded command to the program that really runs: functions, builtins, wrappers,
 //! nested shells, and the commands hidden in the words of `find`, `xargs`, `ssh` and containers.
 
-use crate::WHAT_UNICODE;
 use crate::builtins::joined_text;
 use crate::decode;
 use crate::environment::Known;
@@ -11,6 +10,7 @@ use crate::plan::{Assignment, InvocationKind, UnknownKind};
 use crate::shells;
 use crate::words::is_name;
 use crate::wrappers::{self, Options, Rest, Wrapper};
+use crate::{MAX_WORDS, WHAT_UNICODE};
 
 /// Words `xargs` appends one by one; more count as unknown.
 pub(crate) const MAX_APPENDED: usize = 64;
@@ -27,6 +27,10 @@ impl Lowering {
     fn invoke_inner(&mut self, call: Call, frame: &Frame) -> Known {
         if frame.wrappers.len() - frame.outside.min(frame.wrappers.len()) > MAX_WRAPPERS {
             self.stop("more wrappers around one command than can be followed", frame);
+            return None;
+        }
+        if call.words() > MAX_WORDS {
+            self.stop("more words than can be followed", frame);
             return None;
         }
         let first = call.fields.first()?;
@@ -163,10 +167,12 @@ impl Lowering {
         if rest >= call.fields.len() {
             return None;
         }
-        let inner = rest_of(&call, rest);
         match wrapper.rest {
-            Rest::Program => self.invoke(inner, &frame.within(name)),
-            Rest::Text => self.text_operands(&inner.fields, &call, &frame.within(name)),
+            Rest::Program => {
+                call.fields.drain(..rest);
+                self.invoke(call, &frame.within(name))
+            }
+            Rest::Text => self.text_operands(&call.fields[rest..], &call, &frame.within(name)),
         }
     }
 
@@ -241,7 +247,7 @@ impl Lowering {
             _ => None,
         };
         let before = directory.map(|directory| self.enter_directory(directory.value.clone()));
-        let output = self.unwrapped(wrapper, name, &options, rest, &call, frame);
+        let output = self.unwrapped(wrapper, name, &options, rest, call, frame);
         if let Some(before) = before {
             self.environment = before;
         }
@@ -255,11 +261,20 @@ impl Lowering {
         name: &str,
         options: &Options,
         rest: usize,
-        call: &Call,
+        call: Call,
         frame: &Frame,
     ) -> Known {
         let inner_frame = frame.within(name);
-        let mut inner = rest_of(call, rest);
+        let is_text = wrapper.rest == Rest::Text && !(name == "watch" && options.has(&["x", "--exec"]));
+        if is_text {
+            if !wrapper.listed {
+                self.around_nested(&call, frame);
+            }
+            return self.text_operands(&call.fields[rest..], &call, &inner_frame);
+        }
+        // Nothing is copied here: wrappers may stand in each other many times.
+        let mut inner = call;
+        inner.fields.drain(..rest);
         if wrapper.listed {
             inner.redirections.clear();
             inner.assignments.clear();
@@ -267,14 +282,7 @@ impl Lowering {
         if name == "xargs" || name == "gxargs" {
             return self.appended(inner, options, &inner_frame);
         }
-        match wrapper.rest {
-            Rest::Program => self.invoke(inner, &inner_frame),
-            Rest::Text if name == "watch" && options.has(&["x", "--exec"]) => self.invoke(inner, &inner_frame),
-            Rest::Text => {
-                self.around_nested(&Call { fields: Vec::new(), ..inner.clone() }, frame);
-                self.text_operands(&inner.fields, call, &inner_frame)
-            }
-        }
+        self.invoke(inner, &inner_frame)
     }
 
     /// Words joined to shell text; unknown words could be any text.

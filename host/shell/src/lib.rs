@@ -38,8 +38,14 @@ pub use quote::{QuoteError, quote};
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
 /// Deepest nesting of groups, substitutions, quotes and nested shells that is followed.
 pub const MAX_NESTING: u32 = 64;
-/// Invocations in one plan; a line that yields more is refused.
-pub const MAX_INVOCATIONS: usize = 1024;
+/// Invocations in one plan; a line that yields more is refused. Each costs a policy some ten
+/// microseconds, and a verdict on the longest line shall take no more than a few milliseconds.
+pub const MAX_INVOCATIONS: usize = 256;
+/// Words as written, and words, assignments and redirections in one plan, a redirection counted as
+/// [`REDIRECTION_WORDS`]; a line that has or yields more is refused.
+pub const MAX_WORDS: usize = 2048;
+/// What a redirection counts in [`MAX_WORDS`]: each is a file that is written or read.
+pub const REDIRECTION_WORDS: usize = 8;
 /// `what` of an [`UnknownKind::Refused`] starts with this when a control character is the cause.
 pub const WHAT_CONTROL: &str = "control character";
 /// `what` of an [`UnknownKind::Refused`] starts with this when a limit of the parser is exceeded.

@@ -2,7 +2,7 @@
 //!
 //! Every branch is taken, loops are entered, functions are followed at their definition and at
 //! each call. A command's output is tracked where it is constant, because it may be run next.
-//! Work is bounded by [`MAX_STEPS`], [`MAX_LEVEL`] and [`crate::MAX_INVOCATIONS`]; past them the plan says
+//! Work is bounded by [`MAX_STEPS`], [`MAX_LEVEL`], [`crate::MAX_INVOCATIONS`] and [`crate::MAX_WORDS`]; past them the plan says
 //! so and nothing more is added.
 
 use std::collections::HashMap;
@@ -10,12 +10,13 @@ use std::rc::Rc;
 
 use crate::environment::{Environment, Known, Value};
 use crate::expand::Field;
+use crate::pattern::Work;
 use crate::plan::{
     Assignment, Invocation, InvocationKind, Plan, Redirection, Span, StandardInput, Unknown, UnknownKind,
 };
 use crate::syntax::{Command, CommandKind, Connector, Item, Pipeline, RawAssignment, RawRedirection, RawWord, Script};
 use crate::words::Parser;
-use crate::{MAX_INVOCATIONS, WHAT_LIMIT};
+use crate::{MAX_INVOCATIONS, MAX_WORDS, REDIRECTION_WORDS, WHAT_LIMIT};
 
 /// Commands looked at in one line, repetitions of loops and functions included.
 const MAX_STEPS: usize = 20_000;
@@ -25,8 +26,8 @@ const MAX_LEVEL: u32 = 96;
 const MAX_OUTPUT_BYTES: usize = 32 * 1024;
 /// Words of a `for` that are tried one by one.
 const MAX_ITERATIONS: usize = 32;
-/// Once a plan is this long, loops are walked once with an unknown variable.
-const ITERATION_INVOCATIONS: usize = 256;
+/// Once a plan is this long, what is left of a loop is walked once with an unknown variable.
+const ITERATION_INVOCATIONS: usize = MAX_INVOCATIONS / 2;
 
 /// Where standard input comes from.
 #[derive(Debug, Clone)]
@@ -87,6 +88,13 @@ pub(crate) struct Call {
     pub(crate) redirections: Vec<Redirection>,
 }
 
+impl Call {
+    /// How much it is, as [`MAX_WORDS`] counts it.
+    pub(crate) fn words(&self) -> usize {
+        self.fields.len() + self.assignments.len() + self.redirections.len() * REDIRECTION_WORDS
+    }
+}
+
 pub(crate) struct Lowering {
     pub(crate) plan: Plan,
     pub(crate) environment: Environment,
@@ -97,6 +105,9 @@ pub(crate) struct Lowering {
     pub(crate) announced: Option<Known>,
     level: u32,
     steps: usize,
+    /// What the plan holds, as [`MAX_WORDS`] counts it.
+    words: usize,
+    pub(crate) pattern_work: Work,
     stopped: bool,
 }
 
@@ -110,6 +121,8 @@ pub(crate) fn line(text: &str, plan: Plan) -> Plan {
         announced: Some(None),
         level: 0,
         steps: 0,
+        words: 0,
+        pattern_work: Work::new(),
         stopped: false,
     };
     let frame = Frame::outermost();
@@ -392,9 +405,14 @@ impl Lowering {
         let before = self.environment.clone();
         let mut output = Some(String::new());
         for value in values {
-            self.environment.set(name, value);
+            let is_long = self.plan.invocations.len() > ITERATION_INVOCATIONS;
+            self.environment.set(name, if is_long { Value::Scalar(None) } else { value });
             let next = self.script(body, &inner);
             output = joined(output, next);
+            if is_long {
+                certain = false;
+                break;
+            }
         }
         self.environment.merge(&before);
         if certain { output } else { None }
@@ -586,6 +604,11 @@ impl Lowering {
     fn push(&mut self, kind: InvocationKind, program: Known, call: &Call, frame: &Frame) {
         if self.plan.invocations.len() >= MAX_INVOCATIONS {
             self.stop("more commands than can be followed", frame);
+            return;
+        }
+        self.words += call.words();
+        if self.words > MAX_WORDS {
+            self.stop("more words than can be followed", frame);
             return;
         }
         self.plan.invocations.push(Invocation {

@@ -4,11 +4,8 @@ use crate::environment::{Environment, Known, Value};
 use crate::escape::{self, Dialect};
 use crate::expand::Piece;
 use crate::lower::{Frame, Lowering};
-use crate::pattern::{self, Element};
+use crate::pattern::{self, Element, Ends, Matcher, Work};
 use crate::syntax::{Operator, Parameter, Parts};
-
-/// Characters a pattern operation may look at; longer values count as unknown.
-const MAX_PATTERN_WORK: usize = 256;
 
 /// The result of one parameter expansion.
 #[derive(Debug, Clone)]
@@ -123,12 +120,13 @@ impl Lowering {
             }
             Operator::Strip { suffix, longest, pattern } => {
                 let elements = self.pattern_elements(pattern, frame);
-                map(base, |value| strip(value, elements.as_deref()?, *suffix, *longest))
+                map(base, |value| strip(value, elements.as_deref()?, *suffix, *longest, &self.pattern_work))
             }
             Operator::Replace { all, anchor, pattern, replacement } => {
                 let elements = self.pattern_elements(pattern, frame);
                 let replacement = self.plain_text(replacement, frame);
-                map(base, |value| replace(value, elements.as_deref()?, replacement.as_deref()?, *all, *anchor))
+                let (elements, replacement) = (elements.as_deref(), replacement.as_deref());
+                map(base, |value| replace(value, elements?, replacement?, *all, *anchor, &self.pattern_work))
             }
             Operator::Substring { offset, length } => {
                 let offset = self
@@ -267,48 +265,59 @@ fn bounds(count: usize, offset: i64, length: Option<i64>) -> Option<(usize, usiz
     Some((usize::try_from(start).ok()?, usize::try_from(end).ok()?))
 }
 
-fn strip(value: &str, elements: &[Element], suffix: bool, longest: bool) -> Option<String> {
+/// Without what the pattern takes from an end; `None` when that would cost too much to find out.
+fn strip(value: &str, elements: &[Element], suffix: bool, longest: bool, work: &Work) -> Option<String> {
+    work.spend(value.len())?;
     let characters: Vec<char> = value.chars().collect();
-    let count = characters.len();
-    if count > MAX_PATTERN_WORK || elements.len() > MAX_PATTERN_WORK {
-        return None;
-    }
-    let mut cuts: Vec<usize> = (0..=count).collect();
-    if longest {
-        cuts.reverse();
-    }
-    for cut in cuts {
-        let (removed, kept) = if suffix {
-            (&characters[count - cut..], &characters[..count - cut])
-        } else {
-            (&characters[..cut], &characters[cut..])
-        };
-        if pattern::matches(elements, removed) {
-            return Some(kept.iter().collect());
-        }
-    }
-    Some(value.to_owned())
+    let found = if suffix {
+        backwards(elements, &characters, work)?
+    } else {
+        Matcher::new(elements.iter()).ends(characters.iter(), work)?
+    };
+    let Some(cut) = (if longest { found.longest } else { found.shortest }) else { return Some(value.to_owned()) };
+    let kept = if suffix { &characters[..characters.len() - cut] } else { &characters[cut..] };
+    Some(kept.iter().collect())
 }
 
-fn replace(value: &str, elements: &[Element], replacement: &str, all: bool, anchor: Option<char>) -> Option<String> {
-    let characters: Vec<char> = value.chars().collect();
-    if characters.len() > MAX_PATTERN_WORK || elements.len() > MAX_PATTERN_WORK {
-        return None;
-    }
+/// Holds the pattern against the end of the text.
+fn backwards(elements: &[Element], characters: &[char], work: &Work) -> Option<Ends> {
+    Matcher::new(elements.iter().rev()).ends(characters.iter().rev(), work)
+}
+
+/// With what matches replaced; `None` when that would cost too much to find out.
+fn replace(
+    value: &str,
+    elements: &[Element],
+    replacement: &str,
+    all: bool,
+    anchor: Option<char>,
+    work: &Work,
+) -> Option<String> {
+    work.spend(value.len())?;
     if elements.is_empty() {
         return Some(value.to_owned());
     }
+    let characters: Vec<char> = value.chars().collect();
+    if anchor == Some('%') {
+        let Some(cut) = backwards(elements, &characters, work)?.longest.filter(|cut| *cut > 0) else {
+            return Some(value.to_owned());
+        };
+        let kept: String = characters[..characters.len() - cut].iter().collect();
+        return Some(kept + replacement);
+    }
+    let mut matcher = Matcher::new(elements.iter());
     let mut result = String::new();
     let mut index = 0;
     let mut replaced = false;
     while index < characters.len() {
         let may_replace = (all || !replaced) && (anchor != Some('#') || index == 0);
-        let end = if may_replace { longest_match(elements, &characters, index, anchor) } else { None };
-        match end {
-            Some(end) => {
+        let found = if may_replace { matcher.ends(characters[index..].iter(), work)? } else { Ends::default() };
+        match found.longest.filter(|length| *length > 0) {
+            Some(length) => {
                 result.push_str(replacement);
+                work.spend(replacement.len())?;
                 replaced = true;
-                index = end;
+                index += length;
             }
             None => {
                 result.push(characters[index]);
@@ -317,11 +326,6 @@ fn replace(value: &str, elements: &[Element], replacement: &str, all: bool, anch
         }
     }
     Some(result)
-}
-
-fn longest_match(elements: &[Element], characters: &[char], start: usize, anchor: Option<char>) -> Option<usize> {
-    let least = if anchor == Some('%') { characters.len() } else { start + 1 };
-    (least..=characters.len()).rev().find(|end| *end > start && pattern::matches(elements, &characters[start..*end]))
 }
 
 fn change_case(value: &str, upper: bool, all: bool) -> String {

@@ -9,7 +9,7 @@ use crate::escape::{self, Dialect};
 use crate::plan::{Span, Unknown, UnknownKind};
 use crate::precheck;
 use crate::syntax::{Operator, Parameter, Part, Parts, RawWord, Script};
-use crate::{MAX_NESTING, WHAT_LIMIT};
+use crate::{MAX_NESTING, MAX_WORDS, WHAT_LIMIT};
 
 /// Why reading stopped; `at` is a byte of the text being read.
 #[derive(Debug, Clone)]
@@ -50,11 +50,12 @@ pub(crate) struct Parser<'a> {
     pub(crate) history: bool,
     pub(crate) pending: Vec<Pending>,
     pub(crate) unknowns: Vec<Unknown>,
+    words: usize,
 }
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(text: &'a str, depth: u32, base: Option<Span>, history: bool) -> Self {
-        Self { text, position: 0, depth, base, history, pending: Vec::new(), unknowns: Vec::new() }
+        Self { text, position: 0, depth, base, history, pending: Vec::new(), unknowns: Vec::new(), words: 0 }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -148,6 +149,14 @@ impl<'a> Parser<'a> {
         }
         if self.position == start || (parts.is_empty() && array.is_none()) {
             return Ok(None);
+        }
+        self.words += 1;
+        if self.words > MAX_WORDS {
+            return Err(SyntaxError {
+                kind: UnknownKind::Refused,
+                what: format!("{WHAT_LIMIT}: more than {MAX_WORDS} words"),
+                at: self.position,
+            });
         }
         let text = self.text[start..self.position].to_owned();
         Ok(Some(RawWord { parts, text, span: self.span(start), array }))

@@ -1,7 +1,8 @@
 //! What lines lower to, and the promises that hold for any text at all.
 
 use portcullis_shell::{
-    InvocationKind, MAX_INVOCATIONS, MAX_LINE_BYTES, Plan, StandardInput, UnknownKind, parse, quote,
+    InvocationKind, MAX_INVOCATIONS, MAX_LINE_BYTES, MAX_WORDS, Plan, REDIRECTION_WORDS, StandardInput, UnknownKind,
+    parse, quote,
 };
 use proptest::prelude::*;
 
@@ -350,6 +351,74 @@ fn hostile_lines_end_soon_and_are_never_cut_silently() {
             assert!(!plan.unknowns.is_empty(), "{head}");
         }
     }
+}
+
+#[test]
+fn a_line_that_goes_beyond_a_limit_says_so_and_what_stands_before_is_listed() {
+    let beyond = |line: &str| {
+        let plan = parse(line);
+        plan.unknowns.iter().any(|unknown| unknown.kind == UnknownKind::Refused && unknown.what.contains("limit"))
+    };
+    assert!(!beyond(&"ls /a; ".repeat(MAX_INVOCATIONS)));
+    assert!(beyond(&"ls /a; ".repeat(MAX_INVOCATIONS + 1)));
+    assert!(!beyond(&format!("ls {}", "a ".repeat(MAX_WORDS - 1))));
+    assert!(beyond(&format!("ls {}", "a ".repeat(MAX_WORDS))));
+    assert!(!beyond(&format!("ls {}", ">a ".repeat(MAX_WORDS / REDIRECTION_WORDS - 1))));
+    assert!(beyond(&format!("ls {}", ">a ".repeat(MAX_WORDS / REDIRECTION_WORDS))));
+    assert!(beyond(&format!("{}ls", "sudo ".repeat(MAX_WORDS))));
+}
+
+#[test]
+fn what_is_left_of_a_long_loop_is_walked_once_with_a_variable_that_is_not_known() {
+    let words: Vec<String> = (0..32).map(|index| format!("w{index}")).collect();
+    let line = format!("for i in {}; do {} rm $i; done", words.join(" "), "ls; ".repeat(20));
+    let plan = parse(&line);
+    assert_eq!(plan.unknowns, []);
+    let removed: Vec<_> = plan
+        .invocations
+        .iter()
+        .filter(|invocation| invocation.program.as_deref() == Some("rm"))
+        .map(|invocation| invocation.argv[1].value.as_deref())
+        .collect();
+    let known = removed.iter().flatten().count();
+    assert_eq!(removed[..known], words[..known].iter().map(|word| Some(word.as_str())).collect::<Vec<_>>());
+    assert!((1..32).contains(&known));
+    assert_eq!(removed[known..], [None]);
+}
+
+#[test]
+fn patterns_are_held_against_values_within_a_budget_and_otherwise_the_value_is_not_known() {
+    let value = |line: &str| parse(line).invocations.last().and_then(|last| last.argv[1].value.clone());
+    for (expansion, expected) in [
+        ("${a#*/}", "srv/app/x.tar.gz"),
+        ("${a##*/}", "x.tar.gz"),
+        ("${a%.*}", "/srv/app/x.tar"),
+        ("${a%%.*}", "/srv/app/x"),
+        ("${a/app/b}", "/srv/b/x.tar.gz"),
+        ("${a//[a-p]/_}", "/srv/___/x.t_r._z"),
+        (r"${a/#\/srv/}", "/app/x.tar.gz"),
+        ("${a/%.*/}", "/srv/app/x"),
+        ("${a//*/z}", "z"),
+        ("${a#nothing}", "/srv/app/x.tar.gz"),
+    ] {
+        assert_eq!(value(&format!("a=/srv/app/x.tar.gz; ls {expansion}")).as_deref(), Some(expected), "{expansion}");
+    }
+    let long = format!("a={}; {} ls ${{a%x}}", "x".repeat(4000), ": ${a//*y*y/z}; ".repeat(100));
+    assert_eq!(value(&long), None);
+}
+
+#[test]
+fn fd_runs_its_command_below_its_roots() {
+    let run = |line: &str| {
+        let last = parse(line).invocations.pop().expect("a command");
+        last.argv.into_iter().map(|word| word.value.unwrap_or_else(|| "?".to_owned())).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(run("fd conf /etc /opt -x rm -r"), "rm -r /etc /opt");
+    assert_eq!(run("fd -e rs -t f . src -X wc -l {}"), "wc -l src");
+    assert_eq!(run("fd conf --exec=ls"), "ls ?");
+    assert_eq!(run("fd conf -xls -l \\;"), "ls -l ?");
+    assert_eq!(run("fd --search-path /usr conf -x ls"), "ls /usr");
+    assert_eq!(run("fd --base-directory=/usr conf -x ls {/}"), "ls /usr");
 }
 
 #[test]

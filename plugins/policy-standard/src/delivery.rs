@@ -13,6 +13,8 @@ use crate::settings::Settings;
 const MAX_MENU_BYTES: usize = 256;
 /// Longest plain answer to a program that asked. Bytes.
 const MAX_ANSWER_BYTES: usize = 64;
+/// Most decisions of one answer, the strictest ones; the host takes no more.
+const MAX_DECISIONS: usize = 64;
 
 /// Everything the rules say to a request. Never empty, so that silence is not read as consent.
 pub fn judge(request: &Request, settings: &Settings) -> Vec<Decision> {
@@ -31,6 +33,7 @@ pub fn judge(request: &Request, settings: &Settings) -> Vec<Decision> {
         .map(|finding| decision(finding, request))
         .collect();
     decisions.sort_by_key(|decision| std::cmp::Reverse(strictness(decision.verdict)));
+    decisions.truncate(MAX_DECISIONS);
     if decisions.is_empty() {
         decisions.push(Decision::new(
             Verdict::Allow,

@@ -66,16 +66,16 @@ const STARTUP: &[&str] = &[
     "authorized_keys2",
 ];
 const STARTUP_DIRECTORIES: &[&str] = &[
-    "/.ssh",
-    "/.gnupg",
-    "/.config/systemd",
-    "/.config/autostart",
-    "/.config/git",
-    "/.config/environment.d",
-    "/Library/LaunchAgents",
-    "/.config/fish",
-    "/.git/hooks",
-    "/.local/share/systemd",
+    "/.ssh/",
+    "/.gnupg/",
+    "/.config/systemd/",
+    "/.config/autostart/",
+    "/.config/git/",
+    "/.config/environment.d/",
+    "/Library/LaunchAgents/",
+    "/.config/fish/",
+    "/.git/hooks/",
+    "/.local/share/systemd/",
 ];
 /// Names under /dev that swallow, produce or are the terminal.
 const HARMLESS_DEVICES: &[&str] =
@@ -261,13 +261,8 @@ pub fn target(path: &str) -> Target {
         return Target::Critical;
     }
     let name = path.rsplit('/').next().unwrap_or(path);
-    let in_startup_directory = STARTUP_DIRECTORIES.iter().any(|directory| {
-        let relative = directory.trim_start_matches('/');
-        path.ends_with(directory)
-            || path.contains(&format!("{directory}/"))
-            || path == relative
-            || path.starts_with(&format!("{relative}/"))
-    });
+    let framed = format!("/{}/", path.trim_start_matches('/'));
+    let in_startup_directory = STARTUP_DIRECTORIES.iter().any(|directory| framed.contains(directory));
     if STARTUP.contains(&name)
         || in_startup_directory
         || PROTECTED.iter().any(|place| path == *place || is_below(path, place))

@@ -89,6 +89,10 @@ impl<'a> Review<'a> {
         for unknown in &plan.unknowns {
             review.unknown(unknown);
         }
+        // Denied in every mode, however much of it was followed.
+        if review.findings.iter().any(|finding| std::ptr::eq(finding.rule, &rule::LIMIT)) {
+            return review.findings;
+        }
         for (index, invocation) in plan.invocations.iter().enumerate() {
             review.span = invocation.span;
             review.invocation(index, invocation);

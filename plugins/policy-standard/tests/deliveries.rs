@@ -316,3 +316,13 @@ fn a_network_device_is_only_looked_at() {
     }
     assert_eq!(at_device("rm -rf /", Mode::Full), "deny");
 }
+
+#[test]
+fn a_line_of_many_faults_is_answered_with_the_worst_of_them() {
+    let line = format!("{}rm -rf /", "systemctl stop a; ".repeat(200));
+    let answer = decisions(&shell_line(&line, Mode::Full), "{}");
+    assert_eq!(answer.len(), 64);
+    assert_eq!(answer[0].rule_id, "delete/root");
+    let beyond = decisions(&shell_line(&"rm -rf /; ".repeat(300), Mode::Full), "{}");
+    assert_eq!(beyond.iter().map(|decision| decision.rule_id.as_str()).collect::<Vec<_>>(), ["input/limit"]);
+}

@@ -96,10 +96,13 @@ fn output_option(review: &mut Review<'_>, call: &Call<'_>, letter: char, long: &
     }
 }
 
+/// Programs that run a command on what they find below a directory.
+const SEARCHES: &[&str] = &["find", "gfind", "fd", "fdfind"];
+
 fn remove(review: &mut Review<'_>, call: &Call<'_>) {
     let operands = call.operands("", &[]);
-    // `find` gives its starting points; the words below them are deleted one by one.
-    let recursive = call.has("rR", &["--recursive"]) || call.is_within(&["find", "gfind"]);
+    // These give their starting points; the words below them are deleted one by one.
+    let recursive = call.has("rR", &["--recursive"]) || call.is_within(SEARCHES);
     let directory = review.directory.clone();
     let directory = directory.as_deref();
     if appended_from_root(review, call) {
@@ -346,7 +349,7 @@ fn change_mode(review: &mut Review<'_>, call: &Call<'_>) {
 }
 
 fn recursive_change(review: &mut Review<'_>, call: &Call<'_>, operands: &[&Word]) {
-    let recursive = call.has("R", &["--recursive"]) || call.is_within(&["find", "gfind"]);
+    let recursive = call.has("R", &["--recursive"]) || call.is_within(SEARCHES);
     let directory = review.directory.clone();
     if appended_from_root(review, call) {
         review.add(&rule::CRITICAL_FILE);
