@@ -15,7 +15,7 @@ use crate::stage::Stage;
 use crate::world::World;
 
 /// Cases that run at once: most of them wait most of the time.
-const JOBS: usize = 8;
+const JOBS: usize = 12;
 
 /// More wrong cases than this are no accident.
 const MOST_SECOND_TRIES: usize = 12;
@@ -100,7 +100,7 @@ pub(crate) fn run(plan: &Plan, world: &World) -> bool {
     figures(&done, again)
 }
 
-/// A case that went wrong while seven others ran may have been short of time: it is run once more,
+/// A case that went wrong while the others ran may have been short of time: it is run once more,
 /// alone, and counts as right when it is right then; how often that was is told. Calling something
 /// ended that is not is never forgiven. How many were right the second time.
 fn second_tries(world: &World, done: &mut [Done]) -> usize {
