@@ -59,14 +59,14 @@ fn a_person_types_in_their_own_terminal_and_a_secret_is_on_no_record() {
     // What clears the screen and takes it whole leaves the status line.
     terminal.press("printf '\\e[2J\\e[r\\e[999;1H'; echo below\r");
     terminal.until("below");
-    terminal.until("ctrl-] leaves");
     // The agent sees what the person did, and goes on beside them.
     let ran = client.succeed("ssh_run", json!({ "command": "echo from-the-agent" }));
     assert_eq!(ran["text"], "from-the-agent\n");
     terminal.until("from-the-agent");
+    terminal.until("ctrl-] leaves · s-here-1");
 
     let secret = "tr0ub4dor-and-3";
-    terminal.press("read -s -p 'Password: ' x; echo; echo got-${#x}\r");
+    terminal.press("read -s -p \"$(printf 'Pass%s: ' word)\" x; echo; echo got-${#x}\r");
     terminal.until("Password:");
     terminal.press(&format!("{secret}\r"));
     terminal.until("got-15");
@@ -79,9 +79,12 @@ fn a_person_types_in_their_own_terminal_and_a_secret_is_on_no_record() {
     let log = std::fs::read_to_string(instance.join("host.log")).unwrap();
     assert!(log.contains("a terminal was attached") && log.contains(SESSION), "{log}");
     let history = client.succeed("ssh_read", json!({ "what": "history" })).to_string();
-    for (place, text) in
-        [("transcript", serde_json::to_string(&lines).unwrap()), ("log", log), ("history", history), ("screen", terminal.printed())]
-    {
+    for (place, text) in [
+        ("transcript", serde_json::to_string(&lines).unwrap()),
+        ("log", log),
+        ("history", history),
+        ("screen", terminal.printed()),
+    ] {
         assert!(!text.contains(secret), "the secret is in the {place}: {text}");
     }
 
@@ -128,7 +131,11 @@ fn however_it_ends_the_terminal_and_the_session_are_as_they_were() {
     signal("-TERM", ended.process_id());
     assert!(ended.end().success());
     assert!(!ended.is_raw());
-    assert!(ended.printed().contains("\x1b[?7;25h") && ended.printed().contains("[left s-here-1"), "{}", ended.printed());
+    assert!(
+        ended.printed().contains("\x1b[?7;25h") && ended.printed().contains("[left s-here-1"),
+        "{}",
+        ended.printed()
+    );
     assert_eq!(client.succeed("ssh_run", json!({ "command": "echo alive" }))["text"], "alive\n");
 
     let mut watching = attach(&scene, &[], (100, 30));
@@ -151,7 +158,7 @@ fn an_agents_own_shells_may_look_and_not_type() {
     client.succeed("ssh_open", json!({ "profile": "here" }));
     let mut refused = attach(&scene, &[], (100, 30));
     assert_eq!(refused.end().code(), Some(6));
-    assert!(refused.screen().contains("an agent may"), "{}", refused.screen());
+    assert!(refused.printed().contains("an agent may not act for you"), "{}", refused.printed());
     assert!(!refused.is_raw());
     let mut looking = attach(&scene, &["--observe"], (100, 30));
     looking.until("looking on");

@@ -69,7 +69,10 @@ fn two_clients_and_three_hosts_at_once_never_mix() {
     let (mut first, mut second) = (apart(&scene, "first"), apart(&scene, "se\u{1b}cond"));
     let third = apart(&scene, "third");
     for client in [&mut first, &mut second] {
-        assert_eq!(client.succeed("ssh_open", json!({ "profile": "here", "name": "db" }))["session"]["session_id"], "s-here-1");
+        assert_eq!(
+            client.succeed("ssh_open", json!({ "profile": "here", "name": "db" }))["session"]["session_id"],
+            "s-here-1"
+        );
     }
     first.succeed("ssh_run", json!({ "command": "whose=first" }));
     second.succeed("ssh_run", json!({ "command": "whose=second" }));
@@ -79,11 +82,17 @@ fn two_clients_and_three_hosts_at_once_never_mix() {
     assert!(all.iter().all(|(_, host)| host["clients"] == json!(["stories"])), "{all:?}");
     let (one, two, three) = (id_of(&scene, "first"), id_of(&scene, "second"), id_of(&scene, "third"));
     let shown = run(&scene, &["status"]).out;
-    assert!(shown.contains("\"first\" · stories") && shown.contains("sessions: 1 open") && !shown.contains("token"), "{shown}");
+    assert!(
+        shown.contains("\"first\" · stories") && shown.contains("sessions: 1 open") && !shown.contains("token"),
+        "{shown}"
+    );
     let listed = run(&scene, &["sessions"]).out;
     assert!(listed.contains(&format!("{one}/s-here-1")) && listed.contains(&format!("{two}/s-here-1")), "{listed}");
     let devices = run(&scene, &["devices", "--json"]).json();
-    assert_eq!((&devices["devices"][0]["state"], devices["devices"][0]["sessions"].as_array().unwrap().len()), (&json!("open"), 2));
+    assert_eq!(
+        (&devices["devices"][0]["state"], devices["devices"][0]["sessions"].as_array().unwrap().len()),
+        (&json!("open"), 2)
+    );
 
     // Which of two is meant is not guessed.
     let both = run(&scene, &["kill", "db"]);
@@ -108,7 +117,9 @@ fn two_clients_and_three_hosts_at_once_never_mix() {
     let cleaned = run(&scene, &["cleanup", "--json"]).json();
     assert_eq!(cleaned["cleaned"], json!([{ "instance_id": three, "removed": true }]));
     assert!(!folder(&three).exists() && folder(&one).join("control.sock").exists());
-    for (name, wanted) in [("", 0o700), ("transcripts", 0o700), ("server.json", 0o600), ("control.sock", 0o600), ("host.log", 0o600)] {
+    for (name, wanted) in
+        [("", 0o700), ("transcripts", 0o700), ("server.json", 0o600), ("control.sock", 0o600), ("host.log", 0o600)]
+    {
         assert_eq!(mode(&folder(&two).join(name)), wanted, "{name}");
     }
     drop(third);
@@ -131,7 +142,8 @@ fn a_signal_ends_everything_and_everyone_is_told() {
     scene.configure(LOCAL);
     let mut client = apart(&scene, "all");
     client.succeed("ssh_open", json!({ "profile": "here" }));
-    let mark = format!("{}.{}", 4_242_000 + std::process::id(), 5);
+    // A number that no other test sleeps for.
+    let mark = format!("90.{}", std::process::id());
     let arguments = json!({ "command": format!("sleep {mark}"), "wait_s": 60 });
     let call = client.begin("tools/call", json!({ "name": "ssh_run", "arguments": arguments }));
     let runs = || !Command::new("pgrep").args(["-f", &format!("^sleep {mark}$")]).output().unwrap().stdout.is_empty();
@@ -148,7 +160,7 @@ fn a_signal_ends_everything_and_everyone_is_told() {
     // The call is answered, the page and the terminal learn it, nothing is left.
     let told = client.called(call);
     assert!(told.is_error, "{}", told.text);
-    assert!(!page.until(LIMIT, |_| false));
+    assert!(page.until(LIMIT, |page| page.is_closed));
     terminal.end();
     assert!(terminal.printed().contains("the host has ended"), "{}", terminal.printed());
     assert!(wait_until(Duration::from_secs(5), || hosts(&scene).is_empty().then_some(())).is_some());
@@ -162,11 +174,11 @@ fn a_signal_ends_everything_and_everyone_is_told() {
     assert!(wait_until(LIMIT, || (!runs()).then_some(())).is_some(), "an orphan is left");
 }
 
-
 #[test]
 fn the_log_says_who_did_what_and_no_more() {
     let scene = Scene::empty();
-    scene.configure(&format!("{LOCAL}[log]\nformat = 'json'\nlevel = 'debug,portcullis::session=trace'\nmax_mib = 1\n"));
+    scene
+        .configure(&format!("{LOCAL}[log]\nformat = 'json'\nlevel = 'debug,portcullis::session=trace'\nmax_mib = 1\n"));
     let mut client = apart(&scene, "logged");
     client.succeed("ssh_open", json!({ "profile": "here" }));
     client.succeed("ssh_run", json!({ "command": "echo c0ntent-of-the-terminal" }));
@@ -181,7 +193,11 @@ fn the_log_says_who_did_what_and_no_more() {
     let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).expect("a log line is JSON")).collect();
     let closed = lines.iter().find(|line| line["fields"]["message"] == "session closed").expect("it is told");
     assert_eq!((&closed["span"]["id"], &closed["span"]["profile"]), (&json!("s-here-1"), &json!("here")), "{closed}");
-    assert!(lines.iter().any(|line| line["fields"]["message"] == "a client is served" && line["fields"]["client"] == "stories"));
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["fields"]["message"] == "a client is served" && line["fields"]["client"] == "stories")
+    );
     assert!(!shown.contains("c0ntent"), "{shown}");
     drop(client);
     // It ends with the host, and has told of the end.
@@ -189,7 +205,7 @@ fn the_log_says_who_did_what_and_no_more() {
     assert!(followed.status.success() && String::from_utf8_lossy(&followed.stdout).contains("the host ends"));
     assert_eq!(run(&scene, &["logs"]).code, 3);
     let mistaken = Scene::empty();
-    mistaken.configure("[log]\nlevel = 'info,=x=y'\n");
+    mistaken.configure("[log]\nlevel = 'info,portcullis=loud'\n");
     let refused = run(&mistaken, &["stdio"]);
     assert!(refused.code == 1 && refused.error.contains("log.level"), "{}", refused.error);
 }
@@ -209,7 +225,8 @@ fn get(address: &str, path: &str, token: Option<&str>) -> (u16, String, String) 
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let kind = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-type: ").map(str::to_owned));
+    let kind =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-type: ").map(str::to_owned));
     (head.split(' ').nth(1).unwrap().parse().unwrap(), kind.unwrap_or_default(), body.to_owned())
 }
 
@@ -280,9 +297,10 @@ fn parsed(text: &str) -> std::collections::BTreeMap<String, f64> {
                 };
                 assert!(allowed.contains(&suffix), "{line} in a {kind}");
                 if suffix == "_bucket" {
-                    let series = name.split_once("le=\"").map(|(_, rest)| rest.split_once('"').unwrap().1.to_owned()).unwrap();
-                    if let Some((of, before)) = &last_bucket {
-                        assert!(*of != series || *before <= value, "{line} is less than the bucket before");
+                    let (before, rest) = name.split_once("le=\"").unwrap();
+                    let series = format!("{before}{}", rest.split_once('"').unwrap().1);
+                    if let Some((of, last)) = &last_bucket {
+                        assert!(*of != series || *last <= value, "{line} is less than the bucket before");
                     }
                     last_bucket = Some((series, value));
                 }
@@ -302,7 +320,11 @@ fn limits_say_which_they_are_and_what_to_do() {
     let mut open = || client.call("ssh_open", json!({ "profile": "here", "new": true }));
     assert!(!open().is_error && !open().is_error);
     let refused = open();
-    assert!(refused.is_error && refused.text.contains("`limits.memory_mib`") && refused.text.contains("ssh_stop"), "{}", refused.text);
+    assert!(
+        refused.is_error && refused.text.contains("`limits.memory_mib`") && refused.text.contains("ssh_stop"),
+        "{}",
+        refused.text
+    );
     // Only the newest commands are remembered.
     for command in ["echo 1", "echo 2", "echo 3"] {
         client.succeed("ssh_run", json!({ "session_id": "s-here-1", "command": command }));
@@ -312,20 +334,33 @@ fn limits_say_which_they_are_and_what_to_do() {
     // A closed session gives way to an open one.
     client.succeed("ssh_stop", json!({ "session_id": "s-here-1" }));
     client.succeed("ssh_open", json!({ "profile": "here", "new": true }));
-    assert!(client.fail("ssh_read", json!({ "session_id": "s-here-1" }))["summary"].as_str().unwrap().contains("no longer kept"));
+    assert!(
+        client.fail("ssh_read", json!({ "session_id": "s-here-1" }))["summary"]
+            .as_str()
+            .unwrap()
+            .contains("no longer kept")
+    );
 
     let text = std::fs::read_to_string(scene.path("portcullis.toml")).unwrap();
-    std::fs::write(scene.path("portcullis.toml"), text.replace("sessions = 3", "sessions = 1\nopen_files = 64")).unwrap();
+    std::fs::write(scene.path("portcullis.toml"), text.replace("sessions = 3", "sessions = 1\nopen_files = 64"))
+        .unwrap();
     let mut narrow = scene.client();
     narrow.succeed("ssh_open", json!({ "profile": "here" }));
     let refused = narrow.fail("ssh_open", json!({ "profile": "here", "new": true }));
-    assert!(refused["summary"].as_str().unwrap().contains("1 sessions are open or being opened, which is all that `limits.sessions`"));
+    assert!(
+        refused["summary"]
+            .as_str()
+            .unwrap()
+            .contains("1 sessions are open or being opened, which is all that `limits.sessions`")
+    );
 }
 
 /// The commands of the guide, in order, as a person types them.
 #[test]
 fn the_guides_walk_through_works() {
-    let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/operating.md")).unwrap();
+    let guide =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/operating.md"))
+            .unwrap();
     let block = guide.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a walk-through");
     let scene = Scene::empty();
     scene.configure(&LOCAL.replace("here", "web1"));
@@ -346,10 +381,35 @@ fn the_guides_walk_through_works() {
         assert_eq!(ran.code, 0, "{line}: {}{}", ran.out, ran.error);
         said.push_str(&ran.out);
     }
-    for told in ["web1", "viewer: http://127.0.0.1:", "\"mine\" · no client", "s-web1-1", "the host runs", "closed session s-web1-1", "ended host", "cleaned"] {
+    for told in [
+        "web1",
+        "viewer: http://127.0.0.1:",
+        "\"mine\" · no client",
+        "s-web1-1",
+        "the host runs",
+        "closed session s-web1-1",
+        "ended host",
+        "nothing was left behind",
+    ] {
         assert!(said.contains(told), "no {told:?} in {said}");
     }
     assert_eq!(run(&scene, &["status"]).out.lines().next(), Some("no host runs"));
+}
+
+/// Every piece of configuration in the guide is one that a host takes.
+#[test]
+fn the_guides_settings_are_taken() {
+    let guide =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/operating.md"))
+            .unwrap();
+    let pieces: Vec<&str> = guide.split("```toml\n").skip(1).filter_map(|piece| piece.split("```").next()).collect();
+    assert_eq!(pieces.len(), 3);
+    for piece in pieces {
+        let scene = Scene::empty();
+        scene.configure(&format!("{LOCAL}{piece}"));
+        let ran = run(&scene, &["devices"]);
+        assert_eq!(ran.code, 0, "{piece}\n{}", ran.error);
+    }
 }
 
 #[test]

@@ -263,6 +263,10 @@ mod tests {
         assert!(!found[0].runs && found[0].server.is_none());
         clean(state.path()).unwrap();
         assert!(outside.path().join("server.json").exists());
+        // Nor is all of it put where somebody else's link leads.
+        let misled = tempfile::tempdir().unwrap();
+        symlink(outside.path(), misled.path().join(INSTANCES)).unwrap();
+        assert!(Instance::create(misled.path()).is_err() && find(misled.path()).is_err());
         // A log that is a link to another file is not written through.
         let log = instance.path.join("host.log");
         std::fs::remove_file(&log).unwrap();

@@ -139,7 +139,10 @@ async fn converse(stream: UnixStream, shared: &Shared) -> Result<(), WireError> 
     match request {
         Request::Attach(wanted) => attach::serve(shared, wanted, reader, writer).await,
         request => {
-            let answer = answer::answer(shared, request).await;
+            let answer = tokio::select! {
+                answer = answer::answer(shared, request) => answer,
+                () = shared.shutdown.cancelled() => return Ok(()),
+            };
             wire::write_json(&mut writer, &answer).await
         }
     }

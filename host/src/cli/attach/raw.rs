@@ -30,7 +30,7 @@ impl Raw {
             let usual = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
                 // First, so that what the panic says can be read.
-                leave(stdin());
+                leave(stdin(), stdout());
                 usual(panic);
             }));
         });
@@ -40,7 +40,7 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        leave(stdin());
+        leave(stdin(), stdout());
     }
 }
 
@@ -53,12 +53,18 @@ fn enter(terminal: BorrowedFd<'_>) -> anyhow::Result<()> {
 }
 
 /// Once; later calls find nothing to give back.
-fn leave(terminal: BorrowedFd<'_>) {
+fn leave(terminal: BorrowedFd<'_>, shown_at: BorrowedFd<'_>) {
     let Some(before) = SAVED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let (_, rows) = size().unwrap_or((80, 24));
-    let mut out = std::io::stdout().lock();
-    // A terminal that is gone needs none of it.
-    let _ = out.write_all(RESET).and_then(|()| write!(out, "\x1b[{rows};1H\x1b[K")).and_then(|()| out.flush());
+    let rows = tcgetwinsize(shown_at).map_or(24, |size| size.ws_row);
+    let last = [RESET, format!("\x1b[{rows};1H\x1b[K").as_bytes()].concat();
+    let mut left = last.as_slice();
+    // Past what `std` buffers, which a panic may hold. A terminal that is gone needs none of it.
+    while let Ok(written @ 1..) = rustix::io::write(shown_at, left) {
+        left = &left[written..];
+        if left.is_empty() {
+            break;
+        }
+    }
     let _ = tcsetattr(terminal, OptionalActions::Now, &before);
 }
 
@@ -96,7 +102,7 @@ mod tests {
 
     impl Drop for On<'_> {
         fn drop(&mut self) {
-            leave(self.0);
+            leave(self.0, self.0);
         }
     }
 

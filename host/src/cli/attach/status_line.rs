@@ -53,7 +53,7 @@ impl StatusLine {
         }
         let observing = if self.observe { "looking on · " } else { "" };
         let cut = self.cut.map(|(columns, rows)| format!(" · shows a part of {columns}×{rows}")).unwrap_or_default();
-        format!(" {observing}{leave} · {}{cut}", self.session)
+        format!(" {observing}{leave}{cut} · {}", self.session)
     }
 }
 

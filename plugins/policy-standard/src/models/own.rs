@@ -6,7 +6,7 @@ use crate::review::Review;
 use crate::rule;
 
 /// Commands that answer or type for a person, or print what lets one log in as one.
-const TRUST: &[&str] = &["approvals", "attach", "host", "kill", "launch", "trust", "viewer"];
+const TRUST: &[&str] = &["approvals", "attach", "kill", "launch", "trust", "viewer"];
 /// Commands with some that only show.
 const SETTINGS: &[&str] = &["config", "plugin"];
 /// Of those, the ones that change something.
