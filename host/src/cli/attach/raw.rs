@@ -55,7 +55,7 @@ fn enter(terminal: BorrowedFd<'_>) -> anyhow::Result<()> {
 /// Once; later calls find nothing to give back.
 fn leave(terminal: BorrowedFd<'_>, shown_at: BorrowedFd<'_>) {
     let Some(before) = SAVED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let rows = tcgetwinsize(shown_at).map_or(24, |size| size.ws_row);
+    let rows = tcgetwinsize(shown_at).map_or(24, |size| size.ws_row.max(1));
     let last = [RESET, format!("\x1b[{rows};1H\x1b[K").as_bytes()].concat();
     let mut left = last.as_slice();
     // Past what `std` buffers, which a panic may hold. A terminal that is gone needs none of it.

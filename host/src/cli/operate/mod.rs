@@ -206,7 +206,7 @@ async fn status(common: &Common) -> anyhow::Result<()> {
     for (found, answer) in reach::ask_all(&running, &Request::Status).await {
         match answer {
             Ok(Answer::Status(status)) => answered.push(*status),
-            Ok(_) => silent.push((found, "its answer is not understood".to_owned())),
+            Ok(other) => silent.push((found, reach::unexpected(found, &other).to_string())),
             Err(error) => silent.push((found, error.to_string())),
         }
     }
@@ -218,9 +218,7 @@ async fn status(common: &Common) -> anyhow::Result<()> {
         print::status(&answered, &silent, ended);
     }
     match silent.first() {
-        Some((found, why)) => {
-            Err(OperateError::NoAnswer(format!("the host {} does not answer: {why}", found.id)).into())
-        }
+        Some((_, why)) => Err(OperateError::NoAnswer(why.clone()).into()),
         None => Ok(()),
     }
 }

@@ -44,8 +44,8 @@ pub(super) fn status(hosts: &[Status], silent: &[(&Found, String)], ended: usize
             line(&format!("  plugins with failures: {}", host.failing_plugins.join(", ")));
         }
     }
-    for (found, why) in silent {
-        line(&format!("host {} runs and does not answer: {why}", found.id));
+    for (_, why) in silent {
+        line(why);
     }
     if hosts.is_empty() && silent.is_empty() {
         line("no host runs");
