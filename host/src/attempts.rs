@@ -123,6 +123,12 @@ impl Attempts {
         inner.list.iter().find(|attempt| attempt.may_serve(wish)).map(|found| self.place(found))
     }
 
+    /// How many have no outcome yet.
+    pub(crate) fn under_way(&self) -> usize {
+        let unfinished = |attempt: &&Attempt| attempt.outcome.borrow().is_none() && !attempt.task.is_finished();
+        self.locked().list.iter().filter(unfinished).count()
+    }
+
     /// Gives up all that is under way: the process ends.
     pub(crate) fn abort(&self) {
         for attempt in self.locked().list.drain(..) {

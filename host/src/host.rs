@@ -13,9 +13,11 @@ use portcullis_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 use crate::approvals::Approvals;
 use crate::attempts::Attempts;
 use crate::audit::{Instance, InstanceError};
+use crate::causes;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::gate::{Gate, InputLine};
+use crate::metrics;
 use crate::plugins::{Catalog, CatalogError, LivePlugins};
 use crate::session::Sessions;
 
@@ -60,6 +62,7 @@ impl Host {
     pub async fn start(config: Config, compiler: Compiler) -> Result<Self, StartError> {
         let plugins = LivePlugins::start(sandbox(&config, compiler)?, &config).await?;
         let instance = Instance::create(&config.state_directory)?;
+        metrics::started(instance.announced().started_unix_ms);
         let gate = Gate::new(Arc::clone(&plugins));
         let sessions = Arc::new(Sessions::new(config.limits.closed_sessions));
         Ok(Self(Arc::new(Inner {
@@ -127,12 +130,19 @@ impl Host {
         tools.insert((session_id.to_owned(), breadcrumb), found);
     }
 
+    /// Whether it can do its work: its record can be written.
+    ///
+    /// # Errors
+    /// Says what is in the way.
+    pub fn ready(&self) -> Result<(), String> {
+        self.instance().announce(|_| {}).map_err(|error| causes::with_causes(&error))
+    }
+
     /// Closes every session, so that each ending is on record.
     pub async fn stop(&self) {
         self.attempts().abort();
-        for session in self.sessions().open() {
-            session.close("the host has ended").await;
-        }
+        let open = self.sessions().open();
+        futures::future::join_all(open.iter().map(|session| session.close("the host has ended"))).await;
         self.instance().retire();
     }
 }

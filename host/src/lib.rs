@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`cli`] | the program's commands | nothing |
 //! | [`mcp`], [`web`], [`viewer`] | adapters: the agent's side, the browser's side | connections |
+//! | [`operator`] | adapter: the operator's commands, over a private socket | connections |
 //! | [`policy`] | what the policies say of lines that nobody types, and which rules there are | nothing |
 //! | [`kit`] | a plugin tried, checked and tested by its author, without a server | nothing |
 //! | [`ops`] | one function per operation, the whole story of each | nothing |
@@ -18,6 +19,7 @@
 //! | [`audit`] | the record, the instance's folder | files |
 //! | [`ssh`] | the russh client: from a profile to a shell | one task per connection |
 //! | [`local`] | a shell of this machine in a terminal | one task per shell |
+//! | `metrics` | the figures of the process, counted where things happen | the figures |
 //! | [`diagnose`] | what is wrong with a profile, and how to mend it | nothing |
 //! | [`config`] | what the operator wrote, as values | nothing |
 //!
@@ -38,6 +40,8 @@ pub mod host;
 pub mod kit;
 pub mod local;
 pub mod mcp;
+mod metrics;
+pub mod operator;
 pub mod ops;
 pub mod plugins;
 pub mod policy;

@@ -10,6 +10,7 @@ use crate::approvals::{self, Asked as AskedApproval, Channel, Decision, Scope};
 use crate::config::Secret;
 use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
+use crate::metrics;
 use crate::ops::{self, ApprovalError, ListedPlugin};
 use crate::session::{HealthState, SessionEvent, SessionEventKind, SessionSummary};
 use crate::ssh::{Answer, Prompt, Wanted};
@@ -17,10 +18,22 @@ use crate::web::protocol;
 use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 
 /// A session's events, in the browser adapter's terms.
-pub struct Live(broadcast::Receiver<SessionEvent>);
+pub struct Live {
+    events: broadcast::Receiver<SessionEvent>,
+    /// Counted for as long as somebody looks.
+    _present: metrics::Present,
+}
 
 impl Backend for Host {
     type Live = Live;
+
+    fn ready(&self) -> Result<(), String> {
+        Host::ready(self)
+    }
+
+    fn metrics(&self) -> String {
+        metrics::render()
+    }
 
     fn sessions(&self) -> Vec<protocol::SessionSummary> {
         Host::sessions(self).all().iter().map(|session| summary(session.summary())).collect()
@@ -96,7 +109,7 @@ impl Backend for Host {
             offset: attachment.offset,
             columns: attachment.columns,
             rows: attachment.rows,
-            live: Live(attachment.live),
+            live: Live { events: attachment.live, _present: metrics::viewer() },
         })
     }
 
@@ -107,7 +120,7 @@ impl Backend for Host {
 
 impl LiveEvents for Live {
     async fn next(&mut self) -> LiveItem {
-        match self.0.recv().await {
+        match self.events.recv().await {
             Ok(event) => LiveItem::Event(live(event)),
             Err(broadcast::error::RecvError::Lagged(_)) => LiveItem::Lagged,
             Err(broadcast::error::RecvError::Closed) => LiveItem::Ended,

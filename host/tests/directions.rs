@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 
 /// What each module may name of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["config", "diagnose", "host", "kit", "mcp", "ops", "policy", "random", "ssh", "web"]),
+    (
+        "cli",
+        &["audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh", "web"],
+    ),
+    // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
+    ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),
     // A line is judged as in a session, without one.
     ("policy", &["config", "gate", "host", "kit", "plugins"]),
     // Of the approvals: whose call it is, and what a person has said.
-    ("mcp", &["approvals", "host", "ops", "session"]),
+    ("mcp", &["approvals", "host", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
-    ("viewer", &["approvals", "config", "desk", "host", "ops", "session", "ssh", "web"]),
+    ("viewer", &["approvals", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
     ("web", &[]),
     (
         "ops",
@@ -27,18 +32,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gate",
             "host",
             "local",
+            "metrics",
             "plugins",
             "random",
             "session",
             "ssh",
         ],
     ),
-    ("host", &["approvals", "attempts", "audit", "config", "desk", "gate", "plugins", "session"]),
+    ("host", &["approvals", "attempts", "audit", "causes", "config", "desk", "gate", "metrics", "plugins", "session"]),
     // What a person has allowed is a value that only the broker makes and only the gate redeems.
-    ("gate", &["approvals", "audit", "clock", "config", "plugins"]),
-    ("plugins", &["causes", "config"]),
+    ("gate", &["approvals", "audit", "clock", "config", "metrics", "plugins"]),
+    ("plugins", &["causes", "config", "metrics"]),
     // The session names of the gate only what it has cleared or refused.
-    ("session", &["audit", "clock", "config", "gate", "random", "ssh"]),
+    ("session", &["audit", "clock", "config", "gate", "metrics", "random", "ssh"]),
     ("attempts", &["session"]),
     ("desk", &["clock", "config", "ssh"]),
     ("approvals", &["clock"]),
@@ -50,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("causes", &[]),
     ("clock", &[]),
+    ("metrics", &[]),
     ("random", &[]),
 ];
 

@@ -7,4 +7,5 @@ pub mod mcp;
 pub mod relay;
 pub mod scene;
 pub mod sshd;
+pub mod terminal;
 pub mod viewer;

@@ -75,6 +75,17 @@ impl Client {
         self
     }
 
+    /// The same for a server that no process of this test stands above: this test's own commands are then a
+    /// person's, and not those of an agent below the server's client.
+    pub fn start_apart(configuration: &std::path::Path, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        // Goes on once whoever started it is gone, so that the server finds no parent of this test's.
+        let alone = "until [ \"$(cut -d' ' -f4 /proc/$$/stat)\" != \"$0\" ]; do sleep 0.01; done; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec 3<&0; setsid sh -c \"$0\" $$ \"$@\" <&3 3<&- &", alone]).arg(program());
+        command.args(["stdio", "--config"]).arg(configuration).args(arguments).envs(environment.iter().copied());
+        Self::start_command(command)
+    }
+
     /// The same without a handshake.
     pub fn start_raw(configuration: &std::path::Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program());

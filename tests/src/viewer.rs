@@ -25,6 +25,8 @@ pub struct Page {
     /// What the terminal has printed since the page was opened, after the snapshot.
     pub printed: Vec<u8>,
     has_snapshot: bool,
+    /// The host has said goodbye.
+    pub is_closed: bool,
 }
 
 /// Address and token of the one host that keeps its state below `state`.
@@ -104,7 +106,7 @@ impl Page {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (socket, _) = tokio_tungstenite::tungstenite::client(request, stream)
             .unwrap_or_else(|error| panic!("the viewer refuses the socket: {error}"));
-        let mut page = Self { socket, printed: Vec::new(), has_snapshot: false };
+        let mut page = Self { socket, printed: Vec::new(), has_snapshot: false, is_closed: false };
         page.until(PATIENCE, |page| page.has_snapshot);
         page
     }
@@ -125,7 +127,10 @@ impl Page {
             self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => self.drawn(&frame),
-                Ok(Message::Close(_)) => return done(self),
+                Ok(Message::Close(_)) => {
+                    self.is_closed = true;
+                    return done(self);
+                }
                 Ok(_) => {}
                 Err(Error::Io(error)) if is_timeout(&error) => return done(self),
                 Err(_) => return done(self),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod approvals;
+mod attach;
 mod bad_input;
 mod bastions;
 mod configuration;
@@ -12,6 +13,7 @@ mod lifecycle;
 mod local_shell;
 mod login_program;
 mod main_job;
+mod operator;
 mod people;
 mod places;
 mod plain_host;

@@ -9,7 +9,8 @@
 //! task: a line is one `write` to the page cache.
 
 mod instance;
+pub mod instances;
 mod transcript;
 
-pub use instance::{Instance, InstanceError};
+pub use instance::{Instance, InstanceError, ServerFile};
 pub use transcript::{ApprovalRecord, Entry, FileRecord, Transcript, TranscriptError};

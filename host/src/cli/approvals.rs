@@ -12,8 +12,9 @@ use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::viewer;
+use crate::audit::instances;
 use crate::config;
+use crate::operator::is_below;
 
 /// The host is on this machine and answers at once.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,6 +45,7 @@ pub(super) enum ApprovalsCommand {
 struct Running {
     instance: String,
     process: u32,
+    client: u32,
     /// `127.0.0.1:PORT`
     address: String,
     token: String,
@@ -73,7 +75,7 @@ pub(super) fn run(path: Option<&Path>, command: Option<ApprovalsCommand>, as_jso
         ApprovalsCommand::Deny { id, reason } => (id, json!({ "type": "deny", "reason": reason }), "denied"),
     };
     let Waiting { host, approval } = chosen(&waiting, &id)?;
-    if is_below(host.process, std::process::id()) {
+    if is_below(host.process, host.client, std::process::id()) {
         bail!(
             "this runs below the host that asks, or below its client, where an agent's own shells are, and an agent \
              may not answer for you; run it in another terminal, or answer in the viewer"
@@ -89,16 +91,19 @@ pub(super) fn run(path: Option<&Path>, command: Option<ApprovalsCommand>, as_jso
 
 /// The hosts with a viewer whose process is alive.
 fn running(state: &Path) -> anyhow::Result<Vec<Running>> {
-    let instances = state.join("instances");
-    let entries = std::fs::read_dir(&instances).with_context(|| format!("{} cannot be read", instances.display()))?;
     let mut hosts = Vec::new();
-    for entry in entries {
-        let folder = entry?.path();
-        let Some((process, url)) = viewer::running(&folder) else { continue };
+    for found in instances::running(state)? {
+        let Some(server) = found.server else { continue };
+        let Some(url) = server.viewer_url else { continue };
         let parts = url.strip_prefix("http://").and_then(|rest| rest.split_once("/#token="));
-        let (address, token) = parts.ok_or_else(|| anyhow!("{} names no viewer", folder.display()))?;
-        let instance = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        hosts.push(Running { instance, process, address: address.to_owned(), token: token.to_owned() });
+        let (address, token) = parts.ok_or_else(|| anyhow!("{} names no viewer", found.path.display()))?;
+        hosts.push(Running {
+            instance: found.id,
+            process: server.process_id,
+            client: server.client_process_id,
+            address: address.to_owned(),
+            token: token.to_owned(),
+        });
     }
     if hosts.is_empty() {
         bail!("no host with a viewer runs; an MCP client starts one with `portcullis stdio`");
@@ -170,7 +175,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 /// Nothing of it acts on this terminal, and nothing hides.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| if crate::ops::is_unseen(c) { c.escape_unicode().to_string() } else { c.to_string() })
         .collect()
@@ -216,21 +221,6 @@ impl Running {
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         Ok((status.context("its answer has no status")?, body.to_owned()))
     }
-}
-
-/// Whether `process` runs below `host`, or below the client that has started it.
-fn is_below(host: u32, process: u32) -> bool {
-    // Everything runs below the first process.
-    let client = parent(host).filter(|client| *client > 1);
-    std::iter::successors(Some(process), |process| parent(*process)).any(|it| it == host || Some(it) == client)
-}
-
-/// None where there is none, or the system does not tell in this way.
-fn parent(process: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Behind the program's name, which may hold anything: the state, then the parent.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok().filter(|parent| *parent > 0)
 }
 
 /// Who answers, for the record.

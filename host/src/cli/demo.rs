@@ -78,7 +78,7 @@ impl Scene {
     async fn viewer_url(&self) -> anyhow::Result<String> {
         let found = tokio::time::timeout(SERVER_FILE_WAIT, async {
             loop {
-                if let Some(url) = viewer_url_below(&self.folder.join("state/instances")) {
+                if let Some(url) = viewer_url_below(&self.folder.join("state")) {
                     return url;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -88,8 +88,8 @@ impl Scene {
     }
 }
 
-fn viewer_url_below(instances: &Path) -> Option<String> {
-    viewer::link(&std::fs::read_dir(instances).ok()?.flatten().next()?.path())
+fn viewer_url_below(state: &Path) -> Option<String> {
+    viewer::links(state).ok()?.pop()
 }
 
 fn configuration(port: u16) -> String {

@@ -4,11 +4,15 @@
 //! go to standard error.
 
 mod approvals;
+mod attach;
 mod config;
 mod demo;
 mod doctor;
+mod logging;
+mod operate;
 mod plugin;
 mod policy;
+mod serving;
 mod stdio;
 mod trust;
 mod viewer;
@@ -18,7 +22,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, about = "SSH terminals for agents, shared live with a person")]
@@ -34,7 +37,13 @@ enum Command {
         /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
+        /// What you call this host, in lists of what runs.
+        #[arg(long)]
+        label: Option<String>,
     },
+    /// What runs on this machine, and what to do about it.
+    #[command(flatten)]
+    Operate(operate::OperateCommand),
     /// Run the main job on an embedded bastion and show each step.
     Demo {
         /// End after the job instead of staying with the viewer.
@@ -139,13 +148,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plugin { .. } => "warn,portcullis_sandbox::instance=error",
         _ => "warn",
     };
-    start_logging(&format!("{shown},{}=info", portcullis_sandbox::PROGRESS));
+    match &arguments.command {
+        // They begin it with what their configuration says.
+        Command::Stdio { .. } => {}
+        Command::Operate(command) if command.logs_for_itself() => {}
+        _ => logging::start(&format!("{shown},{}=info", portcullis_sandbox::PROGRESS)),
+    }
     match arguments.command {
         Command::CompileComponent { input, output } => {
             report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))
         }
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
-        Command::Stdio { config } => run(stdio::run(config)),
+        Command::Stdio { config, label } => run(stdio::run(config, label)),
+        Command::Operate(command) => run(operate::run(command)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
         Command::Approvals { json, config, command } => report(approvals::run(config.as_deref(), command, json)),
@@ -188,10 +203,5 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
         last = cause;
     }
     eprintln!("{message}");
-    ExitCode::FAILURE
-}
-
-fn start_logging(default: &str) {
-    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).init();
+    ExitCode::from(operate::exit_code(&error))
 }

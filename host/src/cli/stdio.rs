@@ -1,28 +1,25 @@
 //! `portcullis stdio`: a host of its own for one MCP client.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::logging;
+use super::serving::{self, Serving, Start};
 use crate::config;
 use crate::host::{Host, child_compiler};
-use crate::random;
-use crate::web::{self, WebOptions};
-use crate::{mcp, web::WebServer};
+use crate::mcp;
 
-/// Sessions are given this long to end; the process must not outlive its client.
-const STOP_LIMIT: Duration = Duration::from_millis(700);
 /// The handshake waits for the host this long: far more than a start takes, but for the very first one, and far
 /// less than clients wait for a server.
 const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
+pub(super) async fn run(path: Option<PathBuf>, label: Option<String>) -> anyhow::Result<()> {
     let config = config::load(path.as_deref())?;
+    logging::start_host(&config.log)?;
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);
@@ -36,55 +33,12 @@ pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
         }
         Err(_elapsed) => (tokio::spawn(serve), start.await?),
     };
-    stop_on_signals(&shutdown)?;
-    // The viewer ends last, so that those who watch see how their sessions ended.
-    let viewer_shutdown = CancellationToken::new();
-    let viewer = start_viewer(&host, &viewer_shutdown).await?;
-    ready.send_replace(Some(host.clone()));
+    serving::stop_on_signals(&shutdown)?;
+    let start = Start { label, client_process_id: Some(std::os::unix::process::parent_id()) };
+    let around = Serving::begin(host.clone(), start, &shutdown).await?;
+    ready.send_replace(Some(host));
     let served = serving.await.context("serving the client was broken off")?;
     shutdown.cancel();
-    // Past the limit the process ends all the same; the operating system closes what is left.
-    let _ = tokio::time::timeout(STOP_LIMIT, async {
-        host.stop().await;
-        viewer_shutdown.cancel();
-        if let Some(viewer) = viewer {
-            viewer.stopped().await;
-        }
-    })
-    .await;
+    around.end().await;
     served.map_err(Into::into)
-}
-
-fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM could be set")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("no handler for SIGINT could be set")?;
-    let shutdown = shutdown.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        shutdown.cancel();
-    });
-    Ok(())
-}
-
-/// Starts the viewer and writes its address, with the token, where only the operator reads it.
-async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Result<Option<WebServer>> {
-    let viewer = &host.config().viewer;
-    if !viewer.enabled {
-        host.instance().write_server_file(None)?;
-        return Ok(None);
-    }
-    let token = random::hex(24)?;
-    let options =
-        WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port: viewer.first_port, token: token.clone() };
-    let server = web::serve(host.clone(), options, shutdown.clone()).await?;
-    let url = format!("http://{}/#token={token}", server.address);
-    host.instance().write_server_file(Some(&url))?;
-    let address = format!("http://{}/", server.address);
-    // Clients keep what a server writes here, so the token is not in it.
-    eprintln!("viewer: {address} (its link: portcullis viewer)");
-    host.desk().set_viewer(Some(address));
-    Ok(Some(server))
 }

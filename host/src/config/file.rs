@@ -10,7 +10,7 @@ use super::exceptions::ExceptionFile;
 use super::files::FilesFile;
 use super::plugin::PluginFile;
 use super::rules::{self, Rule};
-use super::{ConfigError, EnterKey, PolicyMode, TranscriptMode, keys};
+use super::{ConfigError, EnterKey, LogFormat, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -31,6 +31,10 @@ pub(super) struct ConfigFile {
     pub(super) mcp: McpFile,
     #[serde(default)]
     pub(super) limits: LimitsFile,
+    #[serde(default)]
+    pub(super) log: LogFile,
+    #[serde(default)]
+    pub(super) attach: AttachFile,
     #[serde(default)]
     pub(super) defaults: DefaultsFile,
     /// WebAssembly components by name.
@@ -76,12 +80,43 @@ pub(super) enum OnOff {
     Off,
 }
 
-/// What is kept of what is over.
+/// What one host holds at most.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitsFile {
     /// Closed sessions that can still be read.
     pub(super) closed_sessions: Option<usize>,
+    /// Sessions that are open at once, those being opened included.
+    pub(super) sessions: Option<usize>,
+    /// Commands of one session that are remembered.
+    pub(super) jobs: Option<usize>,
+    /// Output of one session that is kept in memory, in MiB.
+    pub(super) session_memory_mib: Option<usize>,
+    /// Output of all sessions together, open and closed, in MiB.
+    pub(super) memory_mib: Option<usize>,
+    /// Files and sockets the process has open at once.
+    pub(super) open_files: Option<u64>,
+}
+
+/// The log of a running host: `host.log` in its folder, and standard error.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogFile {
+    /// `info`, or a list by module: `info,portcullis::ssh=debug`. PORTCULLIS_LOG counts instead.
+    pub(super) level: Option<String>,
+    /// What standard error has, in the same form.
+    pub(super) stderr: Option<String>,
+    pub(super) format: Option<LogFormat>,
+    /// The file goes on in a new one from this size on; one older one is kept.
+    pub(super) max_mib: Option<u64>,
+}
+
+/// `portcullis attach`.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AttachFile {
+    /// The key that leaves the session as it is: `ctrl-` and a letter or one of `]`, `\\`, `^`, `_`.
+    pub(super) detach_key: Option<String>,
 }
 
 /// What a profile does not say for itself.

@@ -128,6 +128,8 @@ impl<'a> Walk<'a> {
             ("ViewerFile", "[viewer]"),
             ("McpFile", "[mcp]"),
             ("LimitsFile", "[limits]"),
+            ("LogFile", "[log]"),
+            ("AttachFile", "[attach]"),
             ("FilesFile", "[profiles.NAME.files]"),
             ("Rule", "an entry of [[profiles.NAME.rules]]"),
             ("ExceptionFile", "an entry of [[profiles.NAME.exceptions]]"),

@@ -25,6 +25,7 @@ mod proxy;
 mod replace;
 mod resolve;
 mod rules;
+mod runtime;
 mod show;
 mod sources;
 mod ssh_config;
@@ -48,6 +49,7 @@ pub use profile::{
 };
 pub(crate) use replace::replace_file;
 pub use rules::{CUSTOM_RULE_PREFIX, CustomRule, CustomRules, Rule, RuleAction};
+pub use runtime::{CONTROL_KEYS, control_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sources::{Sources, found, load, user_file};
@@ -63,6 +65,9 @@ pub struct Config {
     pub viewer: ViewerConfig,
     pub mcp: McpConfig,
     pub limits: Limits,
+    pub log: LogConfig,
+    /// The byte that leaves an attached terminal.
+    pub detach_key: u8,
     pub plugins: Vec<PluginEntry>,
     pub destinations: BTreeMap<String, Arc<Destination>>,
     /// Profiles that are written and cannot be used.
@@ -109,11 +114,40 @@ pub struct McpConfig {
     pub elicitation: bool,
 }
 
-/// What is kept of what is over.
+/// What one host holds at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Closed sessions that can still be read; beyond it the oldest goes, its transcript stays.
     pub closed_sessions: usize,
+    /// Open at once, those being opened included.
+    pub sessions: usize,
+    /// Commands of one session that are remembered.
+    pub jobs: usize,
+    /// Output kept of one session.
+    pub session_memory_bytes: usize,
+    /// Output kept of all sessions, open and closed.
+    pub memory_bytes: usize,
+    /// Files and sockets open at once; as many as the system allows where it is none.
+    pub open_files: Option<u64>,
+}
+
+/// What a running host writes about itself, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Directives of `tracing` for the file.
+    pub level: String,
+    /// The same for standard error.
+    pub stderr: String,
+    pub format: LogFormat,
+    pub max_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 /// What the policy lets pass; chosen by a person only.

@@ -21,9 +21,9 @@ use super::rules::CustomRules;
 use super::sources::{Sources, hop_name};
 use super::ssh_config::local_user;
 use super::{
-    AuthMethod, Config, ConfigError, Destination, EnterKey, Limits, LocalShell, LogSearchChoice, McpConfig,
-    NavigatorChoice, PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode,
-    Unusable, ViewerConfig,
+    AuthMethod, Config, ConfigError, Destination, EnterKey, LocalShell, LogSearchChoice, McpConfig, NavigatorChoice,
+    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode, Unusable,
+    ViewerConfig, runtime,
 };
 
 const DEFAULT_PORT: u16 = 22;
@@ -31,8 +31,6 @@ const DEFAULT_CONNECT_TIMEOUT_S: u64 = 15;
 /// Short enough that a dead connection is known within a minute, long enough to cost nothing.
 const DEFAULT_KEEPALIVE_S: u64 = 15;
 const DEFAULT_KEEPALIVE_MAX: u32 = 3;
-/// Closed sessions that can still be read; each holds its newest output in memory.
-const DEFAULT_CLOSED_SESSIONS: usize = 16;
 /// Wide enough for tables of pods, as tall as a large window.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
 const DEFAULT_VIEWER_PORT: u16 = 8765;
@@ -113,7 +111,9 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
             enabled: top.viewer.enabled.unwrap_or(true),
             first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
         },
-        limits: Limits { closed_sessions: top.limits.closed_sessions.unwrap_or(DEFAULT_CLOSED_SESSIONS) },
+        limits: runtime::limits(&top.limits, &main)?,
+        log: runtime::log(top.log, &main)?,
+        detach_key: runtime::detach_key(top.attach, &main)?,
         plugins,
         destinations,
         unusable,

@@ -8,6 +8,7 @@ use portcullis_term::{Level, LevelKind, ShellKind, Typist};
 use super::{Judged, Place, Ruling, exceptions, ruling};
 use crate::clock;
 use crate::config::{Destination, PolicyMode};
+use crate::metrics;
 use crate::plugins::Catalog;
 
 /// The question for the text as it would be typed at `place`.
@@ -56,6 +57,7 @@ pub(super) async fn judged(catalog: &Catalog, destination: &Destination, request
     // Strictest first; the order of equals stays that of the chain.
     decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.verdict));
     let verdict = decisions.first().map_or(Verdict::Abstain, |(_, decision)| decision.verdict);
+    metrics::judged(typist(request.actor), verdict.as_str());
     let mut judged = Judged::new(typist(request.actor), request.delivery.as_str(), &request.raw, verdict, decisions);
     judged.on_trial = on_trial.into_iter().map(|(policy, decision)| ruling(policy, decision)).collect();
     for (policy, rule_id, excepted) in lowered {

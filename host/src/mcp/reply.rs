@@ -42,6 +42,16 @@ impl Reply {
         Self { status, summary, body, fields, next: None, failure_category: None, evidence: Vec::new(), again: false }
     }
 
+    /// As `result_status` has it.
+    pub(super) fn status_name(&self) -> &'static str {
+        match self.status {
+            Status::Success => "success",
+            Status::PartialSuccess => "partial_success",
+            Status::Blocked => "blocked",
+            Status::Failure => "failure",
+        }
+    }
+
     pub(super) fn with_next(mut self, next: Option<NextStep>) -> Self {
         self.next = next;
         self

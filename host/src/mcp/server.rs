@@ -1,6 +1,7 @@
 //! The protocol's handler.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::FutureExt;
 use rmcp::handler::server::ServerHandler;
@@ -13,6 +14,7 @@ use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::reply::Reply;
 use super::tool::Tool;
@@ -21,6 +23,7 @@ use super::transport::Lenient;
 use super::{elicitation, progress};
 use crate::approvals;
 use crate::host::Host;
+use crate::metrics;
 
 /// Longest message of a client, in bytes; a longer line is dropped by the transport.
 const MAX_LINE_BYTES: usize = 8 << 20;
@@ -74,6 +77,11 @@ pub async fn serve_stdio(starting: Starting, structured: bool, shutdown: Cancell
     let (peer, until) = (running.peer().clone(), ended.clone());
     tokio::spawn(async move {
         if let Some(host) = started(starting).await {
+            let name = elicitation::caller(&host, &peer, connection).name;
+            if let Err(error) = host.instance().note_client(&name) {
+                tracing::warn!(%error, "the client's name was not noted");
+            }
+            tracing::info!(client = name, "a client is served");
             elicitation::serve(host, peer, connection, until).await;
         }
     });
@@ -133,9 +141,10 @@ impl ServerHandler for Handler {
             () = self.ended.cancelled() => None,
         };
         let Some(host) = host else { return Ok(Reply::stopping().into_result(self.structured).into()) };
-        let caller = elicitation::caller(&host, &context.peer, self.connection);
+        let (began, caller) = (Instant::now(), elicitation::caller(&host, &context.peer, self.connection));
+        let span = tracing::info_span!("call", tool = tool.name, client = caller.name);
         let call = (tool.call)(host.clone(), arguments.clone());
-        let call = approvals::on_behalf(caller, call).boxed();
+        let call = approvals::on_behalf(caller, call).instrument(span).boxed();
         let call = match context.meta.get_progress_token() {
             Some(token) => {
                 let waits = progress::Waits { host, connection: self.connection };
@@ -149,6 +158,7 @@ impl ServerHandler for Handler {
             () = context.ct.cancelled() => Reply::cancelled(),
             () = self.ended.cancelled() => Reply::stopping(),
         };
+        metrics::called(tool.name, reply.status_name(), began.elapsed());
         Ok(reply.or_again(tool.name, &arguments).into_result(self.structured).into())
     }
 }

@@ -84,6 +84,10 @@ pub enum OpError {
     GivenUp,
     #[error("too many sessions are being opened at once; wait for some of them")]
     TooManyAttempts,
+    #[error(
+        "no further session: {what}, which is all that `{key}` allows; close one that is not needed with ssh_stop, or have a person raise `{key}` in the configuration"
+    )]
+    AtLimit { what: String, key: &'static str },
     #[error("not sent: {refusal} (rule {})", .refusal.strictest().rule_id)]
     Refused { refusal: Box<Refusal>, session_id: String },
     #[error("{}", approval_words(.0))]
@@ -209,9 +213,12 @@ impl OpError {
             Self::Navigation(_) => "terminal-state-abnormal",
             Self::Places { .. } => "runtime-state-abnormal",
             Self::File { source, .. } => source.category(),
-            Self::Record(_) | Self::Random(_) | Self::Opening(_) | Self::GivenUp | Self::TooManyAttempts => {
-                "runtime-state-abnormal"
-            }
+            Self::Record(_)
+            | Self::Random(_)
+            | Self::Opening(_)
+            | Self::GivenUp
+            | Self::TooManyAttempts
+            | Self::AtLimit { .. } => "runtime-state-abnormal",
         }
     }
 
@@ -248,6 +255,7 @@ impl OpError {
             | Self::Opening(_)
             | Self::GivenUp
             | Self::TooManyAttempts
+            | Self::AtLimit { .. }
             | Self::Places { .. }
             | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
             Self::DroppedSession { dropped, .. } => {

@@ -19,6 +19,7 @@ mod opening;
 mod page;
 mod read;
 mod retry;
+mod room;
 mod run;
 pub(crate) mod search_logs;
 mod send;
@@ -83,6 +84,14 @@ fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, 
             Err(OpError::AmbiguousSession { open: described(&open) })
         }
     }
+}
+
+/// The session of that id or name.
+///
+/// # Errors
+/// When there is none, or it is no longer kept.
+pub fn session(host: &Host, id_or_name: &str) -> Result<SessionHandle, OpError> {
+    find_session(host, Some(id_or_name))
 }
 
 /// Sessions as an error lists them: id, name, place and state of each.

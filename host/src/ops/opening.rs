@@ -8,7 +8,7 @@ use std::time::Duration;
 use portcullis_term::track::Expectation;
 use portcullis_term::{Level, LevelKind};
 
-use super::OpError;
+use super::{OpError, room};
 use crate::attempts::{Failure, Joined, Opened, TooMany, Wish};
 use crate::config::{Destination, Profile, TerminalSize};
 use crate::desk::{Asked, AtDesk};
@@ -45,6 +45,7 @@ pub(super) struct NewSession {
 
 /// Starts an attempt, unless another call has just done so.
 pub(super) fn start(host: &Host, wish: Wish, new: NewSession) -> Result<Joined, OpError> {
+    room::check(host)?;
     let host_of_task = host.clone();
     let make = |attempt| async move {
         open_new(&host_of_task, new, attempt).await.map_err(|error| -> Failure { Arc::new(error) })
@@ -107,6 +108,7 @@ async fn open_new(host: &Host, new: NewSession, attempt: u64) -> Result<Opened, 
         menu,
         name: name.as_ref().map(|(name, _)| name.clone()),
         reopened_from: previous.as_ref().map(reopened_from),
+        limits: host.config().limits,
         said,
         on_change: Box::new(move || sessions.changed()),
     };

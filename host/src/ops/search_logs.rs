@@ -17,6 +17,7 @@ use super::{OpError, clear_until, destination, find_session, place};
 use crate::clock;
 use crate::gate::{Action, Intent, Place, endpoint};
 use crate::host::Host;
+use crate::metrics;
 use crate::session::{SessionHandle, SessionSummary, SubmitOptions};
 
 /// Looking for a handful of programs is quick everywhere.
@@ -120,7 +121,10 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
         None => probe(host, session, &place, plugin.wanted_tools()).await?,
     };
     let remote = Remote { endpoint: endpoint(&place), tools, now_unix_ms: clock::unix_ms() };
-    let plan = plugin.make_plan(&query, &remote).await.map_err(failed)?;
+    let asked = Instant::now();
+    let plan = plugin.make_plan(&query, &remote).await;
+    metrics::plugin_asked(&choice.plugin, asked.elapsed(), plan.is_err());
+    let plan = plan.map_err(failed)?;
     let line = line(&plan)?;
     let wait = Duration::from_secs(plan.max_seconds.into()) + EXTRA_WAIT;
     // Looking for the tools was typed there too.

@@ -1,11 +1,14 @@
 //! The parsers: which one reads an output, and what comes of it.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use portcullis_sandbox::parser::{HEAD_BYTES, OutputMeta};
 use portcullis_sandbox::{CallError, ParserPlugin};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::metrics;
 
 /// Output is handed over in pieces of this size.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
@@ -69,7 +72,9 @@ impl ParserSet {
             }
         }
         let Some((_, name, parser, schema)) = best else { return Ok(None) };
+        let asked = Instant::now();
         let read = read_all(parser, &meta, &schema, text.as_bytes().chunks(chunk_bytes), exit_code).await;
+        metrics::plugin_asked(name, asked.elapsed(), read.is_err());
         read.map(|parsed| Some(Parsed { parser: name.clone(), ..parsed }))
             .map_err(|error| format!("the parser `{name}` failed ({error}); the text is complete"))
     }

@@ -1,12 +1,14 @@
 //! The policies of a place, asked together.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use portcullis_sandbox::PolicyPlugin;
 use portcullis_sandbox::common::Severity;
 use portcullis_sandbox::policy::{Decision, EarlierDecision, Request, RuleInfo, Verdict};
 
 use crate::config::Destination;
+use crate::metrics;
 
 /// The built-in component that evaluates the rules of a profile, and how their decisions are signed.
 pub const RULES_POLICY: &str = "policy-rules";
@@ -87,10 +89,12 @@ fn after(request: &Request, decisions: &[(String, Decision)]) -> Request {
 }
 
 async fn ask(name: &str, plugin: Option<&PolicyPlugin>, request: &Request) -> Vec<(String, Decision)> {
+    let asked = Instant::now();
     let answer = match plugin {
         Some(plugin) => plugin.evaluate(request).await.map_err(|error| error.to_string()),
         None => Err("it is not loaded".to_owned()),
     };
+    metrics::plugin_asked(name, asked.elapsed(), answer.is_err());
     let said = answer.unwrap_or_else(|problem| {
         tracing::warn!(policy = name, problem, "a policy failed, which denies");
         vec![failure(name, &problem)]

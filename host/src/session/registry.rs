@@ -124,8 +124,13 @@ impl Sessions {
 
     /// Drops the oldest closed sessions beyond what is kept.
     fn let_go(&self) {
+        self.keep_newest_closed(self.keep_closed);
+    }
+
+    /// Drops the oldest closed sessions until at most `most` are left.
+    pub fn keep_newest_closed(&self, most: usize) {
         let closed: Vec<_> = self.all().into_iter().filter(SessionHandle::is_closed).collect();
-        let surplus = closed.len().saturating_sub(self.keep_closed);
+        let surplus = closed.len().saturating_sub(most);
         let mut inner = self.locked();
         for handle in closed.into_iter().take(surplus) {
             inner.map.remove(handle.id());

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::audit::Instance;
-use crate::config::{Profile, TerminalSize, TranscriptMode};
+use crate::config::{Limits, Profile, TerminalSize, TranscriptMode};
 use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink, files::FilesOpener};
 
 /// A session, and the far side of its channel.
@@ -70,6 +70,14 @@ impl Scripted {
             menu: None,
             name: None,
             reopened_from: None,
+            limits: Limits {
+                closed_sessions: 1,
+                sessions: 1,
+                jobs: 256,
+                session_memory_bytes: 3 << 20,
+                memory_bytes: 3 << 20,
+                open_files: None,
+            },
             said: Vec::new(),
             on_change: Box::new(|| {}),
         });

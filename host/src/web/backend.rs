@@ -15,6 +15,15 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The live half of an attachment.
     type Live: LiveEvents;
 
+    /// Whether the host can do its work.
+    ///
+    /// # Errors
+    /// Says what is in the way, for the log.
+    fn ready(&self) -> Result<(), String>;
+
+    /// The figures of the process as OpenMetrics text.
+    fn metrics(&self) -> String;
+
     /// Every session that can be shown, closed ones included, in the order to show them.
     fn sessions(&self) -> Vec<SessionSummary>;
 

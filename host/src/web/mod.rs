@@ -17,6 +17,7 @@ mod assets;
 mod backend;
 mod events;
 mod listen;
+mod metrics;
 pub mod protocol;
 mod router;
 mod socket;

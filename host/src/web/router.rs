@@ -20,7 +20,7 @@ use super::access::Access;
 use super::backend::{AnswerRefused, Backend};
 use super::protocol::{Answer, ApprovalAnswer};
 use super::socket::SocketContext;
-use super::{assets, events, terminal};
+use super::{assets, events, metrics, terminal};
 
 /// Everything a caller without a login may reach below [`API`].
 const LOGIN: &str = "/api/v1/login";
@@ -64,6 +64,8 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/", get(|| async { assets::index() }))
         .route("/s/{session_id}", get(|| async { assets::index() }))
         .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(metrics::ready::<B>))
+        .route("/metrics", get(metrics::metrics::<B>))
         .route(LOGIN, post(log_in::<B>))
         .route("/api/v1/sessions", get(sessions::<B>))
         .route("/api/v1/plugins", get(plugins::<B>))

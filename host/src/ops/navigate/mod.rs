@@ -10,7 +10,7 @@ mod places;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_sandbox::NavigatorPlugin;
 use portcullis_sandbox::common::Attribute;
@@ -23,6 +23,7 @@ use super::{OpError, Stopped, destination, find_session};
 use crate::config::Destination;
 use crate::gate::level;
 use crate::host::Host;
+use crate::metrics;
 use crate::session::{SessionHandle, SessionSummary};
 
 pub use places::{LevelLine, PlaceConfidence, PlaceReport, go_to_place, save_place, where_am_i};
@@ -165,7 +166,10 @@ impl Way<'_> {
         let mut event = Event::Start(screen(&reading));
         let mut last = (String::new(), 0, 0);
         loop {
-            let step = navigation.next(&event).await.map_err(failed)?;
+            let asked = Instant::now();
+            let step = navigation.next(&event).await;
+            metrics::plugin_asked(&self.choice, asked.elapsed(), step.is_err());
+            let step = step.map_err(failed)?;
             let generation = self.session.read().await?.generation;
             let named = format!("{step:?}");
             let repeats = if last.0 == named && last.1 == generation { last.2 + 1 } else { 0 };

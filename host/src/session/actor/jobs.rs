@@ -9,9 +9,7 @@ use super::super::{CommandRecord, Resumes, StopAttempt};
 use super::Actor;
 use crate::audit::Entry;
 use crate::clock;
-
-/// Commands whose outcome is remembered.
-const COMMANDS: usize = 256;
+use crate::metrics;
 
 /// A command as it is remembered.
 pub(super) struct Kept {
@@ -32,6 +30,7 @@ impl Actor {
         }
         if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == completion.command_id) {
             if !completion.outcome.is_open() {
+                metrics::command_ended(kept.record.typist, &completion.outcome);
                 kept.ended = Some(Instant::now());
             }
             kept.record.completion = Some(completion.clone());
@@ -55,7 +54,7 @@ impl Actor {
     }
 
     pub(super) fn remember(&mut self, id: CommandId, typist: Typist, text: String) {
-        if self.commands.len() == COMMANDS {
+        if self.commands.len() >= self.keep_commands {
             self.commands.pop_front();
         }
         let record = CommandRecord {

@@ -16,6 +16,7 @@ use portcullis_term::{CommandId, Completion, Event, Fed, Level, Outcome, State, 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use jobs::Kept;
 
@@ -26,7 +27,8 @@ use super::stopping::Stopping;
 use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
-use crate::config::Profile;
+use crate::config::{Limits, Profile};
+use crate::metrics;
 use crate::random;
 use crate::ssh::{Said, ShellCommand, ShellEvent, ShellLink};
 
@@ -52,6 +54,8 @@ pub struct Opening {
     /// The caller's name for it.
     pub name: Option<String>,
     pub reopened_from: Option<ReopenedFrom>,
+    /// How much of it is kept.
+    pub limits: Limits,
     /// What a person said while the connection was made.
     pub said: Vec<Said>,
     /// Told when the summary changes.
@@ -88,7 +92,10 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         stopping: Stopping::default(),
         files: actor.link.files.clone(),
     };
-    tokio::spawn(actor.run());
+    metrics::session_opened();
+    let span = tracing::info_span!("session", id = %handle.id, profile = handle.summary.borrow().profile);
+    span.in_scope(|| tracing::info!(host = handle.summary.borrow().host, "session opened"));
+    tokio::spawn(actor.run().instrument(span));
     Ok(handle)
 }
 
@@ -107,6 +114,8 @@ struct Actor {
     close_reason: Arc<OnceLock<String>>,
     done: CancellationToken,
     outbox: VecDeque<Vec<u8>>,
+    /// Commands that are remembered at most.
+    keep_commands: usize,
     commands: VecDeque<Kept>,
     command_waiters: Vec<(CommandId, oneshot::Sender<Completion>)>,
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
@@ -140,13 +149,13 @@ impl Actor {
         close: CancellationToken,
         done: CancellationToken,
     ) -> Result<Self, TranscriptError> {
-        let Opening { id, profile, link, mut transcript, menu, name, reopened_from, said, on_change } = opening;
+        let Opening { id, profile, link, mut transcript, menu, name, reopened_from, limits, said, on_change } = opening;
         let size = profile.terminal;
         let options = TerminalOptions {
             columns: size.columns,
             rows: size.rows,
             encoding: profile.encoding,
-            ..TerminalOptions::default()
+            ring_bytes: limits.session_memory_bytes,
         };
         let mut terminal = Terminal::new(&options);
         if let Some(menu) = menu {
@@ -206,6 +215,7 @@ impl Actor {
             close_reason: Arc::default(),
             done,
             outbox: VecDeque::new(),
+            keep_commands: limits.jobs,
             commands: VecDeque::new(),
             command_waiters: Vec::new(),
             level_waiters: Vec::new(),
@@ -324,6 +334,7 @@ impl Actor {
     /// `full_screen` is whether a full-screen program had the terminal before.
     fn carry(&mut self, fed: Fed, full_screen: bool) {
         if !fed.visible.is_empty() {
+            metrics::output(fed.visible.len());
             let end = self.terminal.end();
             let entry = Entry::Output { offset: end.0, content: self.transcript.content(&fed.visible) };
             if !self.recorded(&entry) {
@@ -400,7 +411,10 @@ impl Actor {
     }
 
     fn must_record(&mut self, entry: &Entry<'_>) -> Result<(), SessionError> {
-        if let Err(error) = self.transcript.record(entry) {
+        let began = Instant::now();
+        let recorded = self.transcript.record(entry);
+        metrics::recorded(began.elapsed());
+        if let Err(error) = recorded {
             self.end_without_record(&error.to_string());
             return Err(error.into());
         }
@@ -470,6 +484,7 @@ impl Actor {
         self.refresh();
         self.tell(SessionEventKind::Closed { reason: reason.to_owned() });
         self.done.cancel();
+        metrics::session_closed();
         tracing::info!(session = %self.id, profile = %self.profile.name, reason, "session closed");
     }
 

@@ -15,6 +15,7 @@ use super::jobs::Kept;
 use crate::audit::{ApprovalRecord, Entry, FileRecord};
 use crate::config::{EnterKey, TerminalSize};
 use crate::gate::{Cleared, Payload, Reader, Refusal};
+use crate::metrics;
 use crate::ssh::ShellCommand;
 
 impl Actor {
@@ -183,6 +184,7 @@ impl Actor {
             Entry::Input { actor, content: self.transcript.content(bytes) }
         };
         self.must_record(&entry)?;
+        metrics::input(actor, bytes.len());
         self.history.typed(actor, bytes, secret);
         Ok(())
     }
@@ -191,6 +193,7 @@ impl Actor {
     fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
         self.last_activity = Instant::now();
         self.must_record(&Entry::Input { actor, content: self.transcript.content(bytes) })?;
+        metrics::input(actor, bytes.len());
         self.history.submitted(actor, text);
         Ok(())
     }

@@ -127,6 +127,14 @@ impl ScriptedBackend {
 impl Backend for ScriptedBackend {
     type Live = ScriptedLive;
 
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
+
     fn sessions(&self) -> Vec<SessionSummary> {
         vec![self.0.state.lock().unwrap().summary.clone()]
     }

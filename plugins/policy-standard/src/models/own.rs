@@ -5,8 +5,8 @@ use crate::call::Call;
 use crate::review::Review;
 use crate::rule;
 
-/// Commands that answer for a person, or print what lets one log in as one.
-const TRUST: &[&str] = &["approvals", "trust", "viewer"];
+/// Commands that answer or type for a person, or print what lets one log in as one.
+const TRUST: &[&str] = &["approvals", "attach", "kill", "launch", "trust", "viewer"];
 /// Commands with some that only show.
 const SETTINGS: &[&str] = &["config", "plugin"];
 /// Of those, the ones that change something.
