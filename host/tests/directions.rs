@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What each module may name of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["config", "diagnose", "host", "kit", "mcp", "ops", "policy", "random", "ssh", "web"]),
+    ("cli", &["audit", "config", "diagnose", "host", "kit", "mcp", "ops", "policy", "random", "ssh", "web"]),
     // A line is judged as in a session, without one.
     ("policy", &["config", "gate", "host", "kit", "plugins"]),
     // Of the approvals: whose call it is, and what a person has said.

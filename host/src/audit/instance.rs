@@ -6,8 +6,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 use serde_json::json;
 
+use super::chain::{ChainKey, KeyError};
+use super::file::{Manner, RecordFile};
+use super::redact::Redaction;
 use super::transcript::{Transcript, TranscriptError};
-use crate::config::TranscriptMode;
+use crate::config::{Config, OnWriteFailure, Secret, Sync, TranscriptMode};
 use crate::{clock, random};
 
 /// Why the state folder cannot be used.
@@ -21,6 +24,46 @@ pub enum InstanceError {
     },
     #[error("no random name could be made")]
     Random(#[source] getrandom::Error),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// How an instance keeps its record.
+#[derive(Debug, Default)]
+pub struct Keeping {
+    key: ChainKey,
+    sync: Sync,
+    /// None: by the profile.
+    on_failure: Option<OnWriteFailure>,
+    output_limit_bytes: Option<u64>,
+    redaction: Redaction,
+}
+
+impl Keeping {
+    /// As the operator has it.
+    ///
+    /// # Errors
+    /// When the chain's key cannot be read.
+    pub fn of(config: &Config) -> Result<Self, InstanceError> {
+        let written = &config.transcript;
+        Ok(Self {
+            key: ChainKey::read(written.key_file.as_deref())?,
+            sync: written.sync,
+            on_failure: written.on_write_failure,
+            output_limit_bytes: written.output_limit_bytes,
+            redaction: Redaction::of(config),
+        })
+    }
+}
+
+/// What a session's transcript is to be.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    pub mode: TranscriptMode,
+    /// Nothing is typed that cannot be recorded.
+    pub audited: bool,
+    /// Values that may not be written, beside those of the instance.
+    pub secrets: &'a [Secret],
 }
 
 /// This process's own folder.
@@ -30,6 +73,7 @@ pub struct Instance {
     pub path: PathBuf,
     directory: Dir,
     transcripts: Dir,
+    keeping: Keeping,
 }
 
 impl Instance {
@@ -37,7 +81,7 @@ impl Instance {
     ///
     /// # Errors
     /// When the folder cannot be made or is not ours to use.
-    pub fn create(state: &Path) -> Result<Self, InstanceError> {
+    pub fn create(state: &Path, keeping: Keeping) -> Result<Self, InstanceError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| InstanceError::Folder { path, source }
@@ -49,7 +93,7 @@ impl Instance {
         let path = state.join("instances").join(&id);
         let directory = open_private(&instances, &id).map_err(failed(&path))?;
         let transcripts = open_private(&directory, "transcripts").map_err(failed(&path))?;
-        Ok(Self { id, path, directory, transcripts })
+        Ok(Self { id, path, directory, transcripts, keeping })
     }
 
     /// Writes `server.json`: where the operator's commands and the browser find this process. It
@@ -81,9 +125,20 @@ impl Instance {
     /// Starts the transcript of a session.
     ///
     /// # Errors
-    /// When its file exists already or cannot be written.
-    pub fn transcript(&self, session_id: &str, mode: TranscriptMode) -> Result<Transcript, TranscriptError> {
-        Transcript::create(&self.transcripts, session_id, &self.path, mode)
+    /// When its file exists already or cannot be written, where typing is to stop then.
+    pub fn transcript(&self, session_id: &str, wanted: &Wanted<'_>) -> Result<Transcript, TranscriptError> {
+        let Keeping { key, sync, on_failure, output_limit_bytes, redaction } = &self.keeping;
+        if wanted.mode == TranscriptMode::Off {
+            return Ok(Transcript::new(wanted.mode, None, None));
+        }
+        let by_profile = if wanted.audited { OnWriteFailure::Stop } else { OnWriteFailure::Warn };
+        let manner = Manner { key: key.clone(), sync: *sync, on_failure: on_failure.unwrap_or(by_profile) };
+        let mut redactor = redaction.redactor()?;
+        for secret in wanted.secrets {
+            redactor.learn(secret.expose());
+        }
+        let file = RecordFile::create(&self.transcripts, session_id, &self.path, manner)?;
+        Ok(Transcript::new(wanted.mode, Some((file, redactor)), *output_limit_bytes))
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit;
 use crate::config;
 use crate::host::{Host, child_compiler};
 use crate::random;
 use crate::web::{self, WebOptions};
 use crate::{mcp, web::WebServer};
 
+/// How often it is looked at which transcripts are no longer kept.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Sessions are given this long to end; the process must not outlive its client.
 const STOP_LIMIT: Duration = Duration::from_millis(700);
 /// The handshake waits for the host this long: far more than a start takes, but for the very first one, and far
@@ -37,6 +40,7 @@ pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
         Err(_elapsed) => (tokio::spawn(serve), start.await?),
     };
     stop_on_signals(&shutdown)?;
+    tokio::spawn(keep_record(host.clone()));
     // The viewer ends last, so that those who watch see how their sessions ended.
     let viewer_shutdown = CancellationToken::new();
     let viewer = start_viewer(&host, &viewer_shutdown).await?;
@@ -53,6 +57,25 @@ pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
     })
     .await;
     served.map_err(Into::into)
+}
+
+/// Removes and compresses closed transcripts, now and every hour. Ends with the process.
+async fn keep_record(host: Host) {
+    let mut hourly = tokio::time::interval(RETENTION_INTERVAL);
+    loop {
+        hourly.tick().await;
+        let host = host.clone();
+        let keeping = tokio::task::spawn_blocking(move || {
+            let config = host.config();
+            let transcripts = audit::stored(&config.state_directory, None)?;
+            Ok(audit::keep(transcripts, &config.transcript.keep, SystemTime::now(), false))
+        });
+        match keeping.await {
+            Ok(Ok(audit::Kept { problems, .. })) => problems.iter().for_each(|problem| tracing::warn!(problem, "retention")),
+            Ok(Err::<_, audit::StoreError>(error)) => tracing::warn!(%error, "retention"),
+            Err(_) => return,
+        }
+    }
 }
 
 fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::{AwaitingApproval, FileError};
 use crate::attempts::Failure;
-use crate::audit::TranscriptError;
+use crate::audit::{StoreError, TranscriptError};
 use crate::diagnose::Finding;
 use crate::gate::Refusal;
 use crate::local::LocalError;
@@ -124,6 +124,11 @@ pub enum OpError {
         #[source]
         source: Box<FileError>,
     },
+    #[error("{source}")]
+    Transcripts {
+        #[source]
+        source: StoreError,
+    },
     #[error("the record could not be started")]
     Record(#[source] TranscriptError),
     #[error("no random number could be had from the operating system")]
@@ -207,7 +212,7 @@ impl OpError {
             },
             Self::Plugin { .. } => "plugin-failure",
             Self::Navigation(_) => "terminal-state-abnormal",
-            Self::Places { .. } => "runtime-state-abnormal",
+            Self::Places { .. } | Self::Transcripts { .. } => "runtime-state-abnormal",
             Self::File { source, .. } => source.category(),
             Self::Record(_) | Self::Random(_) | Self::Opening(_) | Self::GivenUp | Self::TooManyAttempts => {
                 "runtime-state-abnormal"
@@ -249,6 +254,7 @@ impl OpError {
             | Self::GivenUp
             | Self::TooManyAttempts
             | Self::Places { .. }
+            | Self::Transcripts { .. }
             | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
             Self::DroppedSession { dropped, .. } => {
                 NextStep::new("ssh_open", json!({ "profile": dropped.profile, "new": true }))
