@@ -27,4 +27,5 @@ mod running;
 mod secrets;
 mod ssh_config;
 mod stopping;
+mod transcript;
 mod typing;

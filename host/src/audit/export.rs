@@ -6,7 +6,7 @@ use portcullis_term::clean;
 use serde_json::{Value, json};
 
 use super::reader::{Event, LineRead};
-use super::store::{Stored, StoreError};
+use super::store::{StoreError, Stored};
 
 /// What a transcript is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

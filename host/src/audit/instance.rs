@@ -31,12 +31,12 @@ pub enum InstanceError {
 /// How an instance keeps its record.
 #[derive(Debug, Default)]
 pub struct Keeping {
-    key: ChainKey,
-    sync: Sync,
+    pub(super) key: ChainKey,
+    pub(super) sync: Sync,
     /// None: by the profile.
-    on_failure: Option<OnWriteFailure>,
-    output_limit_bytes: Option<u64>,
-    redaction: Redaction,
+    pub(super) on_failure: Option<OnWriteFailure>,
+    pub(super) output_limit_bytes: Option<u64>,
+    pub(super) redaction: Redaction,
 }
 
 impl Keeping {

@@ -63,7 +63,8 @@ impl Matcher {
         let pattern = if is_regex { pattern.to_owned() } else { regex::escape(pattern) };
         let mut builder = RegexBuilder::new(&pattern);
         let regex = builder.case_insensitive(ignore_case).multi_line(true).crlf(true).build();
-        let regex = regex.map_err(|source| PatternError::Regex { pattern: pattern.clone(), source: Box::new(source) })?;
+        let regex =
+            regex.map_err(|source| PatternError::Regex { pattern: pattern.clone(), source: Box::new(source) })?;
         let needed = needed(&pattern, ignore_case)
             .map(AhoCorasick::new)
             .transpose()
@@ -112,10 +113,12 @@ fn escaped(text: &str) -> String {
 /// Texts of which every match begins with one; none where there are no such, or one of them is too short to
 /// tell anything.
 fn needed(pattern: &str, ignore_case: bool) -> Option<Vec<String>> {
-    let mut parser = regex_syntax::ParserBuilder::new().case_insensitive(ignore_case).multi_line(true).utf8(false).build();
+    let mut parser =
+        regex_syntax::ParserBuilder::new().case_insensitive(ignore_case).multi_line(true).utf8(false).build();
     let literals = Extractor::new().extract(&parser.parse(pattern).ok()?);
     let literals = literals.literals()?;
-    let texts: Option<Vec<&str>> = literals.iter().map(|literal| std::str::from_utf8(literal.as_bytes()).ok()).collect();
+    let texts: Option<Vec<&str>> =
+        literals.iter().map(|literal| std::str::from_utf8(literal.as_bytes()).ok()).collect();
     let texts = texts?;
     let tells = !texts.is_empty() && texts.len() <= MOST_LITERALS && texts.iter().all(|text| text.len() >= 2);
     tells.then(|| texts.into_iter().map(escaped).collect())

@@ -21,6 +21,8 @@ mod redact;
 mod retention;
 mod search;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod verify;
 
@@ -31,7 +33,7 @@ pub use export::{ExportError, Form, export};
 pub use instance::{Instance, InstanceError, Keeping, Wanted};
 pub use matcher::PatternError;
 pub use reader::{Event, LineRead};
-pub use redact::{RedactedWriter, Redaction, Redactor, RuleError};
+pub use redact::{RedactedLog, Redaction, Redactor, RuleError};
 pub use retention::{Kept, keep};
 pub use search::{Found, Hit, Query, search, told};
 pub use store::{StoreError, Stored, stored};

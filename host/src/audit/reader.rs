@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::store::{Stored, StoreError};
+use super::store::{StoreError, Stored};
 
 /// One line of a transcript.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::chain::TAIL_BYTES;
 use super::matcher::{Matcher, PatternError};
 use super::reader::{Event, LineRead, read_line};
-use super::store::{Stored, StoreError};
+use super::store::{StoreError, Stored};
 
 /// Characters of a hit that are shown on either side of it.
 const AROUND_BYTES: usize = 120;
@@ -131,7 +131,10 @@ pub fn search<'a>(transcripts: impl Iterator<Item = &'a Stored>, query: &Query) 
         found.bytes += stored.size_bytes;
         let mut scan = Scan::new(stored, opening.as_ref(), query, matcher.as_ref(), &mut found);
         if let Err(error) = scan.run() {
-            found.problems.push(format!("{error}: {}", std::error::Error::source(&error).map_or_else(String::new, ToString::to_string)));
+            found.problems.push(format!(
+                "{error}: {}",
+                std::error::Error::source(&error).map_or_else(String::new, ToString::to_string)
+            ));
         }
         if found.more {
             break;
@@ -217,7 +220,8 @@ impl<'a> Scan<'a> {
             }
             None => {
                 let encoded = memchr::memmem::find(&line[..line.len().min(HEAD_BYTES * 2)], b"\"base64\":\"").is_some();
-                let output = memchr::memmem::find(&line[..line.len().min(HEAD_BYTES)], b"\"kind\":\"output\"").is_some();
+                let output =
+                    memchr::memmem::find(&line[..line.len().min(HEAD_BYTES)], b"\"kind\":\"output\"").is_some();
                 if (encoded || output || matcher.may_be_in(line))
                     && let LineRead::Event(event) = read_line(line)
                 {

@@ -139,6 +139,8 @@ impl Transcript {
     /// As for [`Self::input`].
     pub fn secret_input(&mut self, actor: Typist, typed: &[u8]) -> Result<(), TranscriptError> {
         let Some(open) = &mut self.open else { return Ok(()) };
+        // The question stands before its answer.
+        open.settle()?;
         open.learn_typed(typed);
         open.file.append(&Entry::SecretInput { actor, length: typed.len() }, 0)
     }

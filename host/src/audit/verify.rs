@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::chain::{self, Chain, ChainKey};
 use super::reader::{LineRead, read_line};
-use super::store::{Stored, StoreError};
+use super::store::{StoreError, Stored};
 
 /// What verifying a transcript has shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -47,7 +47,8 @@ impl Verified {
 /// # Errors
 /// When the file cannot be read.
 pub fn verify(stored: &Stored, key: &ChainKey) -> Result<Verified, StoreError> {
-    let mut check = Check { chain: Chain::new(ChainKey::default()), key, found: Verified::default(), at: 0, loose: None };
+    let mut check =
+        Check { chain: Chain::new(ChainKey::default()), key, found: Verified::default(), at: 0, loose: None };
     check.found.open = stored.is_live();
     stored.lines(|line| check.line(line))?;
     if let Some(loose) = check.loose.take() {

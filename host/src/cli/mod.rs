@@ -207,5 +207,7 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
 
 fn start_logging(default: &str) {
     let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).init();
+    // What is logged may be kept by whoever started this.
+    let writer = || crate::audit::RedactedLog(std::io::stderr());
+    tracing_subscriber::fmt().with_writer(writer).with_ansi(false).with_env_filter(filter).init();
 }

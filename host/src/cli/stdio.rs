@@ -71,7 +71,9 @@ async fn keep_record(host: Host) {
             Ok(audit::keep(transcripts, &config.transcript.keep, SystemTime::now(), false))
         });
         match keeping.await {
-            Ok(Ok(audit::Kept { problems, .. })) => problems.iter().for_each(|problem| tracing::warn!(problem, "retention")),
+            Ok(Ok(audit::Kept { problems, .. })) => {
+                problems.iter().for_each(|problem| tracing::warn!(problem, "retention"))
+            }
             Ok(Err::<_, audit::StoreError>(error)) => tracing::warn!(%error, "retention"),
             Err(_) => return,
         }

@@ -135,9 +135,7 @@ pub(super) fn run(path: Option<&Path>, command: TranscriptCommand) -> anyhow::Re
             tail(&chosen(&config, &session)?, follow, lines, &mut out).map(|()| true)
         }
         TranscriptCommand::Search(arguments) => search(&config, arguments, &mut out),
-        TranscriptCommand::Verify { session, all, json } => {
-            verify(&config, session.as_deref(), all, json, &mut out)
-        }
+        TranscriptCommand::Verify { session, all, json } => verify(&config, session.as_deref(), all, json, &mut out),
         TranscriptCommand::Export { session, asciicast, text, output, .. } => {
             let form = match (asciicast, text) {
                 (true, _) => Form::Asciicast,
@@ -305,7 +303,9 @@ fn search(config: &Config, arguments: SearchArguments, out: &mut impl Write) -> 
         limit: *limit,
     };
     if !query.has_criteria() {
-        bail!("nothing to look for; give a text, or one of the options that `portcullis transcript search --help` lists");
+        bail!(
+            "nothing to look for; give a text, or one of the options that `portcullis transcript search --help` lists"
+        );
     }
     let transcripts = audit::stored(&config.state_directory, instance.as_deref())?;
     let found = audit::search(transcripts.iter().rev(), &query)?;
@@ -371,7 +371,9 @@ fn verified_words(verified: &Verified) -> String {
         return "written before lines were chained; nothing can be said of it".to_owned();
     }
     let mut words = match &verified.first_broken {
-        Some(broken) => format!("BROKEN at line {}: {}; {} lines before it are good", broken.line, broken.why, verified.lines),
+        Some(broken) => {
+            format!("BROKEN at line {}: {}; {} lines before it are good", broken.line, broken.why, verified.lines)
+        }
         None => format!("good, {} lines", verified.lines),
     };
     words.push_str(if verified.keyed { ", keyed" } else { ", not keyed" });

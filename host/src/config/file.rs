@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::exceptions::ExceptionFile;
 use super::files::FilesFile;
 use super::plugin::PluginFile;
-use super::rules::{self, Rule};
 use super::record::{RedactionFile, TranscriptFile};
+use super::rules::{self, Rule};
 use super::{ConfigError, EnterKey, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.

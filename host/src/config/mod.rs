@@ -47,8 +47,8 @@ pub use plugin::{PluginEntry, PluginLimits};
 pub use profile::{
     AuthMethod, EnterKey, LocalShell, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize,
 };
-pub(crate) use replace::replace_file;
 pub use record::{Keep, OnWriteFailure, RedactionConfig, RedactionRule, SearchScope, Sync, TranscriptConfig};
+pub(crate) use replace::replace_file;
 pub use rules::{CUSTOM_RULE_PREFIX, CustomRule, CustomRules, Rule, RuleAction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -176,9 +176,10 @@ impl RedactionFile {
         let mut secrets = Vec::new();
         for SecretFile { env, file } in self.secrets {
             let source = secret_source(env, file).map_err(|problem| refused("secrets", problem.to_owned()))?;
-            secrets.push(
-                source.ok_or_else(|| refused("secrets", "an entry names `env` or `file`, and this one neither".into()))?,
-            );
+            secrets
+                .push(source.ok_or_else(|| {
+                    refused("secrets", "an entry names `env` or `file`, and this one neither".into())
+                })?);
         }
         Ok(RedactionConfig { secrets, rules: self.rules, off: self.off })
     }

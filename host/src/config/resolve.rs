@@ -372,7 +372,10 @@ fn auth_method(written: AuthFile) -> Result<AuthMethod, String> {
     }
 }
 
-pub(super) fn secret_source(variable: Option<String>, file: Option<PathBuf>) -> Result<Option<SecretSource>, &'static str> {
+pub(super) fn secret_source(
+    variable: Option<String>,
+    file: Option<PathBuf>,
+) -> Result<Option<SecretSource>, &'static str> {
     match (variable, file) {
         (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
         (None, Some(file)) => Ok(Some(SecretSource::File(file))),

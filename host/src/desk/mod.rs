@@ -211,7 +211,13 @@ impl AtDesk {
     /// `None` when no viewer runs, so that nobody can be asked.
     pub fn new(desk: &Arc<Desk>, attempt: Option<u64>, profile: &str) -> Option<Self> {
         desk.viewer()?;
-        Some(Self { desk: desk.clone(), attempt, profile: profile.to_owned(), said: Mutex::default(), given: Mutex::default() })
+        Some(Self {
+            desk: desk.clone(),
+            attempt,
+            profile: profile.to_owned(),
+            said: Mutex::default(),
+            given: Mutex::default(),
+        })
     }
 
     /// What the person has said, for the record.

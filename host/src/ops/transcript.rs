@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::OpError;
-use crate::audit::{self, Event, Hit, LineRead, PatternError, Query, Stored, StoreError};
+use crate::audit::{self, Event, Hit, LineRead, PatternError, Query, StoreError, Stored};
 use crate::config::SearchScope;
 use crate::host::Host;
 

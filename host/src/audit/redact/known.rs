@@ -36,7 +36,8 @@ impl Known {
                 }
             }
         }
-        let build = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(self.forms.iter().map(|f| &**f));
+        let build =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(self.forms.iter().map(|f| &**f));
         match build {
             Ok(search) => self.search = Some(search),
             Err(error) => tracing::error!(%error, "a secret cannot be looked for in the record"),

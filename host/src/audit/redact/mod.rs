@@ -5,12 +5,14 @@
 //! stands `[redacted:RULE:TAG]`. The tag is keyed: the same secret has the same tag wherever it is met by
 //! hosts of one state folder, and without the key nothing can be told from it.
 //!
-//! Called by the transcript, and by whatever else writes to disk ([`RedactedWriter`]). It owns no task.
+//! Called by the transcript, and by whatever else writes to disk ([`RedactedLog`]). It owns no task.
 
 mod known;
 mod redaction;
 mod rules;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 
@@ -25,7 +27,7 @@ pub use redaction::Redaction;
 pub use rules::RuleError;
 use rules::Rules;
 use stream::{Sink, Stream};
-pub use writer::RedactedWriter;
+pub use writer::RedactedLog;
 
 pub(super) type Digest = Hmac<Sha256>;
 

@@ -1,7 +1,7 @@
 //! The redaction of one process: its rules, the key of its markers, the secrets of its configuration.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -90,7 +90,7 @@ fn shared_key(state: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         read => return read,
     }
-    std::fs::DirBuilder::new().recursive(true).create(state)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
     let mut file = tempfile::Builder::new().prefix(".redaction").tempfile_in(state)?;
     file.write_all(&fresh_key())?;
     // Of two that make one at once the first one's counts.

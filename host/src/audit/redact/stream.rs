@@ -155,15 +155,19 @@ impl Pass<'_> {
         let end = text.len();
         loop {
             let Some(secret) = self.first_secret() else { break };
-            if secret.open_end && self.is_under_way(cache, secret.start) {
-                let raw_start = self.view.raw_start(secret.start);
-                if !all && self.raw.len() - raw_start <= MAX_HELD {
-                    self.give_until(raw_start, sink);
-                    return Step::Done(raw_start);
+            // It may go on, or a rule that begins before it may yet take it.
+            let under_way = self.first_under_way(cache).filter(|from| *from <= secret.start);
+            if let Some(from) = under_way {
+                let from = self.view.raw_start(from);
+                if !all && self.raw.len() - from <= MAX_HELD {
+                    self.give_until(from, sink);
+                    return Step::Done(from);
                 }
-                self.replace(&secret, sink);
-                self.given = self.raw.len();
-                return Step::Enter(Inside::Rest);
+                if secret.open_end && self.is_under_way(cache, secret.start) {
+                    self.replace(&secret, sink);
+                    self.given = self.raw.len();
+                    return Step::Enter(Inside::Rest);
+                }
             }
             if let Some(rule) = secret.rule.filter(|rule| self.rules.ends(*rule).is_some()) {
                 self.give_until(self.view.raw_start(secret.secret.0), sink);

@@ -88,9 +88,7 @@ fn render(report: &TranscriptReport) -> Reply {
         (None, files) => format!("{} hits in {} transcripts{more}", report.hits.len(), files.unwrap_or(0)),
     };
     let next = match (&report.session_id, report.last()) {
-        (Some(id), Some(last)) => {
-            Some(NextStep::new("ssh_transcript", json!({ "session_id": id, "after": last })))
-        }
+        (Some(id), Some(last)) => Some(NextStep::new("ssh_transcript", json!({ "session_id": id, "after": last }))),
         _ => None,
     };
     Reply::new(Status::Success, summary, body, report).with_next(next)

@@ -430,7 +430,8 @@ impl Actor {
         let problem = self.transcript.problem();
         let (now, before) = (problem.is_some(), self.summary.borrow().record_problem.is_some());
         if now != before {
-            let what = problem.as_deref().unwrap_or("the transcript can be written again; what is missing is stated in it");
+            let what =
+                problem.as_deref().unwrap_or("the transcript can be written again; what is missing is stated in it");
             self.history.happened(&format!("RECORD: {what}"));
         }
         if now || before {
