@@ -12,7 +12,7 @@ use portcullis_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 
 use crate::approvals::Approvals;
 use crate::attempts::Attempts;
-use crate::audit::{Instance, InstanceError};
+use crate::audit::{Instance, InstanceError, Keeping};
 use crate::causes;
 use crate::config::Config;
 use crate::desk::Desk;
@@ -61,7 +61,7 @@ impl Host {
     /// of its policies or without its record.
     pub async fn start(config: Config, compiler: Compiler) -> Result<Self, StartError> {
         let plugins = LivePlugins::start(sandbox(&config, compiler)?, &config).await?;
-        let instance = Instance::create(&config.state_directory)?;
+        let instance = Instance::create(&config.state_directory, Keeping::of(&config)?)?;
         metrics::started(instance.announced().started_unix_ms);
         let gate = Gate::new(Arc::clone(&plugins));
         let sessions = Arc::new(Sessions::new(config.limits.closed_sessions));

@@ -197,6 +197,23 @@ impl Client {
         self.called(id)
     }
 
+    /// Calls a tool of a server that may be killed meanwhile; none when it was before it has answered.
+    pub fn call_unless_killed(&mut self, tool: &str, arguments: Value) -> Option<Answer> {
+        self.next_id += 1;
+        let parameters = json!({ "name": tool, "arguments": arguments });
+        let request = json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "tools/call", "params": parameters });
+        writeln!(self.input.as_mut()?, "{request}").ok()?;
+        loop {
+            let line = self.output.recv_timeout(PATIENCE).ok()?;
+            // Its last line may be a piece of one.
+            let message: Value = serde_json::from_str(&line).ok()?;
+            if message["id"] == self.next_id {
+                self.unread.push(message);
+                return Some(self.called(self.next_id));
+            }
+        }
+    }
+
     /// The answer to a `tools/call` sent before.
     pub fn called(&mut self, id: u64) -> Answer {
         let message = self.answer(id);

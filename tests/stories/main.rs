@@ -29,4 +29,5 @@ mod running;
 mod secrets;
 mod ssh_config;
 mod stopping;
+mod transcript;
 mod typing;

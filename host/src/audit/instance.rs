@@ -13,8 +13,11 @@ use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::chain::{ChainKey, KeyError};
+use super::file::{Manner, RecordFile};
+use super::redact::Redaction;
 use super::transcript::{Transcript, TranscriptError};
-use crate::config::TranscriptMode;
+use crate::config::{Config, OnWriteFailure, Secret, Sync, TranscriptMode};
 use crate::{clock, random};
 
 pub(super) const INSTANCES: &str = "instances";
@@ -43,6 +46,46 @@ pub enum InstanceError {
     Foreign { path: PathBuf },
     #[error("no random name could be made")]
     Random(#[source] getrandom::Error),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// How an instance keeps its record.
+#[derive(Debug, Default)]
+pub struct Keeping {
+    pub(super) key: ChainKey,
+    pub(super) sync: Sync,
+    /// None: by the profile.
+    pub(super) on_failure: Option<OnWriteFailure>,
+    pub(super) output_limit_bytes: Option<u64>,
+    pub(super) redaction: Redaction,
+}
+
+impl Keeping {
+    /// As the operator has it.
+    ///
+    /// # Errors
+    /// When the chain's key cannot be read.
+    pub fn of(config: &Config) -> Result<Self, InstanceError> {
+        let written = &config.transcript;
+        Ok(Self {
+            key: ChainKey::read(written.key_file.as_deref())?,
+            sync: written.sync,
+            on_failure: written.on_write_failure,
+            output_limit_bytes: written.output_limit_bytes,
+            redaction: Redaction::of(config),
+        })
+    }
+}
+
+/// What a session's transcript is to be.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    pub mode: TranscriptMode,
+    /// Nothing is typed that cannot be recorded.
+    pub audited: bool,
+    /// Values that may not be written, beside those of the instance.
+    pub secrets: &'a [Secret],
 }
 
 /// What `server.json` says of a running process. It holds the viewer's token and is readable by its owner only.
@@ -77,6 +120,7 @@ pub struct Instance {
     announced: Mutex<ServerFile>,
     /// Released by the operating system when the process ends.
     _lock: OwnedFd,
+    keeping: Keeping,
 }
 
 impl Instance {
@@ -84,7 +128,7 @@ impl Instance {
     ///
     /// # Errors
     /// When the folder cannot be made or is not ours to use.
-    pub fn create(state: &Path) -> Result<Self, InstanceError> {
+    pub fn create(state: &Path, keeping: Keeping) -> Result<Self, InstanceError> {
         private_folder(state).map_err(failed(state))?;
         let instances = open_instances(state)?;
         let mut last = None;
@@ -101,7 +145,7 @@ impl Instance {
                         program_version: env!("CARGO_PKG_VERSION").to_owned(),
                         ..ServerFile::default()
                     });
-                    let instance = Self { id, path, directory, transcripts, announced, _lock: lock };
+                    let instance = Self { id, path, directory, transcripts, announced, _lock: lock, keeping };
                     instance.announce(|_| {})?;
                     return Ok(instance);
                 }
@@ -180,9 +224,20 @@ impl Instance {
     /// Starts the transcript of a session.
     ///
     /// # Errors
-    /// When its file exists already or cannot be written.
-    pub fn transcript(&self, session_id: &str, mode: TranscriptMode) -> Result<Transcript, TranscriptError> {
-        Transcript::create(&self.transcripts, session_id, &self.path, mode)
+    /// When its file exists already or cannot be written, where typing is to stop then.
+    pub fn transcript(&self, session_id: &str, wanted: &Wanted<'_>) -> Result<Transcript, TranscriptError> {
+        let Keeping { key, sync, on_failure, output_limit_bytes, redaction } = &self.keeping;
+        if wanted.mode == TranscriptMode::Off {
+            return Ok(Transcript::new(wanted.mode, None, None));
+        }
+        let by_profile = if wanted.audited { OnWriteFailure::Stop } else { OnWriteFailure::Warn };
+        let manner = Manner { key: key.clone(), sync: *sync, on_failure: on_failure.unwrap_or(by_profile) };
+        let mut redactor = redaction.redactor()?;
+        for secret in wanted.secrets {
+            redactor.learn(secret.expose());
+        }
+        let file = RecordFile::create(&self.transcripts, session_id, &self.path, manner)?;
+        Ok(Transcript::new(wanted.mode, Some((file, redactor)), *output_limit_bytes))
     }
 
     fn write_file(&self, name: &str, content: &[u8]) -> std::io::Result<()> {

@@ -184,13 +184,16 @@ mod tests {
 
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::super::Instance;
+    use super::super::{Instance, Keeping, Wanted};
     use super::*;
 
     #[test]
     fn one_that_runs_is_found_by_its_lock_and_not_touched() {
         let state = tempfile::tempdir().unwrap();
-        let (first, second) = (Instance::create(state.path()).unwrap(), Instance::create(state.path()).unwrap());
+        let (first, second) = (
+            Instance::create(state.path(), Keeping::default()).unwrap(),
+            Instance::create(state.path(), Keeping::default()).unwrap(),
+        );
         assert_ne!(first.id, second.id);
         first.announce(|file| file.label = Some("prod".to_owned())).unwrap();
         first.note_client("a client").unwrap();
@@ -212,9 +215,10 @@ mod tests {
     #[test]
     fn a_record_stays_when_its_instance_is_cleaned() {
         let state = tempfile::tempdir().unwrap();
-        let instance = Instance::create(state.path()).unwrap();
+        let instance = Instance::create(state.path(), Keeping::default()).unwrap();
         let path = instance.path.clone();
-        drop(instance.transcript("s-web-1", crate::config::TranscriptMode::Full).unwrap());
+        let wanted = Wanted { mode: crate::config::TranscriptMode::Full, audited: false, secrets: &[] };
+        drop(instance.transcript("s-web-1", &wanted).unwrap());
         drop(instance.open_log().unwrap());
         drop(instance);
         let cleaned = clean(state.path()).unwrap();
@@ -232,7 +236,7 @@ mod tests {
         let mode = |path: &Path| std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
         std::fs::create_dir(state.path().join(INSTANCES)).unwrap();
         std::fs::set_permissions(state.path().join(INSTANCES), std::fs::Permissions::from_mode(0o777)).unwrap();
-        let instance = Instance::create(state.path()).unwrap();
+        let instance = Instance::create(state.path(), Keeping::default()).unwrap();
         drop(instance.open_log().unwrap());
         let _listener = instance.bind_socket().unwrap();
         assert_eq!(mode(&state.path().join(INSTANCES)), 0o700);
@@ -266,7 +270,7 @@ mod tests {
         // Nor is all of it put where somebody else's link leads.
         let misled = tempfile::tempdir().unwrap();
         symlink(outside.path(), misled.path().join(INSTANCES)).unwrap();
-        assert!(Instance::create(misled.path()).is_err() && find(misled.path()).is_err());
+        assert!(Instance::create(misled.path(), Keeping::default()).is_err() && find(misled.path()).is_err());
         // A log that is a link to another file is not written through.
         let log = instance.path.join("host.log");
         std::fs::remove_file(&log).unwrap();
@@ -278,7 +282,7 @@ mod tests {
     fn a_socket_is_reached_below_a_folder_whose_path_is_too_long_for_an_address() {
         let state = tempfile::tempdir().unwrap();
         let deep = state.path().join("d".repeat(100)).join("e".repeat(100));
-        let instance = Instance::create(&deep).unwrap();
+        let instance = Instance::create(&deep, Keeping::default()).unwrap();
         let _listener = instance.bind_socket().unwrap();
         running(&deep).unwrap()[0].connect().unwrap();
     }
@@ -286,7 +290,7 @@ mod tests {
     #[test]
     fn the_page_for_a_browser_holds_an_address_of_ours_or_is_not_written() {
         let state = tempfile::tempdir().unwrap();
-        let instance = Instance::create(state.path()).unwrap();
+        let instance = Instance::create(state.path(), Keeping::default()).unwrap();
         let page = || running(state.path()).unwrap()[0].write_viewer_page();
         assert!(page().is_err());
         instance.announce(|file| file.viewer_url = Some("http://127.0.0.1:8765/#token=ab12".to_owned())).unwrap();

@@ -1,315 +1,282 @@
-//! One session's transcript: JSON lines, appended.
-//!
-//! Every line has `version`, `number` (from 0, no gaps), `unix_ms`, `at_ms` (since the session
-//! opened, monotonic), `kind`, and the entry's own fields. Output that is not valid UTF-8 goes into
-//! `base64` instead of `text`; with `transcript = "meta"` only `length_bytes` is there.
+//! One session's transcript: what the session's task tells, redacted, as lines of a file (docs/transcript.md).
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
-use portcullis_term::{Completion, Typist};
-use serde::Serialize;
-use serde_json::Value;
+use portcullis_term::Typist;
+use serde_json::{Map, Value};
 
-use crate::approvals::Consent;
-use crate::clock;
-use crate::config::TranscriptMode;
+use super::durable::Durable;
+use super::entry::{Bytes, Entry};
+use super::file::RecordFile;
+use super::redact::{Direction, Redacted, Redactor};
+use crate::config::{Secret, TranscriptMode};
 
-/// Version of the line format.
-const VERSION: u32 = 1;
-
-/// Why a line could not be recorded. The session stops typing then.
+/// Why a line could not be recorded. Nothing is typed then.
 #[derive(Debug, thiserror::Error)]
 pub enum TranscriptError {
-    #[error("the transcript {} cannot be written; free or mount its disk, then reopen the session", path.display())]
+    #[error(
+        "the transcript {} cannot be written, and nothing is typed here that is not on record; free or mount its disk and try again",
+        path.display()
+    )]
     Write {
         path: PathBuf,
         #[source]
         source: std::io::Error,
     },
+    #[error("the redaction of what is recorded could not be set up")]
+    Redaction(#[from] super::redact::RuleError),
 }
 
-/// What is recorded.
-#[derive(Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Entry<'a> {
-    Opened {
-        session_id: &'a str,
-        profile: &'a str,
-        address: &'a str,
-        user: &'a str,
-        host_key: &'a str,
-        auth_method: &'a str,
-        /// `full` or `meta`: whether contents follow.
-        transcript: &'a str,
-        columns: u16,
-        rows: u16,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        name: Option<&'a str>,
-        /// The closed session this one goes on from; its own file is sealed and says nothing of it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reopened_from: Option<&'a str>,
-        /// That session's file, in the same folder.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reopened_from_transcript: Option<&'a str>,
-    },
-    /// A person answered while the connection was made; never what.
-    PersonAnswered {
-        target: &'a str,
-        what: &'a str,
-        /// A server's own questions: hostile text, cleaned and cut.
-        prompts: &'a [String],
-    },
-    /// A person trusted a host key nobody had recorded.
-    PersonTrusted {
-        target: &'a str,
-        host_key: &'a str,
-        recorded_in: String,
-    },
-    Output {
-        offset: u64,
-        #[serde(flatten)]
-        content: Bytes<'a>,
-    },
-    Input {
-        actor: Typist,
-        #[serde(flatten)]
-        content: Bytes<'a>,
-    },
-    /// Typed by the host itself: the lines that make a prompt recognisable, answers to queries.
-    HostInput {
-        #[serde(flatten)]
-        content: Bytes<'a>,
-    },
-    /// Typed at a question for a secret: only the fact is kept.
-    SecretInput {
-        actor: Typist,
-        length: usize,
-    },
-    Verdict {
-        actor: Typist,
-        delivery: &'a str,
-        text: &'a str,
-        verdict: &'a str,
-        decisions: Value,
-        /// What policies on trial said, without effect.
-        #[serde(skip_serializing_if = "is_empty_list")]
-        on_trial: Value,
-        /// Only judged; nobody wanted to type it.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        dry_run: bool,
-        /// By which it passed although a policy asks.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        consent: Option<&'a Consent>,
-    },
-    /// A person was asked to allow a text, or what came of it.
-    Approval(&'a ApprovalRecord),
-    CommandStart {
-        command_id: String,
-        actor: Typist,
-        text: &'a str,
-        offset: u64,
-    },
-    CommandEnd {
-        #[serde(flatten)]
-        completion: &'a Completion,
-    },
-    Level {
-        breadcrumb: &'a [String],
-    },
-    /// What a navigation is about to do.
-    NavigationStep {
-        route: &'a str,
-        what: &'a str,
-    },
-    Resize {
-        columns: u16,
-        rows: u16,
-    },
-    /// A file on the server was reached beside the terminal. Its content is not kept.
-    File(&'a FileRecord),
-    /// The connection's health has changed.
-    Health {
-        state: &'a str,
-        reason: &'a str,
-    },
-    Closed {
-        reason: &'a str,
-        exit_code: Option<i32>,
-    },
-}
-
-/// A question for a person's consent, and its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ApprovalRecord {
-    pub approval_id: String,
-    /// `asked`, `allowed`, `denied`, `expired`, `withdrawn` or `session_closed`.
-    pub state: &'static str,
-    pub actor: Typist,
-    pub delivery: &'static str,
-    pub text: String,
-    /// Of text, place and reader together.
-    pub digest_sha256: String,
-    pub breadcrumb: Vec<String>,
-    /// The rules that want consent.
-    pub rules: Vec<String>,
-    /// What the agent says it is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
-    /// The client whose call asks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub asked_by: Option<String>,
-    /// `once` or `rule_for_session`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scope: Option<&'static str>,
-    /// `viewer`, `elicitation` or `cli`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel: Option<&'static str>,
-    /// Who answered, as far as the channel knows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// What was done with a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileRecord {
-    pub actor: Typist,
-    /// `read`, `list`, `look` or `write`.
-    pub operation: &'static str,
-    /// With all links followed.
-    pub path: String,
-    /// Of what was read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offset_bytes: Option<u64>,
-    /// Read or written; none of a listing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// Of the whole file, where all of it was read or written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// What the policies said.
-    pub verdict: &'static str,
-    /// `read`, `created`, `replaced` or `failed`.
-    pub result: &'static str,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// Text, base64 where it is not UTF-8, or only its length where contents are left out.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Bytes<'a> {
-    Text { text: &'a str },
-    Base64 { base64: String },
-    Length { length_bytes: usize },
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    version: u32,
-    number: u64,
-    unix_ms: u64,
-    at_ms: u64,
-    #[serde(flatten)]
-    entry: &'a Entry<'a>,
-}
+/// The longest secret that is put together from keys.
+const MAX_TYPED_SECRET: usize = 512;
 
 /// The record of one session.
 #[derive(Debug)]
 pub struct Transcript {
     mode: TranscriptMode,
     /// None where no record is kept.
-    open: Option<OpenFile>,
+    open: Option<Open>,
 }
 
 #[derive(Debug)]
-struct OpenFile {
-    file: File,
-    path: PathBuf,
-    opened: Instant,
-    number: u64,
-    buffer: Vec<u8>,
+struct Open {
+    file: RecordFile,
+    redactor: Redactor,
+    /// Output of the command that prints now, and what of it was left out.
+    output: Stretch,
+    /// What a person is typing at a question for a secret.
+    typed_secret: Vec<u8>,
+}
+
+/// Output between two commands.
+#[derive(Debug, Default)]
+struct Stretch {
+    limit_bytes: Option<u64>,
+    recorded_bytes: u64,
+    omitted_bytes: u64,
+    omitted_end: u64,
+    /// End of the output that has come.
+    end: u64,
 }
 
 impl Transcript {
-    pub(super) fn create(
-        directory: &Dir,
-        session_id: &str,
-        instance: &Path,
-        mode: TranscriptMode,
-    ) -> Result<Self, TranscriptError> {
-        let open = match mode {
-            TranscriptMode::Full | TranscriptMode::Meta => Some(OpenFile::create(directory, session_id, instance)?),
-            TranscriptMode::Off => None,
-        };
-        Ok(Self { mode, open })
+    pub(super) fn new(mode: TranscriptMode, open: Option<(RecordFile, Redactor)>, limit_bytes: Option<u64>) -> Self {
+        let open = open.map(|(file, redactor)| Open {
+            file,
+            redactor,
+            output: Stretch { limit_bytes, ..Stretch::default() },
+            typed_secret: Vec::new(),
+        });
+        Self { mode, open }
     }
 
     /// Where the file lies; there is none with `transcript = "off"`.
     pub fn path(&self) -> Option<&Path> {
-        self.open.as_ref().map(|open| open.path.as_path())
+        self.open.as_ref().map(|open| open.file.path())
     }
 
-    /// What is written of something printed or typed.
-    pub fn content<'a>(&self, bytes: &'a [u8]) -> Bytes<'a> {
-        if !self.mode.is_full() {
-            return Bytes::Length { length_bytes: bytes.len() };
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Bytes::Text { text },
-            Err(_) => Bytes::Base64 { base64: STANDARD.encode(bytes) },
+    /// Whether the chain is keyed.
+    pub fn is_keyed(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.file.is_keyed())
+    }
+
+    /// Says when lines are on the disk, where that is waited for.
+    pub fn durable(&self) -> Option<Arc<Durable>> {
+        self.open.as_ref().and_then(|open| open.file.durable())
+    }
+
+    /// Why lines are being lost now.
+    pub fn problem(&self) -> Option<String> {
+        self.open.as_ref().and_then(|open| open.file.problem())
+    }
+
+    /// The value may never be written from now on.
+    pub fn learn(&mut self, secret: &Secret) {
+        if let Some(open) = &mut self.open {
+            open.redactor.learn(secret.expose());
         }
     }
 
-    /// Appends one line.
+    /// Records what was printed, up to `end` of the session's output.
+    ///
+    /// # Errors
+    /// When the disk does not take it and the operator wants typing to stop then.
+    pub fn output(&mut self, end: u64, printed: &[u8]) -> Result<(), TranscriptError> {
+        let full = self.mode.is_full();
+        self.open.as_mut().map_or(Ok(()), |open| open.output(end, printed, full))
+    }
+
+    /// Records what was typed. A person's keys come one by one, and what they spell is one text.
+    ///
+    /// # Errors
+    /// When the disk does not take it: the caller must not type it then.
+    pub fn input(&mut self, actor: Typist, typed: &[u8]) -> Result<(), TranscriptError> {
+        let full = self.mode.is_full();
+        self.open.as_mut().map_or(Ok(()), |open| open.input(actor, typed, full))
+    }
+
+    /// Records what the host itself has typed.
+    ///
+    /// # Errors
+    /// As for [`Self::input`].
+    pub fn host_input(&mut self, typed: &[u8]) -> Result<(), TranscriptError> {
+        let full = self.mode.is_full();
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let length = typed.len() as u64;
+        if !full {
+            return open.file.append(&Entry::HostInput { content: Bytes::length(length) }, 0);
+        }
+        let redacted = open.redactor.whole(typed);
+        let content = Bytes::written(&redacted.bytes, length, redacted.redacted);
+        open.file.append(&Entry::HostInput { content }, 0)
+    }
+
+    /// Records that something was typed at a question for a secret; it is recognised from then on, never
+    /// written.
+    ///
+    /// # Errors
+    /// As for [`Self::input`].
+    pub fn secret_input(&mut self, actor: Typist, typed: &[u8]) -> Result<(), TranscriptError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        // The question stands before its answer.
+        open.settle()?;
+        open.learn_typed(typed);
+        open.file.append(&Entry::SecretInput { actor, length: typed.len() }, 0)
+    }
+
+    /// Appends one line of any other kind.
     ///
     /// # Errors
     /// When the disk does not take it; the caller must not report the effect then.
     pub fn record(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
-        self.open.as_mut().map_or(Ok(()), |open| open.append(entry))
+        self.open.as_mut().map_or(Ok(()), |open| open.record(entry))
     }
 }
 
-impl OpenFile {
-    fn create(directory: &Dir, session_id: &str, instance: &Path) -> Result<Self, TranscriptError> {
-        let name = format!("{session_id}.jsonl");
-        let path = instance.join("transcripts").join(&name);
-        let mut options = OpenOptions::new();
-        options.append(true).create_new(true).mode(0o600);
-        let file = directory
-            .open_with(&name, &options)
-            .map_err(|source| TranscriptError::Write { path: path.clone(), source })?;
-        Ok(Self { file, path, opened: Instant::now(), number: 0, buffer: Vec::new() })
+impl Open {
+    fn output(&mut self, end: u64, printed: &[u8], full: bool) -> Result<(), TranscriptError> {
+        let length = printed.len() as u64;
+        self.output.end = end;
+        if !full {
+            return self.file.append(&Entry::Output { offset: end, content: Bytes::length(length) }, length);
+        }
+        let piece = self.redactor.push(Direction::Output, printed);
+        let room = self.output.limit_bytes.map_or(u64::MAX, |limit| limit.saturating_sub(self.output.recorded_bytes));
+        if room == 0 {
+            self.output.omitted_bytes += length;
+            self.output.omitted_end = end;
+            return Ok(());
+        }
+        self.output.recorded_bytes += length;
+        self.output_piece(piece)
     }
 
-    fn append(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| TranscriptError::Write { path, source }
+    fn output_piece(&mut self, piece: Redacted) -> Result<(), TranscriptError> {
+        if piece.bytes.is_empty() && piece.redacted == 0 {
+            return Ok(());
+        }
+        let offset = self.output.end - piece.held_bytes;
+        let content = Bytes::written(&piece.bytes, piece.bytes.len() as u64, piece.redacted);
+        self.file.append(&Entry::Output { offset, content }, piece.bytes.len() as u64)
+    }
+
+    /// Whatever is told next comes behind all output before it.
+    fn settle(&mut self) -> Result<(), TranscriptError> {
+        let piece = self.redactor.settle(Direction::Output);
+        self.output_piece(piece)?;
+        self.tell_omitted()
+    }
+
+    fn tell_omitted(&mut self) -> Result<(), TranscriptError> {
+        let length_bytes = std::mem::take(&mut self.output.omitted_bytes);
+        if length_bytes == 0 {
+            return Ok(());
+        }
+        let reason = "`output_limit_mib` of [transcript]: one command's output is recorded up to it";
+        self.file.append(&Entry::OutputOmitted { offset: self.output.omitted_end, length_bytes, reason }, 0)
+    }
+
+    fn input(&mut self, actor: Typist, typed: &[u8], full: bool) -> Result<(), TranscriptError> {
+        let length = typed.len() as u64;
+        self.new_stretch()?;
+        if !full {
+            return self.file.append(&Entry::Input { actor, content: Bytes::length(length) }, 0);
+        }
+        let piece = match actor {
+            Typist::Human => self.keys(typed),
+            Typist::Agent | Typist::Automation => self.redactor.whole(typed),
         };
-        let line = Line {
-            version: VERSION,
-            number: self.number,
-            unix_ms: clock::unix_ms(),
-            at_ms: self.opened.elapsed().as_millis() as u64,
-            entry,
-        };
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, &line).map_err(|error| failed(&self.path)(error.into()))?;
-        self.buffer.push(b'\n');
-        self.file.write_all(&self.buffer).map_err(failed(&self.path))?;
-        self.number += 1;
+        let content = Bytes::written(&piece.bytes, length, piece.redacted);
+        self.file.append(&Entry::Input { actor, content }, 0)
+    }
+
+    /// What may be written of a person's keys so far. What ends a line ends whatever it has begun.
+    fn keys(&mut self, typed: &[u8]) -> Redacted {
+        let mut piece = self.redactor.push(Direction::Input, typed);
+        if typed.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0x03)) {
+            let rest = self.redactor.finish(Direction::Input);
+            piece.bytes.extend(rest.bytes);
+            piece.redacted += rest.redacted;
+        }
+        piece
+    }
+
+    /// The ends of both streams.
+    fn finish(&mut self) -> Result<(), TranscriptError> {
+        let keys = self.redactor.finish(Direction::Input);
+        if !keys.bytes.is_empty() {
+            let content = Bytes::written(&keys.bytes, 0, keys.redacted);
+            self.file.append(&Entry::Input { actor: Typist::Human, content }, 0)?;
+        }
+        let rest = self.redactor.finish(Direction::Output);
+        self.output_piece(rest)?;
+        self.tell_omitted()
+    }
+
+    fn record(&mut self, entry: &Entry<'_>) -> Result<(), TranscriptError> {
+        match entry {
+            Entry::CommandStart { .. } => self.new_stretch()?,
+            Entry::Closed { .. } => self.finish()?,
+            _ => self.settle()?,
+        }
+        let mut value = serde_json::to_value(entry).unwrap_or_default();
+        let kind = value.as_object_mut().and_then(|fields| fields.remove("kind")).unwrap_or_default();
+        self.redactor.value(&mut value);
+        let Value::Object(fields) = value else { return Ok(()) };
+        self.file.append(&Told { kind, fields }, 0)
+    }
+
+    fn new_stretch(&mut self) -> Result<(), TranscriptError> {
+        self.tell_omitted()?;
+        self.output.recorded_bytes = 0;
         Ok(())
     }
+
+    /// Keys at a question for a secret, up to the one that ends it.
+    fn learn_typed(&mut self, typed: &[u8]) {
+        for byte in typed {
+            match byte {
+                b'\r' | b'\n' => {
+                    let secret = zeroize::Zeroizing::new(std::mem::take(&mut self.typed_secret));
+                    if let Ok(secret) = std::str::from_utf8(&secret) {
+                        self.redactor.learn(secret);
+                    }
+                }
+                0x7f | 0x08 => drop(self.typed_secret.pop()),
+                // Given up, or the whole line taken back.
+                0x03 | 0x04 | 0x15 => self.typed_secret.clear(),
+                byte if self.typed_secret.len() < MAX_TYPED_SECRET => self.typed_secret.push(*byte),
+                _ => {}
+            }
+        }
+    }
 }
 
-fn is_empty_list(value: &Value) -> bool {
-    value.as_array().is_some_and(Vec::is_empty)
+/// An entry after its redaction.
+#[derive(serde::Serialize)]
+struct Told {
+    kind: Value,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
 }

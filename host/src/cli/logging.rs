@@ -15,6 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use crate::audit::RedactedLog;
 use crate::config::{LogConfig, LogFormat};
 use crate::host::Host;
 
@@ -28,7 +29,7 @@ static SINK: Sink = Sink(Mutex::new(State::Early(Vec::new())));
 /// For commands: standard error only.
 pub(super) fn start(default: &str) {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::registry().with(lines(LogFormat::Text, io::stderr, filter)).init();
+    tracing_subscriber::registry().with(lines(LogFormat::Text, redacted_stderr, filter)).init();
 }
 
 /// For a running host: standard error, and a file once there is one.
@@ -43,8 +44,8 @@ pub(super) fn start_host(config: &LogConfig) -> anyhow::Result<()> {
     let stderr = directives("stderr", &format!("{},{}=info", config.stderr, portcullis_sandbox::PROGRESS))?;
     let file = directives("level", &config.level)?;
     tracing_subscriber::registry()
-        .with(lines(config.format, io::stderr, stderr))
-        .with(lines(config.format, || &SINK, file))
+        .with(lines(config.format, redacted_stderr, stderr))
+        .with(lines(config.format, || RedactedLog(&SINK), file))
         .init();
     Ok(())
 }
@@ -75,6 +76,11 @@ where
         LogFormat::Text => layer.with_filter(filter.and(own)).boxed(),
         LogFormat::Json => layer.json().with_filter(filter.and(own)).boxed(),
     }
+}
+
+/// What is logged may be kept by whoever started this.
+fn redacted_stderr() -> RedactedLog<io::Stderr> {
+    RedactedLog(io::stderr())
 }
 
 struct Sink(Mutex<State>);

@@ -14,6 +14,7 @@ mod plugin;
 mod policy;
 mod serving;
 mod stdio;
+mod transcript;
 mod trust;
 mod viewer;
 
@@ -122,6 +123,14 @@ enum Command {
         #[command(subcommand)]
         command: policy::PolicyCommand,
     },
+    /// Read, search, check and export what is on record.
+    Transcript {
+        /// The configuration file instead of the one that is found.
+        #[arg(long, global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: transcript::TranscriptCommand,
+    },
     /// Compile a component; started by the program itself, in a process of its own.
     #[command(hide = true)]
     CompileComponent { input: PathBuf, output: PathBuf },
@@ -170,6 +179,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Plugin { config, command } => run(async move { plugin::run(config.as_deref(), command).await }),
         Command::Policy { config, command } => run(async move { policy::run(config.as_deref(), command).await }),
+        Command::Transcript { config, command } => match transcript::run(config.as_deref(), command) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => report(Err(error)),
+        },
         Command::Trust { host, config, fingerprint, known_hosts, alias } => {
             let given = trust::Given { fingerprint, known_hosts, alias };
             run(async move { trust::run(config.as_deref(), host, given).await })

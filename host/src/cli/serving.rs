@@ -1,14 +1,14 @@
 //! A running host's surroundings: its log, its viewer, the operator's socket, and how all of it ends.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::logging;
-use crate::audit::instances;
+use crate::audit::{self, instances};
 use crate::host::Host;
 use crate::operator::{self, Operator};
 use crate::random;
@@ -16,6 +16,8 @@ use crate::web::{self, WebOptions, WebServer};
 
 /// Sessions, pages and terminals have this long to end; the process must not outlive its client.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
+/// How often it is looked at which transcripts are no longer kept.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// What the operator calls this host, where the command line does not say.
 const LABEL_VARIABLES: [&str; 2] = ["PORTCULLIS_LABEL", "SSH_MCP_CLIENT_LABEL"];
 /// Longest label, in characters.
@@ -59,6 +61,7 @@ impl Serving {
             Ok(cleaned) => tracing::info!(count = cleaned.len(), "ended instances were cleaned"),
             Err(error) => tracing::warn!(%error, "ended instances were not cleaned"),
         });
+        tokio::spawn(keep_record(host.clone()));
         Ok(Self { host, viewer, operator, watchers })
     }
 
@@ -76,6 +79,27 @@ impl Serving {
         // Past the limit the process ends all the same; the operating system closes what is left.
         if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
             tracing::warn!("not everything ended in time");
+        }
+    }
+}
+
+/// Removes and compresses closed transcripts, now and every hour. Ends with the process.
+async fn keep_record(host: Host) {
+    let mut hourly = tokio::time::interval(RETENTION_INTERVAL);
+    loop {
+        hourly.tick().await;
+        let host = host.clone();
+        let keeping = tokio::task::spawn_blocking(move || {
+            let config = host.config();
+            let transcripts = audit::stored(&config.state_directory, None)?;
+            Ok(audit::keep(transcripts, &config.transcript.keep, SystemTime::now(), false))
+        });
+        match keeping.await {
+            Ok(Ok(audit::Kept { problems, .. })) => {
+                problems.iter().for_each(|problem| tracing::warn!(problem, "retention"))
+            }
+            Ok(Err::<_, audit::StoreError>(error)) => tracing::warn!(%error, "retention"),
+            Err(_) => return,
         }
     }
 }

@@ -141,6 +141,13 @@ fn shell_words(plan: &shell::Plan) -> impl Iterator<Item = &shell::Word> {
     })
 }
 
+/// A date or a moment, in milliseconds since 1970; of a date its first one, or the first one after it.
+pub fn moment_unix_ms(text: &str, after: bool) -> Option<u64> {
+    let is_day = text.trim().parse::<Datetime>().ok()?.time.is_none();
+    let end = end(text)?;
+    Some(if is_day && !after { end.saturating_sub(MS_PER_DAY.unsigned_abs()) } else { end })
+}
+
 /// The first millisecond after it.
 fn end(text: &str) -> Option<u64> {
     let moment: Datetime = text.trim().parse().ok()?;

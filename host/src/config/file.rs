@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::exceptions::ExceptionFile;
 use super::files::FilesFile;
 use super::plugin::PluginFile;
+use super::record::{RedactionFile, TranscriptFile};
 use super::rules::{self, Rule};
 use super::{ConfigError, EnterKey, LogFormat, PolicyMode, TranscriptMode, keys};
 
@@ -35,6 +36,9 @@ pub(super) struct ConfigFile {
     pub(super) log: LogFile,
     #[serde(default)]
     pub(super) attach: AttachFile,
+    pub(super) transcript: TranscriptFile,
+    #[serde(default)]
+    pub(super) redaction: RedactionFile,
     #[serde(default)]
     pub(super) defaults: DefaultsFile,
     /// WebAssembly components by name.
@@ -133,6 +137,7 @@ pub(super) struct DefaultsFile {
     pub(super) columns: Option<u16>,
     pub(super) rows: Option<u16>,
     pub(super) transcript: Option<TranscriptMode>,
+    pub(super) audited: Option<bool>,
     pub(super) files: Option<FilesFile>,
     /// Rules of your own, for every profile.
     pub(super) rules: Option<Vec<Rule>>,
@@ -206,6 +211,8 @@ pub(super) struct ProfileFile {
     pub(super) set_env: Option<BTreeMap<String, String>>,
     /// What the transcript holds: `full`, `meta` (who did what, without output and single keys) or `off`.
     pub(super) transcript: Option<TranscriptMode>,
+    /// Nothing is typed there that cannot be recorded.
+    pub(super) audited: Option<bool>,
     /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
     /// How long a person has to allow what a policy asks about (default 120); 0 asks nobody.
@@ -342,6 +349,7 @@ impl ProfileFile {
             enter: self.enter.or(lower.enter),
             set_env: self.set_env.or(lower.set_env),
             transcript: self.transcript.or(lower.transcript),
+            audited: self.audited.or(lower.audited),
             policy_mode: self.policy_mode.or(lower.policy_mode),
             approval_timeout_s: self.approval_timeout_s.or(lower.approval_timeout_s),
             policies: self.policies.or(lower.policies),
@@ -400,6 +408,7 @@ impl From<&DefaultsFile> for ProfileFile {
             columns,
             rows,
             transcript,
+            audited,
             files,
             rules,
         } = defaults.clone();
@@ -414,6 +423,7 @@ impl From<&DefaultsFile> for ProfileFile {
             columns,
             rows,
             transcript,
+            audited,
             files,
             rules,
             ..Self::default()
@@ -432,6 +442,10 @@ impl ConfigFile {
         }
         for path in self.plugins.values_mut().filter_map(|plugin| plugin.path.as_mut()) {
             *path = absolute(base, path);
+        }
+        self.transcript.key_file.iter_mut().for_each(|file| *file = absolute(base, file));
+        for file in self.redaction.secrets.iter_mut().filter_map(|secret| secret.file.as_mut()) {
+            *file = absolute(base, file);
         }
         for file in self.defaults.known_hosts.iter_mut().flatten() {
             *file = absolute(base, file);

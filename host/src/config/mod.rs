@@ -22,6 +22,7 @@ mod layers;
 mod plugin;
 pub mod profile;
 mod proxy;
+mod record;
 mod replace;
 mod resolve;
 mod rules;
@@ -38,7 +39,7 @@ use std::time::Duration;
 
 pub use edit::Edit;
 pub use error::ConfigError;
-pub use exceptions::Exception;
+pub use exceptions::{Exception, moment_unix_ms};
 pub use files::FilesAccess;
 pub use find::{Found, Reason};
 pub use import::{ImportReport, import};
@@ -47,6 +48,7 @@ pub use plugin::{PluginEntry, PluginLimits};
 pub use profile::{
     AuthMethod, EnterKey, LocalShell, Profile, QuestionAnswer, Secret, SecretError, SecretSource, TerminalSize,
 };
+pub use record::{Keep, OnWriteFailure, RedactionConfig, RedactionRule, SearchScope, Sync, TranscriptConfig};
 pub(crate) use replace::replace_file;
 pub use rules::{CUSTOM_RULE_PREFIX, CustomRule, CustomRules, Rule, RuleAction};
 pub use runtime::{CONTROL_KEYS, control_key};
@@ -68,6 +70,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The byte that leaves an attached terminal.
     pub detach_key: u8,
+    pub transcript: TranscriptConfig,
+    pub redaction: RedactionConfig,
     pub plugins: Vec<PluginEntry>,
     pub destinations: BTreeMap<String, Arc<Destination>>,
     /// Profiles that are written and cannot be used.
@@ -79,6 +83,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every secret that the configuration names anywhere and that can be read now: none of them may be written.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let of_destinations = self.destinations.values().flat_map(|destination| destination.secret_sources());
+        let sources = of_destinations.chain(&self.redaction.secrets);
+        // One that cannot be read is told where it is needed; here there is nothing to hide then.
+        sources.filter_map(|source| source.read().ok()).collect()
+    }
+
     /// The files, for people.
     pub fn described_sources(&self) -> String {
         let files: Vec<String> = self.sources.iter().map(|path| path.display().to_string()).collect();
@@ -238,6 +250,23 @@ pub struct Destination {
 }
 
 impl Destination {
+    fn secret_sources(&self) -> Vec<&SecretSource> {
+        let hops = self.profile.hops.iter().flat_map(|hop| &hop.auth);
+        let mut sources = Vec::new();
+        for method in self.profile.auth.iter().chain(hops) {
+            match method {
+                AuthMethod::Password(source) => sources.push(source),
+                AuthMethod::KeyFile { passphrase, .. } => sources.extend(passphrase),
+                AuthMethod::KeyboardInteractive(answers) => {
+                    sources.extend(answers.iter().map(|answer| &answer.answer));
+                }
+                AuthMethod::Agent { .. } | AuthMethod::Ask => {}
+            }
+        }
+        sources.extend(self.navigator.iter().flat_map(|navigator| navigator.secrets.values()));
+        sources
+    }
+
     /// Whether it cannot be used without a plugin of this name.
     pub fn names_plugin(&self, name: &str) -> bool {
         self.policies.iter().chain(&self.shadow_policies).any(|policy| policy == name)

@@ -66,6 +66,8 @@ pub struct Profile {
     pub set_env: BTreeMap<String, String>,
     /// What the sessions' transcripts hold.
     pub transcript: TranscriptMode,
+    /// Nothing is typed there that cannot be recorded.
+    pub audited: bool,
 }
 
 /// A shell of this machine.

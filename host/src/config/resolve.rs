@@ -114,6 +114,8 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         limits: runtime::limits(&top.limits, &main)?,
         log: runtime::log(top.log, &main)?,
         detach_key: runtime::detach_key(top.attach, &main)?,
+        transcript: top.transcript.resolve(),
+        redaction: top.redaction.resolve(&main)?,
         plugins,
         destinations,
         unusable,
@@ -267,7 +269,18 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         enter: written.enter.unwrap_or_default(),
         set_env: set_env(written)?,
         transcript: written.transcript.unwrap_or_default(),
+        audited: audited(written)?,
     })
+}
+
+fn audited(written: &ProfileFile) -> Result<bool, String> {
+    let audited = written.audited.unwrap_or(false);
+    match written.transcript {
+        Some(TranscriptMode::Off) if audited => {
+            Err("`audited` needs a record, and `transcript = \"off\"` keeps none; leave one of them out".to_owned())
+        }
+        _ => Ok(audited),
+    }
 }
 
 fn proxy_command(written: &ProfileFile, tokens: &proxy::Tokens<'_>) -> Result<Option<String>, String> {
@@ -359,7 +372,10 @@ fn auth_method(written: AuthFile) -> Result<AuthMethod, String> {
     }
 }
 
-fn secret_source(variable: Option<String>, file: Option<PathBuf>) -> Result<Option<SecretSource>, &'static str> {
+pub(super) fn secret_source(
+    variable: Option<String>,
+    file: Option<PathBuf>,
+) -> Result<Option<SecretSource>, &'static str> {
     match (variable, file) {
         (Some(variable), None) => Ok(Some(SecretSource::Environment(variable))),
         (None, Some(file)) => Ok(Some(SecretSource::File(file))),

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock;
+use crate::config::Secret;
 use crate::ssh::{Answer, Person, Question, Said, Wanted};
 
 /// More than this many questions at once is no person's work; the next is refused.
@@ -203,13 +204,20 @@ pub struct AtDesk {
     attempt: Option<u64>,
     profile: String,
     said: Mutex<Vec<Said>>,
+    given: Mutex<Vec<Secret>>,
 }
 
 impl AtDesk {
     /// `None` when no viewer runs, so that nobody can be asked.
     pub fn new(desk: &Arc<Desk>, attempt: Option<u64>, profile: &str) -> Option<Self> {
         desk.viewer()?;
-        Some(Self { desk: desk.clone(), attempt, profile: profile.to_owned(), said: Mutex::default() })
+        Some(Self {
+            desk: desk.clone(),
+            attempt,
+            profile: profile.to_owned(),
+            said: Mutex::default(),
+            given: Mutex::default(),
+        })
     }
 
     /// What the person has said, for the record.
@@ -217,11 +225,19 @@ impl AtDesk {
         self.said.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the person has given that must not be written anywhere.
+    pub fn given(&self) -> Vec<Secret> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn put(&self, question: Question) -> Answer {
         let (target, wanted) = (question.target.clone(), question.wanted.clone());
         let answer = self.desk.ask(self.attempt, &self.profile, question).await;
         let what = what(&wanted);
         tracing::info!(profile = self.profile, target, what, outcome = outcome(&answer), "a person was asked");
+        if let Answer::Secrets(secrets) = &answer {
+            self.given.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets.iter().cloned());
+        }
         if let Some(said) = said(target, what, wanted, &answer) {
             self.said.lock().unwrap_or_else(PoisonError::into_inner).push(said);
         }

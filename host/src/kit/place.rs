@@ -151,6 +151,7 @@ fn destination(input: &PlaceInput, name: String, policy_mode: PolicyMode) -> Des
         enter: crate::config::EnterKey::default(),
         set_env: BTreeMap::new(),
         transcript: TranscriptMode::Off,
+        audited: false,
         name,
     };
     Destination {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::{AwaitingApproval, FileError};
 use crate::attempts::Failure;
-use crate::audit::TranscriptError;
+use crate::audit::{StoreError, TranscriptError};
 use crate::diagnose::Finding;
 use crate::gate::Refusal;
 use crate::local::LocalError;
@@ -128,6 +128,11 @@ pub enum OpError {
         #[source]
         source: Box<FileError>,
     },
+    #[error("{source}")]
+    Transcripts {
+        #[source]
+        source: StoreError,
+    },
     #[error("the record could not be started")]
     Record(#[source] TranscriptError),
     #[error("no random number could be had from the operating system")]
@@ -211,7 +216,7 @@ impl OpError {
             },
             Self::Plugin { .. } => "plugin-failure",
             Self::Navigation(_) => "terminal-state-abnormal",
-            Self::Places { .. } => "runtime-state-abnormal",
+            Self::Places { .. } | Self::Transcripts { .. } => "runtime-state-abnormal",
             Self::File { source, .. } => source.category(),
             Self::Record(_)
             | Self::Random(_)
@@ -257,6 +262,7 @@ impl OpError {
             | Self::TooManyAttempts
             | Self::AtLimit { .. }
             | Self::Places { .. }
+            | Self::Transcripts { .. }
             | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
             Self::DroppedSession { dropped, .. } => {
                 NextStep::new("ssh_open", json!({ "profile": dropped.profile, "new": true }))

@@ -26,6 +26,7 @@ mod send;
 mod status;
 mod stop;
 mod text;
+mod transcript;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,6 +40,7 @@ use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
+pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
 pub use crate::plugins::Listed as ListedPlugin;
 pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
@@ -64,6 +66,7 @@ pub use send::{SendReport, SendRequest, send, send_human_keys};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
+pub use transcript::{TranscriptReport, TranscriptRequest, transcript};
 
 /// The session meant: by its id or its name, or the only one that is open.
 fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, OpError> {

@@ -10,7 +10,8 @@ use portcullis_term::{Level, LevelKind};
 
 use super::{OpError, room};
 use crate::attempts::{Failure, Joined, Opened, TooMany, Wish};
-use crate::config::{Destination, Profile, TerminalSize};
+use crate::audit::Wanted;
+use crate::config::{Destination, Profile, Secret, TerminalSize};
 use crate::desk::{Asked, AtDesk};
 use crate::diagnose::{self, Depth, Finding, State};
 use crate::host::Host;
@@ -90,9 +91,10 @@ async fn asked_long_enough(host: &Host, attempt: u64) -> Asked {
 async fn open_new(host: &Host, new: NewSession, attempt: u64) -> Result<Opened, OpError> {
     let NewSession { destination, name, size, previous } = new;
     let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
-    let (link, said) = connect(host, &destination, &profile, attempt).await?;
+    let Connected { link, said, given } = connect(host, &destination, &profile, attempt).await?;
     let id = host.sessions().next_id(&profile.name);
-    let transcript = host.instance().transcript(id.as_str(), profile.transcript).map_err(OpError::Record)?;
+    let wanted = Wanted { mode: profile.transcript, audited: profile.audited, secrets: &given };
+    let transcript = host.instance().transcript(id.as_str(), &wanted).map_err(OpError::Record)?;
     let menu = destination.navigator.as_ref().map(|choice| {
         let mut level = Level::new(LevelKind::Menu, choice.menu_label.clone());
         level.encoding = profile.encoding;
@@ -126,23 +128,34 @@ async fn open_new(host: &Host, new: NewSession, attempt: u64) -> Result<Opened, 
     Ok(Opened { session, notes })
 }
 
+/// A shell, and what a person has contributed to reaching it.
+struct Connected {
+    link: ShellLink,
+    said: Vec<Said>,
+    /// May not be written anywhere.
+    given: Vec<Secret>,
+}
+
 /// Starts the shell, asking a person where a viewer runs; and what the person said, for the record.
 async fn connect(
     host: &Host,
     destination: &Arc<Destination>,
     profile: &Profile,
     attempt: u64,
-) -> Result<(ShellLink, Vec<Said>), OpError> {
+) -> Result<Connected, OpError> {
     let (name, environment) = (profile.name.clone(), environment(profile));
     if let Some(shell) = &profile.local {
         let link = local::open_shell(profile, shell, &environment)
             .map_err(|source| OpError::LocalShell { profile: name, source: Box::new(source) })?;
-        return Ok((link, Vec::new()));
+        return Ok(Connected { link, said: Vec::new(), given: Vec::new() });
     }
     let person = AtDesk::new(host.desk(), Some(attempt), &profile.name);
     let asked = person.as_ref().map(|person| -> &dyn Person { person });
     match ssh::open_shell_with(profile, &environment, asked).await {
-        Ok(link) => Ok((link, person.map(AtDesk::into_said).unwrap_or_default())),
+        Ok(link) => {
+            let given = person.as_ref().map(AtDesk::given).unwrap_or_default();
+            Ok(Connected { link, said: person.map(AtDesk::into_said).unwrap_or_default(), given })
+        }
         Err(source) => {
             let diagnosis = what_is_wrong(destination).await;
             Err(OpError::Connect { profile: name, diagnosis, source: Box::new(source) })

@@ -40,6 +40,9 @@ pub struct SessionSummary {
     /// The route that was last followed to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
+    /// Lines of the transcript are being lost now: why, and what would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_problem: Option<String>,
     pub columns: u16,
     pub rows: u16,
 }

@@ -14,7 +14,7 @@ use super::{
     Attachment, CommandRecord, Cut, Health, LineRange, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
     StopGuard,
 };
-use crate::audit::{ApprovalRecord, FileRecord, TranscriptError};
+use crate::audit::{ApprovalRecord, Durable, FileRecord, TranscriptError};
 use crate::config::TerminalSize;
 use crate::gate::{Cleared, Refusal};
 use crate::ssh::files::{Files, FilesError, FilesOpener};
@@ -178,6 +178,8 @@ pub struct SessionHandle {
     pub(super) transcript: Option<Arc<Path>>,
     pub(super) stopping: Stopping,
     pub(super) files: FilesOpener,
+    /// Where lines have to be on the disk before anything is answered.
+    pub(super) durable: Option<Arc<Durable>>,
 }
 
 impl SessionHandle {
@@ -294,7 +296,9 @@ impl SessionHandle {
         let (reply, answer) = oneshot::channel();
         let request = Request::WaitCommand { command_id, reply };
         self.requests.send(request).await.map_err(|_| SessionError::Gone)?;
-        answer.await.map_err(|_| SessionError::UnknownCommand(command_id))
+        let completion = answer.await.map_err(|_| SessionError::UnknownCommand(command_id))?;
+        self.on_disk().await;
+        Ok(completion)
     }
 
     /// The running command as it stands.
@@ -443,6 +447,15 @@ impl SessionHandle {
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(request(reply)).await.map_err(|_| SessionError::Gone)?;
-        answer.await.map_err(|_| SessionError::Gone)?
+        let answer = answer.await.map_err(|_| SessionError::Gone)?;
+        self.on_disk().await;
+        answer
+    }
+
+    /// Waits for the disk where the operator wants that: here, and not in the session's task, which goes on.
+    async fn on_disk(&self) {
+        if let Some(durable) = &self.durable {
+            durable.reached().await;
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
-use crate::audit::Instance;
+use crate::audit::{Instance, Keeping, Wanted};
 use crate::config::{Limits, Profile, TerminalSize, TranscriptMode};
 use crate::ssh::{PeerInfo, ShellCommand, ShellEvent, ShellLink, files::FilesOpener};
 
@@ -34,6 +34,7 @@ impl Scripted {
             local: None,
             set_env: Default::default(),
             transcript: TranscriptMode::Full,
+            audited: false,
             hops: Vec::new(),
             proxy_command: None,
             auth: Vec::new(),
@@ -50,7 +51,7 @@ impl Scripted {
         };
         adjust(&mut profile);
         let state = tempfile::tempdir().unwrap();
-        let instance = Instance::create(state.path()).unwrap();
+        let instance = Instance::create(state.path(), Keeping::default()).unwrap();
         let (shell, events) = mpsc::channel(16);
         let (sender, commands) = mpsc::channel(16);
         let peer = PeerInfo {
@@ -61,7 +62,8 @@ impl Scripted {
             server_version: String::new(),
         };
         let id = SessionId::new("test", 1);
-        let transcript = instance.transcript(id.as_str(), TranscriptMode::Full).unwrap();
+        let wanted = Wanted { mode: TranscriptMode::Full, audited: false, secrets: &[] };
+        let transcript = instance.transcript(id.as_str(), &wanted).unwrap();
         let session = open(Opening {
             id,
             profile: Arc::new(profile),

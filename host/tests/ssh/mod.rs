@@ -38,6 +38,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         local: None,
         set_env: Default::default(),
         transcript: TranscriptMode::Full,
+        audited: false,
         hops: Vec::new(),
         proxy_command: None,
         auth: Vec::new(),

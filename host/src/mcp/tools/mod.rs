@@ -11,6 +11,7 @@ mod search_logs;
 mod send;
 mod status;
 mod stop;
+mod transcript;
 mod write_file;
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub(super) fn all() -> Vec<Tool> {
         send::tool(),
         status::tool(),
         stop::tool(),
+        transcript::tool(),
         write_file::tool(),
     ]
 }

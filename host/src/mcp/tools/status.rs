@@ -67,6 +67,9 @@ fn health(line: &SessionLine) -> String {
             text.push_str(&format!(" · {word} {other}"));
         }
     }
+    if let Some(problem) = &line.summary.record_problem {
+        text.push_str(&format!(" · RECORD FAILING: {problem}"));
+    }
     text.push('\n');
     text
 }

@@ -25,9 +25,7 @@ pub(super) struct Kept {
 
 impl Actor {
     pub(super) fn reported(&mut self, completion: Completion) {
-        if !self.recorded(&Entry::CommandEnd { completion: &completion }) {
-            return;
-        }
+        self.record(&Entry::CommandEnd { completion: &completion });
         if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == completion.command_id) {
             if !completion.outcome.is_open() {
                 metrics::command_ended(kept.record.typist, &completion.outcome);
@@ -94,9 +92,8 @@ impl Actor {
         let known = resumes.told(before, completion, &output);
         kept.ended = Some(Instant::now());
         kept.record.completion = Some(known.clone());
-        if self.recorded(&Entry::CommandEnd { completion: &known }) {
-            self.tell_waiters(&known);
-        }
+        self.record(&Entry::CommandEnd { completion: &known });
+        self.tell_waiters(&known);
     }
 
     /// Something was typed at a running command's question: it is no longer what the command waits for,

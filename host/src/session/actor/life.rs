@@ -41,10 +41,9 @@ impl Actor {
     }
 
     fn health_changed(&mut self, state: &str, reason: &str) {
-        if self.recorded(&Entry::Health { state, reason }) {
-            self.history.happened(&format!("{state}: {reason}"));
-            self.refresh();
-        }
+        self.record(&Entry::Health { state, reason });
+        self.history.happened(&format!("{state}: {reason}"));
+        self.refresh();
     }
 
     /// A pod's terminal often begins with no size or a default one, and learns its own only from a

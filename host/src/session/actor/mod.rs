@@ -91,10 +91,14 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         transcript: actor.transcript.path().map(Into::into),
         stopping: Stopping::default(),
         files: actor.link.files.clone(),
+        durable: actor.transcript.durable(),
     };
     metrics::session_opened();
     let span = tracing::info_span!("session", id = %handle.id, profile = handle.summary.borrow().profile);
     span.in_scope(|| tracing::info!(host = handle.summary.borrow().host, "session opened"));
+    if let Some(durable) = actor.transcript.durable() {
+        tokio::spawn(durable.keep(actor.done.clone()));
+    }
     tokio::spawn(actor.run().instrument(span));
     Ok(handle)
 }
@@ -129,6 +133,8 @@ struct Actor {
     typed_for_agents: u64,
     /// What the summary was last made from.
     last_state: State,
+    /// Why lines are being lost now.
+    record_problem: Option<String>,
 }
 
 /// What ended a wait.
@@ -169,6 +175,8 @@ impl Actor {
             host_key: &link.peer.host_key,
             auth_method: &link.peer.auth_method,
             transcript: profile.transcript.as_str(),
+            keyed: transcript.is_keyed(),
+            hops: profile.hops.iter().map(|hop| hop.name.clone()).collect(),
             columns: size.columns,
             rows: size.rows,
             name: name.as_deref(),
@@ -197,6 +205,7 @@ impl Actor {
             reopened_from: reopened_from.map(|from| from.session_id),
             reopened_as: None,
             route: None,
+            record_problem: transcript.problem(),
             columns: size.columns,
             rows: size.rows,
         };
@@ -226,6 +235,7 @@ impl Actor {
             last_activity: Instant::now(),
             typed_for_agents: 0,
             last_state: State::Unknown,
+            record_problem: None,
         })
     }
 
@@ -336,10 +346,9 @@ impl Actor {
         if !fed.visible.is_empty() {
             metrics::output(fed.visible.len());
             let end = self.terminal.end();
-            let entry = Entry::Output { offset: end.0, content: self.transcript.content(&fed.visible) };
-            if !self.recorded(&entry) {
-                return;
-            }
+            let recorded = self.transcript.output(end.0, &fed.visible);
+            // It has been printed; nobody's typing hangs on it.
+            let _ = self.noted(recorded);
             self.history.output(&fed.visible, end, full_screen);
             self.history.evict(self.terminal.start());
             // Shared, and so copied, only when somebody watches.
@@ -348,8 +357,11 @@ impl Actor {
             }
         }
         let write = requests::shell_line(fed.write, self.profile.enter);
-        if !write.is_empty() && self.recorded(&Entry::HostInput { content: self.transcript.content(&write) }) {
-            self.write(write);
+        if !write.is_empty() {
+            let recorded = self.transcript.host_input(&write);
+            if self.noted(recorded).is_ok() {
+                self.write(write);
+            }
         }
         let state = self.terminal.state();
         let changed = !fed.events.is_empty() || state != self.last_state;
@@ -371,7 +383,7 @@ impl Actor {
                     text: &text,
                     offset: from.0,
                 };
-                self.recorded(&entry);
+                self.record(&entry);
                 if typist == Typist::Human {
                     self.expect_nested(&text);
                 }
@@ -384,13 +396,13 @@ impl Actor {
                 }
             }
             Event::LevelEntered { breadcrumb } => {
-                self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
+                self.record(&Entry::Level { breadcrumb: &breadcrumb });
                 self.history.happened(&format!("now at {}", breadcrumb.join(" › ")));
                 self.tell_pod_its_size();
                 self.level_waiters.drain(..).for_each(|waiter| drop(waiter.send(Ok(()))));
             }
             Event::LevelsLeft { breadcrumb } => {
-                self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
+                self.record(&Entry::Level { breadcrumb: &breadcrumb });
                 self.history.happened(&format!("back at {}", breadcrumb.join(" › ")));
             }
             Event::LevelFailed { label, reason } => {
@@ -410,21 +422,36 @@ impl Actor {
         self.terminal.expect_level_of_running(level.expectation(nonce, NESTED_PROMPT), self.at());
     }
 
+    /// Records what is about to be done; when that fails it must not be.
     fn must_record(&mut self, entry: &Entry<'_>) -> Result<(), SessionError> {
         let began = Instant::now();
         let recorded = self.transcript.record(entry);
         metrics::recorded(began.elapsed());
-        if let Err(error) = recorded {
-            self.end_without_record(&error.to_string());
-            return Err(error.into());
-        }
-        Ok(())
+        self.noted(recorded)
     }
 
-    /// Records what has happened already; when that fails the session ends, because nobody may be
-    /// told what is not on record.
-    fn recorded(&mut self, entry: &Entry<'_>) -> bool {
-        self.must_record(entry).is_ok()
+    /// Records what has happened already. When that fails it goes on being told, with what is wrong with the
+    /// record, and nothing more is typed until lines can be written again.
+    fn record(&mut self, entry: &Entry<'_>) {
+        let recorded = self.transcript.record(entry);
+        // The failure stands in the summary, and the next one who types hears of it.
+        let _ = self.noted(recorded);
+    }
+
+    /// Tells everybody when lines begin to be lost, and when they no longer are.
+    fn noted(&mut self, recorded: Result<(), TranscriptError>) -> Result<(), SessionError> {
+        let problem = self.transcript.problem();
+        let (now, before) = (problem.is_some(), self.summary.borrow().record_problem.is_some());
+        if now != before {
+            let what =
+                problem.as_deref().unwrap_or("the transcript can be written again; what is missing is stated in it");
+            self.history.happened(&format!("RECORD: {what}"));
+        }
+        if now || before {
+            self.record_problem = problem;
+            self.refresh();
+        }
+        recorded.map_err(SessionError::from)
     }
 
     fn must_be_open(&self) -> Result<(), SessionError> {
@@ -467,7 +494,7 @@ impl Actor {
         let full_screen = self.terminal.alternate_screen();
         let fed = self.terminal.close(reason, self.exit_status);
         self.carry(fed, full_screen);
-        self.recorded(&Entry::Closed { reason, exit_code: self.exit_status });
+        self.record(&Entry::Closed { reason, exit_code: self.exit_status });
         self.end_without_record(reason);
     }
 
@@ -508,6 +535,7 @@ impl Actor {
         let closed_reason = self.closed.clone();
         let health = self.pulse.health(self.closed.as_deref());
         let snapshot = self.terminal.size();
+        let record_problem = self.record_problem.clone();
         let changed = self.summary.send_if_modified(|summary| {
             let next = SessionSummary {
                 breadcrumb,
@@ -515,6 +543,7 @@ impl Actor {
                 running_command,
                 health,
                 closed_reason,
+                record_problem,
                 columns: snapshot.0,
                 rows: snapshot.1,
                 ..summary.clone()

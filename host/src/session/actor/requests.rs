@@ -58,7 +58,7 @@ impl Actor {
             }
             Request::RecordStep { route, what, reply } => {
                 let entry = Entry::NavigationStep { route: &route, what: &what };
-                drop(reply.send(self.transcript.record(&entry).map_err(SessionError::from)));
+                drop(reply.send(self.must_record(&entry)));
             }
             Request::ReopenedAs { session_id, reply } => {
                 self.summary.send_modify(|summary| summary.reopened_as = Some(session_id));
@@ -107,7 +107,11 @@ impl Actor {
         self.count(&cleared);
         let typist = cleared.typist();
         self.last_activity = Instant::now();
-        let bytes = self.bytes_of(cleared.into_payload());
+        let payload = cleared.into_payload();
+        if let Payload::Secret(secret) = &payload {
+            self.transcript.learn(secret);
+        }
+        let bytes = self.bytes_of(payload);
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
@@ -178,12 +182,11 @@ impl Actor {
 
     fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
         let secret = self.asks_for_secret();
-        let entry = if secret {
-            Entry::SecretInput { actor, length: bytes.len() }
-        } else {
-            Entry::Input { actor, content: self.transcript.content(bytes) }
+        let recorded = match secret {
+            true => self.transcript.secret_input(actor, bytes),
+            false => self.transcript.input(actor, bytes),
         };
-        self.must_record(&entry)?;
+        self.noted(recorded)?;
         metrics::input(actor, bytes.len());
         self.history.typed(actor, bytes, secret);
         Ok(())
@@ -192,7 +195,8 @@ impl Actor {
     /// A line for the prompt: in the history as it was given, in the record as it was typed.
     fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
         self.last_activity = Instant::now();
-        self.must_record(&Entry::Input { actor, content: self.transcript.content(bytes) })?;
+        let recorded = self.transcript.input(actor, bytes);
+        self.noted(recorded)?;
         metrics::input(actor, bytes.len());
         self.history.submitted(actor, text);
         Ok(())

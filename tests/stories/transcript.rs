@@ -1,0 +1,201 @@
+//! The record as its operator uses it: searched, checked, exported; after a kill, on a full disk.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use e2e::mcp::{Client, program, wait_until};
+use e2e::scene::Scene;
+use serde_json::{Value, json};
+
+const LOCAL: &str = "[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\n";
+/// Rounds of the test with kill -9; more with this variable.
+const ROUNDS: &str = "PORTCULLIS_KILL_ROUNDS";
+
+fn operator(scene: &Scene, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program());
+    command.arg("transcript").args(arguments).arg("--config").arg(scene.path("portcullis.toml"));
+    command.output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn transcripts(scene: &Scene) -> Vec<PathBuf> {
+    let instances = std::fs::read_dir(scene.path("state/instances")).unwrap();
+    let folders = instances.map(|entry| entry.unwrap().path().join("transcripts"));
+    let files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+    files.map(|file| file.unwrap().path()).collect()
+}
+
+#[test]
+fn an_agent_and_an_operator_find_what_was_done() {
+    let scene = Scene::empty();
+    scene.configure(LOCAL);
+    let mut client = scene.client();
+    let opened = client.succeed("ssh_open", json!({ "profile": "here", "name": "work" }));
+    let id = opened["session"]["session_id"].as_str().unwrap().to_owned();
+    client.succeed("ssh_run", json!({ "command": "echo needle-$((40 + 2)); false" }));
+    client.succeed("ssh_run", json!({ "command": "echo password=hunter2-canary" }));
+    client.fail("ssh_run", json!({ "command": "rm -rf /" }));
+
+    let events = client.succeed("ssh_transcript", json!({ "session_id": "work" }));
+    let kinds: Vec<&str> = events["events"].as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect();
+    assert!(["verdict", "command_start", "output", "command_end"].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+    let last = events["events"].as_array().unwrap().last().unwrap()["number"].clone();
+    assert_eq!(client.succeed("ssh_transcript", json!({ "session_id": "work", "after": last }))["events"], Value::Null);
+    let hits = client.succeed("ssh_transcript", json!({ "pattern": r"needle-\d+" }));
+    assert_eq!((&hits["hits"][0]["session"], &hits["hits"][0]["kind"]), (&json!(id), &json!("output")), "{hits}");
+    let denied = client.succeed("ssh_transcript", json!({ "verdict": "deny" }));
+    assert!(denied["hits"][0]["text"].as_str().unwrap().contains("rm -rf /"), "{denied}");
+    client.fail("ssh_transcript", json!({ "pattern": "(" }));
+    client.fail("ssh_transcript", json!({ "session_id": "no-such" }));
+
+    // Another host of the same state folder does not see it; the operator does.
+    let mut other = scene.client();
+    assert_eq!(other.succeed("ssh_transcript", json!({ "pattern": "needle" }))["hits"], Value::Null);
+    let found = operator(&scene, &["search", "needle-42", "--json"]);
+    let hit: Value = serde_json::from_str(text(&found).lines().next().unwrap()).unwrap();
+    assert_eq!((&hit["session"], hit["offset"].is_u64()), (&json!(id), true), "{hit}");
+    let failed = text(&operator(&scene, &["search", "--exit-code", "1"]));
+    assert!(failed.contains("echo needle-$((40 + 2)); false"), "{failed}");
+    assert_eq!(operator(&scene, &["search", "no such thing"]).status.code(), Some(1));
+    let open = text(&operator(&scene, &["verify", &id]));
+    assert!(open.contains("good") && open.contains("open"), "{open}");
+    client.succeed("ssh_stop", json!({ "session_id": id }));
+    let closed = operator(&scene, &["verify", "--all"]);
+    assert!(closed.status.success() && text(&closed).contains("closed"), "{}", text(&closed));
+    assert!(text(&operator(&scene, &["list"])).contains(&id));
+    let tail = text(&operator(&scene, &["tail", "work", "-f", "-n", "1"]));
+    assert!(tail.contains("closed"), "{tail}");
+    assert!(text(&operator(&scene, &["export", "work", "--text"])).contains("needle-42"));
+    let cast = scene.path("work.cast");
+    assert!(operator(&scene, &["export", "work", "--asciicast", "-o", cast.to_str().unwrap()]).status.success());
+    assert!(
+        std::fs::read_to_string(&cast).unwrap().starts_with("{")
+            && text(&operator(&scene, &["show", &id])).contains("verdict")
+    );
+
+    // What was changed is told, by its line.
+    let path = transcripts(&scene).into_iter().find(|path| path.to_str().unwrap().contains(&id)).unwrap();
+    let recorded = std::fs::read_to_string(&path).unwrap();
+    assert!(!recorded.contains("hunter2-canary") && recorded.contains("[redacted:password:"), "{recorded}");
+    std::fs::write(&path, recorded.replacen("needle-42", "needle-43", 1)).unwrap();
+    let changed = operator(&scene, &["verify", &id]);
+    assert!(!changed.status.success() && text(&changed).contains("BROKEN at line"), "{}", text(&changed));
+}
+
+/// Kills the host in the midst of its work; gives the commands it had answered.
+fn killed(scene: &Scene, after: Duration) -> (String, Vec<u64>) {
+    let mut client = scene.client();
+    let opened = client.succeed("ssh_open", json!({ "profile": "here" }));
+    let process = client.process_id();
+    let killer = std::thread::spawn(move || {
+        std::thread::park_timeout(after);
+        assert!(Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success());
+    });
+    let mut answered = Vec::new();
+    for number in 0.. {
+        let command = format!("echo mark-$(({number} + 1000)); seq 1 {}", 10 + number % 7 * 3000);
+        let Some(answer) = client.call_unless_killed("ssh_run", json!({ "command": command })) else { break };
+        assert_eq!(answer.structured["exit_code"], 0, "{}", answer.text);
+        answered.push(number + 1000);
+    }
+    killer.join().unwrap();
+    (opened["session"]["session_id"].as_str().unwrap().to_owned(), answered)
+}
+
+#[test]
+fn a_killed_host_has_everything_on_record_that_it_has_answered() {
+    let rounds = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20);
+    let (mut all, mut torn) = (0, 0);
+    for round in 0_u64..rounds {
+        let scene = Scene::empty();
+        scene.configure(LOCAL);
+        // Spread over the first commands and the floods between them.
+        let (session, answered) = killed(&scene, Duration::from_micros(20_000 + round * 7_919 % 180_000));
+        let verified = operator(&scene, &["verify", &session, "--json"]);
+        let told: Value = serde_json::from_str(&text(&verified)).unwrap();
+        assert!(verified.status.success() && told["verified"]["open"] == false, "{told}");
+        torn += u64::from(told["verified"]["torn_end"] == true);
+        let path = &transcripts(&scene)[0];
+        let recorded = std::fs::read_to_string(path).unwrap();
+        let ends = recorded.lines().filter(|line| line.contains("\"kind\":\"command_end\"")).count();
+        assert!(ends >= answered.len(), "{ends} ends of {} answered", answered.len());
+        let output = text(&operator(&scene, &["export", &session, "--text"]));
+        for mark in &answered {
+            assert!(
+                output.lines().any(|line| line == format!("mark-{mark}")),
+                "mark-{mark} was answered and is not there"
+            );
+        }
+        all += answered.len();
+    }
+    println!("{rounds} hosts killed: {all} commands answered, all on record; {torn} torn last lines");
+    assert!(all > 0, "no command was answered in any round");
+}
+
+/// Sets how large the host's files may become: beyond it its disk is full.
+fn limit_files(client: &Client, bytes: &str) {
+    let limit = format!("--fsize={bytes}:");
+    let pid = client.process_id().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+}
+
+fn on_full_disk(further: &str) -> (Scene, Client, PathBuf) {
+    let scene = Scene::empty();
+    scene.configure(&format!("{LOCAL}{further}[transcript]\nsync = 'data'\n"));
+    let mut command = Command::new("sh");
+    // The signal for a file that has become too large is as little this program's affair as the disk's size.
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" stdio --config \"$1\""]);
+    command.arg(program()).arg(scene.path("portcullis.toml"));
+    let mut client = Client::start_command(command);
+    client.succeed("ssh_open", json!({ "profile": "here" }));
+    client.succeed("ssh_run", json!({ "command": "echo before" }));
+    let path = transcripts(&scene).remove(0);
+    let size = std::fs::metadata(&path).unwrap().len();
+    limit_files(&client, &(size + 100).to_string());
+    (scene, client, path)
+}
+
+fn gaps(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["kind"] == "gap").collect()
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_typed_where_it_is_audited() {
+    let (scene, mut client, path) = on_full_disk("audited = true\n");
+    let refused = client.fail("ssh_run", json!({ "command": "touch typed-without-record" }));
+    assert!(refused["summary"].as_str().unwrap().contains("not on record"), "{refused}");
+    assert_eq!(refused["failure_category"], "runtime-state-abnormal");
+    let status = client.call("ssh_status", json!({}));
+    assert!(status.text.contains("RECORD FAILING"), "{}", status.text);
+    // Once there is room again everything goes on, and the record says what is missing.
+    limit_files(&client, "unlimited");
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "echo after" }))["text"], "after\n");
+    assert!(client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].is_null());
+    let gaps = gaps(&path);
+    assert!(gaps.len() == 1 && gaps[0]["lines"].as_u64().unwrap() >= 1 && gaps[0]["torn_line"] == true, "{gaps:?}");
+    assert!(!std::fs::read_to_string(&path).unwrap().contains("typed-without-record\\r"));
+    let verified = operator(&scene, &["verify", "--all"]);
+    assert!(verified.status.success() && text(&verified).contains("are missing and told of"), "{}", text(&verified));
+}
+
+#[test]
+fn on_a_full_disk_work_goes_on_loudly_elsewhere() {
+    let (scene, mut client, path) = on_full_disk("");
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "echo meanwhile" }))["text"], "meanwhile\n");
+    let told = client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].clone();
+    assert!(told.as_str().unwrap().contains("NOT on record"), "{told}");
+    limit_files(&client, "unlimited");
+    client.succeed("ssh_run", json!({ "command": "echo after" }));
+    let gap = &gaps(&path)[0];
+    assert!(gap["lines"].as_u64().unwrap() >= 4 && gap["output_bytes"].as_u64().unwrap() > 0, "{gap}");
+    assert!(
+        wait_until(Duration::from_secs(5), || operator(&scene, &["verify", "--all"]).status.success().then_some(()))
+            .is_some()
+    );
+}
