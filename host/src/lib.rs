@@ -19,6 +19,7 @@
 //! | [`ssh`] | the russh client: from a profile to a shell | one task per connection |
 //! | [`local`] | a shell of this machine in a terminal | one task per shell |
 //! | [`diagnose`] | what is wrong with a profile, and how to mend it | nothing |
+//! | `listen` | connections of HTTP clients, within limits | one task per connection |
 //! | [`config`] | what the operator wrote, as values | nothing |
 //!
 //! Packages beside this one: `portcullis-term` (the terminal model, pure), `portcullis-shell` (what
@@ -36,6 +37,7 @@ pub mod diagnose;
 pub mod gate;
 pub mod host;
 pub mod kit;
+mod listen;
 pub mod local;
 pub mod mcp;
 pub mod ops;

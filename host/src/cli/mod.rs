@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod plugin;
 mod policy;
+mod serve;
 mod stdio;
 mod trust;
 mod viewer;
@@ -31,6 +32,15 @@ struct Arguments {
 enum Command {
     /// Serve one MCP client on standard input and output.
     Stdio {
+        /// The configuration file instead of the one that is found.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Serve several MCP clients over HTTP, with bearer tokens.
+    Serve {
+        /// Address and port to listen on, e.g. 127.0.0.1:8780; the protocol is at /mcp.
+        #[arg(long, value_name = "ADDRESS")]
+        http: std::net::SocketAddr,
         /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
@@ -146,6 +156,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
         Command::Stdio { config } => run(stdio::run(config)),
+        Command::Serve { http, config } => run(serve::run(http, config)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
         Command::Approvals { json, config, command } => report(approvals::run(config.as_deref(), command, json)),

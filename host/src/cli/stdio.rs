@@ -16,7 +16,7 @@ use crate::web::{self, WebOptions};
 use crate::{mcp, web::WebServer};
 
 /// Sessions are given this long to end; the process must not outlive its client.
-const STOP_LIMIT: Duration = Duration::from_millis(700);
+pub(super) const STOP_LIMIT: Duration = Duration::from_millis(700);
 /// The handshake waits for the host this long: far more than a start takes, but for the very first one, and far
 /// less than clients wait for a server.
 const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
@@ -55,7 +55,8 @@ pub(super) async fn run(path: Option<PathBuf>) -> anyhow::Result<()> {
     served.map_err(Into::into)
 }
 
-fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
+/// SIGTERM and SIGINT cancel it.
+pub(super) fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM could be set")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("no handler for SIGINT could be set")?;
     let shutdown = shutdown.clone();
@@ -70,7 +71,7 @@ fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
 }
 
 /// Starts the viewer and writes its address, with the token, where only the operator reads it.
-async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Result<Option<WebServer>> {
+pub(super) async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Result<Option<WebServer>> {
     let viewer = &host.config().viewer;
     if !viewer.enabled {
         host.instance().write_server_file(None)?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exceptions::ExceptionFile;
 use super::files::FilesFile;
+use super::http::HttpFile;
 use super::plugin::PluginFile;
 use super::rules::{self, Rule};
 use super::{ConfigError, EnterKey, PolicyMode, TranscriptMode, keys};
@@ -66,6 +67,8 @@ pub(super) struct McpFile {
     pub(super) structured: Option<OnOff>,
     /// `off` does not ask the client's user what a policy asks about; the viewer is left.
     pub(super) elicitation: Option<OnOff>,
+    #[serde(default)]
+    pub(super) http: HttpFile,
 }
 
 /// A switch.
@@ -389,6 +392,7 @@ impl From<&DefaultsFile> for ProfileFile {
 impl ConfigFile {
     /// Relative paths are relative to the file they stand in.
     pub(super) fn make_paths_absolute(&mut self, base: &Path) {
+        self.mcp.http.make_paths_absolute(base);
         for folder in [&mut self.state_directory, &mut self.cache_directory].into_iter().flatten() {
             *folder = absolute(base, folder);
         }
@@ -408,7 +412,7 @@ impl ConfigFile {
 }
 
 /// `~/` is the user's home.
-fn absolute(base: &Path, path: &Path) -> PathBuf {
+pub(super) fn absolute(base: &Path, path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => base.join(path),

@@ -127,6 +127,7 @@ impl<'a> Walk<'a> {
             ("AuthFile", "an entry of `auth`"),
             ("ViewerFile", "[viewer]"),
             ("McpFile", "[mcp]"),
+            ("HttpFile", "[mcp.http]"),
             ("LimitsFile", "[limits]"),
             ("FilesFile", "[profiles.NAME.files]"),
             ("Rule", "an entry of [[profiles.NAME.rules]]"),

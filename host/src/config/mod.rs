@@ -14,6 +14,7 @@ mod files;
 mod find;
 mod foreign;
 mod foreign_rules;
+mod http;
 mod import;
 mod jump;
 pub(crate) mod key_file;
@@ -40,6 +41,7 @@ pub use error::ConfigError;
 pub use exceptions::Exception;
 pub use files::FilesAccess;
 pub use find::{Found, Reason};
+pub use http::HttpConfig;
 pub use import::{ImportReport, import};
 pub use keys::schema;
 pub use plugin::{PluginEntry, PluginLimits};
@@ -62,6 +64,7 @@ pub struct Config {
     pub cache_directory: PathBuf,
     pub viewer: ViewerConfig,
     pub mcp: McpConfig,
+    pub http: HttpConfig,
     pub limits: Limits,
     pub plugins: Vec<PluginEntry>,
     pub destinations: BTreeMap<String, Arc<Destination>>,

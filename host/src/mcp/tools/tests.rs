@@ -56,8 +56,16 @@ fn portable(schema: &Value, name: &str, is_schema: bool) {
     for (key, value) in object.iter().filter(|_| is_schema) {
         let fine = match key.as_str() {
             "type" => value.is_string(),
-            "properties" | "required" | "description" | "items" | "enum" | "additionalProperties" | "minimum"
-            | "maximum" | "default" | "pattern" => true,
+            "properties"
+            | "required"
+            | "description"
+            | "items"
+            | "enum"
+            | "additionalProperties"
+            | "minimum"
+            | "maximum"
+            | "default"
+            | "pattern" => true,
             _ => false,
         };
         assert!(fine, "{name}: {key} {value}");
