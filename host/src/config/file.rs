@@ -67,8 +67,7 @@ pub(super) struct McpFile {
     pub(super) structured: Option<OnOff>,
     /// `off` does not ask the client's user what a policy asks about; the viewer is left.
     pub(super) elicitation: Option<OnOff>,
-    #[serde(default)]
-    pub(super) http: HttpFile,
+    pub(super) http: Option<HttpFile>,
 }
 
 /// A switch.
@@ -392,7 +391,9 @@ impl From<&DefaultsFile> for ProfileFile {
 impl ConfigFile {
     /// Relative paths are relative to the file they stand in.
     pub(super) fn make_paths_absolute(&mut self, base: &Path) {
-        self.mcp.http.make_paths_absolute(base);
+        if let Some(http) = &mut self.mcp.http {
+            http.make_paths_absolute(base);
+        }
         for folder in [&mut self.state_directory, &mut self.cache_directory].into_iter().flatten() {
             *folder = absolute(base, folder);
         }

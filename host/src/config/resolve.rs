@@ -101,7 +101,7 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
     let plugins: Vec<PluginEntry> = plugins.collect::<Result<_, _>>()?;
     let (destinations, unusable) = destinations(profiles, hops, &plugins, &main)?;
     check_default(top.default_profile.as_ref(), &destinations, &unusable)?;
-    let http = top.mcp.http.resolve().map_err(|problem| ConfigError::Value {
+    let http = top.mcp.http.unwrap_or_default().resolve().map_err(|problem| ConfigError::Value {
         path: main.clone(),
         key: "mcp.http".to_owned(),
         problem,
