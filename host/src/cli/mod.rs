@@ -7,6 +7,7 @@ mod approvals;
 mod config;
 mod demo;
 mod doctor;
+mod install;
 mod plugin;
 mod policy;
 mod serve;
@@ -44,6 +45,30 @@ enum Command {
         /// The configuration file instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Register this program with an MCP client.
+    Install {
+        /// Which client.
+        #[arg(long)]
+        client: install::Client,
+        /// The server's name there.
+        #[arg(long, default_value = "ssh")]
+        name: String,
+        /// The configuration file that the client's server uses instead of the one that is found.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print what would be written instead.
+        #[arg(long)]
+        print: bool,
+    },
+    /// Take this program out of an MCP client's list again.
+    Uninstall {
+        /// Which client.
+        #[arg(long)]
+        client: install::Client,
+        /// The server's name there.
+        #[arg(long, default_value = "ssh")]
+        name: String,
     },
     /// Run the main job on an embedded bastion and show each step.
     Demo {
@@ -157,6 +182,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
         Command::Stdio { config } => run(stdio::run(config)),
         Command::Serve { http, config } => run(serve::run(http, config)),
+        Command::Install { client, name, config, print } => {
+            report(install::install(install::Wanted { client, name, config, print }))
+        }
+        Command::Uninstall { client, name } => report(install::uninstall(client, &name)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
         Command::Approvals { json, config, command } => report(approvals::run(config.as_deref(), command, json)),

@@ -84,8 +84,6 @@ pub(super) fn tool() -> Tool {
         input: schema::of::<Parameters>,
         output: || {
             json!({
-                // A number or null, and a list of types is not portable.
-                "exit_code": {},
                 "job_id": { "type": "string" },
                 "outcome": { "type": "string" },
                 "text": { "type": "string" }
