@@ -15,6 +15,7 @@ mod login_program;
 mod main_job;
 mod next_steps;
 mod over_http;
+mod packaging;
 mod people;
 mod places;
 mod plain_host;

@@ -163,3 +163,21 @@ fn sessions_and_calls_have_limits_and_it_stops_cleanly() {
     assert_eq!(answered.status, 200);
     assert_eq!(scene.transcript(&id).last().unwrap()["kind"], "closed");
 }
+
+/// The guide's settings are taken as they stand there.
+#[test]
+fn the_guide_s_settings_serve() {
+    let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/mcp.md");
+    let text = std::fs::read_to_string(guide).unwrap();
+    let piece = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let scene = Scene::empty();
+    scene.configure(&format!("{HERE}{piece}"));
+    let token = scene.path("laptop.token");
+    std::fs::write(&token, format!("{BOB}\n")).unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let server = Server::start(&scene.path("portcullis.toml"), &[("CI_TOKEN", ALICE)]);
+    for token in [ALICE, BOB] {
+        let mut client = HttpClient::new(&server.address, token, "2026-07-28", json!({}));
+        assert_eq!(client.call("ssh_hosts", json!({}))["isError"], false);
+    }
+}
