@@ -1,4 +1,5 @@
-// The protocol's own conformance suite for both eras, and the Inspector, against the real program.
+// The protocol's own conformance suite for both eras, and the Inspector, against the real program; and the bundle's
+// manifest, by the tool that packs it.
 //
 // The suite cannot show a bearer token, so a relay on another port adds it; everything else passes as it is. What the
 // suite expects of a server made for it, and a real one does not have, stands with its reason in expected-REVISION.yml: a check
@@ -111,6 +112,7 @@ try {
   for (const era of ["legacy", "modern"]) {
     results.push(await inspector(["--method", "tools/list", "--strict", "--protocol-era", era], noFinding));
   }
+  results.push(await run("mcpb", ["validate", path.join(here, "../../packaging/manifest.json")]));
   const load = ["--method", "tools/call", "--tool-name", "ssh_status", "--load", "--load-requests", "200"];
   results.push(await inspector([...load, "--load-concurrency", "8"]));
 } finally {

@@ -8,21 +8,21 @@
 //! Tasks: one that accepts, one per connection, and the library's per session and request; all end when the
 //! token given to [`serve_http`] is cancelled.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::session::{SessionId, SessionManager};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -44,8 +44,6 @@ const METADATA_PATHS: [&str; 2] =
 const SESSION_KEPT: Duration = Duration::from_secs(3600);
 /// Fewest characters of a token: 128 random bits written in base64 take 22.
 const SHORTEST_TOKEN: usize = 22;
-/// From this revision on there are no MCP sessions.
-const FIRST_WITHOUT_SESSIONS: &str = "2026-07-28";
 
 /// What the operator chose about the server.
 pub struct HttpOptions {
@@ -164,7 +162,6 @@ fn router(starting: Starting, options: HttpOptions, shutdown: &CancellationToken
         clients: options.clients.into_iter().map(|(name, token)| (name.into(), digest(&token))).collect(),
         shared_sessions: options.shared_sessions,
         max_sessions: options.max_sessions,
-        opening: AtomicUsize::new(0),
         owners: Mutex::default(),
         sessions,
         metadata_address: options.resource.as_ref().and_then(|(resource, _)| metadata_address(resource)),
@@ -203,8 +200,6 @@ struct Door {
     clients: Vec<(Arc<str>, [u8; 32])>,
     shared_sessions: bool,
     max_sessions: usize,
-    /// MCP sessions that are being opened now.
-    opening: AtomicUsize,
     /// Which client has opened which MCP session.
     owners: Mutex<HashMap<String, Arc<str>>>,
     sessions: Arc<LocalSessionManager>,
@@ -223,47 +218,20 @@ async fn enter(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
             false => (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response(),
         };
     }
-    if request.method() != Method::POST || without_session(request.headers()) {
-        return next.run(request).await;
-    }
-    let opening = Opening::new(&door.opening);
-    if door.sessions.sessions.read().await.len() + opening.others >= door.max_sessions {
-        let wait = [(RETRY_AFTER, "30")];
-        return (StatusCode::SERVICE_UNAVAILABLE, wait, "too many MCP sessions; end one, or try again later")
-            .into_response();
-    }
     let response = next.run(request).await;
-    if let Some(id) = header(response.headers(), "mcp-session-id") {
-        door.opened(id, client).await;
-    }
-    response
-}
-
-/// Counts a session that is being opened.
-struct Opening<'a> {
-    count: &'a AtomicUsize,
-    others: usize,
-}
-
-impl<'a> Opening<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        Self { count, others: count.fetch_add(1, Ordering::SeqCst) }
-    }
-}
-
-impl Drop for Opening<'_> {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::SeqCst);
+    // One that was just opened.
+    let opened = header(response.headers(), "mcp-session-id").map(str::to_owned);
+    match opened {
+        Some(id) if !door.admit(&id, client).await => {
+            let text = "too many MCP sessions; end one, or try again later";
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "30")], text).into_response()
+        }
+        _ => response,
     }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// A request of a revision that has no sessions.
-fn without_session(headers: &HeaderMap) -> bool {
-    header(headers, "mcp-protocol-version").is_some_and(|version| version >= FIRST_WITHOUT_SESSIONS)
 }
 
 impl Door {
@@ -306,11 +274,18 @@ impl Door {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// Notes whose session it is, and forgets those that have ended.
-    async fn opened(&self, id: &str, client: Arc<str>) {
-        let sessions = self.sessions.sessions.read().await;
+    /// Notes whose session it is, and forgets those that have ended; one too many ends at once.
+    async fn admit(&self, id: &str, client: Arc<str>) -> bool {
+        let there: HashSet<SessionId> = self.sessions.sessions.read().await.keys().cloned().collect();
+        if there.len() > self.max_sessions {
+            if let Err(error) = self.sessions.close_session(&id.into()).await {
+                tracing::debug!(%error, "an MCP session too many has ended by itself");
+            }
+            return false;
+        }
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        owners.retain(|id, _| sessions.contains_key(id.as_str()));
+        owners.retain(|id, _| there.contains(id.as_str()));
         owners.insert(id.to_owned(), client);
+        true
     }
 }
