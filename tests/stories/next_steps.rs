@@ -71,7 +71,8 @@ fn scene(sshd: &Sshd) -> Scene {
 
 #[test]
 fn what_a_failure_names_as_next_works_as_it_stands() {
-    let sshd = Sshd::start(SshdOptions::default());
+    let config_lines = vec!["Subsystem sftp internal-sftp".to_owned()];
+    let sshd = Sshd::start(SshdOptions { config_lines, ..SshdOptions::default() });
     let scene = scene(&sshd);
     let mut robot = Robot::new(scene.client());
     // Nothing is open.

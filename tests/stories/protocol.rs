@@ -19,7 +19,8 @@ fn scene() -> Scene {
         "enabled = false\n[mcp.http.clients.matrix]\nenv = 'MATRIX_TOKEN'\n[plugins.team]\npath = {component:?}\n\
          settings = {{ asks = ['deploy'] }}\n[profiles.here]\nkind = 'local'\n\
          shell = ['bash', '--noprofile', '--norc']\npolicies = ['team']\n\
-         [profiles.here.routes.api]\ntarget = 'a'\n[profiles.other]\nhost = '127.0.0.1'\nuser = 'u'\n"
+         [profiles.other]\nhost = '127.0.0.1'\nuser = 'u'\n\
+         navigator = {{ plugin = 'navigator-cmsm' }}\n[profiles.other.routes.api]\ntarget = 'a'\n"
     ));
     scene
 }
@@ -114,8 +115,8 @@ fn both_transports_serve_every_revision_alike() {
                 way.request("completion/complete", parameters)["result"]["completion"]["values"].clone()
             };
             assert_eq!(completed(&mut way, "profile", "he", json!({})), json!(["here"]), "{place}");
-            assert_eq!(completed(&mut way, "route", "", json!({ "profile": "here" })), json!(["api"]), "{place}");
-            assert_eq!(completed(&mut way, "route", "", json!({ "profile": "other" })), json!([]), "{place}");
+            assert_eq!(completed(&mut way, "route", "", json!({ "profile": "other" })), json!(["api"]), "{place}");
+            assert_eq!(completed(&mut way, "route", "", json!({ "profile": "here" })), json!([]), "{place}");
             way.call("ssh_stop", json!({ "session_id": id }));
         }
     }
