@@ -209,7 +209,6 @@ impl ServerHandler for Handler {
             .enable_tools()
             .enable_resources()
             .enable_resources_subscribe()
-            .enable_resources_list_changed()
             .enable_prompts()
             .enable_completions()
             .build();

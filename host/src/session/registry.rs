@@ -101,12 +101,6 @@ impl Sessions {
         self.locked().map.values().find(|handle| handle.id().as_str() == id).cloned()
     }
 
-    /// The open session of that name, or the newest closed one.
-    pub fn named(&self, name: &str) -> Option<SessionHandle> {
-        let named: Vec<_> = self.all().into_iter().filter(|handle| handle.has_name(name)).collect();
-        named.iter().find(|handle| !handle.is_closed()).or(named.last()).cloned()
-    }
-
     /// A session that was let go because there were too many closed ones.
     pub fn dropped(&self, id: &str) -> Option<Dropped> {
         self.locked().dropped.iter().find(|dropped| dropped.session_id == id).cloned()
