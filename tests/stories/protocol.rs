@@ -179,6 +179,27 @@ fn consent_is_asked_for_in_each_eras_way() {
     }
 }
 
+/// What the operator has switched off stays off, whatever a client sends.
+#[test]
+fn no_answer_counts_where_the_clients_dialog_is_switched_off() {
+    let scene = scene();
+    let path = scene.path("portcullis.toml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("[viewer]\n", "[mcp]\nelicitation = 'off'\n[viewer]\n");
+    // With a viewer somebody could be asked, so the question stays open.
+    std::fs::write(&path, text.replace("enabled = false\n", "")).unwrap();
+    let mut way = Way::stdio(&scene, MODERN, &can_elicit());
+    way.call("ssh_open", json!({ "profile": "here" }));
+    let mut run = json!({ "name": "ssh_run", "arguments": { "command": ASKED, "wait_s": 0 } });
+    let waits = way.request("tools/call", run.clone())["result"]["structuredContent"].clone();
+    assert_eq!(waits["outcome"], "awaiting_approval", "{waits}");
+    let (address, token) = e2e::viewer::link(&scene.path("state"));
+    let asked = e2e::viewer::approvals(&address, &token).pop().unwrap();
+    run["requestState"] = json!(format!("{} {}", asked["id"].as_str().unwrap(), asked["digest"].as_str().unwrap()));
+    run["inputResponses"] = json!({ "approval": { "action": "accept", "content": { "decision": "allow_once" } } });
+    let still = way.request("tools/call", run)["result"]["structuredContent"].clone();
+    assert_eq!((&still["outcome"], &still["sent"]), (&json!("awaiting_approval"), &json!(false)), "{still}");
+}
+
 #[test]
 fn a_subscription_tells_of_changes_in_each_eras_way() {
     let scene = scene();

@@ -33,7 +33,7 @@ use crate::host::Host;
 /// Longest message of a client, in bytes; a longer line is dropped by the transport.
 pub(super) const MAX_LINE_BYTES: usize = 8 << 20;
 /// Calls that one client on standard input may have under way.
-const MOST_CALLS: usize = 64;
+const MOST_CALLS: usize = 256;
 /// Lists that are the same as long as the process runs are fresh for an hour.
 const LISTS_FRESH_MS: u64 = 3_600_000;
 
@@ -176,7 +176,8 @@ impl Handler {
             return Ok(Reply::too_many_calls().or_again(tool.name, &arguments).into_result(structured).into());
         };
         let caller = self.caller(&host, &context);
-        if let Some(state) = &request.request_state {
+        // Only a client that is asked this way answers this way, and the operator can switch it off.
+        if let Some(state) = request.request_state.as_ref().filter(|_| caller.asks_between_calls) {
             elicitation::take_answer(&host, &caller, state, request.input_responses.unwrap_or_default()).await?;
         }
         let asks_between_calls = caller.asks_between_calls;
