@@ -24,9 +24,6 @@ pub fn all(answer: &Answer) -> Vec<Seen> {
         seen("codex, text", lines_out(&middle_out(&answer.text, 10 * 1024), 256)),
         seen("claude-desktop", head(&answer.text, 1_000_000)),
         seen("gemini", answer.text.clone()),
-        // Head only, and tail only, as less careful ones do.
-        seen("head", head(&answer.text, 4_000)),
-        seen("tail", tail(&answer.text, 4_000)),
     ]
 }
 

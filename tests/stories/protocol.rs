@@ -258,6 +258,9 @@ fn what_matters_survives_every_clients_way_of_cutting() {
     client.succeed("ssh_open", json!({ "profile": "here" }));
     let long = client.call("ssh_run", json!({ "command": "seq 1 30000; false", "max_chars": 40000 }));
     survives(&long, &["exit", "1", "c1", "s-here-1", "ssh_read", "next"]);
+    // Whoever shows only how a text begins shows state, exit code and handles.
+    let first = long.text.lines().next().unwrap();
+    assert!(["exit 1", "job c1", "session s-here-1"].iter().all(|word| first.contains(word)), "{first}");
     let running = client.call("ssh_run", json!({ "command": "seq 1 9000; sleep 30", "wait_s": 1, "max_chars": 40000 }));
     survives(&running, &["running", "c2", "s-here-1", "ssh_read"]);
     let error = client.call("ssh_run", json!({ "command": "true" }));
