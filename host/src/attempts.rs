@@ -50,6 +50,8 @@ pub(crate) struct Wish {
     pub(crate) reopen: Option<String>,
     /// One more, even if one is open.
     pub(crate) new: bool,
+    /// Whose session it is to be, where clients are told apart.
+    pub(crate) owner: Option<Arc<str>>,
 }
 
 /// An open session, with what is to be said about how it was opened.
@@ -129,6 +131,11 @@ impl Attempts {
         self.locked().list.iter().filter(unfinished).count()
     }
 
+    /// Whose attempt it is.
+    pub(crate) fn owner(&self, number: u64) -> Option<Arc<str>> {
+        self.locked().list.iter().find(|attempt| attempt.number == number).and_then(|it| it.wish.owner.clone())
+    }
+
     /// Gives up all that is under way: the process ends.
     pub(crate) fn abort(&self) {
         for attempt in self.locked().list.drain(..) {
@@ -170,7 +177,12 @@ impl Attempt {
         let named = wish.name.is_none() || wish.name == self.wish.name;
         let reopened = wish.reopen.is_none() || wish.reopen == self.wish.reopen;
         let asked_for = !wish.new || self.wish.new;
-        self.wish.profile == wish.profile && named && reopened && asked_for && !self.has_lapsed()
+        self.wish.profile == wish.profile
+            && self.wish.owner == wish.owner
+            && named
+            && reopened
+            && asked_for
+            && !self.has_lapsed()
     }
 
     fn is_attended(&self) -> bool {
@@ -204,7 +216,7 @@ mod tests {
     use super::*;
 
     fn wish(profile: &str) -> Wish {
-        Wish { profile: profile.to_owned(), name: None, reopen: None, new: false }
+        Wish { profile: profile.to_owned(), name: None, reopen: None, new: false, owner: None }
     }
 
     fn failure(text: &str) -> Outcome {

@@ -21,6 +21,7 @@
 //! | [`local`] | a shell of this machine in a terminal | one task per shell |
 //! | `metrics` | the figures of the process, counted where things happen | the figures |
 //! | [`diagnose`] | what is wrong with a profile, and how to mend it | nothing |
+//! | `listen` | connections of HTTP clients, within limits | one task per connection |
 //! | [`config`] | what the operator wrote, as values | nothing |
 //!
 //! Packages beside this one: `portcullis-term` (the terminal model, pure), `portcullis-shell` (what
@@ -38,6 +39,7 @@ pub mod diagnose;
 pub mod gate;
 pub mod host;
 pub mod kit;
+mod listen;
 pub mod local;
 pub mod mcp;
 mod metrics;

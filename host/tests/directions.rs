@@ -15,10 +15,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A line is judged as in a session, without one.
     ("policy", &["config", "gate", "host", "kit", "plugins"]),
     // Of the approvals: whose call it is, and what a person has said.
-    ("mcp", &["approvals", "host", "metrics", "ops", "session"]),
+    ("mcp", &["approvals", "host", "listen", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
     ("viewer", &["approvals", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
-    ("web", &[]),
+    ("web", &["listen"]),
     (
         "ops",
         &[
@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What it gives is what a host gives, so the session sees no difference.
     ("local", &["config", "ssh"]),
     ("config", &[]),
+    ("listen", &[]),
     ("causes", &[]),
     ("clock", &[]),
     ("metrics", &[]),

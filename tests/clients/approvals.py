@@ -1,6 +1,7 @@
 """A policy asks, and the Python `mcp` client's own dialog answers: once yes, once no, once not at all.
 
-The dialog is the second way to a person's consent (docs/approvals.md); here a function stands for the person.
+Over both transports and in both eras of the protocol: until 2025-11-25 the server puts the question, since 2026-07-28
+the answer to a call is the question and the client calls again. The dialog is the second way to a person's consent (docs/approvals.md); here a function stands for the person.
 A failure raises and ends with a status other than 0.
 """
 
@@ -10,11 +11,9 @@ import pathlib
 import tempfile
 
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
 from mcp.types import ElicitResult
+from transports import CLIENTS, ROOT, serving
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("PORTCULLIS_BIN", str(ROOT / "target/release/portcullis"))
 LINE = "echo deploy"
 
 CONFIGURATION = """
@@ -33,6 +32,7 @@ kind = "local"
 shell = ["bash", "--noprofile", "--norc"]
 policies = ["team"]
 """
+CONFIGURATION += CLIENTS
 
 
 def component():
@@ -41,7 +41,7 @@ def component():
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
-async def story(configuration):
+async def story(transport, mode):
     answers = [
         ElicitResult(action="accept", content={"decision": "allow_once"}),
         ElicitResult(action="accept", content={"decision": "deny", "reason": "not on a Friday"}),
@@ -53,9 +53,7 @@ async def story(configuration):
         asked.append(parameters)
         return answers[len(asked) - 1]
 
-    server = StdioServerParameters(command=PROGRAM, args=["stdio", "--config", str(configuration)], env=dict(os.environ))
-    # A server may put no question in the newest revision, so the client speaks an older one.
-    async with Client(server, mode="legacy", elicitation_callback=person) as client:
+    async with Client(transport(), mode=mode, elicitation_callback=person) as client:
 
         async def run():
             result = await client.call_tool("ssh_run", {"command": LINE, "wait_s": 40, "purpose": "ship it"})
@@ -72,20 +70,26 @@ async def story(configuration):
         closed = await run()
         assert closed["failure_category"] == "policy-ask-denied", closed
         assert len(asked) == 3, asked
+        await client.call_tool("ssh_stop", {})
 
     # A client without dialogs: nobody can be asked, and nothing hangs.
-    async with Client(server, mode="legacy") as client:
+    async with Client(transport(), mode=mode) as client:
         await client.call_tool("ssh_open", {"profile": "here"})
         result = (await client.call_tool("ssh_run", {"command": LINE})).structured_content
         assert result["failure_category"] == "policy-ask-denied", result
         assert "nobody can be asked" in result["summary"], result
+        await client.call_tool("ssh_stop", {})
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix="portcullis-approvals-") as folder:
         configuration = pathlib.Path(folder) / "portcullis.toml"
         configuration.write_text(CONFIGURATION.format(component=component()))
-        asyncio.run(story(configuration))
+        for kind in ("stdio", "http"):
+            with serving(kind, configuration, dict(os.environ)) as transport:
+                for mode in ("legacy", "2026-07-28"):
+                    print(f"\n=== {kind}, protocol mode {mode}")
+                    asyncio.run(story(transport, mode))
     print("\nthe client's own dialog allowed, denied and was closed")
 
 

@@ -1,6 +1,6 @@
-"""The main job, driven by the Python `mcp` client over stdio, in both protocol eras.
+"""The main job, driven by the Python `mcp` client over stdio and HTTP, in both protocol eras.
 
-The embedded bastion is started by `portcullis-lab serve`; the client talks to `portcullis stdio`
+The embedded bastion is started by `portcullis-lab serve`; the client talks to the program
 only, as any agent's client would. A failure raises and ends with a status other than 0.
 """
 
@@ -13,10 +13,8 @@ import subprocess
 import tempfile
 
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+from transports import CLIENTS, ROOT, serving
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("PORTCULLIS_BIN", str(ROOT / "target/release/portcullis"))
 LAB = ROOT / "target/release/portcullis-lab"
 ROUTE = "orders-api"
 
@@ -42,6 +40,7 @@ user = "root"
 namespace = "orders"
 pod = "orders-api-*"
 """
+CONFIGURATION += CLIENTS
 
 
 class Bastion:
@@ -85,12 +84,11 @@ async def succeed(client, tool, arguments=None):
     return content
 
 
-async def main_job(configuration, environment, mode):
-    server = StdioServerParameters(command=PROGRAM, args=["stdio", "--config", str(configuration)], env=environment)
-    async with Client(server, mode=mode) as client:
+async def main_job(transport, mode):
+    async with Client(transport(), mode=mode) as client:
         print(f"\n=== protocol mode {mode}: {client.protocol_version}")
         tools = (await client.list_tools()).tools
-        assert len(tools) == 11, [tool.name for tool in tools]
+        assert len(tools) >= 11, [tool.name for tool in tools]
         assert all(tool.output_schema and tool.annotations for tool in tools)
 
         await succeed(client, "ssh_hosts")
@@ -128,11 +126,12 @@ def main():
             configuration = folder / "portcullis.toml"
             configuration.write_text(CONFIGURATION.format(port=port, user=bastion.facts["user"]))
             environment = {**os.environ, "CLIENT_PASSWORD": bastion.password}
-            for mode in ("auto", "legacy"):
-                asyncio.run(main_job(configuration, environment, mode))
+            for kind, mode in (("stdio", "auto"), ("http", "auto"), ("http", "legacy")):
+                with serving(kind, configuration, environment) as transport:
+                    asyncio.run(main_job(transport, mode))
         finally:
             bastion.close()
-    print("\nthe main job succeeded in both protocol eras")
+    print("\nthe main job succeeded over both transports and in both protocol eras")
 
 
 if __name__ == "__main__":

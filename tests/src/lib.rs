@@ -3,6 +3,8 @@
 
 pub mod agent;
 pub mod home;
+pub mod http;
+pub mod lenses;
 pub mod mcp;
 pub mod relay;
 pub mod scene;

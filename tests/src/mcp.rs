@@ -9,6 +9,7 @@
     reason = "a client that meets something unexpected fails the test, and says what"
 )]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -39,6 +40,10 @@ pub struct Client {
     next_id: u64,
     /// Read while something else was waited for: what the server asks and tells, and answers to other requests.
     unread: Vec<Value>,
+    /// The listed tools by name, which every result is held against.
+    tools: BTreeMap<String, Value>,
+    /// Calls under way: request and tool.
+    calls: BTreeMap<u64, String>,
 }
 
 /// A tool's answer.
@@ -72,6 +77,9 @@ impl Client {
         );
         assert_eq!(answer["result"]["serverInfo"]["name"], "portcullis", "{answer}");
         client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+        let listed = client.request("tools/list", json!({}));
+        let tools = listed["result"]["tools"].as_array().unwrap().iter();
+        client.tools = tools.map(|tool| (tool["name"].as_str().unwrap().to_owned(), tool.clone())).collect();
         self
     }
 
@@ -115,7 +123,7 @@ impl Client {
             }
         });
         let input = child.stdin.take();
-        Self { child, input, output, next_id: 0, unread: Vec::new() }
+        Self { child, input, output, next_id: 0, unread: Vec::new(), tools: BTreeMap::new(), calls: BTreeMap::new() }
     }
 
     pub fn process_id(&self) -> u32 {
@@ -142,6 +150,9 @@ impl Client {
     pub fn begin(&mut self, method: &str, parameters: Value) -> u64 {
         self.next_id += 1;
         let id = self.next_id;
+        if method == "tools/call" {
+            self.calls.insert(id, parameters["name"].as_str().unwrap().to_owned());
+        }
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": parameters }));
         id
     }
@@ -219,6 +230,8 @@ impl Client {
         let message = self.answer(id);
         let result = &message["result"];
         assert!(result.is_object(), "{message}");
+        let tool = self.calls.remove(&id).unwrap();
+        check_against_schemas(&self.tools, &tool, result);
         let text = result["content"].as_array().into_iter().flatten().filter_map(|block| block["text"].as_str());
         Answer {
             text: text.collect::<Vec<_>>().join("\n"),
@@ -269,6 +282,27 @@ impl Drop for Client {
             let _ = self.child.wait();
         }
     }
+}
+
+/// A result keeps what its tool's listed schema promises, failed ones too, and the call that it names as next is one
+/// that the listed tools take.
+fn check_against_schemas(tools: &BTreeMap<String, Value>, tool: &str, result: &Value) {
+    let content = &result["structuredContent"];
+    // Not listed where the client made its own handshake or structured content is off.
+    if let Some(schema) = tools.get(tool).and_then(|tool| tool.get("outputSchema")) {
+        conforms(schema, content, &format!("{tool}'s result"));
+    }
+    if let (Some(next), false) = (content.get("next"), tools.is_empty()) {
+        let name = next["tool"].as_str().unwrap_or_else(|| panic!("no tool in {next}"));
+        let known = tools.get(name).unwrap_or_else(|| panic!("{tool} names no tool as next: {next}"));
+        conforms(&known["inputSchema"], &next["arguments"], &format!("what {tool} names as next, {name}"));
+    }
+}
+
+fn conforms(schema: &Value, value: &Value, what: &str) {
+    let validator = jsonschema::validator_for(schema).expect("a schema");
+    let problems: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{what} does not fit the listed schema {schema}: {problems:?}\n{value}");
 }
 
 /// Asks until there is an answer or the time is over.

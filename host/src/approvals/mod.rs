@@ -40,6 +40,10 @@ pub struct Caller {
     pub name: String,
     /// It can put a question to its user.
     pub elicits: bool,
+    /// Its user is asked between two calls: a call that needs consent returns at once, to be made again.
+    pub asks_between_calls: bool,
+    /// Whose client it is, where several are told apart: they do not see each other's sessions.
+    pub principal: Option<Arc<str>>,
 }
 
 tokio::task_local! {

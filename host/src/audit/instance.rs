@@ -175,15 +175,16 @@ impl Instance {
         self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes the name of a client that is served; clients that come back are noted once.
+    /// Notes the name of a client that is served; whether it was not known yet.
     ///
     /// # Errors
     /// As [`Instance::announce`].
-    pub fn note_client(&self, name: &str) -> Result<(), InstanceError> {
-        if self.announced().clients.iter().any(|known| known == name) {
-            return Ok(());
+    pub fn note_client(&self, name: &str) -> Result<bool, InstanceError> {
+        if self.announced.lock().unwrap_or_else(PoisonError::into_inner).clients.iter().any(|known| known == name) {
+            return Ok(false);
         }
-        self.announce(|file| file.clients.push(name.to_owned()))
+        self.announce(|file| file.clients.push(name.to_owned()))?;
+        Ok(true)
     }
 
     /// Opens the log for appending.

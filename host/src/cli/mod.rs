@@ -8,10 +8,12 @@ mod attach;
 mod config;
 mod demo;
 mod doctor;
+mod install;
 mod logging;
 mod operate;
 mod plugin;
 mod policy;
+mod serve;
 mod serving;
 mod stdio;
 mod transcript;
@@ -45,6 +47,42 @@ enum Command {
     /// What runs on this machine, and what to do about it.
     #[command(flatten)]
     Operate(operate::OperateCommand),
+    /// Serve several MCP clients over HTTP, with bearer tokens.
+    Serve {
+        /// Address and port to listen on, e.g. 127.0.0.1:8780; the protocol is at /mcp.
+        #[arg(long, value_name = "ADDRESS")]
+        http: std::net::SocketAddr,
+        /// The configuration file instead of the one that is found.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// What you call this host, in lists of what runs.
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Register this program with an MCP client.
+    Install {
+        /// Which client.
+        #[arg(long)]
+        client: install::Client,
+        /// The server's name there.
+        #[arg(long, default_value = "ssh")]
+        name: String,
+        /// The configuration file that the client's server uses instead of the one that is found.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print what would be written instead.
+        #[arg(long)]
+        print: bool,
+    },
+    /// Take this program out of an MCP client's list again.
+    Uninstall {
+        /// Which client.
+        #[arg(long)]
+        client: install::Client,
+        /// The server's name there.
+        #[arg(long, default_value = "ssh")]
+        name: String,
+    },
     /// Run the main job on an embedded bastion and show each step.
     Demo {
         /// End after the job instead of staying with the viewer.
@@ -170,6 +208,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
         Command::Stdio { config, label } => run(stdio::run(config, label)),
         Command::Operate(command) => run(operate::run(command)),
+        Command::Serve { http, config, label } => run(serve::run(http, config, label)),
+        Command::Install { client, name, config, print } => {
+            report(install::install(install::Wanted { client, name, config, print }))
+        }
+        Command::Uninstall { client, name } => report(install::uninstall(client, &name)),
         Command::Demo { once } => run(demo::run(once)),
         Command::Viewer { config } => report(viewer::run(config)),
         Command::Approvals { json, config, command } => report(approvals::run(config.as_deref(), command, json)),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exceptions::ExceptionFile;
 use super::files::FilesFile;
+use super::http::HttpFile;
 use super::plugin::PluginFile;
 use super::record::{RedactionFile, TranscriptFile};
 use super::rules::{self, Rule};
@@ -74,6 +75,7 @@ pub(super) struct McpFile {
     pub(super) structured: Option<OnOff>,
     /// `off` does not ask the client's user what a policy asks about; the viewer is left.
     pub(super) elicitation: Option<OnOff>,
+    pub(super) http: Option<HttpFile>,
 }
 
 /// A switch.
@@ -434,6 +436,9 @@ impl From<&DefaultsFile> for ProfileFile {
 impl ConfigFile {
     /// Relative paths are relative to the file they stand in.
     pub(super) fn make_paths_absolute(&mut self, base: &Path) {
+        if let Some(http) = &mut self.mcp.http {
+            http.make_paths_absolute(base);
+        }
         for folder in [&mut self.state_directory, &mut self.cache_directory].into_iter().flatten() {
             *folder = absolute(base, folder);
         }
@@ -457,7 +462,7 @@ impl ConfigFile {
 }
 
 /// `~/` is the user's home.
-fn absolute(base: &Path, path: &Path) -> PathBuf {
+pub(super) fn absolute(base: &Path, path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => base.join(path),

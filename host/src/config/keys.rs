@@ -127,6 +127,7 @@ impl<'a> Walk<'a> {
             ("AuthFile", "an entry of `auth`"),
             ("ViewerFile", "[viewer]"),
             ("McpFile", "[mcp]"),
+            ("HttpFile", "[mcp.http]"),
             ("LimitsFile", "[limits]"),
             ("LogFile", "[log]"),
             ("AttachFile", "[attach]"),

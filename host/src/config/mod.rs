@@ -14,6 +14,7 @@ mod files;
 mod find;
 mod foreign;
 mod foreign_rules;
+mod http;
 mod import;
 mod jump;
 pub(crate) mod key_file;
@@ -42,6 +43,7 @@ pub use error::ConfigError;
 pub use exceptions::{Exception, moment_unix_ms};
 pub use files::FilesAccess;
 pub use find::{Found, Reason};
+pub use http::HttpConfig;
 pub use import::{ImportReport, import};
 pub use keys::schema;
 pub use plugin::{PluginEntry, PluginLimits};
@@ -66,6 +68,7 @@ pub struct Config {
     pub cache_directory: PathBuf,
     pub viewer: ViewerConfig,
     pub mcp: McpConfig,
+    pub http: HttpConfig,
     pub limits: Limits,
     pub log: LogConfig,
     /// The byte that leaves an attached terminal.

@@ -99,6 +99,11 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
     let plugins: Vec<PluginEntry> = plugins.collect::<Result<_, _>>()?;
     let (destinations, unusable) = destinations(profiles, hops, &plugins, &main)?;
     check_default(top.default_profile.as_ref(), &destinations, &unusable)?;
+    let http = top.mcp.http.unwrap_or_default().resolve().map_err(|problem| ConfigError::Value {
+        path: main.clone(),
+        key: "mcp.http".to_owned(),
+        problem,
+    })?;
     Ok(Config {
         sources: files,
         state_directory,
@@ -107,6 +112,7 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
             structured: top.mcp.structured != Some(OnOff::Off),
             elicitation: top.mcp.elicitation != Some(OnOff::Off),
         },
+        http,
         viewer: ViewerConfig {
             enabled: top.viewer.enabled.unwrap_or(true),
             first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),

@@ -3,20 +3,23 @@
 //! Asked at the same time as the viewer, for what this connection's calls ask about; whichever is answered
 //! first counts, and the other is taken back. The answer comes over the client's channel to its user: no tool
 //! carries it, and an answer that names no decision is none. An adapter: what an answer does is decided in
-//! [`crate::ops`]. Clients of the revision 2026-07-28 and later take no requests from a server; for them the
-//! viewer is left.
+//! [`crate::ops`]. Clients of the revision 2026-07-28 and later take no requests from a server: what they call
+//! is answered with the question, and the same call with the answer goes on. The state they carry back and
+//! forth names an approval and its digest; the approval itself stays here, bound to its client's owner.
 //!
 //! One task per connection, and one for each dialog that is open.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, EnumSchema,
-    ProtocolVersion, ServerRequest,
+    ClientCapabilities, ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationSchema, EnumSchema, ErrorData, Implementation, InputRequest, InputRequiredResult, InputResponses,
+    ServerRequest,
 };
-use rmcp::service::{Peer, PeerRequestOptions, ServiceError};
+use rmcp::service::{Peer, PeerRequestOptions, RequestContext, ServiceError};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +27,8 @@ use crate::approvals::{Answer, Asked, Caller, Channel, Decision, Scope};
 use crate::host::Host;
 use crate::ops::{self, Dismissal};
 
+/// Names the question to the clients that answer with their next call.
+const DECISION: &str = "approval";
 /// The decisions of the form; the one that does nothing comes first, for clients that offer the first.
 const DECISIONS: [&str; 3] = ["deny", "allow_once", "allow_rule_for_session"];
 
@@ -33,26 +38,72 @@ pub(super) fn connection() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The client at the other end of this connection.
-pub(super) fn caller(host: &Host, peer: &Peer<RoleServer>, connection: u64) -> Caller {
-    let info = peer.peer_info();
-    let name = info.as_ref().map_or("an MCP client", |info| info.client_info.name.as_str());
-    let name = name.chars().filter(|c| !ops::is_unseen(*c)).take(80).collect();
-    Caller { connection, name, elicits: host.config().mcp.elicitation && shows_forms(peer) }
+/// What a client calls itself, cut and cleaned.
+pub(super) fn client_name(info: Option<&Implementation>) -> String {
+    let name = info.map_or("an MCP client", |info| info.name.as_str());
+    name.chars().filter(|c| !ops::is_unseen(*c)).take(80).collect()
+}
+
+/// The client that makes this request, on behalf of `principal` where clients are told apart.
+pub(super) fn caller(
+    host: &Host,
+    context: &RequestContext<RoleServer>,
+    connection: u64,
+    principal: Option<Arc<str>>,
+) -> Caller {
+    let info = context.client_info();
+    let name = client_name(info.as_ref());
+    let capabilities = context.client_capabilities();
+    let elicits = host.config().mcp.elicitation && capabilities.as_ref().is_some_and(shows_forms);
+    let takes_no_requests = context.protocol_version().is_some_and(|version| !version.has_initialize());
+    Caller { connection, name, elicits, asks_between_calls: elicits && takes_no_requests, principal }
+}
+
+fn shows_forms(capabilities: &ClientCapabilities) -> bool {
+    let declared = capabilities.elicitation.as_ref();
+    // Without a mode it is forms.
+    declared.is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
 }
 
 /// Declared by the client, in a revision in which a server may ask.
-fn shows_forms(peer: &Peer<RoleServer>) -> bool {
+fn takes_dialogs(host: &Host, peer: &Peer<RoleServer>) -> bool {
     let Some(info) = peer.peer_info() else { return false };
-    let declared = info.capabilities.elicitation.as_ref();
-    // Without a mode it is forms.
-    let forms = declared.is_some_and(|modes| modes.form.is_some() || modes.url.is_none());
-    forms && info.protocol_version < ProtocolVersion::V_2026_07_28
+    host.config().mcp.elicitation && shows_forms(&info.capabilities) && info.protocol_version.has_initialize()
+}
+
+/// The answer to a call that needs consent first: the question, and what the same call brings back with the answer.
+pub(super) fn question(host: &Host, approval_id: &str) -> Option<InputRequiredResult> {
+    let asked = ops::approvals(host).into_iter().find(|asked| asked.id == approval_id)?;
+    let form = InputRequest::Elicitation(ElicitRequest::new(form(&asked)));
+    let requests = BTreeMap::from([(DECISION.to_owned(), form)]);
+    Some(InputRequiredResult::new(Some(requests), Some(format!("{} {}", asked.id, asked.digest))))
+}
+
+/// Takes what the user of the client said to a question of a call before. What is no longer open, or somebody else's,
+/// changes nothing: the call itself finds out what holds.
+pub(super) async fn take_answer(
+    host: &Host,
+    caller: &Caller,
+    state: &str,
+    mut responses: InputResponses,
+) -> Result<(), ErrorData> {
+    let Some(response) = responses.remove(DECISION) else { return Ok(()) };
+    let result = serde_json::from_value::<ElicitResult>(response).map_err(|error| {
+        ErrorData::invalid_params(format!("`inputResponses.{DECISION}` is no result of an elicitation: {error}"), None)
+    })?;
+    let is_own = |asked: &Asked| {
+        let owner = asked.caller.as_ref().and_then(|asker| asker.principal.as_ref());
+        owner == caller.principal.as_ref() && state.split_once(' ') == Some((&asked.id, &asked.digest))
+    };
+    if let Some(asked) = ops::approvals(host).into_iter().find(is_own) {
+        answered(host, &asked, result).await;
+    }
+    Ok(())
 }
 
 /// Opens a dialog for everything that this connection's calls ask about, until the client is gone.
 pub(super) async fn serve(host: Host, peer: Peer<RoleServer>, connection: u64, ended: CancellationToken) {
-    if !caller(&host, &peer, connection).elicits {
+    if !takes_dialogs(&host, &peer) {
         return;
     }
     let mut changes = host.approvals().watch();

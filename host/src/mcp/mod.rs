@@ -1,17 +1,23 @@
-//! MCP: the agent's side, over a byte stream.
+//! MCP: the agent's side, over a byte stream or HTTP.
 //!
 //! An adapter: it turns calls into operations and reports into results, and decides nothing. One
 //! file per tool holds its parameters, its description and the text of its result. Nothing hangs
 //! on a connection; sessions belong to the host.
 
 mod arguments;
+mod completion;
 mod elicitation;
+mod http;
 mod progress;
+mod prompts;
 mod reply;
+mod resources;
 mod schema;
 mod server;
+mod subscriptions;
 mod tool;
 mod tools;
 mod transport;
 
+pub use http::{HttpError, HttpOptions, HttpServer, serve_http};
 pub use server::{ServeError, Starting, serve_stdio};

@@ -111,6 +111,21 @@ impl Reply {
         }
     }
 
+    pub(super) fn too_many_calls() -> Self {
+        let summary = "not begun: too many calls are under way here; make it again when one of them has ended";
+        Self {
+            failure_category: Some("runtime-state-abnormal"),
+            again: true,
+            ..Self::new(Status::Failure, summary.to_owned(), String::new(), &json!({}))
+        }
+    }
+
+    /// The approval that this very call waits for, where making it again goes on from there.
+    pub(super) fn awaited_approval(&self) -> Option<&str> {
+        let of_this_call = self.again && self.next.is_none() && self.fields.get("of_this_call") == Some(&json!(true));
+        self.fields.get("approval_id").filter(|_| of_this_call)?.as_str()
+    }
+
     pub(super) fn cancelled() -> Self {
         let summary = "the call was cancelled; waiting stopped, the remote command was left as it is".to_owned();
         Self::new(Status::PartialSuccess, summary, String::new(), &json!({}))

@@ -26,7 +26,7 @@ pub(super) fn make_portable(schema: &mut JsonObject) {
     if nonstandard.iter().any(|prefix| format.starts_with(prefix)) {
         schema.remove("format");
     }
-    if schema.get("minimum").is_some_and(|minimum| *minimum == 0) && !schema.contains_key("maximum") {
+    if schema.get("minimum").is_some_and(|minimum| *minimum == 0) {
         schema.remove("minimum");
     }
     if let Some(Value::Array(values)) = schema.get_mut("enum") {

@@ -61,7 +61,7 @@ pub(super) struct Tool {
     pub(super) description: &'static str,
     pub(super) class: Class,
     pub(super) input: fn() -> JsonObject,
-    /// Properties of its own in the result, beside those every result has.
+    /// Properties of its own in the result, those a program would look for; beside them every result has more.
     pub(super) output: fn() -> Value,
     pub(super) call: Call,
 }
@@ -80,21 +80,12 @@ impl Tool {
         }
     }
 
+    /// What is there in every result is said once, in the server's instructions, and what only some results have
+    /// is left out: the list of all tools has to stay short, and few clients show a model this part of it.
     fn output_schema(&self) -> JsonObject {
-        // `failure_category` and `evidence` come with errors; they are left out here, and the values of
-        // `result_status` said once in the server's instructions, because the list of all tools has to
-        // stay short.
-        let mut properties = json!({
-            "result_status": { "type": "string" },
-            "summary": { "type": "string" },
-            "next": { "type": "object" }
-        });
-        if let (Some(all), Value::Object(own)) = (properties.as_object_mut(), (self.output)()) {
-            all.extend(own);
-        }
         let output = json!({
             "type": "object",
-            "properties": properties,
+            "properties": (self.output)(),
             "required": ["result_status", "summary"]
         });
         output.as_object().cloned().unwrap_or_default()

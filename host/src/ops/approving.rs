@@ -9,7 +9,7 @@ use std::time::Instant;
 use portcullis_term::{AwaitingKind, NotReady};
 use serde::Serialize;
 
-use super::{OpError, place};
+use super::{OpError, callers, place};
 use crate::approvals::{self, Approvals, Asked, Denial, Fate, Joined, Leave, Matter, Outcome, Waited, Waiter, Why};
 use crate::audit::ApprovalRecord;
 use crate::clock;
@@ -43,9 +43,10 @@ pub struct AwaitingApproval {
     pub sent: bool,
 }
 
-/// All that wait.
+/// All that wait, of sessions this call may use.
 pub(super) fn waiting(host: &Host) -> Vec<AwaitingApproval> {
-    host.approvals().open().into_iter().map(|asked| awaiting(host, asked, true)).collect()
+    let own = |asked: &Asked| callers::may_use(host, &asked.matter.session_id);
+    host.approvals().open().into_iter().filter(own).map(|asked| awaiting(host, asked, true)).collect()
 }
 
 fn awaiting(host: &Host, asked: Asked, of_this_call: bool) -> AwaitingApproval {
@@ -136,6 +137,10 @@ impl Asking<'_> {
             return Err(self.denied(refusal, Denial { approval_id: None, why: Why::NobodyToAsk }));
         }
         let digest = matter.digest();
+        let until = match caller.as_ref().is_some_and(|caller| caller.asks_between_calls) {
+            true => Instant::now(),
+            false => self.until,
+        };
         let waiter = match self.host.approvals().join(matter, caller, limit) {
             Joined::Refused(denial) => return Err(self.denied(refusal, denial)),
             Joined::Busy(other) => {
@@ -149,7 +154,7 @@ impl Asking<'_> {
                 waiter
             }
         };
-        match waiter.wait(self.until.into()).await {
+        match waiter.wait(until.into()).await {
             Waited::StillOpen(asked) => Err(waits(self.host, asked, true)),
             Waited::Settled(Outcome::Denied(denial)) => Err(self.denied(refusal, denial)),
             Waited::Settled(Outcome::Allowed(leave)) => self.again(leave).await,

@@ -3,6 +3,7 @@
 use portcullis_term::{AwaitingKind, patterns};
 use serde::Serialize;
 
+use super::callers;
 use crate::clock;
 use crate::desk::Asked;
 use crate::host::Host;
@@ -27,9 +28,13 @@ pub struct AwaitingPerson {
     pub expires_in_s: u64,
 }
 
-/// All questions that wait.
+/// All questions that wait, of sessions this call may use.
 pub(super) fn all(host: &Host) -> Vec<AwaitingPerson> {
-    host.desk().open().into_iter().map(|asked| awaiting(host, asked)).collect()
+    let principal = callers::principal();
+    let own = |asked: &Asked| {
+        principal.is_none() || asked.attempt.and_then(|attempt| host.attempts().owner(attempt)) == principal
+    };
+    host.desk().open().into_iter().filter(own).map(|asked| awaiting(host, asked)).collect()
 }
 
 pub(super) fn awaiting(host: &Host, asked: Asked) -> AwaitingPerson {

@@ -8,6 +8,7 @@ mod answer;
 mod approvals;
 mod approving;
 mod awaiting;
+mod callers;
 mod dry_run;
 mod echo;
 mod error;
@@ -46,6 +47,7 @@ pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
 pub use approving::AwaitingApproval;
 pub use awaiting::AwaitingPerson;
+pub use callers::visible_sessions;
 pub use dry_run::{DryRunReport, DryRunRequest, dry_run};
 pub use error::{NextStep, OpError, Stopped};
 pub use files::{
@@ -70,15 +72,14 @@ pub use transcript::{TranscriptReport, TranscriptRequest, transcript};
 
 /// The session meant: by its id or its name, or the only one that is open.
 fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, OpError> {
-    let sessions = host.sessions();
     if let Some(id) = session_id {
-        let found = sessions.get(id).or_else(|| sessions.named(id));
-        return found.ok_or_else(|| match sessions.dropped(id) {
-            Some(dropped) => OpError::DroppedSession { dropped, keep: sessions.keep_closed() },
-            None => OpError::UnknownSession { session_id: id.to_owned(), known: described(&sessions.all()) },
+        return callers::named_session(host, id).ok_or_else(|| {
+            let known = || described(&callers::visible_sessions(host));
+            callers::dropped(host, id)
+                .unwrap_or_else(|| OpError::UnknownSession { session_id: id.to_owned(), known: known() })
         });
     }
-    let mut open = host.sessions().open();
+    let mut open = callers::open_sessions(host);
     match (open.pop(), open.is_empty()) {
         (Some(only), true) => Ok(only),
         (None, _) => Err(OpError::NoSession { profiles: host.config().destinations.keys().cloned().collect() }),

@@ -10,6 +10,7 @@ use portcullis_term::Outcome;
 use serde::Serialize;
 
 use super::awaiting::{AwaitingPerson, awaiting};
+use super::callers;
 use super::opening::{NewSession, Waited, start, wait};
 use super::{NavigateReport, NavigateRequest, OpError, Progress, described, find_session, navigate};
 use crate::attempts::{Joined, Opened, Wish};
@@ -105,7 +106,8 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenOutcome, OpEr
                 Found::UnderWay(joined) => joined,
                 _ => {
                     let name = name_for(host, &request, previous.as_ref())?;
-                    let new = NewSession { destination, name, size, previous: previous.clone() };
+                    let owner = callers::principal();
+                    let new = NewSession { destination, name, size, previous: previous.clone(), owner };
                     start(host, wish(&profile, &request), new)?
                 }
             };
@@ -157,7 +159,7 @@ fn under_way_or_open(host: &Host, profile: &str, request: &OpenRequest, reopens:
 
 fn wish(profile: &str, request: &OpenRequest) -> Wish {
     let (name, reopen) = (request.name.clone(), request.reopen.clone());
-    Wish { profile: profile.to_owned(), name, reopen, new: request.new }
+    Wish { profile: profile.to_owned(), name, reopen, new: request.new, owner: callers::principal() }
 }
 
 /// The one the operator chose, or the only one.
@@ -218,7 +220,7 @@ fn existing(host: &Host, profile: &str, request: &OpenRequest) -> Result<Option<
     if request.new {
         return Ok(None);
     }
-    let mut open = host.sessions().open();
+    let mut open = callers::open_sessions(host);
     if let Some(name) = &request.name {
         let named = open.into_iter().find(|session| session.has_name(name));
         return match named {
@@ -235,8 +237,8 @@ fn existing(host: &Host, profile: &str, request: &OpenRequest) -> Result<Option<
 }
 
 fn name_taken(host: &Host, name: &str) -> OpError {
-    let open: Vec<SessionHandle> = host.sessions().open().into_iter().filter(|it| it.has_name(name)).collect();
-    let by = described(&open).pop().unwrap_or_else(|| "one that is being opened".to_owned());
+    let open: Vec<SessionHandle> = callers::open_sessions(host).into_iter().filter(|it| it.has_name(name)).collect();
+    let by = described(&open).pop().unwrap_or_else(|| "one that is being opened, or another client's".to_owned());
     OpError::NameTaken { name: name.to_owned(), by }
 }
 

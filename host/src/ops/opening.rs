@@ -42,6 +42,8 @@ pub(super) struct NewSession {
     pub(super) size: TerminalSize,
     /// The closed session it goes on from.
     pub(super) previous: Option<SessionHandle>,
+    /// Whose it is, where clients are told apart.
+    pub(super) owner: Option<Arc<str>>,
 }
 
 /// Starts an attempt, unless another call has just done so.
@@ -89,10 +91,13 @@ async fn asked_long_enough(host: &Host, attempt: u64) -> Asked {
 
 /// What an attempt does.
 async fn open_new(host: &Host, new: NewSession, attempt: u64) -> Result<Opened, OpError> {
-    let NewSession { destination, name, size, previous } = new;
+    let NewSession { destination, name, size, previous, owner } = new;
     let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
     let Connected { link, said, given } = connect(host, &destination, &profile, attempt).await?;
     let id = host.sessions().next_id(&profile.name);
+    if let Some(owner) = owner {
+        host.sessions().set_owner(&id, owner);
+    }
     let wanted = Wanted { mode: profile.transcript, audited: profile.audited, secrets: &given };
     let transcript = host.instance().transcript(id.as_str(), &wanted).map_err(OpError::Record)?;
     let menu = destination.navigator.as_ref().map(|choice| {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::approving::{self, AwaitingApproval};
 use super::awaiting::{self, AwaitingPerson};
-use super::{OpError, find_session};
+use super::{OpError, callers, find_session};
 use crate::config::Destination;
 use crate::diagnose::{self, Depth, Finding, State};
 use crate::host::Host;
@@ -86,7 +86,7 @@ fn problems(destination: &Destination) -> Vec<String> {
 }
 
 fn listed(host: &Host, query: Option<&str>) -> HostsReport {
-    let open: Vec<SessionSummary> = host.sessions().open().iter().map(|session| session.summary()).collect();
+    let open: Vec<SessionSummary> = callers::open_sessions(host).iter().map(|it| it.summary()).collect();
     let lines = host.config().destinations.iter().map(|(name, destination)| {
         let profile = &destination.profile;
         HostLine {
@@ -164,7 +164,7 @@ pub struct SessionLine {
 pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusReport, OpError> {
     let wanted = match session_id {
         Some(id) => vec![find_session(host, Some(id))?],
-        None => host.sessions().all(),
+        None => callers::visible_sessions(host),
     };
     let mut sessions = Vec::new();
     for session in wanted {

@@ -1,6 +1,6 @@
 //! The sessions of this process, open and recently closed.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,8 @@ struct Inner {
     /// Names of sessions that are being opened.
     reserved: HashSet<String>,
     dropped: VecDeque<Dropped>,
+    /// Whose they are, where clients are told apart; of dropped ones too.
+    owners: HashMap<String, Arc<str>>,
 }
 
 /// A closed session that can no longer be read here; its record remains.
@@ -85,14 +87,18 @@ impl Sessions {
         self.changed();
     }
 
-    pub fn get(&self, id: &str) -> Option<SessionHandle> {
-        self.locked().map.values().find(|handle| handle.id().as_str() == id).cloned()
+    /// Says whose session it is going to be; without it, it is everybody's.
+    pub fn set_owner(&self, id: &SessionId, owner: Arc<str>) {
+        self.locked().owners.insert(id.to_string(), owner);
     }
 
-    /// The open session of that name, or the newest closed one.
-    pub fn named(&self, name: &str) -> Option<SessionHandle> {
-        let named: Vec<_> = self.all().into_iter().filter(|handle| handle.has_name(name)).collect();
-        named.iter().find(|handle| !handle.is_closed()).or(named.last()).cloned()
+    /// Whose it is, open, closed or dropped.
+    pub fn owner(&self, id: &str) -> Option<Arc<str>> {
+        self.locked().owners.get(id).cloned()
+    }
+
+    pub fn get(&self, id: &str) -> Option<SessionHandle> {
+        self.locked().map.values().find(|handle| handle.id().as_str() == id).cloned()
     }
 
     /// A session that was let go because there were too many closed ones.
@@ -134,8 +140,10 @@ impl Sessions {
         let mut inner = self.locked();
         for handle in closed.into_iter().take(surplus) {
             inner.map.remove(handle.id());
-            if inner.dropped.len() == DROPPED {
-                inner.dropped.pop_front();
+            if inner.dropped.len() == DROPPED
+                && let Some(forgotten) = inner.dropped.pop_front()
+            {
+                inner.owners.remove(&forgotten.session_id);
             }
             inner.dropped.push_back(Dropped {
                 session_id: handle.id().to_string(),

@@ -6,7 +6,7 @@
 //! [`Backend::send_human_keys`], behind which the gate stands.
 //!
 //! Who calls it: the program, once per launch, through [`serve`]. Everything it needs of the host
-//! is the small [`Backend`] trait, so this folder names no other module.
+//! is the small [`Backend`] trait, so this folder names no other module but the one that accepts connections.
 //!
 //! Tasks: one that accepts, one per connection, one per upgraded socket. All of them end when the
 //! token given to [`serve`] is cancelled, and [`WebServer::stopped`] waits for that. Channels: per
@@ -16,7 +16,6 @@ mod access;
 mod assets;
 mod backend;
 mod events;
-mod listen;
 mod metrics;
 pub mod protocol;
 mod router;
@@ -32,6 +31,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::listen;
 
 pub use backend::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
 

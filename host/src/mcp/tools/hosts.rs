@@ -16,7 +16,7 @@ const NO_PROFILES: &str = "No profile fits. A person adds one: a `Host` in ~/.ss
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Only profiles whose name, label, address or tag contains this.
+    /// Part of name, label, address or tag.
     #[serde(default)]
     query: Option<String>,
 }
@@ -25,7 +25,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_hosts",
         title: "List SSH hosts",
-        description: "List the SSH profiles with address, user, policy mode, routes through bastions and what stands in the way. Connects to nothing.",
+        description: "List the SSH profiles: address, user, policy mode, routes through bastions, problems. Connects to nothing.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),

@@ -14,9 +14,10 @@ mod stop;
 mod transcript;
 mod write_file;
 
-use std::time::Duration;
+#[cfg(test)]
+mod tests;
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
 use super::tool::Tool;
 use crate::ops::AwaitingPerson;
@@ -55,11 +56,6 @@ fn chars(wanted: Option<u32>) -> usize {
 
 fn breadcrumb(summary: &SessionSummary) -> String {
     if summary.breadcrumb.is_empty() { summary.host.clone() } else { summary.breadcrumb.join(" › ") }
-}
-
-/// The session as every result describes it: id, profile, breadcrumb, state and more.
-fn session_schema() -> Value {
-    json!({ "type": "object" })
 }
 
 /// The session's id, with the name its caller gave it.

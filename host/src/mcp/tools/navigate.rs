@@ -8,23 +8,19 @@ use super::super::progress;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::session_schema;
 use crate::host::Host;
 use crate::ops::{self, NavigateReport, NavigateRequest, NextStep, OpError, PlaceReport};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// From ssh_hosts.
     #[serde(default)]
     route: Option<String>,
-    /// Saved before.
     #[serde(default)]
     place: Option<String>,
-    /// Save the place it is then at.
+    /// Name for the place it is then at.
     #[serde(default)]
     save_as: Option<String>,
-    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -32,18 +28,11 @@ struct Parameters {
 pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_navigate",
-        title: "Follow a route",
-        description: "Follow a named route from here: through the bastion's menu to a host and on into a pod. Stops and shows the screen rather than guess. Without route or place: where the session is.",
+        title: "Follow route",
+        description: "Follow a named route through the bastion's menu to a host or pod. Stops and shows the screen rather than guess. Without route or place: where it is.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "session": session_schema(),
-                "reached": { "type": "string" },
-                "breadcrumb": { "type": "array", "items": { "type": "string" } },
-                "steps": { "type": "array", "items": { "type": "string" } }
-            })
-        },
+        output: || json!({ "breadcrumb": { "type": "array", "items": { "type": "string" } } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

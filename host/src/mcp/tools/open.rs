@@ -8,29 +8,28 @@ use super::super::progress;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, named, notes, session_schema, waits_for_person};
+use super::{breadcrumb, named, notes, waits_for_person};
 use crate::host::Host;
 use crate::ops::{self, AwaitingPerson, NextStep, OpError, OpenOutcome, OpenReport, OpenRequest};
 
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// From ssh_hosts; not needed to reopen or with a default.
+    /// From ssh_hosts.
     #[serde(default)]
     profile: Option<String>,
-    /// Route to follow, e.g. through a bastion into a pod.
+    /// From ssh_hosts.
     #[serde(default)]
     route: Option<String>,
-    /// One more, even if one is open on this profile.
+    /// One more on this profile.
     #[serde(default)]
     new: bool,
-    /// Your name for it, usable as session_id.
+    /// Usable as session_id.
     #[serde(default)]
     name: Option<String>,
-    /// Closed session to go on from; nothing is replayed.
+    /// Closed session; nothing is replayed.
     #[serde(default)]
     reopen: Option<String>,
-    /// Width; resizes an open session.
     #[serde(default)]
     #[schemars(range(min = 2, max = 1000))]
     columns: Option<u16>,
@@ -43,10 +42,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_open",
         title: "Open SSH session",
-        description: "Open a persistent SSH terminal on a profile (or reuse the open one), follow a route through its bastion, reopen a closed one, or resize.",
+        description: "Open a persistent SSH terminal on a profile (or reuse the open one) and follow a route; reopen a closed one; resize.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
-        output: || json!({ "session": session_schema(), "reused": { "type": "boolean" }, "screen": { "type": "string" } }),
+        output: || json!({ "screen": { "type": "string" } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

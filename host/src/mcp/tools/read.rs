@@ -7,53 +7,48 @@ use serde_json::{Value, json};
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, chars, named, notes, session_schema, wait};
+use super::{breadcrumb, chars, named, notes, wait};
 use crate::host::Host;
 use crate::ops::{self, Choice, Filter, NextStep, OpError, ReadReport, ReadRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Id or name; may be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Default screen. history: numbered lines of output, who typed what, events.
+    /// Default screen; job with job_id.
     #[serde(default)]
     what: Option<What>,
-    /// Job to read, from ssh_run.
     #[serde(default)]
     job_id: Option<String>,
-    /// Absolute offset in the output to begin at.
+    /// Where to begin.
     #[serde(default)]
     offset_bytes: Option<u64>,
-    /// First line (from 1).
+    /// From 1.
     #[serde(default)]
     from_line: Option<u64>,
-    /// Last line.
     #[serde(default)]
     to_line: Option<u64>,
-    /// First lines only.
+    /// First lines.
     #[serde(default)]
     head: Option<u64>,
-    /// Last lines only.
+    /// Last lines.
     #[serde(default)]
     tail: Option<u64>,
-    /// Only lines with this text.
+    /// Only lines with this.
     #[serde(default)]
     grep: Option<String>,
-    /// Only lines that match this regex.
+    /// Regex, as grep.
     #[serde(default)]
     pattern: Option<String>,
-    /// Seconds to wait for the job's end or new output (default 0).
+    /// For its end or new output; default 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
-    /// Wait for output beyond this offset.
+    /// Wait for output beyond it.
     #[serde(default)]
     since_bytes: Option<u64>,
-    /// Default 8000.
     #[serde(default)]
-    #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
 }
 
@@ -69,19 +64,11 @@ enum What {
 pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_read",
-        title: "Read screen, output or history",
-        description: "Read a session, open or closed: screen, output by offset, numbered history, or a job's output and exit code. Can wait, filter and page. Sends nothing.",
+        title: "Read screen, output, history",
+        description: "Read a session, open or closed: screen, output by offset, numbered history, a job's output and exit code. Can wait, filter, page. Sends nothing.",
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "session": session_schema(),
-                "text": { "type": "string" },
-                "cursor": { "type": "object" },
-                "job": { "type": "object" },
-                "next_offset_bytes": { "type": "integer" }
-            })
-        },
+        output: || json!({ "text": { "type": "string" }, "next_offset_bytes": { "type": "integer" } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

@@ -7,27 +7,25 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{DEFAULT_CHARS, named, notes, session_schema};
+use super::{DEFAULT_CHARS, named, notes};
 use crate::host::Host;
 use crate::ops::{self, Entry, NextStep, ReadFileReport, ReadFileRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Absolute, or below the home.
     path: String,
     #[serde(default)]
     offset_bytes: u64,
-    /// Default 8000.
     #[serde(default)]
     limit_bytes: Option<usize>,
-    /// Directory: entries to skip.
+    /// Entries to skip.
     #[serde(default)]
     from_entry: usize,
-    /// Only kind, size, mode and time.
+    /// Only kind, size, mode, time.
     #[serde(default)]
     stat_only: bool,
-    /// When the terminal is elsewhere (pod, su, menu).
+    /// Also while the terminal is elsewhere.
     #[serde(default)]
     on_ssh_server: bool,
     #[serde(default)]
@@ -37,15 +35,13 @@ struct Parameters {
 pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_read_file",
-        title: "Read a file or directory",
-        description: "Read a file (text or binary, by offset, with SHA-256) or list a directory of the session's SSH server, over SFTP.",
+        title: "Read file or directory",
+        description: "Read a file (text or binary, by offset, with SHA-256) or list a directory on the session's SSH server, over SFTP.",
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
         output: || {
             json!({
-                "session": session_schema(),
                 "content": { "type": "string" },
-                "encoding": { "type": "string" },
                 "entries": { "type": "array" },
                 "sha256": { "type": "string" }
             })

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status, remote};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, chars, notes, outcome, session_schema, steps, wait};
+use super::{breadcrumb, chars, notes, outcome, steps, wait};
 use crate::host::Host;
 use crate::ops::{self, Backoff, DryRunRequest, NextStep, RetryEnd, RetryReport, RetryRequest, RunReport, RunRequest};
 
@@ -23,32 +23,29 @@ const DEFAULT_DELAY_S: u32 = 1;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// As you would type it; several lines run as one script.
+    /// Several lines are one script.
     command: String,
-    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Seconds until control returns (default 20).
+    /// Default 20.
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
-    /// Stop the command after these seconds: INT, TERM, KILL.
+    /// Then INT, TERM, KILL.
     #[serde(default)]
     timeout_s: Option<u32>,
-    /// Characters of output (default 8000).
     #[serde(default)]
-    #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
-    /// Why, for person and policy.
+    /// Why, for the person asked.
     #[serde(default)]
     purpose: Option<String>,
-    /// Label of the level it is meant for; typed nowhere else.
+    /// Typed nowhere but at this level.
     #[serde(default)]
     expect_level: Option<String>,
-    /// Run it until it succeeds, all attempts within wait_s.
+    /// Until it succeeds, within wait_s.
     #[serde(default)]
     retry: Option<Retry>,
-    /// Only judge it.
+    /// Only judge it; type nothing.
     #[serde(default)]
     dry_run: bool,
 }
@@ -56,18 +53,16 @@ struct Parameters {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Retry {
-    /// In total.
     #[schemars(range(min = 2, max = 10))]
     attempts: u32,
     #[serde(default)]
     backoff: BackoffName,
-    /// Before the second attempt (default 1).
+    /// Default 1.
     #[serde(default)]
     delay_s: Option<u32>,
-    /// Regular expression in the output: success.
+    /// Regex in the output.
     #[serde(default)]
     success_pattern: Option<String>,
-    /// In the output: try again.
     #[serde(default)]
     failure_pattern: Option<String>,
 }
@@ -84,16 +79,14 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_run",
         title: "Run command",
-        description: "Run one shell command in a session and return its exact output and exit code. One that takes longer than wait_s goes on as a job (job_id). Shell state persists.",
+        description: "Run one shell command: exact output, exit code. One that takes longer than wait_s goes on as a job. Directory and variables persist.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || {
             json!({
-                "session": session_schema(),
                 "job_id": { "type": "string" },
                 "outcome": { "type": "string" },
-                "text": { "type": "string" },
-                "omitted_chars": { "type": "integer" }
+                "text": { "type": "string" }
             })
         },
         call: |host, arguments| tool::typed(host, arguments, call),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, notes, session_schema};
+use super::{breadcrumb, notes};
 use crate::host::Host;
 use crate::ops::{self, SearchMode, SearchReport, SearchRequest};
 
@@ -26,33 +26,28 @@ enum Mode {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// What to look for.
     query: String,
-    /// literal (default), regex (extended), or all_words (each word, in any order).
+    /// Default literal.
     #[serde(default)]
     mode: Mode,
-    /// Take upper and lower case as the same.
     #[serde(default)]
     ignore_case: bool,
-    /// Files or folders; the profile's log folders when left out.
+    /// Files, folders; default: the profile's.
     #[serde(default)]
     sources: Vec<String>,
-    /// Only file names like these, e.g. *.log.
+    /// Names, e.g. *.log.
     #[serde(default)]
     include: Vec<String>,
-    /// Matches to return (default 50, at most 500).
+    /// Default 50.
     #[serde(default)]
     #[schemars(range(min = 1, max = 500))]
     max_matches: Option<u32>,
-    /// Lines of context before each match (at most 20).
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     before_lines: Option<u16>,
-    /// Lines of context after each match (at most 20).
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     after_lines: Option<u16>,
-    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -61,17 +56,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_search_logs",
         title: "Search logs",
-        description: "Search log files where the session is (host or pod) with bounded, low-priority tools. Returns matches with file, line number, level, text and context lines.",
+        description: "Search log files where the session is (host or pod), gently: matches with file, line, level, text, context.",
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "session": session_schema(),
-                "command": { "type": "string" },
-                "matches": { "type": "array", "items": { "type": "object" } },
-                "truncated": { "type": "boolean" }
-            })
-        },
+        output: || json!({ "matches": { "type": "array", "items": { "type": "object" } } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

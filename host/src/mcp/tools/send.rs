@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, chars, notes, outcome, session_schema, wait};
+use super::{breadcrumb, chars, notes, outcome, wait};
 use crate::host::Host;
 use crate::ops::{self, NextStep, SendReport, SendRequest, Standing};
 
@@ -17,29 +17,26 @@ const DEFAULT_WAIT_S: u32 = 5;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Text to type; lines go one by one. At a shell prompt it waits in the host for `enter`.
+    /// At a prompt it waits in the host for Enter.
     #[serde(default)]
     text: Option<String>,
-    /// Press Enter after the text.
     #[serde(default)]
     enter: bool,
-    /// Keys after the text: enter, tab, escape, up, home, page-up, insert, delete, f1…f12, q, ctrl-c, ctrl-\, …
+    /// After the text: tab, escape, up, page-up, delete, f1, q, ctrl-c, …
     #[serde(default)]
     keys: Vec<String>,
-    /// Wait until this is printed; the echo does not count.
+    /// Wait until it is printed.
     #[serde(default)]
     wait_for: Option<String>,
-    /// The same as a regular expression.
+    /// The same, as regex.
     #[serde(default)]
     wait_pattern: Option<String>,
-    /// Seconds to wait for that or for quiet (default 5).
+    /// For that, or quiet; default 5.
     #[serde(default)]
     #[schemars(range(min = 0, max = 50))]
     wait_s: Option<u32>,
     #[serde(default)]
-    #[schemars(range(min = 200, max = 40000))]
     max_chars: Option<u32>,
-    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -48,17 +45,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_send",
         title: "Send text or keys",
-        description: "Type text or press keys in a session: answer a question or a menu, leave a pager, press ctrl-c. For commands use ssh_run. Secrets are typed by a person in the viewer.",
+        description: "Type text or press keys: answer a question or menu, leave a pager, ctrl-c. Commands: ssh_run. Secrets: a person types them in the viewer.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "session": session_schema(),
-                "outcome": { "type": "string" },
-                "screen": { "type": "string" },
-                "output": { "type": "string" }
-            })
-        },
+        output: || json!({ "output": { "type": "string" }, "screen": { "type": "string" } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

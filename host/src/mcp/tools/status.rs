@@ -15,7 +15,6 @@ use crate::session::HealthState;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Only this session, by id or name.
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -24,16 +23,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_status",
         title: "Session status",
-        description: "Show open and recently closed sessions with place, state, health, idle time and latest jobs with their exit codes, and the loaded plugins. Sends nothing.",
+        description: "Show open and lately closed sessions (place, state, health, idle time, jobs with exit codes), what waits for a person, plugins.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "sessions": { "type": "array", "items": { "type": "object" } },
-                "plugins": { "type": "array", "items": { "type": "object" } },
-                "viewer": { "type": "boolean" }
-            })
-        },
+        output: || json!({ "sessions": { "type": "array", "items": { "type": "object" } } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

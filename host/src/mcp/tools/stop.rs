@@ -7,20 +7,17 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{outcome, session_schema, steps};
+use super::{outcome, steps};
 use crate::host::Host;
 use crate::ops::{self, NextStep, StopReport, StopRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// May be left out when one session is open.
     #[serde(default)]
     session_id: Option<String>,
-    /// Stop this job; without it the session is closed.
     #[serde(default)]
     job_id: Option<String>,
-    /// Go on to TERM and KILL until the end is seen.
     #[serde(default)]
     force: bool,
 }
@@ -29,16 +26,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_stop",
         title: "Stop job or close session",
-        description: "Stop a running job by job_id (ctrl-c; with force TERM and KILL) and say whether its end was seen, or without job_id close the session. Its record stays readable.",
+        description: "Stop a job (ctrl-c; with force TERM, KILL) and say whether its end was seen; without job_id close the session. Its record stays readable.",
         class: Class::End,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "session": session_schema(),
-                "ended": { "type": "boolean" },
-                "steps": { "type": "array" }
-            })
-        },
+        output: || json!({ "ended": { "type": "boolean" } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{named, notes, session_schema};
+use super::{named, notes};
 use crate::host::Host;
 use crate::ops::{self, WriteFileReport, WriteFileRequest};
 
@@ -19,22 +19,21 @@ const MOST_MODE: u32 = 0o777;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Absolute, or below the home.
     path: String,
     content: String,
-    /// Of `content`; default utf8.
+    /// Default utf8.
     #[serde(default)]
     encoding: Option<Encoding>,
-    /// Octal, as 0644; default: as it was.
+    /// As 0644; default: as it was.
     #[serde(default)]
     mode: Option<String>,
-    /// Write only if the present content has this digest.
+    /// Only over this content.
     #[serde(default)]
     if_sha256: Option<String>,
     /// Replace nothing.
     #[serde(default)]
     create_only: bool,
-    /// When the terminal is elsewhere (pod, su, menu).
+    /// Also while the terminal is elsewhere.
     #[serde(default)]
     on_ssh_server: bool,
     #[serde(default)]
@@ -51,18 +50,11 @@ enum Encoding {
 pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_write_file",
-        title: "Write a file",
-        description: "Create or replace a whole file on the session's SSH server, over SFTP: all or nothing, owner and mode kept.",
+        title: "Write file",
+        description: "Create or replace a whole file on the session's SSH server, over SFTP: all or nothing; owner and mode stay.",
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
-        output: || {
-            json!({
-                "session": session_schema(),
-                "result": { "type": "string" },
-                "bytes": { "type": "integer" },
-                "sha256": { "type": "string" }
-            })
-        },
+        output: || json!({ "sha256": { "type": "string" } }),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

@@ -1,7 +1,8 @@
 //! Accepts connections and speaks HTTP/1.1 on them, within limits.
 //!
-//! Not a router: it hands every request on. It exists because a local stranger needs no token to
-//! open a connection, so their number, their heads and their patience are bounded here.
+//! Not a router: it hands every request on. It exists because a stranger needs no token to open a
+//! connection, so their number, their heads and their patience are bounded here. The viewer's server and
+//! the MCP server over HTTP call it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +32,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until `shutdown`; each connection is a task of its own in `tasks`.
-pub(super) async fn accept(listener: TcpListener, router: Router, tasks: TaskTracker, shutdown: CancellationToken) {
+pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: TaskTracker, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
     loop {
         let accepted = tokio::select! {
@@ -51,7 +52,7 @@ pub(super) async fn accept(listener: TcpListener, router: Router, tasks: TaskTra
                 });
             }
             (_, Err(error)) => {
-                tracing::warn!(%error, "the viewer could not accept a connection");
+                tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -79,6 +80,6 @@ async fn serve_connection(stream: TcpStream, router: Router, shutdown: Cancellat
         }
     };
     if let Some(Err(error)) = ended {
-        tracing::debug!(%error, "a viewer connection ended early");
+        tracing::debug!(%error, "a connection ended early");
     }
 }
