@@ -53,17 +53,18 @@ impl Instance {
     }
 
     /// Writes `server.json`: where the operator's commands and the browser find this process. It
-    /// holds the viewer's token and is readable by its owner only.
+    /// holds the viewer's tokens (`links`: a role and its address) and is readable by its owner only.
     ///
     /// # Errors
     /// When the file cannot be written whole.
-    pub fn write_server_file(&self, viewer_url: Option<&str>) -> Result<(), InstanceError> {
+    pub fn write_server_file(&self, viewer_url: Option<&str>, links: &[(&str, String)]) -> Result<(), InstanceError> {
         let failed = |source| InstanceError::Folder { path: self.path.join("server.json"), source };
         let content = json!({
             "instance_id": self.id,
             "process_id": std::process::id(),
             "started_unix_ms": clock::unix_ms(),
             "viewer_url": viewer_url,
+            "viewer_links": links.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         });
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);

@@ -9,6 +9,7 @@
 //! task: a line is one `write` to the page cache.
 
 mod instance;
+pub mod past;
 mod transcript;
 
 pub use instance::{Instance, InstanceError};

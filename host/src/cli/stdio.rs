@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::host::{Host, child_compiler};
-use crate::random;
+use crate::web::roles::{Role, Tokens};
 use crate::web::{self, WebOptions};
 use crate::{mcp, web::WebServer};
 
@@ -73,15 +73,16 @@ fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
 async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Result<Option<WebServer>> {
     let viewer = &host.config().viewer;
     if !viewer.enabled {
-        host.instance().write_server_file(None)?;
+        host.instance().write_server_file(None, &[])?;
         return Ok(None);
     }
-    let token = random::hex(24)?;
-    let options =
-        WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port: viewer.first_port, token: token.clone() };
+    let tokens = Tokens::random().context("no random number could be had from the operating system")?;
+    let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone() };
     let server = web::serve(host.clone(), options, shutdown.clone()).await?;
-    let url = format!("http://{}/#token={token}", server.address);
-    host.instance().write_server_file(Some(&url))?;
+    let link = |token: &str| format!("http://{}/#token={token}", server.address);
+    let links: Vec<_> = tokens.iter().map(|(role, token)| (role.name(), link(token))).collect();
+    host.instance().write_server_file(Some(&link(tokens.of(Role::Operator))), &links)?;
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
     eprintln!("viewer: {address} (its link: portcullis viewer)");

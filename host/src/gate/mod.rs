@@ -149,6 +149,15 @@ impl Cleared {
         self.reader
     }
 
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// What the policies said together; none where nobody was asked.
+    pub(crate) fn judged_as(&self) -> Option<&'static str> {
+        self.judged.as_ref().map(|judged| judged.verdict.as_str())
+    }
+
     pub(crate) fn into_payload(self) -> Payload {
         self.payload
     }

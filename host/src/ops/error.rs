@@ -200,7 +200,7 @@ impl OpError {
                 "terminal-state-abnormal"
             }
             Self::Session { source, .. } => match source {
-                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) => "input-locked",
+                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) | SessionError::Held { .. } => "input-locked",
                 SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
                 SessionError::Transcript(_) => "runtime-state-abnormal",
                 _ => "terminal-state-abnormal",
@@ -222,7 +222,7 @@ impl OpError {
             | Self::SecretAsked { .. }
             | Self::AwaitingApproval(_)
             | Self::ApprovalMoved { .. } => true,
-            Self::Session { source, .. } => matches!(source, SessionError::SecretAsked),
+            Self::Session { source, .. } => matches!(source, SessionError::SecretAsked | SessionError::Held { .. }),
             Self::File { source, .. } => source.is_blocked(),
             _ => false,
         }
