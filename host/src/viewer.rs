@@ -17,7 +17,10 @@ use crate::session::{
 };
 use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
-use crate::web::{AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents, LiveItem};
+use crate::web::{
+    AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
+    LiveItem,
+};
 
 /// What a page may have missed and still go on from where it was, in bytes.
 const MOST_MISSED_BYTES: u64 = 512 * 1024;
@@ -126,7 +129,8 @@ impl Backend for Host {
         if Host::sessions(self).get(session_id).is_none() {
             return Err(ControlRefused::UnknownSession);
         }
-        let asked = persons_request(&request).ok_or_else(|| ControlRefused::NotPossible("there is no such mode".to_owned()))?;
+        let asked =
+            persons_request(&request).ok_or_else(|| ControlRefused::NotPossible("there is no such mode".to_owned()))?;
         ops::control(self, session_id, asked).await.map_err(|error| match &error {
             OpError::Session { source: SessionError::Held { .. }, .. } => ControlRefused::Held(error.to_string()),
             _ => ControlRefused::NotPossible(error.to_string()),
@@ -208,7 +212,8 @@ fn persons_request(request: &protocol::ControlRequest) -> Option<PersonsRequest>
 }
 
 fn command(entry: TimelineEntry) -> protocol::Command {
-    let TimelineEntry { id, actor, text, started_unix_ms, duration_ms, offset, outcome, exit_code, verdict, rule_id } = entry;
+    let TimelineEntry { id, actor, text, started_unix_ms, duration_ms, offset, outcome, exit_code, verdict, rule_id } =
+        entry;
     let actor = match actor {
         Typist::Agent => "agent",
         Typist::Human => "human",

@@ -25,6 +25,7 @@ mod record;
 mod retrying;
 mod running;
 mod secrets;
+mod sharing;
 mod ssh_config;
 mod stopping;
 mod typing;

@@ -41,7 +41,7 @@ export class ControlBar {
     const stop = button("Stop", "Stop what runs: Control C", () => void this.#ask({ type: "interrupt" }));
     const close = button("Close", "Close the session", () => void this.#close());
     close.classList.add("deny");
-    this.#policy = button("", "Change how strictly lines are judged", () => void this.#turnPolicy());
+    this.#policy = button("", "Policy", () => void this.#turnPolicy());
     this.#observe.addEventListener("change", () => this.events.observe(this.#observe.checked));
     const observe = element("label", { class: "observe", title: "Nothing you press reaches the session" }, this.#observe, "Only watch");
     const driving = mayDrive(role) ? [this.#mode, this.#take, this.#handOver, stop, observe, close] : [];
@@ -59,6 +59,8 @@ export class ControlBar {
     this.#take.hidden = taken;
     this.#handOver.hidden = !taken;
     setText(this.#policy, policyText(session.policy_mode));
+    this.#policy.setAttribute("aria-label", `${policyText(session.policy_mode)}, how strictly lines are judged`);
+    this.#policy.title = "How strictly lines are judged";
     this.#policy.dataset["mode"] = session.policy_mode;
     this.#policy.disabled = !mayApprove(this.role) || !["safe", "full"].includes(session.policy_mode);
     for (const it of this.element.querySelectorAll<HTMLButtonElement>("button, select, input")) {

@@ -25,7 +25,7 @@ export class PastSessions {
   #again = false;
 
   constructor() {
-    this.#more = button("Older launches", "Show older launches", () => {
+    this.#more = button("Older launches", "Older launches: show more", () => {
       this.#shownGroups += FIRST_GROUPS * 2;
       this.#show();
     });

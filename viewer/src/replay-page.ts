@@ -50,9 +50,9 @@ export class ReplayPage {
       this.#clock,
       this.#speed,
       element("label", { title: "Pauses are played for 1.5 seconds at most" }, this.#cut, "Cut pauses"),
-      button("Find", "Search in the output so far", () => search.open()),
+      button("Find", "Find in the output so far", () => search.open()),
       button("Copy", "Copy what is selected", () => void this.#terminal.copy()),
-      button("Theme", "Light, dark, or as the system has it", () => turnTheme()),
+      button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme()),
     );
     root.replaceChildren(
       element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#title), roleBadge(role), element("label", { class: "file" }, "File ", file)),

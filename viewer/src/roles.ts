@@ -14,7 +14,7 @@ export function mayApprove(role: Role): boolean {
 /** What a person's link is for; the owner's own needs no word. */
 export function roleBadge(role: Role): HTMLElement {
   const words = { operator: "", observer: "observer", driver: "driver", approver: "approver" }[role];
-  const badge = element("span", { class: "badge role", title: "What your link allows" }, words);
+  const badge = element("span", { class: "role-badge", title: "What your link allows" }, words);
   badge.hidden = words === "";
   document.body.classList.toggle("may-not-approve", !mayApprove(role));
   return badge;

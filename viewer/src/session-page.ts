@@ -134,23 +134,23 @@ export class SessionPage {
       button("↓", "Down", press(() => this.#terminal.arrow("B"))),
       button("→", "Right", press(() => this.#terminal.arrow("C"))),
     );
-    const reader = button("Reader", "Screen reader support", () => {
+    const reader = button("Reader", "Reader: screen reader support", () => {
       this.#terminal.screenReader = !this.#terminal.screenReader;
       reader.ariaPressed = String(this.#terminal.screenReader);
     });
     reader.ariaPressed = String(localStorage.getItem("screen-reader") === "on");
-    const theme = button("Theme", "Light, dark, or as the system has it", () => this.#say(`Theme: ${turnTheme()}`));
-    const copy = button("Copy", "Copy what is selected (Control, Shift and C)", () => void this.#copy());
-    const search = button("Find", "Search in the output (Control, Shift and F)", () => this.#search.open());
+    const theme = button("Theme", "Theme: light, dark, or as the system has it", () => this.#say(`Theme: ${turnTheme()}`));
+    const copy = button("Copy", "Copy what is selected: Control, Shift and C", () => void this.#copy());
+    const search = button("Find", "Find in the output: Control, Shift and F", () => this.#search.open());
     const end = button("⤓", "Go to the newest output", () => this.#terminal.showEnd());
-    const commands = button("Commands", "Show or hide the list of commands", () => this.#toggleTimeline(commands));
+    const commands = button("Commands", "Commands: show or hide the list", () => this.#toggleTimeline(commands));
     commands.classList.add("toggle-timeline");
     commands.ariaPressed = String(!matchMedia(NARROW).matches);
     const view = element(
       "div",
       { class: "view", role: "group", "aria-label": "View" },
       button("A−", "Smaller letters", () => this.#terminal.zoom(-1)),
-      button("Fit", "Show the whole terminal", () => this.#terminal.fit()),
+      button("Fit", "Fit the whole terminal into view", () => this.#terminal.fit()),
       button("A+", "Larger letters", () => this.#terminal.zoom(1)),
       reader,
       theme,

@@ -29,7 +29,7 @@ export function showSessionsPage(root: HTMLElement, role: Role, events: { loginN
   const approvals = new ApprovalBoard({ decide: sendDecision });
   const plugins = new PluginList();
   const past = new PastSessions();
-  const theme = button("Theme", "Light, dark, or as the system has it", () => turnTheme());
+  const theme = button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme());
   theme.classList.add("theme");
   const empty = element(
     "section",

@@ -154,8 +154,10 @@ mod tests {
     use super::*;
 
     const OPENED: &str = r#"{"version":1,"number":0,"unix_ms":1000,"at_ms":0,"kind":"opened","session_id":"s-a-1","profile":"a","address":"h:22","user":"u","transcript":"full","columns":80,"rows":24,"new_field":{"x":1}}"#;
-    const LEVEL: &str = r#"{"version":1,"number":1,"unix_ms":1500,"at_ms":500,"kind":"level","breadcrumb":["bastion","web1"]}"#;
-    const CLOSED: &str = r#"{"version":1,"number":9,"unix_ms":2000,"at_ms":1000,"kind":"closed","reason":"logout","exit_code":0}"#;
+    const LEVEL: &str =
+        r#"{"version":1,"number":1,"unix_ms":1500,"at_ms":500,"kind":"level","breadcrumb":["bastion","web1"]}"#;
+    const CLOSED: &str =
+        r#"{"version":1,"number":9,"unix_ms":2000,"at_ms":1000,"kind":"closed","reason":"logout","exit_code":0}"#;
 
     fn write(state: &Path, instance: &str, session: &str, text: &str) {
         let folder = state.join("instances").join(instance).join("transcripts");
@@ -169,12 +171,18 @@ mod tests {
         assert_eq!(list(state.path()), []);
         let output = format!("{{\"kind\":\"output\",\"offset\":9,\"text\":\"{}\"}}\n", "x".repeat(1_000)).repeat(300);
         write(state.path(), "aaa", "s-a-1", &format!("{OPENED}\n{LEVEL}\n{output}{CLOSED}\n"));
-        write(state.path(), "bbb", "s-a-1", &format!("{}\nnot a line\n{}", OPENED.replace("1000", "3000"), &CLOSED[..30]));
+        write(
+            state.path(),
+            "bbb",
+            "s-a-1",
+            &format!("{}\nnot a line\n{}", OPENED.replace("1000", "3000"), &CLOSED[..30]),
+        );
         write(state.path(), "bbb", "s-a-2", "nothing of use\n");
         fs::write(state.path().join("instances/bbb/server.json"), format!("{{\"process_id\":{}}}", std::process::id()))
             .unwrap();
         let found = list(state.path());
-        let told: Vec<_> = found.iter().map(|it| (it.instance_id.as_str(), it.closed_reason.as_deref(), it.running)).collect();
+        let told: Vec<_> =
+            found.iter().map(|it| (it.instance_id.as_str(), it.closed_reason.as_deref(), it.running)).collect();
         assert_eq!(told, [("bbb", None, true), ("aaa", Some("logout"), false)]);
         assert_eq!((found[1].breadcrumb.join(" "), found[1].last_unix_ms), ("bastion web1".to_owned(), 2_000));
         assert_eq!((found[1].host.as_str(), found[0].opened_unix_ms), ("u@h:22", 3_000));
@@ -188,12 +196,18 @@ mod tests {
         let read = |instance: &str, session: &str, most| read(state.path(), instance, session, most);
         assert_eq!(read("aaa", "s-a-1", 1 << 20).unwrap(), (format!("{OPENED}\n").into_bytes(), true));
         assert_eq!(read("aaa", "s-a-1", 50).unwrap(), (Vec::new(), false));
-        for (instance, session) in [("..", "secret"), ("aaa", "../../../secret"), ("", ""), ("aaa", "s-a-9"), (".", "x"), ("/etc", "passwd")] {
+        for (instance, session) in
+            [("..", "secret"), ("aaa", "../../../secret"), ("", ""), ("aaa", "s-a-9"), (".", "x"), ("/etc", "passwd")]
+        {
             assert!(read(instance, session, 1 << 20).is_err(), "{instance} {session}");
         }
         #[cfg(unix)]
         {
-            std::os::unix::fs::symlink(state.path().join("secret.jsonl"), state.path().join("instances/aaa/transcripts/s-link.jsonl")).unwrap();
+            std::os::unix::fs::symlink(
+                state.path().join("secret.jsonl"),
+                state.path().join("instances/aaa/transcripts/s-link.jsonl"),
+            )
+            .unwrap();
             assert!(read("aaa", "s-link", 1 << 20).is_err(), "a link out of the folder");
         }
     }

@@ -200,7 +200,9 @@ impl OpError {
                 "terminal-state-abnormal"
             }
             Self::Session { source, .. } => match source {
-                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) | SessionError::Held { .. } => "input-locked",
+                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) | SessionError::Held { .. } => {
+                    "input-locked"
+                }
                 SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
                 SessionError::Transcript(_) => "runtime-state-abnormal",
                 _ => "terminal-state-abnormal",

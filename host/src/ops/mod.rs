@@ -107,7 +107,9 @@ fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>,
     let found = host.config().destinations.get(&summary.profile).cloned();
     let found = found.ok_or(OpError::UnknownProfile { profile: summary.profile, known: Vec::new() })?;
     Ok(match summary.policy_mode {
-        Some(mode) if mode != found.policy_mode => Arc::new(Destination { policy_mode: mode, ..Destination::clone(&found) }),
+        Some(mode) if mode != found.policy_mode => {
+            Arc::new(Destination { policy_mode: mode, ..Destination::clone(&found) })
+        }
         _ => found,
     })
 }

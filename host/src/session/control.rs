@@ -211,7 +211,9 @@ impl Control {
     fn held(&self, holder: Party, because: Because, now: Instant) -> SessionError {
         let left = self.lease.map_or(Duration::ZERO, |lease| lease.until.saturating_duration_since(now)).as_secs();
         let words = match (holder, because) {
-            (Party::Human, Because::Lease) => format!("a person has taken the input (for another {left} s, or until they hand it over)"),
+            (Party::Human, Because::Lease) => {
+                format!("a person has taken the input (for another {left} s, or until they hand it over)")
+            }
             (Party::Human, Because::Mode) => "a person has set this session to take input from persons only".to_owned(),
             (Party::Human, Because::Typing) => match (self.begun.text.is_empty(), self.begun.edited) {
                 (false, false) => format!("a person is typing here (`{}`, no Enter yet)", self.begun.text),
@@ -241,11 +243,16 @@ impl Control {
         self.begun = Begun::default();
     }
 
-    /// Does what was asked; what it comes to as one word for the record.
+    /// Does what was asked; what it comes to as one word for the record, none where nothing has changed.
     ///
     /// # Errors
     /// [`SessionError::Held`] when the other one has it and it cannot be taken.
-    pub(super) fn ask(&mut self, who: Party, request: ControlRequest, now: Instant) -> Result<&'static str, SessionError> {
+    pub(super) fn ask(
+        &mut self,
+        who: Party,
+        request: ControlRequest,
+        now: Instant,
+    ) -> Result<Option<&'static str>, SessionError> {
         match request {
             ControlRequest::Take { force, ttl } => {
                 let by_force = match self.admits(who, false, now) {
@@ -255,7 +262,7 @@ impl Control {
                     Err(held) => return Err(held),
                 };
                 self.lease = Some(Lease { owner: who, until: now + ttl.unwrap_or(PERSONS_LEASE) });
-                Ok(if by_force { "taken_by_force" } else { "taken" })
+                Ok(Some(if by_force { "taken_by_force" } else { "taken" }))
             }
             ControlRequest::HandOver { ttl } => {
                 if who == Party::Agent {
@@ -265,18 +272,13 @@ impl Control {
                     self.lease = None;
                     self.mode = if self.mode == InputMode::Human { InputMode::Auto } else { self.mode };
                 }
-                Ok("handed_over")
+                Ok(Some("handed_over"))
             }
-            ControlRequest::Release => {
-                if self.lease.is_some_and(|lease| lease.owner == who) {
-                    self.lease = None;
-                }
-                Ok("released")
-            }
+            ControlRequest::Release => Ok(self.lease.take_if(|lease| lease.owner == who).map(|_| "released")),
             ControlRequest::Mode(mode) => {
                 self.mode = mode;
                 self.lease = None;
-                Ok("mode")
+                Ok(Some("mode"))
             }
         }
     }
@@ -355,14 +357,14 @@ mod tests {
     fn an_agent_takes_what_is_free_and_never_from_a_person() {
         let now = Instant::now();
         let mut control = Control::default();
-        assert_eq!(control.ask(Party::Agent, TAKE, now).unwrap(), "taken");
+        assert_eq!(control.ask(Party::Agent, TAKE, now).unwrap(), Some("taken"));
         assert_eq!(may(&control, now), (false, true));
         assert!(control.ask(Party::Human, TAKE, now).is_err());
-        assert_eq!(control.ask(Party::Human, FORCE, now).unwrap(), "taken_by_force");
+        assert_eq!(control.ask(Party::Human, FORCE, now).unwrap(), Some("taken_by_force"));
         for request in [TAKE, FORCE, HAND_OVER] {
             assert!(control.ask(Party::Agent, request, now).is_err(), "{request:?}");
         }
-        control.ask(Party::Agent, ControlRequest::Release, now).unwrap();
+        assert_eq!(control.ask(Party::Agent, ControlRequest::Release, now).unwrap(), None);
         assert_eq!(may(&control, now), (true, false), "a release is of one's own only");
         control.ask(Party::Human, HAND_OVER, now).unwrap();
         assert_eq!(may(&control, now), (true, true));

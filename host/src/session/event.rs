@@ -64,9 +64,14 @@ pub struct SessionEvent {
 #[derive(Debug, Clone)]
 pub enum SessionEventKind {
     Output(Arc<[u8]>),
-    Resized { columns: u16, rows: u16 },
+    Resized {
+        columns: u16,
+        rows: u16,
+    },
     Summary(Box<SessionSummary>),
-    Closed { reason: String },
+    Closed {
+        reason: String,
+    },
     /// A command was started, refused or has got on.
     Command(Box<TimelineEntry>),
 }

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::stopping::Stopping;
 use super::{
-    AttachFrom, Attachment, CommandRecord, ControlRequest, Cut, Health, LineRange, Party, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
-    StopGuard,
+    AttachFrom, Attachment, CommandRecord, ControlRequest, Cut, Health, LineRange, Party, Resumes, SessionEvent,
+    SessionId, SessionSummary, StopAttempt, StopGuard,
 };
 use crate::audit::{ApprovalRecord, FileRecord, TranscriptError};
 use crate::config::{PolicyMode, TerminalSize};

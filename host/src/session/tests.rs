@@ -248,7 +248,8 @@ async fn the_input_is_taken_told_recorded_and_given_back_by_itself() {
     let free = scripted.until(|summary| summary.input.holder.is_none()).await;
     assert_eq!(free.input.mode, InputMode::Auto);
     let record: Vec<_> = scripted.record().into_iter().filter(|line| line["kind"] == "control").collect();
-    let changes: Vec<_> = record.iter().map(|line| (line["actor"].as_str().unwrap(), line["change"].as_str().unwrap())).collect();
+    let changes: Vec<_> =
+        record.iter().map(|line| (line["actor"].as_str().unwrap(), line["change"].as_str().unwrap())).collect();
     assert_eq!(changes, [("agent", "taken"), ("human", "taken_by_force"), ("human", "expired")]);
     assert_eq!((record[1]["holder"].as_str(), record[2]["holder"].as_str()), (Some("human"), None));
     assert!(scripted.history().await.iter().any(|line| line.contains("input taken_by_force by human")));

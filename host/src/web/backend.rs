@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::protocol::{Answer, Approval, ApprovalAnswer, Command, ControlRequest, PastSession, Plugin, Question, SessionSummary};
+use super::protocol::{
+    Answer, Approval, ApprovalAnswer, Command, ControlRequest, PastSession, Plugin, Question, SessionSummary,
+};
 
 /// The host as the viewer sees it. Clones share one host.
 pub trait Backend: Clone + Send + Sync + 'static {

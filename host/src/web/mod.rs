@@ -33,7 +33,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use backend::{AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents, LiveItem};
+pub use backend::{
+    AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
+    LiveItem,
+};
 
 /// How many ports above the first are tried before giving up.
 const PORT_CANDIDATES: u16 = 100;

@@ -88,6 +88,8 @@ impl Tokens {
 
     #[cfg(test)]
     pub(super) fn made_of(text: &str) -> Self {
-        Self(Role::ALL.map(|role| (role, if role == Role::Operator { text.to_owned() } else { format!("{text}{}", role.name()) })))
+        Self(Role::ALL.map(|role| {
+            (role, if role == Role::Operator { text.to_owned() } else { format!("{text}{}", role.name()) })
+        }))
     }
 }

@@ -324,12 +324,16 @@ async fn terminal_socket<B: Backend>(
         return problem(StatusCode::NOT_FOUND, "unknown_session", "there is no such session");
     }
     let from = match (start.from, start.history) {
-        (Some(offset), _) if start.instance.as_deref() == Some(&*shared.context.instance_id) => AttachFrom::Offset(offset),
+        (Some(offset), _) if start.instance.as_deref() == Some(&*shared.context.instance_id) => {
+            AttachFrom::Offset(offset)
+        }
         (Some(_), _) | (None, true) => AttachFrom::History(terminal::HISTORY_LIMIT),
         (None, false) => AttachFrom::Screen,
     };
     let backend = shared.backend.clone();
-    shared.context.open(upgrade, move |socket, context| terminal::serve(socket, backend, Wanted { session_id, from, role }, context))
+    shared.context.open(upgrade, move |socket, context| {
+        terminal::serve(socket, backend, Wanted { session_id, from, role }, context)
+    })
 }
 
 #[derive(Serialize)]

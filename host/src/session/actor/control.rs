@@ -46,8 +46,10 @@ impl Actor {
 
     pub(super) fn control(&mut self, who: Party, request: ControlRequest) -> Result<(), SessionError> {
         self.must_be_open()?;
-        let change = self.control.ask(who, request, Instant::now())?;
-        self.control_changed(who, change)
+        match self.control.ask(who, request, Instant::now())? {
+            Some(change) => self.control_changed(who, change),
+            None => Ok(()),
+        }
     }
 
     /// A lease or a begun line may be over.

@@ -7,7 +7,10 @@ use tokio::sync::{broadcast, watch};
 use crate::web::protocol::{
     Answer, Approval, ApprovalAnswer, ControlRequest, InputControl, PastSession, Plugin, Question, SessionSummary,
 };
-use crate::web::{AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents, LiveItem};
+use crate::web::{
+    AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
+    LiveItem,
+};
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
 pub(super) const EVENTS_KEPT: usize = 32;

@@ -204,7 +204,8 @@ async fn history_comes_before_the_screen_for_a_page_that_asks() {
     let fixture = Fixture::start().await;
     fixture.backend.output(b"one\r\ntwo\r\n");
     let mut page = fixture.client.open("/api/v1/sessions/s-lab-1/terminal?history=true").await;
-    let ServerMessage::Attached { history_from: 0, offset: 10, cause: AttachCause::Opened, .. } = page.next_message().await
+    let ServerMessage::Attached { history_from: 0, offset: 10, cause: AttachCause::Opened, .. } =
+        page.next_message().await
     else {
         panic!("not attached with its history");
     };
@@ -224,7 +225,8 @@ async fn a_page_that_comes_back_goes_on_at_the_right_byte() {
     fixture.backend.output(b"missed");
     let path = |instance: &str| format!("/api/v1/sessions/s-lab-1/terminal?from=4&instance={instance}");
     let mut page = fixture.client.open(&path(&instance)).await;
-    let ServerMessage::Attached { history_from: 4, offset: 10, cause: AttachCause::Resumed, .. } = page.next_message().await
+    let ServerMessage::Attached { history_from: 4, offset: 10, cause: AttachCause::Resumed, .. } =
+        page.next_message().await
     else {
         panic!("not resumed");
     };
