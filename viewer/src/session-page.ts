@@ -34,6 +34,7 @@ const PING_INTERVAL = 15_000;
 const PONG_TIME = 10_000;
 /** As in the style sheet: the commands lie over the terminal there. */
 const NARROW = "(width < 56rem)";
+const COMMANDS_KEY = "commands";
 
 export interface PageEvents {
   loginNeeded(): void;
@@ -145,7 +146,8 @@ export class SessionPage {
     const end = button("⤓", "Go to the newest output", () => this.#terminal.showEnd());
     const commands = button("Commands", "Commands: show or hide the list", () => this.#toggleTimeline(commands));
     commands.classList.add("toggle-timeline");
-    commands.ariaPressed = String(!matchMedia(NARROW).matches);
+    this.#timeline.section.hidden = localStorage.getItem(COMMANDS_KEY) === "off";
+    commands.ariaPressed = String(!this.#timeline.section.hidden && !matchMedia(NARROW).matches);
     const view = element(
       "div",
       { class: "view", role: "group", "aria-label": "View" },
@@ -168,6 +170,7 @@ export class SessionPage {
     const shown = section.checkVisibility();
     section.classList.toggle("shown", !shown);
     section.hidden = shown;
+    localStorage.setItem(COMMANDS_KEY, shown ? "off" : "on");
     toggle.ariaPressed = String(!shown);
   }
 

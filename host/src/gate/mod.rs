@@ -300,6 +300,10 @@ impl Refusal {
         &self.judged.text
     }
 
+    pub(crate) fn actor(&self) -> Typist {
+        self.judged.actor
+    }
+
     /// It was only judged: nobody wanted to type it.
     pub(crate) fn is_dry_run(&self) -> bool {
         self.judged.dry_run

@@ -104,6 +104,19 @@ pub struct InputControl {
 }
 
 impl InputControl {
+    /// This, or `was` where nothing has changed but the clock: the same end of a lease, told a few milliseconds
+    /// later, is no news.
+    pub(super) fn unless_same_as(self, was: Self) -> Self {
+        const SAME_MS: u64 = 1_000;
+        let parties = |control: Self| control.holder.map(|holder| (holder.who, holder.because));
+        let end = |control: Self| control.holder.and_then(|holder| holder.until_unix_ms);
+        let same_end = match (end(self), end(was)) {
+            (Some(end), Some(was)) => end.abs_diff(was) < SAME_MS,
+            (end, was) => end == was,
+        };
+        if self.mode == was.mode && parties(self) == parties(was) && same_end { was } else { self }
+    }
+
     /// Nothing worth a word.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
@@ -137,12 +150,22 @@ pub(super) struct Control {
     begun: Begun,
 }
 
+/// What reads a person's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TypedInto {
+    Prompt,
+    Program,
+    SecretQuestion,
+}
+
 /// What a person has typed since the last Enter, as far as it can be followed.
 #[derive(Debug, Default)]
 struct Begun {
     text: String,
     /// Keys that change a line unseen were among it.
     edited: bool,
+    /// It was typed into a program, which may be about to ask for a secret.
+    private: bool,
     last_key: Option<Instant>,
 }
 
@@ -158,6 +181,7 @@ impl Begun {
                 '\r' | '\n' | '\x03' | '\x04' | '\x15' | '\x1a' | '\x1c' => {
                     self.text.clear();
                     self.edited = false;
+                    self.private = false;
                 }
                 '\x7f' | '\x08' => drop(self.text.pop()),
                 key if key.is_control() => self.edited = true,
@@ -215,22 +239,25 @@ impl Control {
                 format!("a person has taken the input (for another {left} s, or until they hand it over)")
             }
             (Party::Human, Because::Mode) => "a person has set this session to take input from persons only".to_owned(),
-            (Party::Human, Because::Typing) => match (self.begun.text.is_empty(), self.begun.edited) {
-                (false, false) => format!("a person is typing here (`{}`, no Enter yet)", self.begun.text),
-                _ => "a person is typing here and has not pressed Enter".to_owned(),
-            },
+            (Party::Human, Because::Typing) => {
+                match (self.begun.text.is_empty(), self.begun.edited || self.begun.private) {
+                    (false, false) => format!("a person is typing here (`{}`, no Enter yet)", self.begun.text),
+                    _ => "a person is typing here and has not pressed Enter".to_owned(),
+                }
+            }
             (Party::Agent, Because::Mode) => "this session is set to take input from the agent only".to_owned(),
             (Party::Agent, _) => format!("the agent has taken the input (for another {left} s)"),
         };
         SessionError::Held { holder, words }
     }
 
-    /// A person typed; their own lease goes on.
-    pub(super) fn person_typed(&mut self, bytes: &[u8], secret: bool, now: Instant) {
-        if secret {
+    /// A person typed `into` something; their own lease goes on.
+    pub(super) fn person_typed(&mut self, bytes: &[u8], into: TypedInto, now: Instant) {
+        if into == TypedInto::SecretQuestion {
             // Nothing of it is kept anywhere.
             self.begun = Begun::default();
         } else {
+            self.begun.private |= into == TypedInto::Program;
             self.begun.follow(bytes, now);
         }
         if let Some(lease) = self.lease.as_mut().filter(|lease| lease.owner == Party::Human) {
@@ -335,20 +362,24 @@ mod tests {
     fn what_a_person_began_holds_the_agent_off_until_it_is_finished_or_left() {
         let now = Instant::now();
         let mut control = Control::default();
-        control.person_typed(b"git st", false, now);
+        control.person_typed(b"git st", TypedInto::Prompt, now);
         let told = control.admits(Party::Agent, false, now).unwrap_err().to_string();
         assert!(told.contains("`git st`"), "{told}");
         assert!(control.admits(Party::Agent, true, now).is_ok(), "an interrupt where there is something to stop");
-        control.person_typed(b"\r", false, now);
+        control.person_typed(b"\r", TypedInto::Prompt, now);
         assert_eq!(may(&control, now), (true, true));
-        control.person_typed(b"ab\x7f\x7f", false, now);
+        control.person_typed(b"ab\x7f\x7f", TypedInto::Prompt, now);
         assert_eq!(may(&control, now), (true, true), "rubbed out");
-        control.person_typed(b"\x1b[A", false, now);
+        control.person_typed(b"\x1b[A", TypedInto::Prompt, now);
         assert_eq!(may(&control, now), (true, false), "a line out of the history");
         assert_eq!(may(&control, now + BEGUN_HOLDS), (true, true), "left alone");
-        control.person_typed(b"hunter2", true, now);
+        control.person_typed(b"hunter2", TypedInto::SecretQuestion, now);
         assert_eq!(may(&control, now), (true, true), "an answer that is not kept");
-        control.person_typed(b"x", false, now);
+        control.person_typed(b"hunter2", TypedInto::Program, now);
+        let told = control.admits(Party::Agent, false, now).unwrap_err().to_string();
+        assert!(told.contains("a person is typing here") && !told.contains("hunter2"), "{told}");
+        control.person_typed(b"\r", TypedInto::Program, now);
+        control.person_typed(b"x", TypedInto::Prompt, now);
         control.ask(Party::Human, ControlRequest::Mode(InputMode::Common), now).unwrap();
         assert_eq!(may(&control, now), (true, true), "common");
     }
@@ -368,7 +399,7 @@ mod tests {
         assert_eq!(may(&control, now), (true, false), "a release is of one's own only");
         control.ask(Party::Human, HAND_OVER, now).unwrap();
         assert_eq!(may(&control, now), (true, true));
-        control.person_typed(b"x", false, now);
+        control.person_typed(b"x", TypedInto::Prompt, now);
         assert!(control.ask(Party::Agent, FORCE, now).is_err(), "a person has begun a line");
         control.ask(Party::Human, ControlRequest::Mode(InputMode::Human), now).unwrap();
         assert!(control.ask(Party::Agent, FORCE, now).is_err());
@@ -384,7 +415,7 @@ mod tests {
         assert_eq!(end, now + Duration::from_secs(60));
         assert_eq!((may(&control, end), control.expire(end)), ((true, true), Some(Party::Agent)));
         control.ask(Party::Agent, ControlRequest::HandOver { ttl: minute }, now).unwrap();
-        control.person_typed(b"ls\r", false, now + Duration::from_secs(50));
+        control.person_typed(b"ls\r", TypedInto::Prompt, now + Duration::from_secs(50));
         assert_eq!(may(&control, now + Duration::from_secs(100)), (true, false));
         assert_eq!(control.expire(now + Duration::from_secs(50) + PERSONS_LEASE), Some(Party::Human));
     }

@@ -59,7 +59,7 @@ impl Actor {
         self.tell_timeline(id);
     }
 
-    fn tell_timeline(&self, id: CommandId) {
+    pub(super) fn tell_timeline(&self, id: CommandId) {
         if let Some(kept) = self.commands.iter().find(|kept| kept.id == id) {
             self.tell(SessionEventKind::Command(Box::new(kept.timeline_entry())));
         }
@@ -73,7 +73,7 @@ impl Actor {
         self.refused += 1;
         let entry = TimelineEntry {
             id: format!("r{}", self.refused),
-            actor: Typist::Agent,
+            actor: refusal.actor(),
             text: refusal.text().to_owned(),
             started_unix_ms: clock::unix_ms(),
             duration_ms: None,
@@ -170,6 +170,7 @@ impl Actor {
         let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == running) else { return };
         let asks = |known: &mut Completion| matches!(known.outcome, Outcome::AwaitingInput { .. });
         if kept.record.completion.take_if(asks).is_some() {
+            self.tell_timeline(running);
             self.refresh();
         }
     }

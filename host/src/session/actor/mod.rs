@@ -403,6 +403,7 @@ impl Actor {
                 if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == command_id) {
                     kept.record.completion = None;
                 }
+                self.tell_timeline(command_id);
             }
             Event::LevelEntered { breadcrumb } => {
                 self.recorded(&Entry::Level { breadcrumb: &breadcrumb });
@@ -534,7 +535,7 @@ impl Actor {
                 state: name.to_owned(),
                 running_command,
                 running_since_unix_ms,
-                input: steady(input, summary.input),
+                input: input.unless_same_as(summary.input),
                 policy_mode,
                 health,
                 closed_reason,
@@ -551,18 +552,6 @@ impl Actor {
             (self.on_change)();
         }
     }
-}
-
-/// The same end of a lease, told a few milliseconds later, is no news.
-fn steady(next: InputControl, was: InputControl) -> InputControl {
-    const SAME_MS: u64 = 1_000;
-    let end = |control: InputControl| control.holder.and_then(|holder| holder.until_unix_ms);
-    let parties = |control: InputControl| control.holder.map(|holder| (holder.who, holder.because));
-    let same_end = match (end(next), end(was)) {
-        (Some(next), Some(was)) => next.abs_diff(was) < SAME_MS,
-        (next, was) => next == was,
-    };
-    if next.mode == was.mode && parties(next) == parties(was) && same_end { was } else { next }
 }
 
 fn opened_line(link: &ShellLink, reopened_from: Option<&ReopenedFrom>) -> String {

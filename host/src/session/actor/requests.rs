@@ -5,6 +5,7 @@ use portcullis_term::{AwaitingKind, NotReady, Offset, Outcome, Span, State, Subm
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::super::control::TypedInto;
 use super::super::handle::{
     OutputSlice, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
 };
@@ -116,7 +117,13 @@ impl Actor {
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
-            self.control.person_typed(&bytes, self.asks_for_secret(), Instant::now());
+            let at_prompt = matches!(self.terminal.state(), State::AtPrompt { .. });
+            let into = match (self.asks_for_secret(), at_prompt) {
+                (true, _) => TypedInto::SecretQuestion,
+                (false, true) => TypedInto::Prompt,
+                (false, false) => TypedInto::Program,
+            };
+            self.control.person_typed(&bytes, into, Instant::now());
             let started = self.terminal.human_typed(&bytes, self.at());
             if let Some(event) = started {
                 self.happened(event);
