@@ -69,7 +69,7 @@ function parseTranscript(opened: Fields, text: string): Recording {
         events.push({ at_ms, kind: "resize", columns: size(fields["columns"], 80), rows: size(fields["rows"], 24) });
         break;
       case "command_start": {
-        const id = string(fields["command_id"]);
+        const id = commandId(fields["command_id"]);
         commands.set(id, {
           id, actor: actor(fields["actor"]), text: string(fields["text"]), started_unix_ms: started + at_ms, duration_ms: null,
           offset: number(fields["offset"]), outcome: "running", exit_code: null, verdict: null, rule_id: null,
@@ -78,7 +78,7 @@ function parseTranscript(opened: Fields, text: string): Recording {
         break;
       }
       case "command_end": {
-        const known = commands.get(string(fields["command_id"]));
+        const known = commands.get(commandId(fields["command_id"]));
         if (known === undefined) break;
         const open = ["awaiting_input", "fullscreen", "running", "unknown"].includes(string(fields["outcome"]));
         commands.set(known.id, {
@@ -104,6 +104,9 @@ function parseTranscript(opened: Fields, text: string): Recording {
         remarks.push(`It ended: ${string(fields["reason"])}`);
         break;
     }
+  }
+  for (const command of commands.values()) {
+    if (command.duration_ms === null && command.outcome !== "refused") commands.set(command.id, { ...command, outcome: "no end recorded" });
   }
   if (string(opened["transcript"]) === "meta") remarks.push("Only lengths were recorded, no contents.");
   if (torn > 0) remarks.push(`${torn} lines could not be read and are left out.`);
@@ -197,6 +200,11 @@ function isFields(value: unknown): value is Fields {
 
 function string(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+/** Written as a number or as `c7`. */
+function commandId(value: unknown): string {
+  return typeof value === "number" ? `c${value}` : string(value);
 }
 
 function number(value: unknown): number {

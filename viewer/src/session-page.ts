@@ -151,9 +151,9 @@ export class SessionPage {
     const view = element(
       "div",
       { class: "view", role: "group", "aria-label": "View" },
-      button("A−", "Smaller letters", () => this.#terminal.zoom(-1)),
+      button("A−", "A−: smaller letters", () => this.#terminal.zoom(-1)),
       button("Fit", "Fit the whole terminal into view", () => this.#terminal.fit()),
-      button("A+", "Larger letters", () => this.#terminal.zoom(1)),
+      button("A+", "A+: larger letters", () => this.#terminal.zoom(1)),
       reader,
       theme,
       copy,

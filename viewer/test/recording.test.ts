@@ -12,10 +12,12 @@ const TRANSCRIPT = [
   line({ at_ms: 25, kind: "verdict", actor: "agent", text: "ls", verdict: "allow", decisions: [] }),
   line({ at_ms: 30, kind: "command_start", command_id: "c1", actor: "agent", text: "ls", offset: 2 }),
   line({ at_ms: 40, kind: "output", offset: 6, base64: btoa("\xff\xfe") }),
-  line({ at_ms: 5_040, kind: "command_end", command_id: "c1", outcome: "completed", exit_code: 2, a_later_field: [] }),
+  line({ at_ms: 5_040, kind: "command_end", command_id: 1, outcome: "completed", exit_code: 2, a_later_field: [] }),
   line({ at_ms: 5_050, kind: "resize", columns: 120, rows: 40 }),
   line({ at_ms: 5_050, kind: "something_later" }),
   line({ at_ms: 5_060, kind: "output", offset: 9, text: "end" }),
+  line({ at_ms: 6_000, kind: "command_start", command_id: "c2", actor: "human", text: "top", offset: 9 }),
+  line({ at_ms: 6_100, kind: "command_end", command_id: "c2", outcome: "fullscreen" }),
   line({ at_ms: 9_000, kind: "closed", reason: "logout" }),
   '{"at_ms":9001,"kind":"outp',
 ].join("\n");
@@ -37,7 +39,7 @@ describe("a transcript", () => {
 
   it("gives output, sizes and commands, and passes over what it does not know", () => {
     expect([recording.columns, recording.rows, recording.length_ms]).toEqual([100, 30, 9_000]);
-    expect(recording.events.map((it) => [it.at_ms, it.kind])).toEqual([[10, "output"], [20, "command"], [30, "command"], [40, "output"], [5_050, "resize"], [5_060, "output"]]);
+    expect(recording.events.map((it) => [it.at_ms, it.kind])).toEqual([[10, "output"], [20, "command"], [30, "command"], [40, "output"], [5_050, "resize"], [5_060, "output"], [6_000, "command"]]);
     const bytes = recording.events[3];
     expect(bytes?.kind === "output" && [...bytes.bytes]).toEqual([255, 254]);
     expect(recording.remarks).toEqual(["It ended: logout", "1 lines could not be read and are left out."]);
@@ -47,6 +49,7 @@ describe("a transcript", () => {
     expect(recording.commands).toMatchObject([
       { id: "r1", text: "rm -rf /", outcome: "refused", rule_id: "rm/root", verdict: "deny" },
       { id: "c1", actor: "agent", outcome: "completed", exit_code: 2, duration_ms: 5_010, started_unix_ms: 1_000_030 },
+      { id: "c2", actor: "human", outcome: "no end recorded", exit_code: null, duration_ms: null },
     ]);
   });
 });

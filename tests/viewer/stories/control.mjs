@@ -10,7 +10,7 @@ import { TerminalPage } from "../support/terminal.mjs";
 
 const PROFILES = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
 /** Megabytes of the flood. */
-const BURST_MB = Number(process.env.PORTCULLIS_BURST_MB ?? 8);
+const BURST_MB = Number(process.env.PORTCULLIS_BURST_MB ?? 5);
 const BURST_LIMIT = 120_000;
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
@@ -374,6 +374,7 @@ async function closeAndReplay({ checks, agent, context, list, page, terminal, pi
   const replay = new TerminalPage(list);
   await checks.run("a replay jumps to a command, plays on at a speed and shows each moment as it was", async () => {
     await until("the commands", async () => (await entries(list).count()) > 5);
+    ensureEqual(await entries(list).first().locator(".outcome").textContent(), "exit 3", "the first command's end");
     await entries(list).filter({ hasText: "echo person-was-here" }).first().click();
     await replay.shows(/echo person-was-here$/);
     ensure(!(await replay.rows()).includes("400"), "it is further than that");
