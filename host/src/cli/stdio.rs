@@ -85,7 +85,7 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     host.instance().write_server_file(Some(&link(tokens.of(Role::Operator))), &links)?;
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
-    eprintln!("viewer: {address} (its link: portcullis viewer)");
+    eprintln!("viewer: {address} (its links: portcullis viewer)");
     host.desk().set_viewer(Some(address));
     Ok(Some(server))
 }

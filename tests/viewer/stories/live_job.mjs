@@ -30,7 +30,7 @@ export async function watchTheJob({ checks, demo, context, link, watchOf, pictur
   let listBorn;
   await checks.run("a second tab needs no link; its list names the running command", async () => {
     await list.goto(`${link.origin}/`);
-    await until("the command in the list", async () => (await list.locator(".command").textContent()) === AGENT_COMMAND);
+    await until("the command in the list", async () => (await list.locator(".command-line").first().textContent()) === AGENT_COMMAND);
     listBorn = await new TerminalPage(list).born();
     await picture(list, "1-list-during-the-job");
   });
