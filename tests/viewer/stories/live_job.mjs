@@ -44,7 +44,7 @@ export async function watchTheJob({ checks, demo, context, link, watchOf, pictur
     await job.page.bringToFront();
     await job.shows(/^done$/);
     // Not the echo of the command line, which ends alike.
-    ensure(/(?<!echo )done\r\n/.test(watchOf(job.page).traffic.live.toString()), "the line was not among the live output");
+    ensure(/(?<!echo )done\r\n/.test(watchOf(job.page).traffic.output.toString()), "the line was not among the live output");
     ensureEqual(await job.born(), born, "birth of the page");
   });
   await checks.run("the page says that the session is closed, and why", async () => {

@@ -46,7 +46,7 @@ export class TerminalTraffic {
   }
 
   /** The output since the last attachment that did not go on from an earlier one, as one piece. */
-  get live() {
+  get output() {
     return Buffer.concat(this.#parts);
   }
 
@@ -78,6 +78,6 @@ export class TerminalTraffic {
 export function commonOutput(left, right) {
   const from = Math.max(left.start, right.start);
   const to = Math.max(from, Math.min(left.end, right.end));
-  const cut = (traffic) => traffic.live.subarray(from - traffic.start, to - traffic.start);
+  const cut = (traffic) => traffic.output.subarray(from - traffic.start, to - traffic.start);
   return [cut(left), cut(right)];
 }
