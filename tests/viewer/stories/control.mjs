@@ -10,7 +10,7 @@ import { TerminalPage } from "../support/terminal.mjs";
 
 const PROFILES = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
 /** Megabytes of the flood. */
-const BURST_MB = Number(process.env.PORTCULLIS_BURST_MB ?? 5);
+const BURST_MB = Number(process.env.PORTCULLIS_BURST_MB ?? 4);
 const BURST_LIMIT = 120_000;
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
