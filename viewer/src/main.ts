@@ -3,6 +3,7 @@
 import { element } from "./dom";
 import { logIn, takeToken, whoAmI } from "./host-api";
 import { ReplayPage } from "./replay-page";
+import { mayApprove } from "./roles";
 import { SessionPage } from "./session-page";
 import { brand, showSessionsPage } from "./sessions-page";
 import { installStylePolicy } from "./style-policy";
@@ -20,6 +21,7 @@ async function start(): Promise<void> {
   const who = token === undefined ? await whoAmI() : await logIn(token);
   if (who.login === "unknown") return events.loginNeeded();
   if (who.login === "unreachable") return message("Portcullis does not answer", "Is it still running? Then reload this page.");
+  document.body.classList.toggle("may-not-approve", !mayApprove(who.role));
   const record = /^\/r\/([^/]+)\/([^/]+)$/.exec(location.pathname);
   if (record !== null || location.pathname === "/replay") {
     const [instance, past] = [record?.[1], record?.[2]].map((it) => (it === undefined ? undefined : decoded(it)));

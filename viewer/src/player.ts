@@ -3,6 +3,7 @@
  * outside, so that tests can play them.
  */
 
+import { joined } from "./bytes";
 import { type PlayedEvent, playedTimes, type Recording } from "./recording";
 
 /** What is played on. Bytes may be written faster than they are drawn. */
@@ -167,14 +168,4 @@ export class Player {
     }
     flush();
   }
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -16,6 +16,5 @@ export function roleBadge(role: Role): HTMLElement {
   const words = { operator: "", observer: "observer", driver: "driver", approver: "approver" }[role];
   const badge = element("span", { class: "role-badge", title: "What your link allows" }, words);
   badge.hidden = words === "";
-  document.body.classList.toggle("may-not-approve", !mayApprove(role));
   return badge;
 }

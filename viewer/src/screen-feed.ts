@@ -5,6 +5,7 @@
  * one line here, and neighbouring writes are joined. It knows the protocol's offsets, not xterm.js.
  */
 
+import { joined } from "./bytes";
 import { ACKNOWLEDGE_EVERY, type AttachedMessage, type OutputFrame } from "./protocol";
 
 /** What is drawn on. */
@@ -189,16 +190,4 @@ export class ScreenFeed {
       this.events.acknowledge(offset);
     }
   }
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

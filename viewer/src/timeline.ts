@@ -58,11 +58,6 @@ export class Timeline {
     if (follows) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
-  /** Says that the place of the command can no longer be reached. */
-  mark(id: string, reachable: boolean): void {
-    this.#entries.get(id)?.item.classList.toggle("unreachable", !reachable);
-  }
-
   /** The one that is being played or was jumped to. */
   set current(id: string | undefined) {
     for (const [other, entry] of this.#entries) entry.current = other === id;
