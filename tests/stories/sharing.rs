@@ -32,6 +32,12 @@ fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
         "{held}"
     );
     assert!(held["summary"].as_str().unwrap().contains("`echo half`"), "{held}");
+    // What the agent had begun itself is there when it goes on.
+    client.succeed("ssh_send", json!({ "text": "echo ag" }));
+    assert_eq!(
+        client.fail("ssh_send", json!({ "text": "ent-goes-on", "enter": true }))["failure_category"],
+        "input-locked"
+    );
     for action in ["take", "hand_over"] {
         let refused = client.fail("ssh_lock", json!({ "action": action }));
         assert_eq!(refused["failure_category"], "input-locked", "{refused}");
@@ -39,6 +45,8 @@ fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
     page.press(b" done\r");
     assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).contains("\r\nhalf done")));
     wait_until(LIMIT, || holder(&mut client).is_null().then_some(())).expect("the input is free");
+    let sent = client.succeed("ssh_send", json!({ "text": "ent-goes-on", "enter": true, "wait_for": "agent-goes-on" }));
+    assert_eq!(sent["found"], true, "{sent}");
     client.succeed("ssh_lock", json!({ "action": "take", "ttl_s": 600 }));
     let ran = client.succeed("ssh_run", json!({ "command": "echo agent" }));
     assert_eq!(ran["text"], "agent\n");
