@@ -61,12 +61,12 @@ export class ScreenFeed {
   /** A new attachment: what waits is out of date, and the snapshot follows behind the history. Or the old one goes on. */
   attached(message: AttachedMessage): void {
     this.#attachment += 1;
-    this.#marks = [];
     this.#expected = message.history_from;
     if (message.cause === "resumed") {
       this.#steps.push({ kind: "resize", columns: message.columns, rows: message.rows });
       this.#steps.push({ kind: "acknowledge", offset: message.history_from });
     } else {
+      this.#marks = [];
       this.#steps = [{ kind: "reset", columns: message.columns, rows: message.rows }];
       this.#snapshotAt = message.offset;
     }

@@ -157,6 +157,7 @@ describe("screen feed", () => {
     expect(feed.position).toBeUndefined();
     output(100, "snapshot");
     output(100, "abc");
+    feed.mark(104, () => screen.done.push("(mark)"));
     feed.detached();
     expect(feed.position).toBe(103);
     screen.finish();
@@ -166,7 +167,8 @@ describe("screen feed", () => {
     expect(output(103, "def")).toBe(true);
     expect(output(106, "g")).toBe(true);
     screen.finish();
-    expect(screen.done).toEqual(["80x24", "def", "g"]);
+    screen.finish();
+    expect(screen.done).toEqual(["80x24", "d", "(mark)", "efg"]);
     expect(acknowledged).toEqual([100, 103]);
   });
 
