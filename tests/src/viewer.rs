@@ -24,6 +24,8 @@ pub struct Page {
     socket: WebSocket<TcpStream>,
     /// What the terminal has printed since the page was opened, after the snapshot.
     pub printed: Vec<u8>,
+    /// Messages of the host, as they came.
+    pub told: Vec<String>,
     has_snapshot: bool,
 }
 
@@ -104,7 +106,7 @@ impl Page {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (socket, _) = tokio_tungstenite::tungstenite::client(request, stream)
             .unwrap_or_else(|error| panic!("the viewer refuses the socket: {error}"));
-        let mut page = Self { socket, printed: Vec::new(), has_snapshot: false };
+        let mut page = Self { socket, printed: Vec::new(), told: Vec::new(), has_snapshot: false };
         page.until(PATIENCE, |page| page.has_snapshot);
         page
     }
@@ -125,6 +127,7 @@ impl Page {
             self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => self.drawn(&frame),
+                Ok(Message::Text(text)) => self.told.push(text.to_string()),
                 Ok(Message::Close(_)) => return done(self),
                 Ok(_) => {}
                 Err(Error::Io(error)) if is_timeout(&error) => return done(self),

@@ -51,6 +51,7 @@ fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
     let ran = client.succeed("ssh_run", json!({ "command": "echo agent" }));
     assert_eq!(ran["text"], "agent\n");
     page.press(b"echo person\r");
+    assert!(page.until(LIMIT, |page| page.told.iter().any(|told| told.contains("keys_refused"))));
     client.succeed("ssh_lock", json!({ "action": "hand_over" }));
     let handed = client.fail("ssh_run", json!({ "command": "echo agent" }));
     assert!(handed["summary"].as_str().unwrap().contains("a person has taken the input"), "{handed}");
