@@ -44,7 +44,9 @@ fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
     }
     page.press(b" done\r");
     assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("half done").count() == 2));
-    wait_until(LIMIT, || holder(&mut client).is_null().then_some(())).expect("the input is free");
+    let free = |session: &Value| session["state"] == "at_prompt" && session["input"]["holder"].is_null();
+    wait_until(LIMIT, || free(&client.succeed("ssh_status", json!({}))["sessions"][0]).then_some(()))
+        .expect("a free prompt");
     let sent = client.succeed("ssh_send", json!({ "text": "ent-goes-on", "enter": true, "wait_for": "agent-goes-on" }));
     assert_eq!(sent["found"], true, "{sent}");
     client.succeed("ssh_lock", json!({ "action": "take", "ttl_s": 600 }));
