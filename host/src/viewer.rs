@@ -7,18 +7,30 @@ use portcullis_term::Typist;
 use tokio::sync::{broadcast, watch};
 
 use crate::approvals::{self, Asked as AskedApproval, Channel, Decision, Scope};
-use crate::config::Secret;
+use crate::config::{PolicyMode, Secret};
 use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
 use crate::metrics;
-use crate::ops::{self, ApprovalError, ListedPlugin};
-use crate::session::{HealthState, SessionEvent, SessionEventKind, SessionSummary};
+use crate::ops::{self, ApprovalError, ListedPlugin, OpError, PastSession, PersonsRequest, Whose};
+use crate::session::{
+    self, HealthState, InputControl, InputMode, SessionError, SessionEvent, SessionEventKind, SessionHandle,
+    SessionSummary, TimelineEntry,
+};
 use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
-use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
+use crate::web::{
+    AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
+    LiveItem,
+};
+
+/// What a page may have missed and still go on from where it was, in bytes.
+const MOST_MISSED_BYTES: u64 = 512 * 1024;
+/// How exactly the list tells the last activity, in milliseconds: each change sends the whole list.
+const ACTIVITY_MS: u64 = 5_000;
 
 /// A session's events, in the browser adapter's terms.
 pub struct Live {
+    host: Host,
     events: broadcast::Receiver<SessionEvent>,
     /// Counted for as long as somebody looks.
     _present: metrics::Present,
@@ -36,7 +48,11 @@ impl Backend for Host {
     }
 
     fn sessions(&self) -> Vec<protocol::SessionSummary> {
-        Host::sessions(self).all().iter().map(|session| summary(session.summary())).collect()
+        let told = |session: &SessionHandle| {
+            let last_activity_unix_ms = session.last_activity_unix_ms() / ACTIVITY_MS * ACTIVITY_MS;
+            protocol::SessionSummary { last_activity_unix_ms, ..summary(self, session.summary()) }
+        };
+        Host::sessions(self).all().iter().map(told).collect()
     }
 
     fn session_list_changes(&self) -> watch::Receiver<u64> {
@@ -100,17 +116,45 @@ impl Backend for Host {
         })
     }
 
-    async fn attach(&self, session_id: &str) -> Result<Attached<Live>, AttachError> {
+    async fn attach(&self, session_id: &str, from: AttachFrom) -> Result<Attached<Live>, AttachError> {
         let session = Host::sessions(self).get(session_id).ok_or(AttachError::UnknownSession)?;
-        let attachment = session.attach().await.map_err(|error| AttachError::Failed(error.to_string()))?;
+        let from = match from {
+            AttachFrom::Screen => session::AttachFrom::Screen { history_bytes: 0 },
+            AttachFrom::History(history_bytes) => session::AttachFrom::Screen { history_bytes },
+            AttachFrom::Offset(offset) => session::AttachFrom::Offset { offset, most_bytes: MOST_MISSED_BYTES },
+        };
+        let attachment = session.attach(from).await.map_err(|error| AttachError::Failed(error.to_string()))?;
         Ok(Attached {
-            summary: summary(session.summary()),
+            summary: summary(self, session.summary()),
             snapshot: attachment.snapshot,
+            history: attachment.history,
+            commands: attachment.timeline.into_iter().map(command).collect(),
             offset: attachment.offset,
             columns: attachment.columns,
             rows: attachment.rows,
-            live: Live { events: attachment.live, _present: metrics::viewer() },
+            live: Live { host: self.clone(), events: attachment.live, _present: metrics::viewer() },
         })
+    }
+
+    async fn control(&self, session_id: &str, request: protocol::ControlRequest) -> Result<(), ControlRefused> {
+        if Host::sessions(self).get(session_id).is_none() {
+            return Err(ControlRefused::UnknownSession);
+        }
+        let asked =
+            persons_request(&request).ok_or_else(|| ControlRefused::NotPossible("there is no such mode".to_owned()))?;
+        ops::control(self, session_id, asked).await.map_err(|error| match &error {
+            OpError::Session { source: SessionError::Held { .. }, .. } => ControlRefused::Held(error.to_string()),
+            _ => ControlRefused::NotPossible(error.to_string()),
+        })
+    }
+
+    async fn past(&self, every_launch: bool) -> Vec<protocol::PastSession> {
+        let listed = ops::past_sessions(self, whose(every_launch)).await;
+        listed.into_iter().map(|session| past(ops::is_here(self, &session), session)).collect()
+    }
+
+    async fn transcript(&self, every_launch: bool, instance_id: String, session_id: String) -> Option<(Vec<u8>, bool)> {
+        ops::past_transcript(self, whose(every_launch), instance_id, session_id).await.ok()
     }
 
     async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> Result<(), KeysError> {
@@ -121,19 +165,91 @@ impl Backend for Host {
 impl LiveEvents for Live {
     async fn next(&mut self) -> LiveItem {
         match self.events.recv().await {
-            Ok(event) => LiveItem::Event(live(event)),
+            Ok(event) => LiveItem::Event(live(&self.host, event)),
             Err(broadcast::error::RecvError::Lagged(_)) => LiveItem::Lagged,
             Err(broadcast::error::RecvError::Closed) => LiveItem::Ended,
         }
     }
 }
 
-fn live(event: SessionEvent) -> LiveEvent {
+fn live(host: &Host, event: SessionEvent) -> LiveEvent {
     match event.kind {
         SessionEventKind::Output(bytes) => LiveEvent::Output { offset_after: event.offset, bytes },
         SessionEventKind::Resized { columns, rows } => LiveEvent::Resized { columns, rows },
-        SessionEventKind::Summary(session) => LiveEvent::Summary(Box::new(summary(*session))),
+        SessionEventKind::Summary(session) => LiveEvent::Summary(Box::new(summary(host, *session))),
+        SessionEventKind::Command(entry) => LiveEvent::Command(Box::new(command(*entry))),
         SessionEventKind::Closed { reason } => LiveEvent::Closed { reason },
+    }
+}
+
+fn whose(every_launch: bool) -> Whose {
+    if every_launch { Whose::AllInstances } else { Whose::ThisInstance }
+}
+
+fn past(here: bool, session: PastSession) -> protocol::PastSession {
+    protocol::PastSession {
+        here,
+        instance_id: session.instance_id,
+        session_id: session.session_id,
+        profile: session.profile,
+        name: session.name,
+        host: session.host,
+        breadcrumb: session.breadcrumb,
+        opened_unix_ms: session.opened_unix_ms,
+        last_unix_ms: session.last_unix_ms,
+        closed_reason: session.closed_reason,
+        running: session.running,
+        has_content: session.has_content,
+        bytes: session.bytes,
+    }
+}
+
+fn persons_request(request: &protocol::ControlRequest) -> Option<PersonsRequest> {
+    use protocol::ControlRequest as Asked;
+    Some(match request {
+        Asked::Take { force } => PersonsRequest::Take { force: *force },
+        Asked::HandOver {} => PersonsRequest::HandOver,
+        Asked::Interrupt {} => PersonsRequest::Interrupt,
+        Asked::Close {} => PersonsRequest::Close,
+        Asked::Mode { mode } => {
+            let all = [InputMode::Auto, InputMode::Common, InputMode::Human, InputMode::Agent];
+            PersonsRequest::Mode(all.into_iter().find(|it| it.as_str() == mode)?)
+        }
+        Asked::PolicyMode { mode } => {
+            let all = [PolicyMode::Safe, PolicyMode::Full];
+            PersonsRequest::PolicyMode(all.into_iter().find(|it| it.as_str() == mode)?)
+        }
+    })
+}
+
+fn command(entry: TimelineEntry) -> protocol::Command {
+    let TimelineEntry { id, actor, text, started_unix_ms, duration_ms, offset, outcome, exit_code, verdict, rule_id } =
+        entry;
+    let actor = match actor {
+        Typist::Agent => "agent",
+        Typist::Human => "human",
+        Typist::Automation => "automation",
+    };
+    protocol::Command {
+        id,
+        actor: actor.to_owned(),
+        text,
+        started_unix_ms,
+        duration_ms,
+        offset,
+        outcome,
+        exit_code,
+        verdict,
+        rule_id,
+    }
+}
+
+fn input(control: InputControl) -> protocol::InputControl {
+    protocol::InputControl {
+        mode: control.mode.as_str().to_owned(),
+        holder: control.holder.map(|holder| holder.who.as_str().to_owned()),
+        because: control.holder.map(|holder| holder.because.as_str().to_owned()),
+        until_unix_ms: control.holder.and_then(|holder| holder.until_unix_ms),
     }
 }
 
@@ -206,7 +322,9 @@ fn plugin(listed: ListedPlugin) -> protocol::Plugin {
     }
 }
 
-fn summary(session: SessionSummary) -> protocol::SessionSummary {
+fn summary(host: &Host, session: SessionSummary) -> protocol::SessionSummary {
+    let policy_mode = ops::policy_mode(host, &session).as_str().to_owned();
+    let last_activity_unix_ms = session.opened_unix_ms;
     let SessionSummary {
         session_id,
         name,
@@ -216,6 +334,8 @@ fn summary(session: SessionSummary) -> protocol::SessionSummary {
         breadcrumb,
         state,
         running_command,
+        running_since_unix_ms,
+        input: control,
         health,
         opened_unix_ms,
         closed_reason,
@@ -232,6 +352,10 @@ fn summary(session: SessionSummary) -> protocol::SessionSummary {
         breadcrumb,
         state,
         running_command,
+        running_since_unix_ms,
+        input: input(control),
+        policy_mode,
+        last_activity_unix_ms,
         unhealthy_reason: health.reason.filter(|_| health.state == HealthState::Unhealthy),
         opened_unix_ms,
         closed_reason,

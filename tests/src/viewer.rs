@@ -24,6 +24,8 @@ pub struct Page {
     socket: WebSocket<TcpStream>,
     /// What the terminal has printed since the page was opened, after the snapshot.
     pub printed: Vec<u8>,
+    /// Messages of the host, as they came.
+    pub told: Vec<String>,
     has_snapshot: bool,
     /// The host has said goodbye.
     pub is_closed: bool,
@@ -106,7 +108,7 @@ impl Page {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (socket, _) = tokio_tungstenite::tungstenite::client(request, stream)
             .unwrap_or_else(|error| panic!("the viewer refuses the socket: {error}"));
-        let mut page = Self { socket, printed: Vec::new(), has_snapshot: false, is_closed: false };
+        let mut page = Self { socket, printed: Vec::new(), told: Vec::new(), has_snapshot: false, is_closed: false };
         page.until(PATIENCE, |page| page.has_snapshot);
         page
     }
@@ -131,6 +133,7 @@ impl Page {
                     self.is_closed = true;
                     return done(self);
                 }
+                Ok(Message::Text(text)) => self.told.push(text.to_string()),
                 Ok(_) => {}
                 Err(Error::Io(error)) if is_timeout(&error) => return done(self),
                 Err(_) => return done(self),

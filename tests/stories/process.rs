@@ -111,6 +111,7 @@ fn every_tool_is_described_for_every_client() {
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     let wanted = [
         "ssh_hosts",
+        "ssh_lock",
         "ssh_navigate",
         "ssh_open",
         "ssh_read",

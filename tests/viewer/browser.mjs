@@ -1,7 +1,7 @@
 /**
  * Drives the viewer in a browser as a person would: while a connection or a policy asks, and while `portcullis demo` runs.
  *
- *     node browser.mjs OUTPUT_DIR
+ *     node browser.mjs OUTPUT_DIR [questions|approvals|control|tour]
  *
  * Writes screenshots to OUTPUT_DIR, prints one line per check and a sum at the end, and answers with
  * status 1 when a check failed. PORTCULLIS_BIN names the program, CHROMIUM_BIN another browser.
@@ -16,6 +16,7 @@ import { chromium } from "playwright-core";
 
 import { approve } from "./stories/approvals.mjs";
 import { refuseStrangers, watchSees } from "./stories/access.mjs";
+import { shareTheInput } from "./stories/control.mjs";
 import { holdAPhone, leaveByKeyboard } from "./stories/keyboard.mjs";
 import { watchTheJob } from "./stories/live_job.mjs";
 import { answerQuestions } from "./stories/questions.mjs";
@@ -204,6 +205,26 @@ async function approvals() {
   }
 }
 
+/** A person and an agent share the input; others have links of their own. */
+async function control() {
+  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const folder = mkdtempSync(path.join(tmpdir(), "viewer-control-"));
+  const watches = new Map();
+  try {
+    await shareTheInput({
+      checks,
+      program,
+      scratch: folder,
+      person: (origin, options) => person({ ...DESKTOP, ...options }, origin, watches),
+      watchOf: (page) => watches.get(page),
+      picture,
+    });
+  } finally {
+    await browser.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 async function endTheDemo(terminal) {
   await checks.run("Ctrl-C ends the demo with status 0 and nothing stays behind; the page says that it is over", async () => {
     demo.interrupt();
@@ -218,20 +239,16 @@ async function endTheDemo(terminal) {
   });
 }
 
-try {
-  await questions();
-} catch (error) {
-  checks.fail("questions", error);
-}
-try {
-  await approvals();
-} catch (error) {
-  checks.fail("approvals", error);
-}
-try {
-  await tour();
-} catch (error) {
-  checks.fail("the run", error);
-  if (demo !== undefined) console.log(demo.lastLines());
+const parts = { questions, approvals, control, tour };
+// One of them alone, while something is being worked on.
+const wanted = process.argv[3];
+for (const [name, part] of Object.entries(parts)) {
+  if (wanted !== undefined && wanted !== name) continue;
+  try {
+    await part();
+  } catch (error) {
+    checks.fail(name, error);
+    if (name === "tour" && demo !== undefined) console.log(demo.lastLines());
+  }
 }
 await finish();

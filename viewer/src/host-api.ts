@@ -1,10 +1,12 @@
 /** The few plain HTTP requests of the page, and the addresses of its sockets. */
 
 import type { Login, Socket } from "./connection";
-import type { Answer, ApprovalAnswer } from "./protocol";
+import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, type PastSession, type Role, ROLES } from "./protocol";
 import type { Answered } from "./questions";
 
 const LOGIN = "/api/v1/login";
+const ME = "/api/v1/me";
+const HISTORY = "/api/v1/history";
 const SESSIONS = "/api/v1/sessions";
 const QUESTIONS = "/api/v1/questions";
 const APPROVALS = "/api/v1/approvals";
@@ -17,28 +19,42 @@ export function takeToken(): string | undefined {
   return token;
 }
 
+/** Whether the host knows this browser and, if so, in which role. */
+export type Who = { readonly login: "known"; readonly role: Role } | { readonly login: "unknown" } | { readonly login: "unreachable" };
+
 /** Exchanges the token for a cookie that scripts cannot read. */
-export async function logIn(token: string): Promise<Login> {
+export async function logIn(token: string): Promise<Who> {
   try {
     const response = await fetch(LOGIN, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ token }),
     });
-    return response.ok ? "known" : "unknown";
+    return await who(response);
   } catch {
-    return "unreachable";
+    return { login: "unreachable" };
+  }
+}
+
+/** Asks who this browser is to the host. */
+export async function whoAmI(): Promise<Who> {
+  try {
+    return await who(await fetch(ME, { cache: "no-store" }));
+  } catch {
+    return { login: "unreachable" };
   }
 }
 
 /** Asks whether the host knows this browser. */
 export async function checkLogin(): Promise<Login> {
-  try {
-    const response = await fetch(SESSIONS, { cache: "no-store" });
-    return response.status === 401 ? "unknown" : "known";
-  } catch {
-    return "unreachable";
-  }
+  return (await whoAmI()).login;
+}
+
+async function who(response: Response): Promise<Who> {
+  if (response.status === 401) return { login: "unknown" };
+  const { role } = (await response.json()) as { role?: unknown };
+  const known = ROLES.find((it) => it === role);
+  return known === undefined ? { login: "unreachable" } : { login: "known", role: known };
 }
 
 /** Brings a person's answer to the host. */
@@ -49,6 +65,39 @@ export async function sendAnswer(id: string, answer: Answer): Promise<Answered> 
 /** Brings a person's decision to the host. */
 export async function sendDecision(id: string, answer: ApprovalAnswer): Promise<Answered> {
   return post(`${APPROVALS}/${encodeURIComponent(id)}`, answer, "It was not taken: reload the page and look at the text again.");
+}
+
+/** What came of asking for something. */
+export type Done = "done" | { readonly held: string } | { readonly problem: string };
+
+/** Does something to a session. */
+export async function sendControl(sessionId: string, request: ControlRequest): Promise<Done> {
+  try {
+    const response = await fetch(`${SESSIONS}/${encodeURIComponent(sessionId)}/control`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(request),
+    });
+    if (response.ok) return "done";
+    const { error } = (await response.json()) as { error: { code: string; message: string } };
+    return error.code === "held" ? { held: error.message } : { problem: error.message };
+  } catch {
+    return { problem: "Portcullis does not answer; nothing was done." };
+  }
+}
+
+/** The sessions of before, the newest first. */
+export async function fetchHistory(): Promise<readonly PastSession[]> {
+  const response = await fetch(HISTORY, { cache: "no-store" });
+  if (!response.ok) throw new Error(`the list of past sessions was not given (${response.status})`);
+  return parseHistory(await response.json());
+}
+
+/** The record of one of them, and whether that is all of it. */
+export async function fetchTranscript(instanceId: string, sessionId: string): Promise<{ text: string; whole: boolean }> {
+  const response = await fetch(`${HISTORY}/${encodeURIComponent(instanceId)}/${encodeURIComponent(sessionId)}`, { cache: "no-store" });
+  if (!response.ok) throw new Error(response.status === 404 ? "There is no such record." : `The record was not given (${response.status}).`);
+  return { text: await response.text(), whole: response.headers.get("x-transcript-whole") === "yes" };
 }
 
 async function post(address: string, body: Answer | ApprovalAnswer, notFitting: string): Promise<Answered> {
@@ -71,8 +120,10 @@ export function openEvents(): Socket {
   return open("/api/v1/events");
 }
 
-export function openTerminal(sessionId: string): Socket {
-  return open(`${SESSIONS}/${encodeURIComponent(sessionId)}/terminal`);
+/** With what was printed before, or from where the page has left off in that launch. */
+export function openTerminal(sessionId: string, seen?: { instance: string; offset: number }): Socket {
+  const start = seen === undefined ? "history=true" : `from=${seen.offset}&instance=${encodeURIComponent(seen.instance)}`;
+  return open(`${SESSIONS}/${encodeURIComponent(sessionId)}/terminal?${start}`);
 }
 
 function open(path: string): Socket {

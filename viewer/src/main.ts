@@ -1,10 +1,13 @@
 /** Starts the page: log in if the address brings a token, then show what the address names. */
 
 import { element } from "./dom";
-import { checkLogin, logIn, takeToken } from "./host-api";
+import { logIn, takeToken, whoAmI } from "./host-api";
+import { ReplayPage } from "./replay-page";
+import { mayApprove } from "./roles";
 import { SessionPage } from "./session-page";
 import { brand, showSessionsPage } from "./sessions-page";
 import { installStylePolicy } from "./style-policy";
+import { apply as applyTheme } from "./theme";
 import "./style.css";
 
 const events = {
@@ -15,13 +18,20 @@ const events = {
 
 async function start(): Promise<void> {
   const token = takeToken();
-  const login = token === undefined ? await checkLogin() : await logIn(token);
-  if (login === "unknown") return events.loginNeeded();
-  if (login === "unreachable") return message("Portcullis does not answer", "Is it still running? Then reload this page.");
+  const who = token === undefined ? await whoAmI() : await logIn(token);
+  if (who.login === "unknown") return events.loginNeeded();
+  if (who.login === "unreachable") return message("Portcullis does not answer", "Is it still running? Then reload this page.");
+  document.body.classList.toggle("may-not-approve", !mayApprove(who.role));
+  const record = /^\/r\/([^/]+)\/([^/]+)$/.exec(location.pathname);
+  if (record !== null || location.pathname === "/replay") {
+    const [instance, past] = [record?.[1], record?.[2]].map((it) => (it === undefined ? undefined : decoded(it)));
+    new ReplayPage(document.body, who.role, instance === undefined || past === undefined ? undefined : { instance, session: past });
+    return;
+  }
   const session = /^\/s\/([^/]+)$/.exec(location.pathname)?.[1];
   const id = session === undefined ? undefined : decoded(session);
-  if (id === undefined) showSessionsPage(document.body, events);
-  else new SessionPage(document.body, id, events);
+  if (id === undefined) showSessionsPage(document.body, who.role, events);
+  else new SessionPage(document.body, id, who.role, events);
 }
 
 function decoded(text: string): string | undefined {
@@ -41,6 +51,7 @@ function message(title: string, text: string): void {
 }
 
 installStylePolicy(document);
+applyTheme();
 // A new link opened in this tab changes only the fragment, which loads nothing by itself.
 window.addEventListener("hashchange", () => {
   if (location.hash.includes("token=")) location.reload();

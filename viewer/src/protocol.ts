@@ -16,6 +16,65 @@ export const ACKNOWLEDGE_EVERY = 128 * 1024;
 
 const OUTPUT_HEAD = 8;
 
+/** What the bearer of a link may do beside watching. */
+export type Role = "operator" | "observer" | "driver" | "approver";
+
+export const ROLES: readonly Role[] = ["operator", "observer", "driver", "approver"];
+
+/** Who may type in a session. */
+export interface InputControl {
+  readonly mode: InputMode;
+  readonly holder: "human" | "agent" | null;
+  readonly because: "lease" | "mode" | "typing" | null;
+  readonly until_unix_ms: number | null;
+}
+
+export type InputMode = "auto" | "common" | "human" | "agent";
+
+export const INPUT_MODES: readonly InputMode[] = ["auto", "common", "human", "agent"];
+
+export type PolicyMode = "safe" | "full" | "readonly" | "restricted";
+
+/** A command beside the terminal. */
+export interface Command {
+  readonly id: string;
+  readonly actor: "agent" | "human" | "automation";
+  readonly text: string;
+  readonly started_unix_ms: number;
+  readonly duration_ms: number | null;
+  readonly offset: number;
+  readonly outcome: string;
+  readonly exit_code: number | null;
+  readonly verdict: string | null;
+  readonly rule_id: string | null;
+}
+
+/** What a person does to a session; the body of a request of its own. */
+export type ControlRequest =
+  | { readonly type: "take"; readonly force: boolean }
+  | { readonly type: "hand_over" }
+  | { readonly type: "mode"; readonly mode: InputMode }
+  | { readonly type: "interrupt" }
+  | { readonly type: "close" }
+  | { readonly type: "policy_mode"; readonly mode: "safe" | "full" };
+
+/** A session of before, as its record tells it. */
+export interface PastSession {
+  readonly instance_id: string;
+  readonly here: boolean;
+  readonly session_id: string;
+  readonly profile: string;
+  readonly name: string | null;
+  readonly host: string;
+  readonly breadcrumb: readonly string[];
+  readonly opened_unix_ms: number;
+  readonly last_unix_ms: number;
+  readonly closed_reason: string | null;
+  readonly running: boolean;
+  readonly has_content: boolean;
+  readonly bytes: number;
+}
+
 export interface SessionSummary {
   readonly session_id: string;
   readonly name: string | null;
@@ -25,6 +84,10 @@ export interface SessionSummary {
   readonly breadcrumb: readonly string[];
   readonly state: string;
   readonly running_command: string | null;
+  readonly running_since_unix_ms: number | null;
+  readonly input: InputControl;
+  readonly policy_mode: PolicyMode;
+  readonly last_activity_unix_ms: number;
   readonly unhealthy_reason: string | null;
   readonly opened_unix_ms: number;
   readonly closed_reason: string | null;
@@ -135,13 +198,14 @@ export interface AttachedMessage {
   readonly protocol: number;
   readonly instance_id: string;
   readonly session: SessionSummary;
-  readonly cause: "opened" | "lagged";
+  readonly cause: "opened" | "lagged" | "resumed";
   readonly offset: number;
+  readonly history_from: number;
   readonly columns: number;
   readonly rows: number;
 }
 
-export type ErrorCode = "unknown_session" | "attach_failed" | "keys_refused" | "bad_message";
+export type ErrorCode = "unknown_session" | "attach_failed" | "keys_refused" | "role_needed" | "bad_message";
 
 export type ServerMessage =
   | SessionsMessage
@@ -151,6 +215,8 @@ export type ServerMessage =
   | AttachedMessage
   | { readonly type: "resized"; readonly columns: number; readonly rows: number }
   | { readonly type: "summary"; readonly session: SessionSummary }
+  | { readonly type: "timeline"; readonly commands: readonly Command[] }
+  | { readonly type: "command"; readonly command: Command }
   | { readonly type: "closed"; readonly reason: string }
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string }
   | { readonly type: "pong"; readonly id: number };
@@ -195,8 +261,9 @@ export function parseServerMessage(text: string): ServerMessage {
         protocol: count(fields, "protocol"),
         instance_id: string(fields, "instance_id"),
         session: summary(fields["session"]),
-        cause: oneOf(fields, "cause", ["opened", "lagged"]),
+        cause: oneOf(fields, "cause", ["opened", "lagged", "resumed"]),
         offset: count(fields, "offset"),
+        history_from: count(fields, "history_from"),
         columns: cells(fields, "columns"),
         rows: cells(fields, "rows"),
       };
@@ -204,12 +271,16 @@ export function parseServerMessage(text: string): ServerMessage {
       return { type, columns: cells(fields, "columns"), rows: cells(fields, "rows") };
     case "summary":
       return { type, session: summary(fields["session"]) };
+    case "timeline":
+      return { type, commands: list(fields, "commands").map(command) };
+    case "command":
+      return { type, command: command(fields["command"]) };
     case "closed":
       return { type, reason: string(fields, "reason") };
     case "error":
       return {
         type,
-        code: oneOf(fields, "code", ["unknown_session", "attach_failed", "keys_refused", "bad_message"]),
+        code: oneOf(fields, "code", ["unknown_session", "attach_failed", "keys_refused", "role_needed", "bad_message"]),
         message: string(fields, "message"),
       };
     case "pong":
@@ -258,11 +329,65 @@ function summary(value: unknown): SessionSummary {
     breadcrumb: strings(fields, "breadcrumb"),
     state: string(fields, "state"),
     running_command: stringOrNull(fields, "running_command"),
+    running_since_unix_ms: countOrNull(fields, "running_since_unix_ms"),
+    input: inputControl(fields["input"]),
+    policy_mode: oneOf(fields, "policy_mode", ["safe", "full", "readonly", "restricted"]),
+    last_activity_unix_ms: count(fields, "last_activity_unix_ms"),
     unhealthy_reason: stringOrNull(fields, "unhealthy_reason"),
     opened_unix_ms: count(fields, "opened_unix_ms"),
     closed_reason: stringOrNull(fields, "closed_reason"),
     columns: cells(fields, "columns"),
     rows: cells(fields, "rows"),
+  };
+}
+
+function inputControl(value: unknown): InputControl {
+  const fields = record(value);
+  return {
+    mode: oneOf(fields, "mode", INPUT_MODES),
+    holder: fields["holder"] === null ? null : oneOf(fields, "holder", ["human", "agent"] as const),
+    because: fields["because"] === null ? null : oneOf(fields, "because", ["lease", "mode", "typing"] as const),
+    until_unix_ms: countOrNull(fields, "until_unix_ms"),
+  };
+}
+
+function command(value: unknown): Command {
+  const fields = record(value);
+  return {
+    id: string(fields, "id"),
+    actor: oneOf(fields, "actor", ["agent", "human", "automation"]),
+    text: string(fields, "text"),
+    started_unix_ms: count(fields, "started_unix_ms"),
+    duration_ms: countOrNull(fields, "duration_ms"),
+    offset: count(fields, "offset"),
+    outcome: string(fields, "outcome"),
+    exit_code: fields["exit_code"] === null ? null : integer(fields, "exit_code"),
+    verdict: stringOrNull(fields, "verdict"),
+    rule_id: stringOrNull(fields, "rule_id"),
+  };
+}
+
+/** Reads the answer of the request for sessions of before. */
+export function parseHistory(value: unknown): readonly PastSession[] {
+  return list(record(value), "sessions").map(pastSession);
+}
+
+function pastSession(value: unknown): PastSession {
+  const fields = record(value);
+  return {
+    instance_id: string(fields, "instance_id"),
+    here: truth(fields, "here"),
+    session_id: string(fields, "session_id"),
+    profile: string(fields, "profile"),
+    name: stringOrNull(fields, "name"),
+    host: string(fields, "host"),
+    breadcrumb: strings(fields, "breadcrumb"),
+    opened_unix_ms: count(fields, "opened_unix_ms"),
+    last_unix_ms: count(fields, "last_unix_ms"),
+    closed_reason: stringOrNull(fields, "closed_reason"),
+    running: truth(fields, "running"),
+    has_content: truth(fields, "has_content"),
+    bytes: count(fields, "bytes"),
   };
 }
 
@@ -395,6 +520,16 @@ function truth(fields: Fields, name: string): boolean {
 function count(fields: Fields, name: string): number {
   const value = fields[name];
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ProtocolError(`${name} is not a count`);
+  return value as number;
+}
+
+function countOrNull(fields: Fields, name: string): number | null {
+  return fields[name] === null ? null : count(fields, name);
+}
+
+function integer(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (!Number.isSafeInteger(value)) throw new ProtocolError(`${name} is not a number`);
   return value as number;
 }
 

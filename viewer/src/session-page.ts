@@ -3,28 +3,38 @@
 import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
-import { checkLogin, openEvents, openTerminal, sendAnswer, sendDecision } from "./host-api";
+import { ControlBar } from "./control-bar";
+import { checkLogin, openEvents, openTerminal, sendAnswer, sendControl, sendDecision } from "./host-api";
 import {
+  type Command,
   parseOutputFrame,
   parseServerMessage,
   PROTOCOL_VERSION,
   ProtocolError,
+  type Role,
   type ServerMessage,
   type SessionSummary,
   typedFrames,
   writeClientMessage,
 } from "./protocol";
 import { QuestionBoard } from "./questions";
+import { mayDrive, roleBadge } from "./roles";
 import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
 import { connectionText, mood, sessionTitle, stateText } from "./summary";
+import { SearchBox } from "./search-box";
 import { TerminalView } from "./terminal-view";
+import { turnTheme } from "./theme";
+import { Timeline } from "./timeline";
 
 /** How long a message to the person stays, in milliseconds. */
 const NOTE_TIME = 8_000;
 /** How often the page asks whether the host is there, and how long it waits for the answer. */
 const PING_INTERVAL = 15_000;
 const PONG_TIME = 10_000;
+/** As in the style sheet: the commands lie over the terminal there. */
+const NARROW = "(width < 56rem)";
+const COMMANDS_KEY = "commands";
 
 export interface PageEvents {
   loginNeeded(): void;
@@ -44,41 +54,62 @@ export class SessionPage {
   readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
   readonly #approvals: ApprovalBoard;
   readonly #terminal: TerminalView;
+  readonly #control: ControlBar;
+  readonly #timeline = new Timeline({ jump: (command) => this.#jump(command) });
+  readonly #search: SearchBox;
   readonly #connection: Connection;
   readonly #feed: ScreenFeed;
   #instance: string | undefined;
   /** Keys go out only between an `attached` and the end of its socket. */
   #attached = false;
+  /** Nothing a person presses is sent: their link is for watching, or they chose to. */
+  #onlyWatches: boolean;
   #connectionState: ConnectionState = { name: "connecting" };
   #closed = false;
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #pingId = 0;
+  /** Commands whose place in the output is known or awaited. */
+  readonly #marked = new Set<string>();
   /** Approvals that wait. */
   #waiting = 0;
 
-  constructor(root: HTMLElement, sessionId: string, private readonly events: PageEvents) {
+  constructor(root: HTMLElement, sessionId: string, private readonly role: Role, private readonly events: PageEvents) {
+    this.#onlyWatches = !mayDrive(role);
     this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId });
+    this.#control = new ControlBar(role, {
+      control: (request) => sendControl(sessionId, request),
+      say: (text) => this.#say(text),
+      observe: (observes) => this.#watchOnly(observes),
+    });
+    this.#search = new SearchBox({
+      find: (text, forward) => this.#terminal.find(text, forward),
+      end: () => {
+        this.#terminal.endSearch();
+        this.#terminal.focus();
+      },
+    });
     const tools = this.#tools();
     const name = element("span", { class: "session-id" }, sessionId);
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, this.#approvals.notify, this.#status),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, roleBadge(role), this.#approvals.notify, this.#status),
       this.#approvals.section,
       this.#questions.section,
-      element("main", { class: "session" }, this.#frame, footer),
+      element("main", { class: "session" }, this.#control.element, this.#search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), footer),
     );
     setText(this.#label, sessionId);
     document.title = `${sessionId} · Portcullis`;
     this.#terminal = new TerminalView(this.#frame, {
       typed: (bytes) => this.#type(bytes),
+      search: () => this.#search.open(),
       link: (address) => (address === undefined ? this.#say("") : this.#say(`${address} (Control and click to open)`)),
     });
     this.#feed = new ScreenFeed(this.#terminal, {
       acknowledge: (offset) => this.#connection.send(writeClientMessage({ type: "ack", offset })),
     });
     this.#connection = new Connection(
-      { open: () => openTerminal(sessionId), checkLogin },
+      { open: () => openTerminal(sessionId, this.#seen()), checkLogin },
       { state: (state) => this.#showState(state), message: (data) => this.#receive(data) },
     );
     this.#listenToPage(tools);
@@ -104,20 +135,74 @@ export class SessionPage {
       button("↓", "Down", press(() => this.#terminal.arrow("B"))),
       button("→", "Right", press(() => this.#terminal.arrow("C"))),
     );
-    const reader = button("Reader", "Screen reader support", () => {
+    const reader = button("Reader", "Reader: screen reader support", () => {
       this.#terminal.screenReader = !this.#terminal.screenReader;
       reader.ariaPressed = String(this.#terminal.screenReader);
     });
     reader.ariaPressed = String(localStorage.getItem("screen-reader") === "on");
+    const theme = button("Theme", "Theme: light, dark, or as the system has it", () => this.#say(`Theme: ${turnTheme()}`));
+    const copy = button("Copy", "Copy what is selected: Control, Shift and C", () => void this.#copy());
+    const search = button("Find", "Find in the output: Control, Shift and F", () => this.#search.open());
+    const end = button("⤓", "Go to the newest output", () => this.#terminal.showEnd());
+    const commands = button("Commands", "Commands: show or hide the list", () => this.#toggleTimeline(commands));
+    commands.classList.add("toggle-timeline");
+    this.#timeline.section.hidden = localStorage.getItem(COMMANDS_KEY) === "off";
+    commands.ariaPressed = String(!this.#timeline.section.hidden && !matchMedia(NARROW).matches);
     const view = element(
       "div",
       { class: "view", role: "group", "aria-label": "View" },
-      button("A−", "Smaller letters", () => this.#terminal.zoom(-1)),
-      button("Fit", "Show the whole terminal", () => this.#terminal.fit()),
-      button("A+", "Larger letters", () => this.#terminal.zoom(1)),
+      button("A−", "A−: smaller letters", () => this.#terminal.zoom(-1)),
+      button("Fit", "Fit the whole terminal into view", () => this.#terminal.fit()),
+      button("A+", "A+: larger letters", () => this.#terminal.zoom(1)),
       reader,
+      theme,
+      copy,
+      search,
+      end,
+      commands,
     );
     return element("div", { class: "tools" }, keys, view);
+  }
+
+  #toggleTimeline(toggle: HTMLButtonElement): void {
+    const { section } = this.#timeline;
+    // On a narrow page it lies over the terminal and is out of the way at first.
+    const shown = section.checkVisibility();
+    section.classList.toggle("shown", !shown);
+    section.hidden = shown;
+    localStorage.setItem(COMMANDS_KEY, shown ? "off" : "on");
+    toggle.ariaPressed = String(!shown);
+  }
+
+  async #copy(): Promise<void> {
+    const copied = await this.#terminal.copy();
+    this.#say(copied ? "Copied." : "Select something in the terminal first.");
+  }
+
+  #watchOnly(observes: boolean): void {
+    this.#onlyWatches = observes || !mayDrive(this.role);
+    this.#say(this.#onlyWatches ? "You only watch: what you press is not sent." : "");
+  }
+
+  /** Where this page has left off, when its socket was lost. */
+  #seen(): { instance: string; offset: number } | undefined {
+    const offset = this.#feed.position;
+    return this.#instance === undefined || offset === undefined ? undefined : { instance: this.#instance, offset };
+  }
+
+  #jump(command: Command): void {
+    if (this.#terminal.showMark(command.id)) {
+      this.#timeline.current = command.id;
+    } else {
+      this.#say("That is no longer among the output this page keeps.");
+    }
+  }
+
+  #noteCommand(command: Command): void {
+    this.#timeline.show(command);
+    if (this.#marked.has(command.id)) return;
+    this.#marked.add(command.id);
+    this.#feed.mark(command.offset, () => this.#terminal.mark(command.id));
   }
 
   #listenToPage(tools: HTMLElement): void {
@@ -173,6 +258,7 @@ export class SessionPage {
 
   #type(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#closed) return;
+    if (this.#onlyWatches) return this.#say(mayDrive(this.role) ? "You only watch; switch that off to type." : "This link is for watching; nothing was typed.");
     // Nothing typed is kept for later: after a pause it would hit a screen nobody has looked at.
     const sent = this.#attached && typedFrames(bytes).every((frame) => this.#connection.send(frame));
     if (!sent) this.#say("Not connected: what you typed was not sent.");
@@ -226,6 +312,7 @@ export class SessionPage {
         this.#attached = true;
         this.#showSession(message.session);
         this.#showSize(message.columns, message.rows);
+        if (message.cause !== "resumed") this.#marked.clear();
         this.#feed.attached(message);
         break;
       case "resized":
@@ -234,6 +321,13 @@ export class SessionPage {
         break;
       case "summary":
         this.#showSession(message.session);
+        break;
+      case "timeline":
+        this.#timeline.showAll(message.commands);
+        for (const command of message.commands) this.#noteCommand(command);
+        break;
+      case "command":
+        this.#noteCommand(message.command);
         break;
       case "closed":
         this.#close(message.reason);
@@ -263,6 +357,7 @@ export class SessionPage {
     this.#badge.title = session.unhealthy_reason ?? "";
     setText(this.#command, session.running_command ?? "");
     this.#command.title = session.running_command ?? "";
+    this.#control.show(session);
     if (session.closed_reason !== null) this.#close(session.closed_reason);
   }
 

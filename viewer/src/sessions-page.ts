@@ -2,16 +2,20 @@
 
 import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
-import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
+import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
 import { checkLogin, openEvents, sendAnswer, sendDecision } from "./host-api";
-import { parseServerMessage, type Plugin, ProtocolError, type SessionSummary } from "./protocol";
+import { PastSessions } from "./past-sessions";
+import { parseServerMessage, type Plugin, ProtocolError, type Role, type SessionSummary } from "./protocol";
 import { QuestionBoard } from "./questions";
+import { roleBadge } from "./roles";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
+import { turnTheme } from "./theme";
+import { durationText, inputText } from "./words";
 
-/** How often "3 minutes ago" is brought up to date, in milliseconds. */
-const CLOCK_INTERVAL = 15_000;
+/** How often running times and "3 minutes ago" are brought up to date, in milliseconds. */
+const CLOCK_INTERVAL = 1_000;
 
-export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): void; outdated(): void }): void {
+export function showSessionsPage(root: HTMLElement, role: Role, events: { loginNeeded(): void; outdated(): void }): void {
   const status = element("p", { class: "connection", role: "status" });
   const open = new CardList("Open sessions");
   const closed = new CardList("Closed sessions");
@@ -24,6 +28,9 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
   });
   const approvals = new ApprovalBoard({ decide: sendDecision });
   const plugins = new PluginList();
+  const past = new PastSessions();
+  const theme = button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme());
+  theme.classList.add("theme");
   const empty = element(
     "section",
     { class: "empty", hidden: "" },
@@ -31,11 +38,13 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
     element("p", {}, "As soon as an agent opens one, it appears here."),
   );
   root.replaceChildren(
-    element("header", { class: "masthead" }, brand(), approvals.notify, status),
-    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, plugins.section),
+    element("header", { class: "masthead" }, brand(), roleBadge(role), approvals.notify, status, theme),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, past.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";
   let sessionCount = 0;
+  /** Which sessions there are, and which are over. */
+  let known: string | undefined;
   let questionCount = 0;
   let approvalCount = 0;
 
@@ -55,6 +64,9 @@ export function showSessionsPage(root: HTMLElement, events: { loginNeeded(): voi
             open.show(message.sessions.filter((it) => it.closed_reason === null));
             closed.show(message.sessions.filter((it) => it.closed_reason !== null));
             sessionCount = message.sessions.length;
+            const seen = message.sessions.map((it) => `${it.session_id} ${it.closed_reason ?? ""}`).join("\n");
+            if (seen !== known) void past.refresh();
+            known = seen;
           } else if (message.type === "plugins") {
             plugins.show(message.plugins);
           } else if (message.type === "approvals") {
@@ -167,9 +179,13 @@ class Card {
   readonly #state = element("span", { class: "badge" });
   readonly #host = element("span", { class: "host" });
   readonly #places = breadcrumb();
-  readonly #command = element("p", { class: "command" });
+  readonly #line = element("span", { class: "command-line" });
+  readonly #since = element("span", { class: "since" });
+  readonly #command = element("p", { class: "command" }, this.#line, this.#since);
   readonly #opened = element("time");
-  #openedAt = 0;
+  readonly #active = element("time");
+  readonly #input = element("span", { class: "holder" });
+  #session: SessionSummary | undefined;
 
   constructor(id: string) {
     this.#label = element("a", { href: `/s/${encodeURIComponent(id)}` });
@@ -180,7 +196,7 @@ class Card {
       this.#places,
       this.#command,
       // Two sessions of one profile differ by nothing else that a person could name to the agent.
-      element("p", { class: "card-foot" }, element("span", { class: "session-id" }, id), this.#opened, this.#host),
+      element("p", { class: "card-foot" }, element("span", { class: "session-id" }, id), this.#opened, this.#host, this.#input, this.#active),
     );
   }
 
@@ -193,17 +209,27 @@ class Card {
     fillBreadcrumb(this.#places, session.breadcrumb);
     this.#places.hidden = session.breadcrumb.length === 0;
     const line = session.closed_reason ?? session.running_command;
-    setText(this.#command, line ?? "");
+    setText(this.#line, line ?? "");
     this.#command.title = line ?? "";
     this.#command.hidden = line === null;
     this.#command.dataset["kind"] = session.closed_reason === null ? "running" : "reason";
-    this.#openedAt = session.opened_unix_ms;
+    this.#session = session;
+    setText(this.#input, inputText(session.input));
+    this.#input.dataset["holder"] = session.input.holder ?? "none";
+    this.#input.hidden = session.closed_reason !== null;
+    this.#active.dateTime = new Date(session.last_activity_unix_ms).toISOString();
     this.#opened.dateTime = new Date(session.opened_unix_ms).toISOString();
     this.#opened.title = new Date(session.opened_unix_ms).toLocaleString();
     this.tick();
   }
 
   tick(): void {
-    setText(this.#opened, `opened ${ago(this.#openedAt, Date.now())}`);
+    const session = this.#session;
+    if (session === undefined) return;
+    const now = Date.now();
+    setText(this.#opened, `opened ${ago(session.opened_unix_ms, now)}`);
+    setText(this.#active, `active ${ago(session.last_activity_unix_ms, now)}`);
+    const since = session.closed_reason === null ? session.running_since_unix_ms : null;
+    setText(this.#since, since === null ? "" : durationText(Math.max(0, now - since)));
   }
 }

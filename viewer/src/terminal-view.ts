@@ -5,14 +5,16 @@
  * It knows neither sockets nor messages.
  */
 
+import { SearchAddon } from "@xterm/addon-search";
 import { Unicode11Addon } from "@xterm/addon-unicode11";
-import { Terminal, type ITheme } from "@xterm/xterm";
+import { type IMarker, Terminal, type ITheme } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 
 import { element } from "./dom";
 import { isTyped, swallowQueries } from "./queries";
 import { pasteNeedsConsent, safePaste } from "./paste";
 import type { Screen } from "./screen-feed";
+import { isLight, onThemeChange } from "./theme";
 
 const FONT = 'ui-monospace, "Cascadia Mono", "JetBrains Mono", "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const FIRST_FONT = 14;
@@ -25,6 +27,7 @@ const CURSOR_MARGIN = 64;
 /** How long after a key the page follows the cursor, in milliseconds; the echo comes from afar. */
 const FOLLOW_TIME = 2_000;
 const SCROLLBACK_LINES = 10_000;
+const FONT_KEY = "font-size";
 
 const DARK: ITheme = {
   background: "#0d1417", foreground: "#d6e1e1", cursor: "#4fb3a5", cursorAccent: "#0d1417", selectionBackground: "#2f6f6a99",
@@ -41,6 +44,8 @@ const LIGHT: ITheme = {
 export interface TerminalEvents {
   /** A person typed or pasted. */
   typed(bytes: Uint8Array<ArrayBuffer>): void;
+  /** A person wants to search. */
+  search(): void;
   /** The pointer is over a link of the remote side, or no longer. */
   link(address: string | undefined): void;
 }
@@ -54,9 +59,14 @@ export class TerminalView implements Screen {
   readonly #encoder = new TextEncoder();
   /** What a person chose; undefined while the terminal fits itself to the page. */
   #chosenFont: number | undefined;
+  readonly #search = new SearchAddon();
+  /** Places in the output, by the id of what began there. */
+  readonly #marks = new Map<string, IMarker>();
 
   constructor(frame: HTMLElement, private readonly events: TerminalEvents) {
     this.#frame = frame;
+    const kept = Number(localStorage.getItem(FONT_KEY) ?? NaN);
+    if (kept >= SMALLEST_FONT && kept <= LARGEST_FONT) this.#chosenFont = kept;
     this.#terminal = new Terminal({
       allowProposedApi: true,
       cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
@@ -74,6 +84,7 @@ export class TerminalView implements Screen {
         leave: () => this.events.link(undefined),
       },
     });
+    this.#terminal.loadAddon(this.#search);
     this.#terminal.loadAddon(new Unicode11Addon());
     this.#terminal.unicode.activeVersion = "11";
     swallowQueries(this.#terminal.parser);
@@ -83,6 +94,7 @@ export class TerminalView implements Screen {
     this.#terminal.onBinary((data) => this.events.typed(Uint8Array.from(data, (it) => it.charCodeAt(0) & 0xff)));
     frame.append(this.#mount);
     this.#terminal.open(this.#mount);
+    this.#terminal.attachCustomKeyEventHandler((event) => this.#ownKey(event));
     this.#guardPaste();
     this.#followTyping();
     this.#followTheme();
@@ -90,7 +102,94 @@ export class TerminalView implements Screen {
   }
 
   reset(): void {
+    for (const mark of this.#marks.values()) mark.dispose();
+    this.#marks.clear();
     this.#terminal.reset();
+  }
+
+  /** Remembers that `id` begins where the cursor is now. */
+  mark(id: string): void {
+    if (this.#marks.has(id)) return;
+    this.#setMark(id, 0);
+  }
+
+  #setMark(id: string, offset: number): void {
+    const mark = this.#terminal.registerMarker(offset);
+    // On the alternate screen there is nothing that stays.
+    if (mark === undefined) return;
+    this.#marks.set(id, mark);
+    mark.onDispose(() => {
+      if (this.#marks.get(id) === mark) this.#marks.delete(id);
+    });
+  }
+
+  /** Shows where `id` began; false where that is no longer kept. */
+  showMark(id: string): boolean {
+    const mark = this.#marks.get(id);
+    if (mark === undefined || mark.line < 0) return false;
+    this.#terminal.scrollToLine(Math.max(0, mark.line - 1));
+    this.#terminal.selectLines(mark.line, mark.line);
+    return true;
+  }
+
+  showEnd(): void {
+    this.#terminal.clearSelection();
+    this.#terminal.scrollToBottom();
+  }
+
+  /** Draws the screen over the output before it, as the host has it. Clearing would drop the places in it. */
+  writeOver(bytes: Uint8Array, drawn: () => void): void {
+    const buffer = this.#terminal.buffer.normal;
+    const lines = [...this.#marks].map(([id, mark]) => ({ id, above: buffer.baseY - mark.line }));
+    this.#terminal.write(bytes, () => {
+      const cursor = this.#terminal.buffer.normal.cursorY;
+      for (const { id, above } of lines) {
+        if (!this.#marks.has(id)) this.#setMark(id, -above - cursor);
+      }
+      drawn();
+    });
+  }
+
+  /** Searches from the newest line on upwards, or on from where the last search ended. */
+  find(text: string, forward: boolean): boolean {
+    if (text === "") {
+      this.#search.clearDecorations();
+      this.#terminal.clearSelection();
+      return true;
+    }
+    const colours = isLight() ? { all: "#e8c46a", one: "#f0a030" } : { all: "#5a4a10", one: "#a06a00" };
+    const decorations = { matchBackground: colours.all, activeMatchBackground: colours.one, matchOverviewRuler: colours.all, activeMatchColorOverviewRuler: colours.one };
+    return forward ? this.#search.findNext(text, { decorations }) : this.#search.findPrevious(text, { decorations });
+  }
+
+  endSearch(): void {
+    this.#search.clearDecorations();
+  }
+
+  get selection(): string {
+    return this.#terminal.getSelection();
+  }
+
+  /** Puts what is selected on the clipboard; false where nothing is, or it may not. */
+  async copy(): Promise<boolean> {
+    const text = this.selection;
+    if (text === "") return false;
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Keys that are the page's own; answers whether xterm.js should have it. */
+  #ownKey(event: KeyboardEvent): boolean {
+    if (event.type !== "keydown" || !event.ctrlKey || !event.shiftKey) return true;
+    if (event.code === "KeyC") void this.copy();
+    else if (event.code === "KeyF") this.events.search();
+    else return true;
+    event.preventDefault();
+    return false;
   }
 
   resize(columns: number, rows: number): void {
@@ -133,12 +232,14 @@ export class TerminalView implements Screen {
   /** Makes the letters larger or smaller by `step` pixels. */
   zoom(step: number): void {
     this.#chosenFont = clamp(this.#font + step, SMALLEST_FONT, LARGEST_FONT);
+    localStorage.setItem(FONT_KEY, String(this.#chosenFont));
     this.#scale();
   }
 
   /** Goes back to the size at which the whole terminal is seen. */
   fit(): void {
     this.#chosenFont = undefined;
+    localStorage.removeItem(FONT_KEY);
     this.#scale();
   }
 
@@ -225,11 +326,10 @@ export class TerminalView implements Screen {
   }
 
   #followTheme(): void {
-    const light = matchMedia("(prefers-color-scheme: light)");
     const apply = (): void => {
-      this.#terminal.options.theme = light.matches ? LIGHT : DARK;
+      this.#terminal.options.theme = isLight() ? LIGHT : DARK;
     };
-    light.addEventListener("change", apply);
+    onThemeChange(apply);
     apply();
   }
 }

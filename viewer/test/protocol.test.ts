@@ -5,7 +5,9 @@ import {
   type Answer,
   type ApprovalAnswer,
   type ClientMessage,
+  type ControlRequest,
   LARGEST_TYPED_MESSAGE,
+  parseHistory,
   parseOutputFrame,
   parseServerMessage,
   ProtocolError,
@@ -20,7 +22,7 @@ const read = (name: string): string => readFileSync(new URL(name, FIXTURES), "ut
 
 /** A new message does not compile until it is named here, and does not pass without its fixture. */
 const SERVER: Record<ServerMessage["type"], true> = {
-  sessions: true, questions: true, approvals: true, plugins: true, attached: true, resized: true, summary: true, closed: true, error: true, pong: true,
+  sessions: true, questions: true, approvals: true, plugins: true, attached: true, resized: true, summary: true, timeline: true, command: true, closed: true, error: true, pong: true,
 };
 const CLIENT: { [T in ClientMessage["type"]]: Extract<ClientMessage, { type: T }> } = {
   ping: { type: "ping", id: 7 },
@@ -40,6 +42,15 @@ const APPROVALS: { [T in ApprovalAnswer["type"]]: Extract<ApprovalAnswer, { type
   deny: { type: "deny", digest: DIGEST, reason: "not on a Friday" },
 };
 
+const CONTROLS: { [T in ControlRequest["type"]]: Extract<ControlRequest, { type: T }> } = {
+  take: { type: "take", force: true },
+  hand_over: { type: "hand_over" },
+  mode: { type: "mode", mode: "common" },
+  interrupt: { type: "interrupt" },
+  close: { type: "close" },
+  policy_mode: { type: "policy_mode", mode: "full" },
+};
+
 describe("messages", () => {
   it("has a fixture for each message and a message for each fixture", () => {
     const wanted = [
@@ -47,6 +58,8 @@ describe("messages", () => {
       ...Object.keys(CLIENT).map((type) => `client_${type}.json`),
       ...Object.keys(ANSWERS).map((type) => `answer_${type}.json`),
       ...Object.keys(APPROVALS).map((type) => `approval_${type}.json`),
+      ...Object.keys(CONTROLS).map((type) => `control_${type}.json`),
+      "history.json",
       "output_frame.json",
     ];
     expect([...names].sort()).toEqual(wanted.sort());
@@ -67,6 +80,34 @@ describe("messages", () => {
 
   it.each(Object.values(APPROVALS))("decides with $type as the fixture has it", (answer) => {
     expect(answer).toEqual(JSON.parse(read(`approval_${answer.type}.json`)));
+  });
+
+  it.each(Object.values(CONTROLS))("asks for $type as the fixture has it", (request) => {
+    expect(request).toEqual(JSON.parse(read(`control_${request.type}.json`)));
+  });
+
+  it("reads past sessions, and refuses one with any field missing or of another kind", () => {
+    const whole = JSON.parse(read("history.json")) as { sessions: Record<string, unknown>[] };
+    expect(parseHistory(whole)).toEqual(whole.sessions);
+    for (const session of whole.sessions) {
+      for (const field of Object.keys(session)) {
+        const { [field]: _, ...rest } = session;
+        expect(() => parseHistory({ sessions: [rest] }), field).toThrow(ProtocolError);
+        expect(() => parseHistory({ sessions: [{ ...session, [field]: {} }] }), field).toThrow(ProtocolError);
+      }
+    }
+  });
+
+  it("refuses a command of the timeline with any field missing or of another kind", () => {
+    const { commands } = JSON.parse(read("server_timeline.json")) as { commands: Record<string, unknown>[] };
+    for (const command of commands) {
+      for (const field of Object.keys(command)) {
+        const { [field]: _, ...rest } = command;
+        const damaged = (part: Record<string, unknown>) => JSON.stringify({ type: "timeline", commands: [part] });
+        expect(() => parseServerMessage(damaged(rest)), field).toThrow(ProtocolError);
+        expect(() => parseServerMessage(damaged({ ...command, [field]: true })), field).toThrow(ProtocolError);
+      }
+    }
   });
 
   it("refuses an approval with any field missing or of another kind", () => {

@@ -26,6 +26,10 @@ class FakeScreen implements Screen {
     this.unfinished.push(drawn);
   }
 
+  writeOver(bytes: Uint8Array, drawn: () => void): void {
+    this.write(bytes, drawn);
+  }
+
   finish(): void {
     this.unfinished.shift()?.();
   }
@@ -35,7 +39,7 @@ function start() {
   const screen = new FakeScreen();
   const acknowledged: number[] = [];
   const feed = new ScreenFeed(screen, { acknowledge: (offset) => acknowledged.push(offset) });
-  const attach = (offset: number): void => feed.attached({ ...ATTACHED, offset, columns: 80, rows: 24 });
+  const attach = (offset: number): void => feed.attached({ ...ATTACHED, offset, history_from: offset, columns: 80, rows: 24 });
   const output = (offset: number, text: string): boolean => feed.output({ offset, bytes: new TextEncoder().encode(text) });
   return { screen, acknowledged, feed, attach, output };
 }
@@ -123,5 +127,55 @@ describe("screen feed", () => {
     expect(acknowledged).toEqual([0]);
     screen.finish();
     expect(acknowledged).toEqual([0, ACKNOWLEDGE_EVERY]);
+  });
+
+  it("draws the history, then the screen over it, and marks where each command began", () => {
+    const { screen, acknowledged, feed, output } = start();
+    const places: string[] = [];
+    const mark = (offset: number, name: string): void => feed.mark(offset, () => {
+      places.push(name);
+      screen.done.push(`(${name})`);
+    });
+    feed.attached({ ...ATTACHED, cause: "opened", offset: 110, history_from: 100, columns: 80, rows: 24 });
+    mark(90, "gone");
+    mark(103, "first");
+    mark(110, "at the end");
+    mark(112, "to come");
+    expect(output(100, "abcdefghij")).toBe(true);
+    expect(output(110, "snapshot")).toBe(true);
+    expect(output(110, "klmn")).toBe(true);
+    for (let drawn = 0; drawn < 6; drawn += 1) screen.finish();
+    expect(screen.done).toEqual(["reset", "80x24", "abc", "(first)", "defghij", "snapshot", "(at the end)", "kl", "(to come)", "mn"]);
+    expect(acknowledged).toEqual([110]);
+    mark(114, "now");
+    expect(places.at(-1)).toBe("now");
+  });
+
+  it("goes on at the right byte after the socket was lost, without a reset", () => {
+    const { screen, acknowledged, feed, attach, output } = start();
+    attach(100);
+    expect(feed.position).toBeUndefined();
+    output(100, "snapshot");
+    output(100, "abc");
+    feed.mark(104, () => screen.done.push("(mark)"));
+    feed.detached();
+    expect(feed.position).toBe(103);
+    screen.finish();
+    screen.finish();
+    screen.done.length = 0;
+    feed.attached({ ...ATTACHED, cause: "resumed", offset: 106, history_from: 103, columns: 80, rows: 24 });
+    expect(output(103, "def")).toBe(true);
+    expect(output(106, "g")).toBe(true);
+    screen.finish();
+    screen.finish();
+    expect(screen.done).toEqual(["80x24", "d", "(mark)", "efg"]);
+    expect(acknowledged).toEqual([100, 103]);
+  });
+
+  it("has no place to go on from before the first screen is there", () => {
+    const { feed, attach } = start();
+    attach(100);
+    feed.detached();
+    expect(feed.position).toBeUndefined();
   });
 });

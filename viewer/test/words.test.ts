@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { pasteNeedsConsent, safePaste } from "../src/paste";
 import type { SessionSummary } from "../src/protocol";
+import type { Command } from "../src/protocol";
+import { clockText, commandMood, durationText, inputText, outcomeText } from "../src/words";
 import { ago, mood, sessionTitle, stateText, timeLeft } from "../src/summary";
 
 describe("paste", () => {
@@ -39,7 +41,8 @@ describe("time left", () => {
 describe("state", () => {
   const session: SessionSummary = {
     session_id: "s-1", name: null, profile: "p", label: "", host: "h", breadcrumb: [], state: "at_prompt", running_command: null,
-    unhealthy_reason: null,
+    unhealthy_reason: null, running_since_unix_ms: null, policy_mode: "safe", last_activity_unix_ms: 0,
+    input: { mode: "auto", holder: null, because: null, until_unix_ms: null },
     opened_unix_ms: 0, closed_reason: null, columns: 80, rows: 24,
   };
 
@@ -67,5 +70,48 @@ describe("state", () => {
   it("is called by its label and its name", () => {
     expect(sessionTitle(session)).toBe("s-1");
     expect(sessionTitle({ ...session, label: "Lab", name: "orders" })).toBe("Lab · orders");
+  });
+});
+
+describe("durations", () => {
+  it.each([[0, "0.0 s"], [449, "0.4 s"], [9_999, "9.9 s"], [59_999, "59 s"], [185_000, "3 min 05 s"], [7_800_000, "2 h 10 min"]])("%i ms: %s", (ms, words) => {
+    expect(durationText(ms)).toBe(words);
+  });
+
+  it.each([[0, "0:00"], [65_999, "1:05"], [3_725_000, "1:02:05"]])("on a clock %i ms are %s", (ms, words) => {
+    expect(clockText(ms)).toBe(words);
+  });
+});
+
+describe("a command", () => {
+  const command: Command = {
+    id: "c1", actor: "agent", text: "ls", started_unix_ms: 0, duration_ms: 1, offset: 0, outcome: "completed", exit_code: 0, verdict: "allow", rule_id: null,
+  };
+
+  it.each([
+    [{}, "exit 0", "good"],
+    [{ exit_code: 2 }, "exit 2", "bad"],
+    [{ exit_code: null }, "ended, exit code unknown", "over"],
+    [{ outcome: "running", exit_code: null }, "running", "busy"],
+    [{ outcome: "level_changed", exit_code: null }, "led elsewhere", "over"],
+    [{ outcome: "refused", exit_code: null, verdict: "deny", rule_id: "rm/root" }, "refused by rm/root", "refused"],
+    [{ outcome: "refused", exit_code: null, verdict: "ask", rule_id: "x/y" }, "needs consent by x/y", "refused"],
+    [{ outcome: "something_new", exit_code: null }, "something new", "over"],
+  ] as const)("%j", (fields, words, kind) => {
+    const it = { ...command, ...fields };
+    expect([outcomeText(it), commandMood(it)]).toEqual([words, kind]);
+  });
+});
+
+describe("the input", () => {
+  it.each([
+    [{ mode: "auto", holder: null, because: null }, "Input: free"],
+    [{ mode: "common", holder: null, because: null }, "Input: both"],
+    [{ mode: "auto", holder: "human", because: "typing" }, "Input: a person is typing"],
+    [{ mode: "agent", holder: "human", because: "lease" }, "Input: taken by a person"],
+    [{ mode: "agent", holder: "agent", because: "mode" }, "Input: agent only"],
+    [{ mode: "auto", holder: "agent", because: "lease" }, "Input: held by the agent"],
+  ] as const)("%j", (input, words) => {
+    expect(inputText({ ...input, until_unix_ms: null })).toBe(words);
   });
 });

@@ -139,6 +139,24 @@ pub enum Entry<'a> {
         state: &'a str,
         reason: &'a str,
     },
+    /// Who may type has changed.
+    Control {
+        /// `human` or `agent`.
+        actor: &'a str,
+        /// `taken`, `taken_by_force`, `handed_over`, `released`, `expired` or `mode`.
+        change: &'a str,
+        /// The session's setting now.
+        mode: &'a str,
+        /// Who has the input for themselves now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        holder: Option<&'a str>,
+    },
+    /// A person has changed how strictly lines are judged here.
+    PolicyMode {
+        actor: &'a str,
+        mode: &'a str,
+        was: &'a str,
+    },
     Closed {
         reason: &'a str,
         exit_code: Option<i32>,

@@ -3,6 +3,7 @@
 //! A process holds a lock on its folder for as long as it lives, whatever ends it. Whether an instance runs is
 //! read from that lock and never from a process id, which another process may have by now.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -106,8 +107,10 @@ pub struct ServerFile {
     pub clients: Vec<String>,
     /// Everything that is to run beside the sessions does.
     pub ready: bool,
-    /// With the token.
+    /// With the operator's token.
     pub viewer_url: Option<String>,
+    /// A link of its own for each role.
+    pub viewer_links: BTreeMap<String, String>,
 }
 
 /// This process's own folder.

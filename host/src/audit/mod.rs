@@ -17,6 +17,7 @@ mod file;
 mod instance;
 pub mod instances;
 mod matcher;
+pub mod past;
 mod reader;
 mod redact;
 mod retention;

@@ -11,7 +11,7 @@ use super::logging;
 use crate::audit::{self, instances};
 use crate::host::Host;
 use crate::operator::{self, Operator};
-use crate::random;
+use crate::web::roles::{Role, Tokens};
 use crate::web::{self, WebOptions, WebServer};
 
 /// Sessions, pages and terminals have this long to end; the process must not outlive its client.
@@ -125,15 +125,18 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     if !viewer.enabled {
         return Ok(None);
     }
-    let token = random::hex(24)?;
-    let options =
-        WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port: viewer.first_port, token: token.clone() };
+    let tokens = Tokens::random().context("no random number could be had from the operating system")?;
+    let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone() };
     let server = web::serve(host.clone(), options, shutdown.clone()).await?;
-    let url = format!("http://{}/#token={token}", server.address);
-    host.instance().announce(|file| file.viewer_url = Some(url))?;
+    let link = |token: &str| format!("http://{}/#token={token}", server.address);
+    host.instance().announce(|file| {
+        file.viewer_url = Some(link(tokens.of(Role::Operator)));
+        file.viewer_links = tokens.iter().map(|(role, token)| (role.name().to_owned(), link(token))).collect();
+    })?;
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
-    eprintln!("viewer: {address} (its link: portcullis viewer)");
+    eprintln!("viewer: {address} (its links: portcullis viewer)");
     host.desk().set_viewer(Some(address));
     Ok(Some(server))
 }

@@ -149,6 +149,15 @@ impl Cleared {
         self.reader
     }
 
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// What the policies said together; none where nobody was asked.
+    pub(crate) fn judged_as(&self) -> Option<&'static str> {
+        self.judged.as_ref().map(|judged| judged.verdict.as_str())
+    }
+
     pub(crate) fn into_payload(self) -> Payload {
         self.payload
     }
@@ -289,6 +298,10 @@ impl Refusal {
 
     pub fn text(&self) -> &str {
         &self.judged.text
+    }
+
+    pub(crate) fn actor(&self) -> Typist {
+        self.judged.actor
     }
 
     /// It was only judged: nobody wanted to type it.

@@ -16,7 +16,7 @@ use crate::config::TerminalSize;
 use crate::host::Host;
 use crate::metrics;
 use crate::ops;
-use crate::session::{SessionEvent, SessionEventKind, SessionHandle, SessionSummary};
+use crate::session::{AttachFrom, SessionEvent, SessionEventKind, SessionHandle, SessionSummary};
 
 /// Least time between two snapshots; taking one costs the session a little.
 const SNAPSHOT_PAUSE: Duration = Duration::from_millis(250);
@@ -26,6 +26,8 @@ const KEYS_TIME: Duration = Duration::from_secs(10);
 const SEND_TIME: Duration = Duration::from_secs(30);
 /// Notices waiting to be sent; further keys wait then.
 const NOTICES: usize = 16;
+/// A terminal keeps no output of its own to go on from.
+const FROM_THE_SCREEN: AttachFrom = AttachFrom::Screen { history_bytes: 0 };
 
 pub(super) async fn serve(
     shared: &Shared,
@@ -77,10 +79,10 @@ impl Screen<'_> {
     async fn run(&mut self) -> Result<(), WireError> {
         loop {
             let next_snapshot = Instant::now() + SNAPSHOT_PAUSE;
-            let Ok(attachment) = self.session.attach().await else { return self.closed().await };
+            let Ok(attachment) = self.session.attach(FROM_THE_SCREEN).await else { return self.closed().await };
             let (columns, rows) = (attachment.columns, attachment.rows);
             self.tell(&ToTerminal::Attached { session: shown(&self.session.summary()), columns, rows }).await?;
-            self.show(&attachment.snapshot).await?;
+            self.show(&attachment.snapshot.unwrap_or_default()).await?;
             if self.follow(attachment.live).await? {
                 return Ok(());
             }
@@ -106,6 +108,8 @@ impl Screen<'_> {
                 Ok(SessionEventKind::Summary(summary)) => {
                     self.tell(&ToTerminal::Summary { session: shown(&summary) }).await?;
                 }
+                // The list of commands beside the terminal is the browser's.
+                Ok(SessionEventKind::Command(_)) => {}
                 Ok(SessionEventKind::Closed { reason }) => {
                     self.tell(&ToTerminal::Closed { reason }).await?;
                     return Ok(true);

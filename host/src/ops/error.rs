@@ -209,7 +209,9 @@ impl OpError {
                 "terminal-state-abnormal"
             }
             Self::Session { source, .. } => match source {
-                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) => "input-locked",
+                SessionError::NotReady(portcullis_term::NotReady::DirtyLine) | SessionError::Held { .. } => {
+                    "input-locked"
+                }
                 SessionError::Closed { .. } | SessionError::Gone => "connection-failure",
                 SessionError::Transcript(_) => "runtime-state-abnormal",
                 _ => "terminal-state-abnormal",
@@ -234,7 +236,7 @@ impl OpError {
             | Self::SecretAsked { .. }
             | Self::AwaitingApproval(_)
             | Self::ApprovalMoved { .. } => true,
-            Self::Session { source, .. } => matches!(source, SessionError::SecretAsked),
+            Self::Session { source, .. } => matches!(source, SessionError::SecretAsked | SessionError::Held { .. }),
             Self::File { source, .. } => source.is_blocked(),
             _ => false,
         }

@@ -9,6 +9,7 @@ mod approvals;
 mod approving;
 mod awaiting;
 mod callers;
+mod control;
 mod dry_run;
 mod echo;
 mod error;
@@ -18,6 +19,7 @@ pub(crate) mod navigate;
 mod open;
 mod opening;
 mod page;
+mod past;
 mod read;
 mod retry;
 mod room;
@@ -48,6 +50,7 @@ pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismis
 pub use approving::AwaitingApproval;
 pub use awaiting::AwaitingPerson;
 pub use callers::visible_sessions;
+pub use control::{LockAction, LockReport, LockRequest, PersonsRequest, control, lock, policy_mode};
 pub use dry_run::{DryRunReport, DryRunRequest, dry_run};
 pub use error::{NextStep, OpError, Stopped};
 pub use files::{
@@ -60,6 +63,7 @@ pub use navigate::{
     save_place, where_am_i,
 };
 pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
+pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
@@ -109,11 +113,18 @@ fn described(sessions: &[SessionHandle]) -> Vec<String> {
     sessions.iter().map(describe).collect()
 }
 
-/// The session's profile; it was there when the session was opened and the configuration does not
+/// The session's profile, in the mode a person has set; it was there when the session was opened and the configuration does not
 /// change while the program runs.
 fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>, OpError> {
-    let name = session.summary().profile;
-    host.config().destinations.get(&name).cloned().ok_or(OpError::UnknownProfile { profile: name, known: Vec::new() })
+    let summary = session.summary();
+    let found = host.config().destinations.get(&summary.profile).cloned();
+    let found = found.ok_or(OpError::UnknownProfile { profile: summary.profile, known: Vec::new() })?;
+    Ok(match summary.policy_mode {
+        Some(mode) if mode != found.policy_mode => {
+            Arc::new(Destination { policy_mode: mode, ..Destination::clone(&found) })
+        }
+        _ => found,
+    })
 }
 
 /// What the gate has to know of the moment.

@@ -301,7 +301,8 @@ impl<'a> Typing<'a> {
         let action = Action::Run { line, delivery: Delivery::ShellLine, opens: None };
         let cleared = self.cleared(action).await;
         let cleared = self.kept_for_next_call(cleared, &begun)?;
-        let ticket = self.session.submit(cleared, options).await?;
+        let submitted = self.session.submit(cleared, options).await.map_err(OpError::from);
+        let ticket = self.kept_for_next_call(submitted, &begun)?;
         self.started(ticket.command_id);
         Ok(())
     }
@@ -318,9 +319,15 @@ impl<'a> Typing<'a> {
         Ok(cleared)
     }
 
-    /// The same call is made again while a person decides; what was held before it has to be there then.
+    /// The same call is made again while a person decides or has the input; what was held before it has to be
+    /// there then.
     fn kept_for_next_call<T>(&self, sent: Result<T, OpError>, begun: &str) -> Result<T, OpError> {
-        if matches!(sent, Err(OpError::AwaitingApproval(_))) && !begun.is_empty() {
+        let again = match &sent {
+            Err(OpError::AwaitingApproval(_)) => true,
+            Err(OpError::Session { source, .. }) => matches!(source, SessionError::Held { .. }),
+            _ => false,
+        };
+        if again && !begun.is_empty() {
             self.host.input().add(self.id(), begun, false);
         }
         sent

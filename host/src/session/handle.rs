@@ -1,6 +1,7 @@
 //! The way in to a session's task.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::stopping::Stopping;
 use super::{
-    Attachment, CommandRecord, Cut, Health, LineRange, Resumes, SessionEvent, SessionId, SessionSummary, StopAttempt,
-    StopGuard,
+    AttachFrom, Attachment, CommandRecord, ControlRequest, Cut, Health, LineRange, Party, Resumes, SessionEvent,
+    SessionId, SessionSummary, StopAttempt, StopGuard,
 };
 use crate::audit::{ApprovalRecord, Durable, FileRecord, TranscriptError};
-use crate::config::TerminalSize;
+use crate::config::{PolicyMode, TerminalSize};
 use crate::gate::{Cleared, Refusal};
 use crate::ssh::files::{Files, FilesError, FilesOpener};
 
@@ -30,6 +31,9 @@ pub enum SessionError {
     MovedOn,
     #[error("the terminal asks for a secret now; nothing was typed, only a person may type it, in the viewer")]
     SecretAsked,
+    /// The other one has the input.
+    #[error("{words}; nothing was sent")]
+    Held { holder: Party, words: String },
     #[error("there is no command {0} in this session")]
     UnknownCommand(CommandId),
     #[error("level `{label}` was not reached: {reason}")]
@@ -150,7 +154,7 @@ pub(super) enum Request {
     ReadCommand { command_id: CommandId, reply: Reply<CommandOutput> },
     NoteStop { command_id: CommandId, attempt: StopAttempt, reply: Reply<()> },
     Commands { reply: Reply<Vec<CommandRecord>> },
-    Attach { reply: Reply<Attachment> },
+    Attach { from: AttachFrom, reply: Reply<Attachment> },
     Resize { size: TerminalSize, reply: Reply<()> },
     Vitals { reply: Reply<Vitals> },
     OutputSlice { from: Option<Offset>, to: Option<Offset>, most_bytes: usize, reply: Reply<OutputSlice> },
@@ -161,6 +165,8 @@ pub(super) enum Request {
     AdmitFile { cleared: Cleared, reply: Reply<String> },
     RecordFile { record: Box<FileRecord>, reply: Reply<()> },
     RecordApproval { record: Box<ApprovalRecord>, reply: Reply<()> },
+    Control { who: Party, request: ControlRequest, reply: Reply<()> },
+    SetPolicyMode { mode: PolicyMode, was: PolicyMode, reply: Reply<()> },
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -180,6 +186,7 @@ pub struct SessionHandle {
     pub(super) files: FilesOpener,
     /// Where lines have to be on the disk before anything is answered.
     pub(super) durable: Option<Arc<Durable>>,
+    pub(super) last_activity_unix_ms: Arc<AtomicU64>,
 }
 
 impl SessionHandle {
@@ -341,12 +348,12 @@ impl SessionHandle {
         self.ask(|reply| Request::Commands { reply }).await
     }
 
-    /// Snapshot and subscription in one.
+    /// Snapshot (or what a viewer has missed) and subscription in one.
     ///
     /// # Errors
     /// When the session's task is gone.
-    pub async fn attach(&self) -> Result<Attachment, SessionError> {
-        self.ask(|reply| Request::Attach { reply }).await
+    pub async fn attach(&self, from: AttachFrom) -> Result<Attachment, SessionError> {
+        self.ask(|reply| Request::Attach { from, reply }).await
     }
 
     /// Changes the terminal's size.
@@ -442,6 +449,27 @@ impl SessionHandle {
     /// When it could not be recorded.
     pub async fn record_approval(&self, record: ApprovalRecord) -> Result<(), SessionError> {
         self.ask(|reply| Request::RecordApproval { record: Box::new(record), reply }).await
+    }
+
+    /// Asks for the input, or gives it away.
+    ///
+    /// # Errors
+    /// [`SessionError::Held`] when the other one has it.
+    pub async fn control(&self, who: Party, request: ControlRequest) -> Result<(), SessionError> {
+        self.ask(|reply| Request::Control { who, request, reply }).await
+    }
+
+    /// A person sets how strictly lines are judged here from now on.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn set_policy_mode(&self, mode: PolicyMode, was: PolicyMode) -> Result<(), SessionError> {
+        self.ask(|reply| Request::SetPolicyMode { mode, was, reply }).await
+    }
+
+    /// When somebody last typed or something was last printed, in milliseconds since 1970-01-01 UTC.
+    pub fn last_activity_unix_ms(&self) -> u64 {
+        self.last_activity_unix_ms.load(Ordering::Relaxed)
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, SessionError> {

@@ -9,6 +9,7 @@
 //! cleared: [`crate::gate::Cleared`] is the one thing `submit` and `type_in` take.
 
 mod actor;
+mod control;
 mod event;
 mod handle;
 mod health;
@@ -20,7 +21,8 @@ mod tests;
 mod typed;
 
 pub use actor::{Opening, ReopenedFrom, open};
-pub use event::{Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary};
+pub use control::{AGENTS_LEASE, Because, ControlRequest, Holder, InputControl, InputMode, Party};
+pub use event::{AttachFrom, Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary, TimelineEntry};
 pub use handle::{
     CommandOutput, OutputSlice, Position, Reading, SessionError, SessionHandle, SubmitOptions, Ticket, Vitals,
 };

@@ -216,3 +216,51 @@ async fn a_flood_keeps_nobody_from_being_heard() {
     assert!(!flood.is_finished());
     flood.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_gets_the_output_before_the_screen_or_what_it_has_missed() {
+    let scripted = Scripted::open(|_| {});
+    scripted.print("one\r\ntwo\r\nthree\r\n$ ").await;
+    let attach = async |from| scripted.session.attach(from).await.unwrap();
+    let bare = attach(AttachFrom::Screen { history_bytes: 0 }).await;
+    assert_eq!((bare.history.len(), bare.offset), (0, 19));
+    // From a whole line on, where not all of it is asked for.
+    let some = attach(AttachFrom::Screen { history_bytes: 16 }).await;
+    assert_eq!(some.history, b"two\r\nthree\r\n$ ");
+    assert!(some.snapshot.is_some());
+    let all = attach(AttachFrom::Screen { history_bytes: 1_000 }).await;
+    assert_eq!(all.history.len(), 19);
+    let resumed = attach(AttachFrom::Offset { offset: 10, most_bytes: 9 }).await;
+    assert_eq!((resumed.history.as_slice(), resumed.snapshot), (&b"three\r\n$ "[..], None));
+    let too_far = attach(AttachFrom::Offset { offset: 9, most_bytes: 9 }).await;
+    assert!(too_far.snapshot.is_some());
+    let impossible = attach(AttachFrom::Offset { offset: 20, most_bytes: 100 }).await;
+    assert!(impossible.snapshot.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_input_is_taken_told_recorded_and_given_back_by_itself() {
+    let scripted = Scripted::open(|_| {});
+    let mut live = scripted.session.attach(AttachFrom::Screen { history_bytes: 0 }).await.unwrap().live;
+    let take = ControlRequest::Take { force: false, ttl: Some(Duration::from_secs(60)) };
+    scripted.session.control(Party::Agent, take).await.unwrap();
+    let told = scripted.until(|summary| summary.input.holder.is_some()).await;
+    assert_eq!(told.input.holder.map(|holder| (holder.who, holder.because)), Some((Party::Agent, Because::Lease)));
+    let event = live.recv().await.unwrap();
+    assert!(matches!(event.kind, SessionEventKind::Summary(summary) if summary.input == told.input));
+    let refused = scripted.session.control(Party::Human, take).await.unwrap_err();
+    assert!(matches!(refused, SessionError::Held { holder: Party::Agent, .. }), "{refused}");
+    let force = ControlRequest::Take { force: true, ttl: None };
+    scripted.session.control(Party::Human, force).await.unwrap();
+    let refused = scripted.session.control(Party::Agent, force).await.unwrap_err();
+    assert!(refused.to_string().contains("a person has taken the input"), "{refused}");
+    // Nobody does anything: the lease ends by itself.
+    let free = scripted.until(|summary| summary.input.holder.is_none()).await;
+    assert_eq!(free.input.mode, InputMode::Auto);
+    let record: Vec<_> = scripted.record().into_iter().filter(|line| line["kind"] == "control").collect();
+    let changes: Vec<_> =
+        record.iter().map(|line| (line["actor"].as_str().unwrap(), line["change"].as_str().unwrap())).collect();
+    assert_eq!(changes, [("agent", "taken"), ("human", "taken_by_force"), ("human", "expired")]);
+    assert_eq!((record[1]["holder"].as_str(), record[2]["holder"].as_str()), (Some("human"), None));
+    assert!(scripted.history().await.iter().any(|line| line.contains("input taken_by_force by human")));
+}

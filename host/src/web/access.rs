@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Uri};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
+
+use super::roles::{Role, Tokens};
 
 /// Browsers that can be logged in at once; one more logs the oldest out.
 const LOGIN_LIMIT: usize = 64;
@@ -28,17 +30,17 @@ pub(super) enum Refusal {
 
 /// The secrets of one launch and the checks made with them.
 pub(super) struct Access {
-    token: String,
+    tokens: Tokens,
     hosts: [String; 3],
     cookie_name: String,
-    logins: Mutex<VecDeque<String>>,
+    logins: Mutex<VecDeque<(String, Role)>>,
 }
 
 impl Access {
-    /// Guards a server on `port` whose secret is `token`.
-    pub(super) fn new(token: String, port: u16) -> Self {
+    /// Guards a server on `port` whose secrets are `tokens`.
+    pub(super) fn new(tokens: Tokens, port: u16) -> Self {
         Self {
-            token,
+            tokens,
             hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")],
             // Browsers do not keep cookies of different ports apart, so the name has to.
             cookie_name: format!("portcullis_{port}"),
@@ -77,33 +79,34 @@ impl Access {
         if foreign && !navigation { Err(Refusal::Origin) } else { Ok(()) }
     }
 
-    /// Whether `candidate` is this launch's token. Takes the same time for every wrong one.
-    pub(super) fn is_token(&self, candidate: &str) -> bool {
-        equal(candidate, &self.token)
+    /// Whose token `candidate` is. Takes the same time for every wrong one.
+    pub(super) fn role_of_token(&self, candidate: &str) -> Option<Role> {
+        // Every one is compared, so the time tells nothing about which one was close.
+        self.tokens.iter().fold(None, |found, (role, token)| if equal(candidate, token) { Some(role) } else { found })
     }
 
-    /// Whether the request carries a login or the token itself.
-    pub(super) fn is_known(&self, headers: &HeaderMap) -> bool {
+    /// In which role the request comes, by a login or the token itself.
+    pub(super) fn role(&self, headers: &HeaderMap) -> Option<Role> {
         let bearer = only_value(headers, &AUTHORIZATION)
             .and_then(|value| value.strip_prefix("Bearer "))
-            .is_some_and(|token| self.is_token(token));
-        bearer || self.has_login(headers)
+            .and_then(|token| self.role_of_token(token));
+        bearer.or_else(|| self.login(headers))
     }
 
     /// Notes a new login and returns the `Set-Cookie` value for it. The cookie holds a random value
     /// of its own, so that it is of no use after this launch and does not give the token away.
-    pub(super) fn log_in(&self) -> Result<String, getrandom::Error> {
+    pub(super) fn log_in(&self, role: Role) -> Result<String, getrandom::Error> {
         let value = random_hex::<32>()?;
         let cookie = format!("{}={value}; HttpOnly; SameSite=Strict; Path=/", self.cookie_name);
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.len() == LOGIN_LIMIT {
             logins.pop_front();
         }
-        logins.push_back(value);
+        logins.push_back((value, role));
         Ok(cookie)
     }
 
-    fn has_login(&self, headers: &HeaderMap) -> bool {
+    fn login(&self, headers: &HeaderMap) -> Option<Role> {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         headers
             .get_all(COOKIE)
@@ -112,12 +115,9 @@ impl Access {
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .filter(|(name, _)| *name == self.cookie_name)
-            .any(|(_, value)| {
-                // Every login is compared, so the time tells nothing about which one was close.
-                let found = logins
-                    .iter()
-                    .fold(Choice::from(0), |found, login| found | value.as_bytes().ct_eq(login.as_bytes()));
-                bool::from(found)
+            .find_map(|(_, value)| {
+                // Every login is compared, as with tokens.
+                logins.iter().fold(None, |found, (login, role)| if equal(value, login) { Some(*role) } else { found })
             })
     }
 }
@@ -159,8 +159,12 @@ mod tests {
         map
     }
 
+    fn known(access: &Access, headers: &HeaderMap) -> bool {
+        access.role(headers).is_some()
+    }
+
     fn check(pairs: &[(&'static str, &str)], origin_needed: bool) -> Result<(), Refusal> {
-        let access = Access::new(TOKEN.to_owned(), 8765);
+        let access = Access::new(Tokens::made_of(TOKEN), 8765);
         access.check_source(&Uri::from_static("/api/v1/sessions"), &headers(pairs), origin_needed)
     }
 
@@ -190,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_full_address_must_name_the_same_host() {
-        let access = Access::new(TOKEN.to_owned(), 8765);
+        let access = Access::new(Tokens::made_of(TOKEN), 8765);
         let known = headers(&[("host", "127.0.0.1:8765")]);
         assert_eq!(access.check_source(&Uri::from_static("http://127.0.0.1:8765/"), &known, false), Ok(()));
         assert_eq!(access.check_source(&Uri::from_static("http://evil.test/"), &known, false), Err(Refusal::Host));
@@ -234,29 +238,44 @@ mod tests {
 
     #[test]
     fn only_the_whole_token_or_a_login_is_known() {
-        let access = Access::new(TOKEN.to_owned(), 8765);
-        assert!(access.is_known(&headers(&[("authorization", &format!("Bearer {TOKEN}"))])));
+        let access = Access::new(Tokens::made_of(TOKEN), 8765);
+        assert!(known(&access, &headers(&[("authorization", &format!("Bearer {TOKEN}"))])));
         for wrong in ["", "Bearer ", "Bearer 0123456789abcdef", TOKEN, "bearer x"] {
-            assert!(!access.is_known(&headers(&[("authorization", wrong)])), "{wrong}");
+            assert!(!known(&access, &headers(&[("authorization", wrong)])), "{wrong}");
         }
-        let set_cookie = access.log_in().unwrap();
+        let set_cookie = access.log_in(Role::Operator).unwrap();
         let pair = set_cookie.split(';').next().unwrap();
         assert!(!pair.contains(TOKEN));
-        assert!(access.is_known(&headers(&[("cookie", &format!("other=1; {pair}"))])));
-        assert!(!access.is_known(&headers(&[("cookie", &format!("{pair}0"))])));
-        assert!(!access.is_known(&headers(&[("cookie", &pair.replace("_8765", "_8766"))])));
-        assert!(!access.is_known(&headers(&[("cookie", "portcullis_8765=")])));
+        assert!(known(&access, &headers(&[("cookie", &format!("other=1; {pair}"))])));
+        assert!(!known(&access, &headers(&[("cookie", &format!("{pair}0"))])));
+        assert!(!known(&access, &headers(&[("cookie", &pair.replace("_8765", "_8766"))])));
+        assert!(!known(&access, &headers(&[("cookie", "portcullis_8765=")])));
+    }
+
+    #[test]
+    fn each_link_has_its_role_and_keeps_it() {
+        let access = Access::new(Tokens::random().unwrap(), 8765);
+        let mut cookies = Vec::new();
+        for (role, token) in access.tokens.iter() {
+            assert_eq!(access.role_of_token(token), Some(role));
+            assert_eq!(access.role(&headers(&[("authorization", &format!("Bearer {token}"))])), Some(role));
+            cookies.push((role, access.log_in(role).unwrap()));
+        }
+        for (role, cookie) in cookies {
+            assert_eq!(access.role(&headers(&[("cookie", cookie.split(';').next().unwrap())])), Some(role));
+        }
+        assert_eq!(access.role_of_token(""), None);
     }
 
     #[test]
     fn the_oldest_login_makes_room() {
-        let access = Access::new(TOKEN.to_owned(), 8765);
-        let first = access.log_in().unwrap();
+        let access = Access::new(Tokens::made_of(TOKEN), 8765);
+        let first = access.log_in(Role::Operator).unwrap();
         for _ in 1..LOGIN_LIMIT {
-            access.log_in().unwrap();
+            access.log_in(Role::Operator).unwrap();
         }
-        assert!(access.is_known(&headers(&[("cookie", &first)])));
-        access.log_in().unwrap();
-        assert!(!access.is_known(&headers(&[("cookie", &first)])));
+        assert!(known(&access, &headers(&[("cookie", &first)])));
+        access.log_in(Role::Operator).unwrap();
+        assert!(!known(&access, &headers(&[("cookie", &first)])));
     }
 }

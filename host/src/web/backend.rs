@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::protocol::{Answer, Approval, ApprovalAnswer, Plugin, Question, SessionSummary};
+use super::protocol::{
+    Answer, Approval, ApprovalAnswer, Command, ControlRequest, PastSession, Plugin, Question, SessionSummary,
+};
 
 /// The host as the viewer sees it. Clones share one host.
 pub trait Backend: Clone + Send + Sync + 'static {
@@ -64,18 +66,60 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// A snapshot of the screen and the events after it, taken in one step so that nothing is
     /// missed or seen twice.
-    fn attach(&self, session_id: &str) -> impl Future<Output = Result<Attached<Self::Live>, AttachError>> + Send;
+    fn attach(
+        &self,
+        session_id: &str,
+        from: AttachFrom,
+    ) -> impl Future<Output = Result<Attached<Self::Live>, AttachError>> + Send;
+
+    /// Does what a person asks for beside typing.
+    ///
+    /// # Errors
+    /// When the session does not exist or cannot do it now.
+    fn control(
+        &self,
+        session_id: &str,
+        request: ControlRequest,
+    ) -> impl Future<Output = Result<(), ControlRefused>> + Send;
+
+    /// Sessions whose records lie on the disk, the newest first; of this launch only, or of every one.
+    fn past(&self, every_launch: bool) -> impl Future<Output = Vec<PastSession>> + Send;
+
+    /// The record of one of them, in whole lines as they lie there, and whether that is all of it. None when there
+    /// is no such record.
+    fn transcript(
+        &self,
+        every_launch: bool,
+        instance_id: String,
+        session_id: String,
+    ) -> impl Future<Output = Option<(Vec<u8>, bool)>> + Send;
 
     /// Types a person's bytes into the session, through the gate, with the actor `human`.
     fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> impl Future<Output = Result<(), KeysError>> + Send;
+}
+
+/// Where an attachment begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachFrom {
+    /// At the screen as it is.
+    Screen,
+    /// At the screen, with what was printed before it, at most this many bytes.
+    History(u64),
+    /// Where the page has left off; at the screen, with history, where that is no longer possible.
+    Offset(u64),
 }
 
 /// What [`Backend::attach`] answers.
 pub struct Attached<L> {
     /// The session as it is now.
     pub summary: SessionSummary,
-    /// Bytes that rebuild the screen in a freshly reset terminal of the given size.
-    pub snapshot: Vec<u8>,
+    /// Bytes that rebuild the screen in a freshly reset terminal of the given size; none where the page goes on
+    /// from what it has.
+    pub snapshot: Option<Vec<u8>>,
+    /// Output before `offset`, to scroll back to; or, for a page that goes on, what it has not seen.
+    pub history: Vec<u8>,
+    /// The commands the session remembers.
+    pub commands: Vec<Command>,
     /// The absolute output offset (bytes since the session's start) the snapshot stands at.
     pub offset: u64,
     /// Width of the terminal in cells.
@@ -122,6 +166,8 @@ pub enum LiveEvent {
     },
     /// State, place or running command changed.
     Summary(Box<SessionSummary>),
+    /// A command was started, refused or has got on.
+    Command(Box<Command>),
     /// The session is over.
     Closed {
         /// Why, for a person to read.
@@ -141,6 +187,20 @@ pub enum AttachError {
     /// Anything else, in the host's words.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Why something was not done to a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlRefused {
+    /// There is none with this id.
+    #[error("there is no such session; go back to the list of sessions")]
+    UnknownSession,
+    /// The agent has the input; a person may force it. In the host's words.
+    #[error("{0}")]
+    Held(String),
+    /// In the host's words.
+    #[error("{0}")]
+    NotPossible(String),
 }
 
 /// Why typed keys did not reach the session, in the host's words.

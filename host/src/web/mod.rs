@@ -18,6 +18,7 @@ mod backend;
 mod events;
 mod metrics;
 pub mod protocol;
+pub mod roles;
 mod router;
 mod socket;
 mod terminal;
@@ -34,7 +35,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::listen;
 
-pub use backend::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
+pub use backend::{
+    AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
+    LiveItem,
+};
 
 /// How many ports above the first are tried before giving up.
 const PORT_CANDIDATES: u16 = 100;
@@ -48,8 +52,8 @@ pub struct WebOptions {
     pub bind: IpAddr,
     /// The first port tried; busy ones are passed over upwards. 0 takes any free port.
     pub first_port: u16,
-    /// The secret of this launch: at least 128 random bits, written in URL-safe characters.
-    pub token: String,
+    /// The secrets of this launch: at least 128 random bits each, written in URL-safe characters.
+    pub tokens: roles::Tokens,
 }
 
 /// Why the viewer could not be started.
@@ -115,7 +119,7 @@ pub async fn serve<B: Backend>(
     if !options.bind.is_loopback() {
         return Err(WebError::NotLoopback(options.bind));
     }
-    if options.token.len() < SHORTEST_TOKEN {
+    if options.tokens.iter().any(|(_, token)| token.len() < SHORTEST_TOKEN) {
         return Err(WebError::WeakToken);
     }
     let instance_id = access::random_hex::<8>().map_err(WebError::Random)?;
@@ -123,7 +127,7 @@ pub async fn serve<B: Backend>(
     let tasks = TaskTracker::new();
     let router = router::build(router::Shared {
         backend,
-        access: access::Access::new(options.token, address.port()),
+        access: access::Access::new(options.tokens, address.port()),
         context: socket::SocketContext::new(instance_id.clone(), shutdown.clone(), tasks.clone()),
     });
     let acceptor = tokio::spawn(listen::accept(listener, router, tasks.clone(), shutdown));

@@ -73,6 +73,8 @@ pub enum ServerMessage {
         cause: AttachCause,
         /// The absolute output offset the snapshot stands at.
         offset: u64,
+        /// Where the output begins that comes before the snapshot, to scroll back to; `offset` when there is none.
+        history_from: u64,
         /// Width of the terminal in cells.
         columns: u16,
         /// Height of the terminal in cells.
@@ -89,6 +91,16 @@ pub enum ServerMessage {
     Summary {
         /// The session as it is now.
         session: SessionSummary,
+    },
+    /// All commands the session remembers, oldest first; comes before the snapshot it belongs to.
+    Timeline {
+        /// Commands, and lines that were refused.
+        commands: Vec<Command>,
+    },
+    /// A command was started, refused or has got on.
+    Command {
+        /// As it is now.
+        command: Command,
     },
     /// The session is over; the host closes the socket after this.
     Closed {
@@ -132,6 +144,8 @@ pub enum AttachCause {
     Opened,
     /// The page was too slow and output was passed over; the snapshot replaces it.
     Lagged,
+    /// The page goes on from `offset`, which it had seen: no snapshot follows, but what was printed since.
+    Resumed,
 }
 
 /// What kind of thing went wrong.
@@ -144,6 +158,8 @@ pub enum ErrorCode {
     AttachFailed,
     /// Typed keys were not sent.
     KeysRefused,
+    /// The link is for something else.
+    RoleNeeded,
     /// The page sent something that is not in this protocol.
     BadMessage,
 }
@@ -185,6 +201,14 @@ pub struct SessionSummary {
     pub state: String,
     /// The command line that runs now, if one does and it is known.
     pub running_command: Option<String>,
+    /// When that was started, in milliseconds since 1970-01-01 UTC.
+    pub running_since_unix_ms: Option<u64>,
+    /// Who may type.
+    pub input: InputControl,
+    /// How strictly lines are judged: `safe`, `full`, `readonly` or `restricted`.
+    pub policy_mode: String,
+    /// When somebody last typed or something was printed, to a few seconds, in milliseconds since 1970-01-01 UTC.
+    pub last_activity_unix_ms: u64,
     /// What is wrong with the connection of an open session: signs of life that do not come.
     pub unhealthy_reason: Option<String>,
     /// When it was opened, in milliseconds since 1970-01-01 UTC.
@@ -195,6 +219,113 @@ pub struct SessionSummary {
     pub columns: u16,
     /// Height of the terminal in cells.
     pub rows: u16,
+}
+
+/// A session of before, in the answer of `GET /api/v1/history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PastSession {
+    /// The launch of a host it was opened in.
+    pub instance_id: String,
+    /// Of this launch.
+    pub here: bool,
+    /// Its id there.
+    pub session_id: String,
+    /// The profile it was opened on.
+    pub profile: String,
+    /// The name its opener gave it.
+    pub name: Option<String>,
+    /// `user@host:port`.
+    pub host: String,
+    /// Where the terminal last stood, outermost first.
+    pub breadcrumb: Vec<String>,
+    /// In milliseconds since 1970-01-01 UTC.
+    pub opened_unix_ms: u64,
+    /// When something was last recorded, in milliseconds since 1970-01-01 UTC.
+    pub last_unix_ms: u64,
+    /// None where it is open, or its record breaks off.
+    pub closed_reason: Option<String>,
+    /// Its host's process is alive.
+    pub running: bool,
+    /// Contents were recorded, not only lengths.
+    pub has_content: bool,
+    /// Length of its record.
+    pub bytes: u64,
+}
+
+/// The answer of `GET /api/v1/history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// The newest first.
+    pub sessions: Vec<PastSession>,
+}
+
+/// Who may type in a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputControl {
+    /// `auto`, `common`, `human` or `agent`.
+    pub mode: String,
+    /// Who has the input for themselves: `human` or `agent`.
+    pub holder: Option<String>,
+    /// Why: `lease`, `mode` or `typing`.
+    pub because: Option<String>,
+    /// When that ends by itself, in milliseconds since 1970-01-01 UTC.
+    pub until_unix_ms: Option<u64>,
+}
+
+/// A command beside the terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// `c7`, or `r2` for a line that was refused.
+    pub id: String,
+    /// `agent`, `human` or `automation`.
+    pub actor: String,
+    /// The line.
+    pub text: String,
+    /// In milliseconds since 1970-01-01 UTC.
+    pub started_unix_ms: u64,
+    /// None while it may still be running.
+    pub duration_ms: Option<u64>,
+    /// Output offset at which it began.
+    pub offset: u64,
+    /// `completed`, `running`, `awaiting_input`, … or `refused`.
+    pub outcome: String,
+    /// Only where the shell gave one.
+    pub exit_code: Option<i32>,
+    /// What the policies said; none of a person's own.
+    pub verdict: Option<String>,
+    /// The rule that decided, of a line that was refused.
+    pub rule_id: Option<String>,
+}
+
+/// What a person does to a session, in the body of `POST /api/v1/sessions/{id}/control`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ControlRequest {
+    /// Takes the input for persons.
+    Take {
+        /// From the agent, too.
+        force: bool,
+    },
+    /// Gives it to the agent.
+    HandOver {},
+    /// Changes the session's setting.
+    Mode {
+        /// `auto`, `common`, `human` or `agent`.
+        mode: String,
+    },
+    /// Presses Control C.
+    Interrupt {},
+    /// Closes the session.
+    Close {},
+    /// Changes how strictly lines are judged: `safe` or `full`.
+    PolicyMode {
+        /// The one from now on.
+        mode: String,
+    },
 }
 
 /// What a person is asked while a session is being opened.
@@ -437,6 +568,8 @@ mod tests {
             ServerMessage::Attached { .. } => "server_attached.json",
             ServerMessage::Resized { .. } => "server_resized.json",
             ServerMessage::Summary { .. } => "server_summary.json",
+            ServerMessage::Timeline { .. } => "server_timeline.json",
+            ServerMessage::Command { .. } => "server_command.json",
             ServerMessage::Closed { .. } => "server_closed.json",
             ServerMessage::Error { .. } => "server_error.json",
             ServerMessage::Pong { .. } => "server_pong.json",
@@ -468,6 +601,17 @@ mod tests {
         }
     }
 
+    fn control_fixture(request: &ControlRequest) -> &'static str {
+        match request {
+            ControlRequest::Take { .. } => "control_take.json",
+            ControlRequest::HandOver {} => "control_hand_over.json",
+            ControlRequest::Mode { .. } => "control_mode.json",
+            ControlRequest::Interrupt {} => "control_interrupt.json",
+            ControlRequest::Close {} => "control_close.json",
+            ControlRequest::PolicyMode { .. } => "control_policy_mode.json",
+        }
+    }
+
     fn approval_fixture(answer: &ApprovalAnswer) -> &'static str {
         match answer {
             ApprovalAnswer::AllowOnce { .. } => "approval_allow_once.json",
@@ -487,6 +631,11 @@ mod tests {
                 server_fixture(&round_trip::<ServerMessage>(&name))
             } else if name.starts_with("approval_") {
                 approval_fixture(&round_trip::<ApprovalAnswer>(&name))
+            } else if name == "history.json" {
+                round_trip::<History>(&name);
+                "history.json"
+            } else if name.starts_with("control_") {
+                control_fixture(&round_trip::<ControlRequest>(&name))
             } else if name.starts_with("answer_") {
                 answer_fixture(&name)
             } else {
@@ -496,7 +645,7 @@ mod tests {
             assert_eq!(kind, name);
             seen.insert(name);
         }
-        assert_eq!(seen.len(), 18, "a message without a fixture, or a fixture without a message: {seen:?}");
+        assert_eq!(seen.len(), 27, "a message without a fixture, or a fixture without a message: {seen:?}");
     }
 
     #[test]

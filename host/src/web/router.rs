@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
-use super::backend::{AnswerRefused, Backend};
-use super::protocol::{Answer, ApprovalAnswer};
+use super::backend::{AnswerRefused, AttachFrom, Backend, ControlRefused};
+use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History};
+use super::roles::Role;
 use super::socket::SocketContext;
+use super::terminal::Wanted;
 use super::{assets, events, metrics, terminal};
 
 /// Everything a caller without a login may reach below [`API`].
@@ -63,11 +65,16 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
     Router::new()
         .route("/", get(|| async { assets::index() }))
         .route("/s/{session_id}", get(|| async { assets::index() }))
+        .route("/r/{instance_id}/{session_id}", get(|| async { assets::index() }))
+        .route("/replay", get(|| async { assets::index() }))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(metrics::ready::<B>))
         .route("/metrics", get(metrics::metrics::<B>))
         .route(LOGIN, post(log_in::<B>))
+        .route("/api/v1/me", get(me::<B>))
         .route("/api/v1/sessions", get(sessions::<B>))
+        .route("/api/v1/history", get(history::<B>))
+        .route("/api/v1/history/{instance_id}/{session_id}", get(transcript::<B>))
         .route("/api/v1/plugins", get(plugins::<B>))
         .route("/api/v1/questions", get(questions::<B>))
         .route("/api/v1/questions/{question_id}", post(answer::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
@@ -75,16 +82,22 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/api/v1/approvals/{approval_id}", post(decide::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
         .route("/api/v1/events", get(events_socket::<B>))
         .route("/api/v1/sessions/{session_id}/terminal", get(terminal_socket::<B>))
+        .route("/api/v1/sessions/{session_id}/control", post(control::<B>))
         .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(&shared), guard::<B>))
         .with_state(shared)
 }
 
-async fn guard<B: Backend>(State(shared): Site<B>, request: Request, next: Next) -> Response {
+async fn guard<B: Backend>(State(shared): Site<B>, mut request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with(API);
     let mut response = match admit(&shared.access, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(role) => {
+            if let Some(role) = role {
+                request.extensions_mut().insert(role);
+            }
+            next.run(request).await
+        }
         Err(refusal) => refusal,
     };
     let headers = response.headers_mut();
@@ -98,7 +111,7 @@ async fn guard<B: Backend>(State(shared): Site<B>, request: Request, next: Next)
 }
 
 #[allow(clippy::result_large_err, reason = "the refusal is the answer and is made once per request")]
-fn admit(access: &Access, request: &Request) -> Result<(), Response> {
+fn admit(access: &Access, request: &Request) -> Result<Option<Role>, Response> {
     let headers = request.headers();
     let reads_only = matches!(*request.method(), Method::GET | Method::HEAD);
     let origin_needed = !reads_only || headers.contains_key(UPGRADE);
@@ -107,11 +120,12 @@ fn admit(access: &Access, request: &Request) -> Result<(), Response> {
         return Err((StatusCode::FORBIDDEN, text).into_response());
     }
     let path = request.uri().path();
-    if path.starts_with(API) && path != LOGIN && !access.is_known(headers) {
+    let role = access.role(headers);
+    if path.starts_with(API) && path != LOGIN && role.is_none() {
         let message = "a login is needed; open the link that Portcullis printed when it started";
         return Err(problem(StatusCode::UNAUTHORIZED, "login_needed", message));
     }
-    Ok(())
+    Ok(role)
 }
 
 #[derive(Deserialize)]
@@ -123,6 +137,7 @@ struct Login {
 #[derive(Serialize)]
 struct LoggedIn<'a> {
     instance_id: &'a str,
+    role: Role,
 }
 
 async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, JsonRejection>) -> Response {
@@ -130,11 +145,11 @@ async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, Js
         let message = "send a JSON object with the token, as application/json";
         return problem(StatusCode::BAD_REQUEST, "bad_request", message);
     };
-    if !shared.access.is_token(&login.token) {
+    let Some(role) = shared.access.role_of_token(&login.token) else {
         let message = "the token is not the one of this launch; open the link that Portcullis printed when it started";
         return problem(StatusCode::UNAUTHORIZED, "wrong_token", message);
-    }
-    let cookie = match shared.access.log_in() {
+    };
+    let cookie = match shared.access.log_in(role) {
         Ok(cookie) => HeaderValue::try_from(cookie).ok(),
         Err(error) => {
             tracing::error!(%error, "no random numbers for a login");
@@ -144,11 +159,38 @@ async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, Js
     let Some(cookie) = cookie else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, "no_login", "the login could not be made; try again");
     };
-    ([(SET_COOKIE, cookie)], Json(LoggedIn { instance_id: &shared.context.instance_id })).into_response()
+    ([(SET_COOKIE, cookie)], Json(LoggedIn { instance_id: &shared.context.instance_id, role })).into_response()
+}
+
+/// Who the page is to the host.
+async fn me<B: Backend>(State(shared): Site<B>, Extension(role): Extension<Role>) -> Response {
+    Json(LoggedIn { instance_id: &shared.context.instance_id, role }).into_response()
 }
 
 async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
     Json(events::list(&shared.backend, &shared.context.instance_id)).into_response()
+}
+
+async fn history<B: Backend>(State(shared): Site<B>, Extension(role): Extension<Role>) -> Response {
+    Json(History { sessions: shared.backend.past(role.sees_other_launches()).await }).into_response()
+}
+
+async fn transcript<B: Backend>(
+    State(shared): Site<B>,
+    Path((instance_id, session_id)): Path<(String, String)>,
+    Extension(role): Extension<Role>,
+) -> Response {
+    match shared.backend.transcript(role.sees_other_launches(), instance_id, session_id).await {
+        Some((lines, whole)) => {
+            let whole = HeaderValue::from_static(if whole { "yes" } else { "no" });
+            let headers = [
+                (CONTENT_TYPE, HeaderValue::from_static("application/jsonl")),
+                (HeaderName::from_static("x-transcript-whole"), whole),
+            ];
+            (headers, lines).into_response()
+        }
+        None => problem(StatusCode::NOT_FOUND, "no_record", "there is no such record, or it cannot be read"),
+    }
 }
 
 async fn plugins<B: Backend>(State(shared): Site<B>) -> Response {
@@ -161,9 +203,13 @@ async fn questions<B: Backend>(State(shared): Site<B>) -> Response {
 
 async fn answer<B: Backend>(
     State(shared): Site<B>,
+    Extension(role): Extension<Role>,
     Path(question_id): Path<String>,
     body: Result<Json<Answer>, JsonRejection>,
 ) -> Response {
+    if !role.may_approve() {
+        return not_yours("to answer questions");
+    }
     // What was sent may be a secret, so the error says nothing of it.
     let Ok(Json(answer)) = body else {
         return problem(
@@ -181,9 +227,13 @@ async fn approvals<B: Backend>(State(shared): Site<B>) -> Response {
 
 async fn decide<B: Backend>(
     State(shared): Site<B>,
+    Extension(role): Extension<Role>,
     Path(approval_id): Path<String>,
     body: Result<Json<ApprovalAnswer>, JsonRejection>,
 ) -> Response {
+    if !role.may_approve() {
+        return not_yours("to decide about approvals");
+    }
     let Ok(Json(answer)) = body else {
         return problem(
             StatusCode::BAD_REQUEST,
@@ -199,6 +249,12 @@ async fn decide<B: Backend>(
     }
 }
 
+/// The link is for something else.
+fn not_yours(what: &str) -> Response {
+    let message = format!("this link does not allow {what}; ask the operator for one that does (`portcullis viewer`)");
+    problem(StatusCode::FORBIDDEN, "role", &message)
+}
+
 fn taken(answered: Result<(), AnswerRefused>) -> Response {
     match answered {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -212,16 +268,74 @@ async fn events_socket<B: Backend>(State(shared): Site<B>, upgrade: WebSocketUpg
     shared.context.open(upgrade, |socket, context| events::serve(socket, backend, context))
 }
 
+/// Where a terminal's page wants to begin.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    /// Where it has left off.
+    from: Option<u64>,
+    /// In which launch; offsets of another one mean nothing.
+    instance: Option<String>,
+    /// With output from before the screen.
+    #[serde(default)]
+    history: bool,
+}
+
+async fn control<B: Backend>(
+    State(shared): Site<B>,
+    Path(session_id): Path<String>,
+    Extension(role): Extension<Role>,
+    body: Result<Json<ControlRequest>, JsonRejection>,
+) -> Response {
+    let Ok(Json(request)) = body else {
+        let message = "send a JSON object with `type` (take, hand_over, mode, interrupt, close, policy_mode), as application/json";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    // Loosening the policy gives away what an approver would be asked.
+    let allowed = match request {
+        ControlRequest::PolicyMode { .. } => role.may_approve(),
+        _ => role.may_drive(),
+    };
+    if !allowed {
+        return not_yours("that");
+    }
+    // On record or not at all, also when the page goes away meanwhile.
+    let backend = shared.backend.clone();
+    match tokio::spawn(async move { backend.control(&session_id, request).await }).await {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(refused)) => {
+            let (status, code) = match refused {
+                ControlRefused::UnknownSession => (StatusCode::NOT_FOUND, "unknown_session"),
+                ControlRefused::Held(_) => (StatusCode::CONFLICT, "held"),
+                ControlRefused::NotPossible(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_possible"),
+            };
+            problem(status, code, &refused.to_string())
+        }
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "not_done", "it was not done; look at the session again"),
+    }
+}
+
 async fn terminal_socket<B: Backend>(
     State(shared): Site<B>,
     Path(session_id): Path<String>,
+    Query(start): Query<Start>,
+    Extension(role): Extension<Role>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if session_id.len() > SESSION_ID_LIMIT {
         return problem(StatusCode::NOT_FOUND, "unknown_session", "there is no such session");
     }
+    let from = match (start.from, start.history) {
+        (Some(offset), _) if start.instance.as_deref() == Some(&*shared.context.instance_id) => {
+            AttachFrom::Offset(offset)
+        }
+        (Some(_), _) | (None, true) => AttachFrom::History(terminal::HISTORY_LIMIT),
+        (None, false) => AttachFrom::Screen,
+    };
     let backend = shared.backend.clone();
-    shared.context.open(upgrade, |socket, context| terminal::serve(socket, backend, session_id, context))
+    shared.context.open(upgrade, move |socket, context| {
+        terminal::serve(socket, backend, Wanted { session_id, from, role }, context)
+    })
 }
 
 #[derive(Serialize)]

@@ -13,11 +13,12 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::backend::{AttachError, Attached, Backend, LiveEvent, LiveEvents, LiveItem};
+use super::backend::{AttachError, AttachFrom, Attached, Backend, LiveEvent, LiveEvents, LiveItem};
 use super::protocol::{
     AttachCause, ClientMessage, ErrorCode, PROTOCOL_VERSION, ServerMessage, SessionSummary, UNACKNOWLEDGED_LIMIT,
     output_frame,
 };
+use super::roles::Role;
 use super::socket::{Ending, Inbox, PING_INTERVAL, Sender, SocketContext, close, send, send_message};
 
 /// Least time between two snapshots for one page; taking one costs the session a little.
@@ -28,11 +29,23 @@ const KEYS_TIME: Duration = Duration::from_secs(10);
 const REPLY_QUEUE: usize = 16;
 /// Messages that are not in the protocol before the page is let go.
 const BAD_MESSAGE_LIMIT: u32 = 8;
+/// Output before the screen that a page gets to scroll back to, in bytes.
+pub(super) const HISTORY_LIMIT: u64 = 512 * 1024;
+/// Of it, in one frame.
+const HISTORY_FRAME: usize = 64 * 1024;
 /// Longest text of an error shown to a person, in characters.
 const ERROR_TEXT_LIMIT: usize = 1_000;
 
+/// What a page asks for, and who it is.
+pub(super) struct Wanted {
+    pub(super) session_id: String,
+    pub(super) from: AttachFrom,
+    pub(super) role: Role,
+}
+
 /// Talks to one page until it leaves, the session ends or the host ends.
-pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, session_id: String, context: SocketContext) {
+pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, wanted: Wanted, context: SocketContext) {
+    let Wanted { session_id, from, role } = wanted;
     let (mut sender, receiver) = socket.split();
     let (reply_sender, replies) = mpsc::channel(REPLY_QUEUE);
     let (drawn_sender, drawn) = watch::channel(0);
@@ -42,6 +55,7 @@ pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, session_id:
         sender: &mut sender,
         backend: backend.clone(),
         session_id: session_id.clone(),
+        from,
         instance_id: context.instance_id.to_string(),
         replies,
         drawn,
@@ -52,6 +66,7 @@ pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, session_id:
         inbox: Inbox::new(receiver),
         backend,
         session_id,
+        role,
         replies: reply_sender,
         drawn: drawn_sender,
         bad_messages: 0,
@@ -69,6 +84,8 @@ struct Writer<'a, B> {
     sender: &'a mut Sender,
     backend: B,
     session_id: String,
+    /// Where the first attachment begins.
+    from: AttachFrom,
     instance_id: String,
     replies: mpsc::Receiver<ServerMessage>,
     /// The offset up to which the page has drawn.
@@ -80,10 +97,10 @@ struct Writer<'a, B> {
 
 impl<B: Backend> Writer<'_, B> {
     async fn run(&mut self) -> Ending {
-        let mut cause = AttachCause::Opened;
+        let (mut cause, mut from) = (AttachCause::Opened, self.from);
         loop {
             let next_snapshot = Instant::now() + SNAPSHOT_PAUSE;
-            let ended = match self.attach(cause).await {
+            let ended = match self.attach(cause, from).await {
                 Ok(live) => self.forward(live).await,
                 Err(ending) => Err(ending),
             };
@@ -91,28 +108,45 @@ impl<B: Backend> Writer<'_, B> {
                 return ending;
             }
             cause = AttachCause::Lagged;
+            // Where a page has left off it has been overtaken since.
+            from = match self.from {
+                AttachFrom::Screen => AttachFrom::Screen,
+                AttachFrom::History(_) | AttachFrom::Offset(_) => AttachFrom::History(HISTORY_LIMIT),
+            };
             sleep_until(next_snapshot).await;
         }
     }
 
     /// Takes a snapshot and sends it; answers what follows it.
-    async fn attach(&mut self, cause: AttachCause) -> Result<B::Live, Ending> {
-        let attached = match self.backend.attach(&self.session_id).await {
+    async fn attach(&mut self, cause: AttachCause, from: AttachFrom) -> Result<B::Live, Ending> {
+        let attached = match self.backend.attach(&self.session_id, from).await {
             Ok(attached) => attached,
             Err(error) => return Err(self.explain(error).await),
         };
-        let Attached { summary, snapshot, offset, columns, rows, live } = attached;
+        let Attached { summary, snapshot, history, commands, offset, columns, rows, live } = attached;
+        let history_from = offset.saturating_sub(history.len() as u64);
+        let cause = if snapshot.is_some() { cause } else { AttachCause::Resumed };
         let announcement = ServerMessage::Attached {
             protocol: PROTOCOL_VERSION,
             instance_id: self.instance_id.clone(),
             session: summary,
             cause,
             offset,
+            history_from,
             columns,
             rows,
         };
         send_message(self.sender, &announcement).await?;
-        send(self.sender, Message::Binary(output_frame(offset, &snapshot))).await?;
+        if !matches!(from, AttachFrom::Screen) {
+            send_message(self.sender, &ServerMessage::Timeline { commands }).await?;
+        }
+        for (index, piece) in history.chunks(HISTORY_FRAME).enumerate() {
+            let at = history_from + (index * HISTORY_FRAME) as u64;
+            send(self.sender, Message::Binary(output_frame(at, piece))).await?;
+        }
+        if let Some(snapshot) = snapshot {
+            send(self.sender, Message::Binary(output_frame(offset, &snapshot))).await?;
+        }
         self.sent = offset;
         Ok(live)
     }
@@ -167,6 +201,9 @@ impl<B: Backend> Writer<'_, B> {
             LiveEvent::Summary(session) => {
                 send_message(self.sender, &ServerMessage::Summary { session: *session }).await
             }
+            LiveEvent::Command(command) => {
+                send_message(self.sender, &ServerMessage::Command { command: *command }).await
+            }
             LiveEvent::Closed { reason } => Err(self.send_closed(Some(reason)).await),
         }
     }
@@ -188,6 +225,7 @@ struct Reader<B> {
     inbox: Inbox,
     backend: B,
     session_id: String,
+    role: Role,
     replies: mpsc::Sender<ServerMessage>,
     drawn: watch::Sender<u64>,
     bad_messages: u32,
@@ -213,6 +251,10 @@ impl<B: Backend> Reader<B> {
     async fn type_keys(&mut self, bytes: Vec<u8>) -> Result<(), Ending> {
         if bytes.is_empty() {
             return Ok(());
+        }
+        if !self.role.may_drive() {
+            let message = "this link is for watching; nothing was typed".to_owned();
+            return self.reply(ServerMessage::Error { code: ErrorCode::RoleNeeded, message }).await;
         }
         let message = match timeout(KEYS_TIME, self.backend.send_human_keys(&self.session_id, bytes)).await {
             Ok(Ok(())) => return Ok(()),

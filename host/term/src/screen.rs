@@ -276,9 +276,23 @@ impl Screen {
     /// it. The screen is as before afterwards.
     pub fn dump(&mut self) -> Vec<u8> {
         let title = self.listener.heard.lock().unwrap_or_else(PoisonError::into_inner).title.clone();
-        dump::dump(&mut self.emulator, title.as_deref())
+        dump::dump(&mut self.emulator, title.as_deref(), true)
+    }
+
+    /// The same without what can be scrolled back to, for a terminal that has drawn the output before: what that
+    /// left behind is cleared in place, its rows above stay.
+    pub fn dump_over(&mut self) -> Vec<u8> {
+        let title = self.listener.heard.lock().unwrap_or_else(PoisonError::into_inner).title.clone();
+        let screen = dump::dump(&mut self.emulator, title.as_deref(), false);
+        [SETTLED.as_bytes(), &screen].concat()
     }
 }
+
+/// Brings a terminal of any state to a plain, empty main screen: a sequence that was begun is given up, the
+/// alternate screen left, modes, attributes, region and character sets are a fresh terminal's. Nothing is reset
+/// that would take the rows above along.
+const SETTLED: &str = "\x18\x1b[?1049l\x1b[!p\x1b[?1;6;9;1000;1002;1003;1004;1005;1006;2004l\x1b[?7;25h\x1b[4l\x1b>\x1b[r\
+\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b[0m\x1b[H\x1b[2J";
 
 /// Text goes past the parser, which only has to find out that it is text (and loses a character
 /// behind one that was cut).
@@ -467,6 +481,9 @@ mod tests {
             let shown = String::from_utf8_lossy(case);
             assert_eq!(original.view(), before, "dumping changed {shown:?}");
             assert_eq!(copy.view(), before, "{shown:?}");
+            let mut drawn_over = screen(b"\x1b[?1049h\x1b[2;3r\x1b[?6h\x1b[31m\x1b(0\x1b[?2004hsomething else\x1b[12");
+            drawn_over.feed(&original.dump_over());
+            assert_eq!(drawn_over.view(), before, "over something else: {shown:?}");
             assert_eq!(String::from_utf8_lossy(&copy.dump()), String::from_utf8_lossy(&dump), "{shown:?}");
             // What the program does next looks the same.
             for next in [&b"more\r\n"[..], b"\x1b8x\tz", b"\x1b[?1049lback\r\n\r\n\r\n\r\n\r\nlast", b"\x1bMtop"] {

@@ -256,6 +256,13 @@ impl Terminal {
         Snapshot { bytes, at: self.ring.end(), columns: self.columns, rows: self.rows }
     }
 
+    /// The same for a terminal that has drawn the output before it: the rows above the screen are left to that.
+    pub fn snapshot_over(&mut self) -> Snapshot {
+        let mut bytes = self.screen.dump_over();
+        bytes.extend(self.tap.unfinished());
+        Snapshot { bytes, at: self.ring.end(), columns: self.columns, rows: self.rows }
+    }
+
     /// One past the newest byte of output.
     pub fn end(&self) -> Offset {
         self.ring.end()

@@ -61,7 +61,7 @@ export async function refuseStrangers({ checks, browser, context, link, watch, p
     });
   }
 
-  await checks.run("another page in the same, logged-in browser can neither read nor open a socket", async () => {
+  await checks.run("another page in the same, logged-in browser can neither read, open a socket nor post a form", async () => {
     const server = http.createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<title>other</title>"));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -70,6 +70,18 @@ export async function refuseStrangers({ checks, browser, context, link, watch, p
       await page.goto(`http://127.0.0.1:${server.address().port}/`);
       const answers = await page.evaluate(probeFromOutside, { origin, paths, read: SESSIONS });
       ensureEqual(answers, { sockets: ["refused", "refused"], read: "refused" }, "what the other page reached");
+      // SameSite keeps the login from it, and its Origin gives it away in any case.
+      const sent = page.waitForResponse((response) => response.request().method() === "POST");
+      await page.evaluate((action) => {
+        const form = document.createElement("form");
+        Object.assign(form, { method: "post", action, enctype: "text/plain" });
+        const field = document.createElement("input");
+        Object.assign(field, { name: '{"type":"close","x":"', value: '"}' });
+        form.append(field);
+        document.body.append(form);
+        form.submit();
+      }, `${origin}${SESSIONS}/s-lab-2/control`);
+      ensureEqual((await sent).status(), 403, "a form of another page");
       await page.close();
     } finally {
       server.closeAllConnections();

@@ -30,7 +30,7 @@ export async function watchTheJob({ checks, demo, context, link, watchOf, pictur
   let listBorn;
   await checks.run("a second tab needs no link; its list names the running command", async () => {
     await list.goto(`${link.origin}/`);
-    await until("the command in the list", async () => (await list.locator(".command").textContent()) === AGENT_COMMAND);
+    await until("the command in the list", async () => (await list.locator(".command-line").first().textContent()) === AGENT_COMMAND);
     listBorn = await new TerminalPage(list).born();
     await picture(list, "1-list-during-the-job");
   });
@@ -44,7 +44,7 @@ export async function watchTheJob({ checks, demo, context, link, watchOf, pictur
     await job.page.bringToFront();
     await job.shows(/^done$/);
     // Not the echo of the command line, which ends alike.
-    ensure(/(?<!echo )done\r\n/.test(watchOf(job.page).traffic.live.toString()), "the line was not among the live output");
+    ensure(/(?<!echo )done\r\n/.test(watchOf(job.page).traffic.output.toString()), "the line was not among the live output");
     ensureEqual(await job.born(), born, "birth of the page");
   });
   await checks.run("the page says that the session is closed, and why", async () => {

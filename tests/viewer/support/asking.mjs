@@ -129,6 +129,13 @@ export class Agent {
     return until("the viewer's link", find, { limit: START_TIME });
   }
 
+  /** The links of each role. */
+  links() {
+    const instances = path.join(this.folder, "state/instances");
+    const [instance] = readdirSync(instances);
+    return JSON.parse(readFileSync(path.join(instances, instance, "server.json"), "utf8")).viewer_links;
+  }
+
   stop() {
     this.#child.stdin.end();
     this.#child.kill();

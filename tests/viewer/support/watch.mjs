@@ -25,44 +25,45 @@ export class PageWatch {
     });
     page.on("websocket", (socket) => {
       if (new URL(socket.url()).host !== host) this.strangers.push(socket.url());
-      if (socket.url().endsWith("/terminal")) this.traffic.follow(socket);
+      if (new URL(socket.url()).pathname.endsWith("/terminal")) this.traffic.follow(socket);
     });
   }
 }
 
-/** The bytes a terminal's page received: a snapshot, and the live output after it. */
+/** The bytes a terminal's page received: output before the screen, the screen, and the live output after it. */
 export class TerminalTraffic {
-  /** Absolute offset of the first live byte, and of the first one that has not come yet. */
+  /** Absolute offset of the first byte of output, and of the first one that has not come yet. */
   start = 0;
   end = 0;
   /** How often output was passed over without a new snapshot. */
   gaps = 0;
   #parts = [];
-  #snapshotDue = false;
+  /** Where the screen is due that has not come yet. */
+  #screenAt = undefined;
 
   follow(socket) {
     socket.on("framereceived", ({ payload }) => (typeof payload === "string" ? this.#text(payload) : this.#binary(payload)));
   }
 
-  /** The live output since the last snapshot, as one piece. */
-  get live() {
+  /** The output since the last attachment that did not go on from an earlier one, as one piece. */
+  get output() {
     return Buffer.concat(this.#parts);
   }
 
   #text(payload) {
     const message = JSON.parse(payload);
-    if (message.type !== "attached") return;
-    this.start = message.offset;
-    this.end = message.offset;
+    if (message.type !== "attached" || message.cause === "resumed") return;
+    this.start = message.history_from;
+    this.end = message.history_from;
     this.#parts = [];
-    this.#snapshotDue = true;
+    this.#screenAt = message.offset;
   }
 
   #binary(payload) {
     const offset = Number(payload.readBigUInt64BE(0));
     const bytes = payload.subarray(8);
-    if (this.#snapshotDue) {
-      this.#snapshotDue = false;
+    if (this.#screenAt === this.end && offset === this.end) {
+      this.#screenAt = undefined;
       return;
     }
     if (offset > this.end) this.gaps += 1;
@@ -77,6 +78,6 @@ export class TerminalTraffic {
 export function commonOutput(left, right) {
   const from = Math.max(left.start, right.start);
   const to = Math.max(from, Math.min(left.end, right.end));
-  const cut = (traffic) => traffic.live.subarray(from - traffic.start, to - traffic.start);
+  const cut = (traffic) => traffic.output.subarray(from - traffic.start, to - traffic.start);
   return [cut(left), cut(right)];
 }

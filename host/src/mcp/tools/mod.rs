@@ -1,6 +1,7 @@
 //! The tools, one file each, in the order they are listed.
 
 mod hosts;
+mod lock;
 mod navigate;
 mod open;
 mod outcome;
@@ -32,6 +33,7 @@ const MAX_CHARS: u32 = 40_000;
 pub(super) fn all() -> Vec<Tool> {
     vec![
         hosts::tool(),
+        lock::tool(),
         navigate::tool(),
         open::tool(),
         read::tool(),

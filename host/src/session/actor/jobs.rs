@@ -5,11 +5,15 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::handle::{CommandOutput, SessionError};
-use super::super::{CommandRecord, Resumes, StopAttempt};
+use super::super::{CommandRecord, Resumes, SessionEventKind, StopAttempt, TimelineEntry};
 use super::Actor;
 use crate::audit::Entry;
 use crate::clock;
+use crate::gate::Refusal;
 use crate::metrics;
+
+/// Refused lines that are remembered.
+const REFUSALS: usize = 64;
 
 /// A command as it is remembered.
 pub(super) struct Kept {
@@ -19,6 +23,9 @@ pub(super) struct Kept {
     pub(super) record: CommandRecord,
     /// What was known when the host had suspended it; its line was brought back since.
     suspended: Option<Completion>,
+    /// Where its output begins.
+    offset: u64,
+    verdict: Option<&'static str>,
     /// This one's line brought that one back.
     resumes: Option<Resumes>,
 }
@@ -33,11 +40,56 @@ impl Actor {
             }
             kept.record.completion = Some(completion.clone());
         }
+        self.tell_timeline(completion.command_id);
         if let Some(end) = end_line(&completion) {
             self.history.happened(&end);
         }
         self.tell_waiters(&completion);
         self.tell_resumed(&completion);
+    }
+
+    /// What the policies said of the command that was just started.
+    pub(super) fn judged(&mut self, id: CommandId, verdict: Option<&'static str>) {
+        if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == id) {
+            kept.verdict = verdict;
+        }
+        self.tell_timeline(id);
+    }
+
+    pub(super) fn tell_timeline(&self, id: CommandId) {
+        if let Some(kept) = self.commands.iter().find(|kept| kept.id == id) {
+            self.tell(SessionEventKind::Command(Box::new(kept.timeline_entry())));
+        }
+    }
+
+    /// A line that was not typed, for those who watch.
+    pub(super) fn remember_refusal(&mut self, refusal: &Refusal) {
+        if self.refusals.len() == REFUSALS {
+            self.refusals.pop_front();
+        }
+        self.refused += 1;
+        let entry = TimelineEntry {
+            id: format!("r{}", self.refused),
+            actor: refusal.actor(),
+            text: refusal.text().to_owned(),
+            started_unix_ms: clock::unix_ms(),
+            duration_ms: None,
+            offset: self.terminal.end().0,
+            outcome: "refused".to_owned(),
+            exit_code: None,
+            verdict: Some(if refusal.was_ask() { "ask" } else { "deny" }.to_owned()),
+            rule_id: Some(refusal.strictest().rule_id.clone()),
+        };
+        self.tell(SessionEventKind::Command(Box::new(entry.clone())));
+        self.refusals.push_back(entry);
+    }
+
+    /// Commands and refused lines, in the order they happened.
+    pub(super) fn timeline(&self) -> Vec<TimelineEntry> {
+        let commands = self.commands.iter().map(Kept::timeline_entry);
+        let mut entries: Vec<_> = commands.chain(self.refusals.iter().cloned()).collect();
+        entries.sort_by_key(|entry| entry.started_unix_ms);
+        entries
     }
 
     fn tell_waiters(&mut self, completion: &Completion) {
@@ -51,7 +103,7 @@ impl Actor {
         }
     }
 
-    pub(super) fn remember(&mut self, id: CommandId, typist: Typist, text: String) {
+    pub(super) fn remember(&mut self, id: CommandId, typist: Typist, text: String, offset: u64) {
         if self.commands.len() >= self.keep_commands {
             self.commands.pop_front();
         }
@@ -65,7 +117,17 @@ impl Actor {
             stops: Vec::new(),
             resumed_as: None,
         };
-        let kept = Kept { id, started: Instant::now(), ended: None, record, suspended: None, resumes: None };
+        let kept = Kept {
+            id,
+            started: Instant::now(),
+            ended: None,
+            record,
+            suspended: None,
+            offset,
+            verdict: None,
+            resumes: None,
+        };
+        self.tell(SessionEventKind::Command(Box::new(kept.timeline_entry())));
         self.commands.push_back(kept);
     }
 
@@ -104,6 +166,7 @@ impl Actor {
         let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == running) else { return };
         let asks = |known: &mut Completion| matches!(known.outcome, Outcome::AwaitingInput { .. });
         if kept.record.completion.take_if(asks).is_some() {
+            self.tell_timeline(running);
             self.refresh();
         }
     }
@@ -139,6 +202,33 @@ impl Actor {
 }
 
 impl Kept {
+    fn timeline_entry(&self) -> TimelineEntry {
+        let known = self.record.completion.as_ref();
+        let (outcome, exit_code) = match known.map(|known| &known.outcome) {
+            None | Some(Outcome::Running) => ("running", None),
+            Some(Outcome::Completed { exit_code, .. }) => ("completed", *exit_code),
+            Some(Outcome::PromptNoStatus) => ("prompt_no_status", None),
+            Some(Outcome::AwaitingInput { .. }) => ("awaiting_input", None),
+            Some(Outcome::Fullscreen) => ("fullscreen", None),
+            Some(Outcome::LevelChanged { exit_code, .. }) => ("level_changed", *exit_code),
+            Some(Outcome::Disconnected { exit_code, .. }) => ("disconnected", *exit_code),
+            Some(Outcome::Unknown { .. }) => ("unknown", None),
+        };
+        let record = self.record_now();
+        TimelineEntry {
+            id: record.command_id,
+            actor: record.typist,
+            text: record.text,
+            started_unix_ms: record.started_unix_ms,
+            duration_ms: self.ended.map(|_| record.duration_ms),
+            offset: self.offset,
+            outcome: outcome.to_owned(),
+            exit_code,
+            verdict: self.verdict.map(str::to_owned),
+            rule_id: None,
+        }
+    }
+
     pub(super) fn record_now(&self) -> CommandRecord {
         let end = self.ended.unwrap_or_else(Instant::now);
         CommandRecord { duration_ms: end.duration_since(self.started).as_millis() as u64, ..self.record.clone() }

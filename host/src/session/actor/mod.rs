@@ -1,13 +1,15 @@
 //! The task that owns one session.
 //!
 //! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
-//! who hold a handle, `jobs` keeps the commands, `life` watches over health and idleness.
+//! who hold a handle, `control` says who may type, `jobs` keeps the commands, `life` watches over health and idleness.
 
+mod control;
 mod jobs;
 mod life;
 mod requests;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,14 +22,15 @@ use tracing::Instrument;
 
 use jobs::Kept;
 
+use super::control::Control;
 use super::handle::{Request, SessionError, SessionHandle};
 use super::health::Pulse;
 use super::history::History;
 use super::stopping::Stopping;
-use super::{SessionEvent, SessionEventKind, SessionId, SessionSummary};
+use super::{InputControl, SessionEvent, SessionEventKind, SessionId, SessionSummary, TimelineEntry};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
-use crate::config::{Limits, Profile};
+use crate::config::{Limits, PolicyMode, Profile};
 use crate::metrics;
 use crate::random;
 use crate::ssh::{Said, ShellCommand, ShellEvent, ShellLink};
@@ -92,6 +95,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         stopping: Stopping::default(),
         files: actor.link.files.clone(),
         durable: actor.transcript.durable(),
+        last_activity_unix_ms: actor.last_activity_unix_ms.clone(),
     };
     metrics::session_opened();
     let span = tracing::info_span!("session", id = %handle.id, profile = handle.summary.borrow().profile);
@@ -129,6 +133,12 @@ struct Actor {
     pulse: Pulse,
     /// The last key from anyone, or the last byte of output.
     last_activity: Instant,
+    /// The same for everybody to read.
+    last_activity_unix_ms: Arc<AtomicU64>,
+    control: Control,
+    policy_mode: Option<PolicyMode>,
+    refusals: VecDeque<TimelineEntry>,
+    refused: u64,
     /// How often somebody other than a person has typed, interrupts left out.
     typed_for_agents: u64,
     /// What the summary was last made from.
@@ -145,6 +155,7 @@ enum Woken {
     Asked(Box<Request>),
     Due,
     Idle,
+    ControlDue,
 }
 
 impl Actor {
@@ -198,6 +209,9 @@ impl Actor {
             breadcrumb: terminal.breadcrumb(),
             state: state_name(&terminal.state()).to_owned(),
             running_command: None,
+            running_since_unix_ms: None,
+            input: InputControl::default(),
+            policy_mode: None,
             health: pulse.health(None),
             opened_unix_ms: clock::unix_ms(),
             closed_reason: None,
@@ -233,6 +247,11 @@ impl Actor {
             history,
             pulse,
             last_activity: Instant::now(),
+            last_activity_unix_ms: Arc::new(clock::unix_ms().into()),
+            control: Control::default(),
+            policy_mode: None,
+            refusals: VecDeque::new(),
+            refused: 0,
             typed_for_agents: 0,
             last_state: State::Unknown,
             record_problem: None,
@@ -262,6 +281,7 @@ impl Actor {
                     let fed = self.terminal.tick(self.at());
                     self.carry(fed, full_screen);
                 }
+                Woken::ControlDue => self.control_due(),
                 Woken::Idle => {
                     let idle = self.last_activity.elapsed().as_secs();
                     self.end(&format!("idle: nobody typed and nothing was printed for {idle} s (idle_close_s)"));
@@ -278,6 +298,8 @@ impl Actor {
         let due = self.opened + deadline.unwrap_or_default();
         let idle = self.idle_deadline();
         let idle_due = idle.unwrap_or(self.opened);
+        let control = self.control.due(Instant::now()).filter(|_| open);
+        let control_due = control.unwrap_or(self.opened);
         tokio::select! {
             // Closing outranks everything; output outranks requests, so that an answer is as fresh
             // as it can be.
@@ -290,6 +312,7 @@ impl Actor {
             request = self.inbox.recv() => request.map(|request| Woken::Asked(Box::new(request))),
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
             () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
+            () = tokio::time::sleep_until(control_due), if control.is_some() => Some(Woken::ControlDue),
         }
     }
 
@@ -318,6 +341,12 @@ impl Actor {
         }
     }
 
+    /// Something was typed or printed.
+    fn active(&mut self) {
+        self.last_activity = Instant::now();
+        self.last_activity_unix_ms.store(clock::unix_ms(), Ordering::Relaxed);
+    }
+
     fn at(&self) -> Duration {
         self.opened.elapsed()
     }
@@ -325,7 +354,7 @@ impl Actor {
     fn heard(&mut self, event: Option<ShellEvent>) {
         match event {
             Some(ShellEvent::Output(bytes)) => {
-                self.last_activity = Instant::now();
+                self.active();
                 self.alive(None);
                 let full_screen = self.terminal.alternate_screen();
                 let fed = self.terminal.feed(&bytes, self.at());
@@ -369,6 +398,9 @@ impl Actor {
             self.happened(event);
         }
         if changed {
+            if matches!(state, State::AtPrompt { dirty: false }) {
+                self.control.line_is_fresh();
+            }
             self.last_state = state;
             self.refresh();
         }
@@ -387,13 +419,14 @@ impl Actor {
                 if typist == Typist::Human {
                     self.expect_nested(&text);
                 }
-                self.remember(command_id, typist, text);
+                self.remember(command_id, typist, text, from.0);
             }
             Event::Report(completion) => self.reported(completion),
             Event::Resumed { command_id } => {
                 if let Some(kept) = self.commands.iter_mut().find(|kept| kept.id == command_id) {
                     kept.record.completion = None;
                 }
+                self.tell_timeline(command_id);
             }
             Event::LevelEntered { breadcrumb } => {
                 self.record(&Entry::Level { breadcrumb: &breadcrumb });
@@ -531,6 +564,9 @@ impl Actor {
             _ => state_name(&state),
         };
         let running_command = kept.map(|kept| kept.record.text.clone());
+        let running_since_unix_ms = kept.map(|kept| kept.record.started_unix_ms);
+        let input = self.control.summary(Instant::now(), clock::unix_ms());
+        let policy_mode = self.policy_mode;
         let breadcrumb = self.terminal.breadcrumb();
         let closed_reason = self.closed.clone();
         let health = self.pulse.health(self.closed.as_deref());
@@ -541,6 +577,9 @@ impl Actor {
                 breadcrumb,
                 state: name.to_owned(),
                 running_command,
+                running_since_unix_ms,
+                input: input.unless_same_as(summary.input),
+                policy_mode,
                 health,
                 closed_reason,
                 record_problem,

@@ -5,11 +5,12 @@ use portcullis_term::{AwaitingKind, NotReady, Offset, Outcome, Span, State, Subm
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::super::control::TypedInto;
 use super::super::handle::{
     OutputSlice, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
 };
 use super::super::history::full_screen_after;
-use super::super::{Attachment, SessionEventKind};
+use super::super::{AttachFrom, Attachment, SessionEventKind};
 use super::Actor;
 use super::jobs::Kept;
 use crate::audit::{ApprovalRecord, Entry, FileRecord};
@@ -43,7 +44,7 @@ impl Actor {
                 let records = self.commands.iter().map(Kept::record_now).collect();
                 drop(reply.send(Ok(records)));
             }
-            Request::Attach { reply } => drop(reply.send(Ok(self.attach()))),
+            Request::Attach { from, reply } => drop(reply.send(Ok(self.attach(from)))),
             Request::Resize { size, reply } => drop(reply.send(self.resize(size))),
             Request::Vitals { reply } => drop(reply.send(Ok(self.vitals()))),
             Request::OutputSlice { from, to, most_bytes, reply } => {
@@ -67,15 +68,19 @@ impl Actor {
             Request::AdmitFile { cleared, reply } => drop(reply.send(self.admit_file(cleared))),
             Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
             Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
+            Request::Control { who, request, reply } => drop(reply.send(self.control(who, request))),
+            Request::SetPolicyMode { mode, was, reply } => drop(reply.send(self.set_policy_mode(mode, was))),
         }
     }
 
     fn submit(&mut self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
         let SubmitOptions { opens, expect_level, resumes } = options;
         self.must_be_open()?;
+        self.must_be_admitted(&cleared)?;
         self.record_verdict(&cleared)?;
         self.count(&cleared);
         let typist = cleared.typist();
+        let verdict = cleared.judged_as();
         let text = match cleared.into_payload() {
             Payload::Line(text) => text,
             Payload::Text(_) | Payload::Key(_) | Payload::Secret(_) | Payload::Bytes(_) | Payload::Path(_) => {
@@ -88,6 +93,7 @@ impl Actor {
         let (command_id, bytes, event) = self.terminal.begin(&submission, self.at())?;
         self.happened(event);
         self.must_be_open()?;
+        self.judged(command_id, verdict);
         if let Some(resumes) = resumes {
             self.resume(resumes, command_id);
         }
@@ -102,11 +108,12 @@ impl Actor {
 
     fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
         self.must_be_open()?;
+        self.must_be_admitted(&cleared)?;
         self.must_still_hold(&cleared)?;
         self.record_verdict(&cleared)?;
         self.count(&cleared);
         let typist = cleared.typist();
-        self.last_activity = Instant::now();
+        self.active();
         let payload = cleared.into_payload();
         if let Payload::Secret(secret) = &payload {
             self.transcript.learn(secret);
@@ -115,11 +122,18 @@ impl Actor {
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
+            let at_prompt = matches!(self.terminal.state(), State::AtPrompt { .. });
+            let into = match (self.asks_for_secret(), at_prompt) {
+                (true, _) => TypedInto::SecretQuestion,
+                (false, true) => TypedInto::Prompt,
+                (false, false) => TypedInto::Program,
+            };
+            self.control.person_typed(&bytes, into, Instant::now());
             let started = self.terminal.human_typed(&bytes, self.at());
             if let Some(event) = started {
                 self.happened(event);
-                self.refresh();
             }
+            self.refresh();
         } else {
             self.answered(&bytes);
         }
@@ -194,7 +208,7 @@ impl Actor {
 
     /// A line for the prompt: in the history as it was given, in the record as it was typed.
     fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
-        self.last_activity = Instant::now();
+        self.active();
         let recorded = self.transcript.input(actor, bytes);
         self.noted(recorded)?;
         metrics::input(actor, bytes.len());
@@ -218,6 +232,9 @@ impl Actor {
             false => "refused by",
         };
         self.history.happened(&format!("{what} {rule}, not sent: {}", refusal.text()));
+        if !refusal.is_dry_run() {
+            self.remember_refusal(refusal);
+        }
         Ok(())
     }
 
@@ -233,7 +250,7 @@ impl Actor {
         self.must_be_open()?;
         self.record_verdict(&cleared)?;
         // Somebody is at work here, though the terminal is quiet.
-        self.last_activity = Instant::now();
+        self.active();
         match cleared.into_payload() {
             Payload::Path(path) => Ok(path),
             Payload::Line(_) | Payload::Text(_) | Payload::Key(_) | Payload::Secret(_) | Payload::Bytes(_) => {
@@ -296,13 +313,31 @@ impl Actor {
         }
     }
 
-    fn attach(&mut self) -> Attachment {
-        let snapshot = self.terminal.snapshot();
+    fn attach(&mut self, from: AttachFrom) -> Attachment {
+        let end = self.terminal.end();
+        let (first, resumes) = match from {
+            AttachFrom::Screen { history_bytes } => (end.0.saturating_sub(history_bytes), false),
+            AttachFrom::Offset { offset, most_bytes } => {
+                let resumes = (self.terminal.start().0..=end.0).contains(&offset) && end.0 - offset <= most_bytes;
+                (if resumes { offset } else { end.0.saturating_sub(most_bytes) }, resumes)
+            }
+        };
+        let slice = self.terminal.read(Span { from: Offset(first), to: end });
+        // Lines to scroll back to begin with a whole one.
+        let whole = if resumes || slice.from == Offset(0) { 0 } else { line_start(&slice.bytes) };
+        let snapshot = match (resumes, first == end.0) {
+            (true, _) => None,
+            (false, true) => Some(self.terminal.snapshot().bytes),
+            (false, false) => Some(self.terminal.snapshot_over().bytes),
+        };
+        let (columns, rows) = self.terminal.size();
         Attachment {
-            snapshot: snapshot.bytes,
-            offset: snapshot.at.0,
-            columns: snapshot.columns,
-            rows: snapshot.rows,
+            snapshot,
+            history: slice.bytes[whole..].to_vec(),
+            timeline: self.timeline(),
+            offset: end.0,
+            columns,
+            rows,
             live: self.events.subscribe(),
         }
     }
@@ -356,6 +391,11 @@ impl Actor {
         let Some((from, full_screen)) = self.history.full_screen_before(offset) else { return false };
         full_screen_after(&self.terminal.read(Span { from, to: offset }).bytes, full_screen)
     }
+}
+
+/// Behind the first line end; the end where there is none.
+fn line_start(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
 }
 
 /// Keys with Enter as the profile says.

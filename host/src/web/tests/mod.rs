@@ -5,6 +5,7 @@ mod access;
 mod approvals;
 mod client;
 mod questions;
+mod roles;
 mod scripted;
 mod terminal;
 
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::client::Client;
 use self::scripted::ScriptedBackend;
+use super::roles::Tokens;
 use super::{WebError, WebOptions, WebServer, serve};
 
 const TOKEN: &str = "9b1c6f0a7e5d4c3b2a190817f6e5d4c3";
@@ -43,7 +45,7 @@ impl Drop for Fixture {
 }
 
 fn options(first_port: u16) -> WebOptions {
-    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, token: TOKEN.to_owned() }
+    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, tokens: Tokens::made_of(TOKEN) }
 }
 
 #[tokio::test]
@@ -66,7 +68,7 @@ async fn only_loopback_and_only_strong_tokens() {
     assert!(matches!(refused, Err(WebError::NotLoopback(_))));
 
     let mut weak = options(0);
-    weak.token = "hunter2".to_owned();
+    weak.tokens = Tokens::made_of("hunter2");
     let refused = serve(ScriptedBackend::default(), weak, CancellationToken::new()).await;
     assert!(matches!(refused, Err(WebError::WeakToken)));
 }

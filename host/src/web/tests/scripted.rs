@@ -4,8 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::web::protocol::{Answer, Approval, ApprovalAnswer, Plugin, Question, SessionSummary};
-use crate::web::{AnswerRefused, AttachError, Attached, Backend, KeysError, LiveEvent, LiveEvents, LiveItem};
+use crate::web::protocol::{
+    Answer, Approval, ApprovalAnswer, ControlRequest, InputControl, PastSession, Plugin, Question, SessionSummary,
+};
+use crate::web::{
+    AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
+    LiveItem,
+};
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
 pub(super) const EVENTS_KEPT: usize = 32;
@@ -24,6 +29,8 @@ struct Shared {
 struct State {
     summary: SessionSummary,
     offset: u64,
+    /// Everything written, where it began at offset 0.
+    written: Vec<u8>,
     refusal: Option<String>,
     screen_gone: bool,
     questions: Vec<Question>,
@@ -43,6 +50,10 @@ impl Default for ScriptedBackend {
             breadcrumb: vec!["bastion".to_owned()],
             state: "ready".to_owned(),
             running_command: None,
+            running_since_unix_ms: None,
+            input: InputControl { mode: "auto".to_owned(), holder: None, because: None, until_unix_ms: None },
+            policy_mode: "safe".to_owned(),
+            last_activity_unix_ms: 1_780_000_000_000,
             unhealthy_reason: None,
             opened_unix_ms: 1_780_000_000_000,
             closed_reason: None,
@@ -52,6 +63,7 @@ impl Default for ScriptedBackend {
         let state = State {
             summary,
             offset: 0,
+            written: Vec::new(),
             refusal: None,
             screen_gone: false,
             questions: Vec::new(),
@@ -73,6 +85,7 @@ impl ScriptedBackend {
     pub(super) fn output(&self, bytes: &[u8]) {
         let mut state = self.0.state.lock().unwrap();
         state.offset += bytes.len() as u64;
+        state.written.extend_from_slice(bytes);
         let event = LiveEvent::Output { offset_after: state.offset, bytes: bytes.into() };
         // Without a viewer nobody listens.
         let _ = self.0.live.send(event);
@@ -198,7 +211,7 @@ impl Backend for ScriptedBackend {
         Ok(())
     }
 
-    async fn attach(&self, session_id: &str) -> Result<Attached<ScriptedLive>, AttachError> {
+    async fn attach(&self, session_id: &str, from: AttachFrom) -> Result<Attached<ScriptedLive>, AttachError> {
         let state = self.0.state.lock().unwrap();
         if session_id != state.summary.session_id {
             return Err(AttachError::UnknownSession);
@@ -207,14 +220,43 @@ impl Backend for ScriptedBackend {
             let reason = state.summary.closed_reason.clone().unwrap_or_default();
             return Err(AttachError::Closed(reason));
         }
+        let (first, resumes) = match from {
+            AttachFrom::Screen => (state.written.len(), false),
+            AttachFrom::History(most) => (state.written.len().saturating_sub(most as usize), false),
+            AttachFrom::Offset(offset) => (offset as usize, offset <= state.written.len() as u64),
+        };
+        let history = state.written.get(first..).unwrap_or_default().to_vec();
         Ok(Attached {
             summary: state.summary.clone(),
-            snapshot: format!("screen at {}", state.offset).into_bytes(),
+            snapshot: (!resumes).then(|| format!("screen at {}", state.offset).into_bytes()),
+            history,
+            commands: Vec::new(),
             offset: state.offset,
             columns: state.summary.columns,
             rows: state.summary.rows,
             live: ScriptedLive(self.0.live.subscribe()),
         })
+    }
+
+    async fn control(&self, session_id: &str, request: ControlRequest) -> Result<(), ControlRefused> {
+        let mut state = self.0.state.lock().unwrap();
+        if session_id != state.summary.session_id {
+            return Err(ControlRefused::UnknownSession);
+        }
+        if let (ControlRequest::Take { force: false }, Some(refusal)) = (&request, &state.refusal) {
+            return Err(ControlRefused::Held(refusal.clone()));
+        }
+        state.said.push((session_id.to_owned(), format!("{request:?}")));
+        Ok(())
+    }
+
+    async fn past(&self, every_launch: bool) -> Vec<PastSession> {
+        let here = past_session("here", true);
+        if every_launch { vec![here, past_session("elsewhere", false)] } else { vec![here] }
+    }
+
+    async fn transcript(&self, every_launch: bool, instance_id: String, _: String) -> Option<(Vec<u8>, bool)> {
+        (every_launch || instance_id == "here").then(|| (b"{}\n".to_vec(), true))
     }
 
     async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> Result<(), KeysError> {
@@ -225,6 +267,24 @@ impl Backend for ScriptedBackend {
         }
         self.0.typed.send_modify(|typed| typed.extend_from_slice(&bytes));
         Ok(())
+    }
+}
+
+fn past_session(instance_id: &str, here: bool) -> PastSession {
+    PastSession {
+        instance_id: instance_id.to_owned(),
+        here,
+        session_id: "s-lab-1".to_owned(),
+        profile: "lab".to_owned(),
+        name: None,
+        host: "operator@127.0.0.1:2222".to_owned(),
+        breadcrumb: Vec::new(),
+        opened_unix_ms: 1,
+        last_unix_ms: 2,
+        closed_reason: None,
+        running: here,
+        has_content: true,
+        bytes: 3,
     }
 }
 

@@ -147,6 +147,102 @@ async fn one_slow_page_does_not_hold_up_another() {
 }
 
 #[tokio::test]
+async fn fifty_viewers_of_one_session_are_not_held_up_by_one_that_takes_nothing() {
+    const VIEWERS: usize = 50;
+    const PIECE: usize = 64 * 1024;
+    let fixture = Fixture::start().await;
+    let cookie = fixture.client.log_in().await;
+    let headers = [("Origin", fixture.client.origin()), ("Cookie", cookie)];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut pages = Vec::new();
+    for _ in 0..VIEWERS {
+        let mut page = fixture.client.upgrade("/api/v1/sessions/s-lab-1/terminal", &headers).await.ok().unwrap();
+        page.attached(AttachCause::Opened).await;
+        page.say(&ClientMessage::Ack { offset: 0 }).await;
+        pages.push(page);
+    }
+    let mut stalled = pages.pop().unwrap();
+    // More than the stalled one may have under way, and more events than are kept for it.
+    let rounds = 2 * EVENTS_KEPT as u64;
+    for round in 0..rounds {
+        fixture.backend.output(&vec![b'a' + (round % 26) as u8; PIECE]);
+        for page in &mut pages {
+            let (offset, letter) = (round * PIECE as u64, b'a' + (round % 26) as u8);
+            match page.next().await {
+                Received::Output { offset: at, bytes } => {
+                    assert_eq!((at, bytes.len(), bytes[0]), (offset, PIECE, letter));
+                }
+                other => panic!("{other:?}"),
+            }
+            page.say(&ClientMessage::Ack { offset: offset + PIECE as u64 }).await;
+        }
+    }
+    // The stalled one is brought up to date by a fresh screen once it takes something again.
+    let end = rounds * PIECE as u64;
+    loop {
+        match stalled.next().await {
+            Received::Output { offset, bytes } => {
+                let drawn = offset + bytes.len() as u64;
+                assert!(drawn <= UNACKNOWLEDGED_LIMIT + 2 * PIECE as u64, "{drawn}");
+                if drawn > UNACKNOWLEDGED_LIMIT {
+                    stalled.say(&ClientMessage::Ack { offset: drawn }).await;
+                }
+            }
+            Received::Message(message) => match *message {
+                ServerMessage::Attached { cause: AttachCause::Lagged, offset, .. } => {
+                    assert_eq!(offset, end);
+                    break;
+                }
+                other => panic!("{other:?}"),
+            },
+            other @ Received::Closed(_) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn history_comes_before_the_screen_for_a_page_that_asks() {
+    let fixture = Fixture::start().await;
+    fixture.backend.output(b"one\r\ntwo\r\n");
+    let mut page = fixture.client.open("/api/v1/sessions/s-lab-1/terminal?history=true").await;
+    let ServerMessage::Attached { history_from: 0, offset: 10, cause: AttachCause::Opened, .. } =
+        page.next_message().await
+    else {
+        panic!("not attached with its history");
+    };
+    assert_eq!(page.next_message().await, ServerMessage::Timeline { commands: Vec::new() });
+    assert_eq!(page.next().await, Received::Output { offset: 0, bytes: b"one\r\ntwo\r\n".to_vec() });
+    assert_eq!(page.next().await, Received::Output { offset: 10, bytes: b"screen at 10".to_vec() });
+    page.say(&ClientMessage::Ack { offset: 10 }).await;
+    fixture.backend.output(b"three");
+    assert_eq!(page.next().await, Received::Output { offset: 10, bytes: b"three".to_vec() });
+}
+
+#[tokio::test]
+async fn a_page_that_comes_back_goes_on_at_the_right_byte() {
+    let fixture = Fixture::start().await;
+    let instance = fixture.server.as_ref().unwrap().instance_id.clone();
+    fixture.backend.output(b"seen");
+    fixture.backend.output(b"missed");
+    let path = |instance: &str| format!("/api/v1/sessions/s-lab-1/terminal?from=4&instance={instance}");
+    let mut page = fixture.client.open(&path(&instance)).await;
+    let ServerMessage::Attached { history_from: 4, offset: 10, cause: AttachCause::Resumed, .. } =
+        page.next_message().await
+    else {
+        panic!("not resumed");
+    };
+    assert_eq!(page.next_message().await, ServerMessage::Timeline { commands: Vec::new() });
+    assert_eq!(page.next().await, Received::Output { offset: 4, bytes: b"missed".to_vec() });
+    page.say(&ClientMessage::Ack { offset: 4 }).await;
+    fixture.backend.output(b"more");
+    assert_eq!(page.next().await, Received::Output { offset: 10, bytes: b"more".to_vec() });
+    // Offsets of another launch mean nothing here.
+    let mut page = fixture.client.open(&path("0123456789abcdef")).await;
+    let told = page.next_message().await;
+    assert!(matches!(told, ServerMessage::Attached { cause: AttachCause::Opened, .. }), "{told:?}");
+}
+
+#[tokio::test]
 async fn an_unknown_session_is_said_to_be_one() {
     let fixture = Fixture::start().await;
     let mut page = fixture.client.open("/api/v1/sessions/s-lab-2/terminal").await;

@@ -23,14 +23,14 @@ const SETTABLE_COLOURS: usize = 259;
 const CHARSETS: [(CharsetIndex, char); 4] =
     [(CharsetIndex::G0, '('), (CharsetIndex::G1, ')'), (CharsetIndex::G2, '*'), (CharsetIndex::G3, '+')];
 
-/// Writes the emulator's state. It changes the emulator for a moment: of two screens it shows only
+/// Writes the emulator's state, with or without the rows that have left the main screen. It changes the emulator for a moment: of two screens it shows only
 /// one at a time.
-pub(super) fn dump(emulator: &mut Emulator, title: Option<&str>) -> Vec<u8> {
+pub(super) fn dump(emulator: &mut Emulator, title: Option<&str>, scrollback: bool) -> Vec<u8> {
     let mut out = Dump::default();
     if emulator.has(TermMode::ALT_SCREEN) {
         let shown = emulator.term.grid().clone();
         emulator.term.swap_alt();
-        out.rows(emulator.term.grid());
+        out.rows(emulator.term.grid(), scrollback);
         out.cursor(emulator.term.grid(), &emulator.term.grid().cursor);
         emulator.term.swap_alt();
         *emulator.term.grid_mut() = shown;
@@ -40,7 +40,7 @@ pub(super) fn dump(emulator: &mut Emulator, title: Option<&str>) -> Vec<u8> {
         out.plain_charset();
     }
     let grid = emulator.term.grid();
-    out.rows(grid);
+    out.rows(grid, scrollback);
     out.palette(emulator);
     out.tab_stops(emulator);
     let (top, bottom) = emulator.scroll_region;
@@ -89,9 +89,9 @@ impl Pen {
 }
 
 impl Dump {
-    /// Writes all rows of a grid from an empty screen's first row on.
-    fn rows(&mut self, grid: &Grid<Cell>) {
-        let first = -(grid.history_size() as i32);
+    /// Writes the rows of a grid, all or those in view, from an empty screen's first row on.
+    fn rows(&mut self, grid: &Grid<Cell>, scrollback: bool) {
+        let first = if scrollback { -(grid.history_size() as i32) } else { 0 };
         let last = grid.screen_lines() as i32 - 1;
         let mut continues = false;
         for line in first..=last {

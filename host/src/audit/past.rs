@@ -1,0 +1,214 @@
+//! Transcripts that lie on the disk: which there are, and their content.
+//!
+//! Reads only, and tolerantly: a file may be of another version or another process, still growing or torn. A line
+//! that cannot be read is passed over, a field that is not known ignored. Who may see what is decided above. It
+//! blocks; callers are on a thread for that.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File};
+use serde_json::Value;
+
+/// Sessions that are listed.
+const MOST_LISTED: usize = 500;
+/// Read from a file's beginning and end to tell what session it is, in bytes.
+const GLANCE_BYTES: u64 = 64 * 1024;
+
+/// A session as its transcript tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastSession {
+    pub instance_id: String,
+    pub session_id: String,
+    pub profile: String,
+    pub name: Option<String>,
+    /// `user@host:port`.
+    pub host: String,
+    /// Where the terminal last stood.
+    pub breadcrumb: Vec<String>,
+    pub opened_unix_ms: u64,
+    /// Of the last line.
+    pub last_unix_ms: u64,
+    /// None where the record breaks off, or the session is open in a process that runs.
+    pub closed_reason: Option<String>,
+    /// The process that writes it is alive.
+    pub running: bool,
+    /// Contents are in it, not only lengths.
+    pub has_content: bool,
+    pub bytes: u64,
+}
+
+/// Every transcript below the state folder, the newest session first.
+pub fn list(state: &Path) -> Vec<PastSession> {
+    let mut found = Vec::new();
+    let Ok(instances) = instances(state) else { return found };
+    for entry in instances.entries().into_iter().flatten().flatten() {
+        let (Ok(name), Ok(instance)) = (entry.file_name().into_string(), entry.open_dir()) else { continue };
+        let running = is_running(&instance);
+        let Ok(transcripts) = instance.open_dir("transcripts") else { continue };
+        for file in transcripts.entries().into_iter().flatten().flatten() {
+            let Ok(file_name) = file.file_name().into_string() else { continue };
+            let Some(session_id) = file_name.strip_suffix(".jsonl") else { continue };
+            let glance = file.open().and_then(|file| glance(file, &name, session_id, running));
+            found.extend(glance.ok().flatten());
+        }
+    }
+    found.sort_by_key(|session| std::cmp::Reverse(session.opened_unix_ms));
+    found.truncate(MOST_LISTED);
+    found
+}
+
+/// The beginning of a transcript, at most `most_bytes`, whole lines only; and whether that is all of it.
+///
+/// # Errors
+/// When there is none of that name, or it cannot be read.
+pub fn read(state: &Path, instance_id: &str, session_id: &str, most_bytes: u64) -> io::Result<(Vec<u8>, bool)> {
+    if !is_name(instance_id) || !is_name(session_id) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let transcripts = instances(state)?.open_dir(instance_id)?.open_dir("transcripts")?;
+    let file = transcripts.open(format!("{session_id}.jsonl"))?;
+    let whole = file.metadata()?.len() <= most_bytes;
+    let mut bytes = Vec::new();
+    file.take(most_bytes).read_to_end(&mut bytes)?;
+    bytes.truncate(memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1));
+    Ok((bytes, whole))
+}
+
+fn instances(state: &Path) -> io::Result<Dir> {
+    Dir::open_ambient_dir(state.join("instances"), ambient_authority())
+}
+
+/// Names of instances and sessions have nothing else in them.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// `server.json` is there only while its process runs, unless that was killed.
+fn is_running(instance: &Dir) -> bool {
+    let process = || {
+        let server: Value = serde_json::from_str(&instance.read_to_string("server.json").ok()?).ok()?;
+        server.get("process_id")?.as_u64()
+    };
+    process().is_some_and(|process| Path::new(&format!("/proc/{process}")).exists())
+}
+
+fn glance(mut file: File, instance_id: &str, session_id: &str, running: bool) -> io::Result<Option<PastSession>> {
+    let bytes = file.metadata()?.len();
+    let mut head = Vec::new();
+    file.by_ref().take(GLANCE_BYTES).read_to_end(&mut head)?;
+    let Some(opened) = lines(&head).find(|line| kind(line) == "opened") else { return Ok(None) };
+    let mut tail = Vec::new();
+    if bytes > GLANCE_BYTES {
+        file.seek(SeekFrom::Start(bytes - GLANCE_BYTES))?;
+        file.take(GLANCE_BYTES).read_to_end(&mut tail)?;
+    }
+    let text = |name: &str| opened.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut session = PastSession {
+        instance_id: instance_id.to_owned(),
+        session_id: session_id.to_owned(),
+        profile: text("profile"),
+        name: opened.get("name").and_then(Value::as_str).map(str::to_owned),
+        host: format!("{}@{}", text("user"), text("address")),
+        breadcrumb: Vec::new(),
+        opened_unix_ms: number(&opened, "unix_ms"),
+        last_unix_ms: 0,
+        closed_reason: None,
+        running,
+        has_content: text("transcript") != "meta",
+        bytes,
+    };
+    for line in lines(&head).chain(lines(&tail)) {
+        session.last_unix_ms = session.last_unix_ms.max(number(&line, "unix_ms"));
+        match kind(&line) {
+            "closed" => session.closed_reason = line.get("reason").and_then(Value::as_str).map(str::to_owned),
+            "level" => {
+                let places = line.get("breadcrumb").and_then(Value::as_array).into_iter().flatten();
+                session.breadcrumb = places.filter_map(|place| place.as_str().map(str::to_owned)).collect();
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(session))
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Value> {
+    bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
+}
+
+fn kind(line: &Value) -> &str {
+    line.get("kind").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(line: &Value, name: &str) -> u64 {
+    line.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
+
+    use super::*;
+
+    const OPENED: &str = r#"{"version":1,"number":0,"unix_ms":1000,"at_ms":0,"kind":"opened","session_id":"s-a-1","profile":"a","address":"h:22","user":"u","transcript":"full","columns":80,"rows":24,"new_field":{"x":1}}"#;
+    const LEVEL: &str =
+        r#"{"version":1,"number":1,"unix_ms":1500,"at_ms":500,"kind":"level","breadcrumb":["bastion","web1"]}"#;
+    const CLOSED: &str =
+        r#"{"version":1,"number":9,"unix_ms":2000,"at_ms":1000,"kind":"closed","reason":"logout","exit_code":0}"#;
+
+    fn write(state: &Path, instance: &str, session: &str, text: &str) {
+        let folder = state.join("instances").join(instance).join("transcripts");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{session}.jsonl")), text).unwrap();
+    }
+
+    #[test]
+    fn sessions_of_all_instances_are_told_by_their_files() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(list(state.path()), []);
+        let output = format!("{{\"kind\":\"output\",\"offset\":9,\"text\":\"{}\"}}\n", "x".repeat(1_000)).repeat(300);
+        write(state.path(), "aaa", "s-a-1", &format!("{OPENED}\n{LEVEL}\n{output}{CLOSED}\n"));
+        write(
+            state.path(),
+            "bbb",
+            "s-a-1",
+            &format!("{}\nnot a line\n{}", OPENED.replace("1000", "3000"), &CLOSED[..30]),
+        );
+        write(state.path(), "bbb", "s-a-2", "nothing of use\n");
+        fs::write(state.path().join("instances/bbb/server.json"), format!("{{\"process_id\":{}}}", std::process::id()))
+            .unwrap();
+        let found = list(state.path());
+        let told: Vec<_> =
+            found.iter().map(|it| (it.instance_id.as_str(), it.closed_reason.as_deref(), it.running)).collect();
+        assert_eq!(told, [("bbb", None, true), ("aaa", Some("logout"), false)]);
+        assert_eq!((found[1].breadcrumb.join(" "), found[1].last_unix_ms), ("bastion web1".to_owned(), 2_000));
+        assert_eq!((found[1].host.as_str(), found[0].opened_unix_ms), ("u@h:22", 3_000));
+    }
+
+    #[test]
+    fn content_is_whole_lines_and_no_name_leads_elsewhere() {
+        let state = tempfile::tempdir().unwrap();
+        write(state.path(), "aaa", "s-a-1", &format!("{OPENED}\n{}", &LEVEL[..20]));
+        fs::write(state.path().join("secret.jsonl"), "secret\n").unwrap();
+        let read = |instance: &str, session: &str, most| read(state.path(), instance, session, most);
+        assert_eq!(read("aaa", "s-a-1", 1 << 20).unwrap(), (format!("{OPENED}\n").into_bytes(), true));
+        assert_eq!(read("aaa", "s-a-1", 50).unwrap(), (Vec::new(), false));
+        for (instance, session) in
+            [("..", "secret"), ("aaa", "../../../secret"), ("", ""), ("aaa", "s-a-9"), (".", "x"), ("/etc", "passwd")]
+        {
+            assert!(read(instance, session, 1 << 20).is_err(), "{instance} {session}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(
+                state.path().join("secret.jsonl"),
+                state.path().join("instances/aaa/transcripts/s-link.jsonl"),
+            )
+            .unwrap();
+            assert!(read("aaa", "s-link", 1 << 20).is_err(), "a link out of the folder");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Who may type here: asked before anything is typed, recorded and told when it changes.
+
+use portcullis_term::{State, Typist};
+use tokio::time::Instant;
+
+use super::super::control::{ControlRequest, Party};
+use super::super::handle::SessionError;
+use super::Actor;
+use crate::audit::Entry;
+use crate::clock;
+use crate::config::PolicyMode;
+use crate::gate::{Cleared, Payload, Reader};
+
+/// Of a person's commands, how many an agent that is held off hears.
+const TOLD_COMMANDS: usize = 5;
+/// Longest of them, in characters.
+const TOLD_CHARS: usize = 200;
+const INTERRUPT: &[u8] = b"\x03";
+
+impl Actor {
+    /// Whether whoever was cleared may type now. A person's interrupt always may.
+    pub(super) fn must_be_admitted(&self, cleared: &Cleared) -> Result<(), SessionError> {
+        let now = Instant::now();
+        if cleared.typist() == Typist::Human {
+            let interrupts = matches!(cleared.payload(), Payload::Bytes(bytes) if bytes == INTERRUPT);
+            return if interrupts { Ok(()) } else { self.control.admits(Party::Human, false, now) };
+        }
+        let stops = cleared.reader() == Reader::Anything && !matches!(self.terminal.state(), State::AtPrompt { .. });
+        self.control.admits(Party::Agent, stops, now).map_err(|held| self.with_what_the_person_did(held))
+    }
+
+    /// An agent that is held off learns what happened meanwhile.
+    fn with_what_the_person_did(&self, held: SessionError) -> SessionError {
+        let SessionError::Held { holder, words } = held else { return held };
+        let theirs = self.commands.iter().rev().take_while(|kept| kept.record.typist == Typist::Human);
+        let mut ran: Vec<String> = theirs
+            .take(TOLD_COMMANDS)
+            .map(|kept| format!("`{}`", kept.record.text.chars().take(TOLD_CHARS).collect::<String>()))
+            .collect();
+        if ran.is_empty() {
+            return SessionError::Held { holder, words };
+        }
+        ran.reverse();
+        SessionError::Held { holder, words: format!("{words}; since your last command they ran {}", ran.join(", ")) }
+    }
+
+    pub(super) fn control(&mut self, who: Party, request: ControlRequest) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        match self.control.ask(who, request, Instant::now())? {
+            Some(change) => self.control_changed(who, change),
+            None => Ok(()),
+        }
+    }
+
+    /// A lease or a begun line may be over.
+    pub(super) fn control_due(&mut self) {
+        if let Some(owner) = self.control.expire(Instant::now()) {
+            // Without a record the session ends, and that is told.
+            drop(self.control_changed(owner, "expired"));
+        } else {
+            self.refresh();
+        }
+    }
+
+    fn control_changed(&mut self, who: Party, change: &str) -> Result<(), SessionError> {
+        let now = self.control.summary(Instant::now(), clock::unix_ms());
+        let holder = now.holder.map(|holder| holder.who.as_str());
+        let actor = who.as_str();
+        self.must_record(&Entry::Control { actor, change, mode: now.mode.as_str(), holder })?;
+        let whose = holder.map_or("free".to_owned(), |holder| format!("the {holder}'s"));
+        self.history.happened(&format!("input {change} by {actor}: mode {}, now {whose}", now.mode.as_str()));
+        self.refresh();
+        Ok(())
+    }
+
+    /// A person changes how strictly lines are judged here.
+    pub(super) fn set_policy_mode(&mut self, mode: PolicyMode, was: PolicyMode) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        self.must_record(&Entry::PolicyMode { actor: "human", mode: mode.as_str(), was: was.as_str() })?;
+        self.history.happened(&format!("policy mode {} set by a person, was {}", mode.as_str(), was.as_str()));
+        self.policy_mode = Some(mode);
+        self.refresh();
+        Ok(())
+    }
+}
