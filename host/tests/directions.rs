@@ -29,11 +29,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "local",
             "plugins",
             "random",
+            "searches",
             "session",
             "ssh",
         ],
     ),
-    ("host", &["approvals", "attempts", "audit", "config", "desk", "gate", "plugins", "session"]),
+    ("host", &["approvals", "attempts", "audit", "config", "desk", "gate", "plugins", "searches", "session"]),
     // What a person has allowed is a value that only the broker makes and only the gate redeems.
     ("gate", &["approvals", "audit", "clock", "config", "plugins"]),
     ("plugins", &["causes", "config"]),
@@ -51,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("clock", &[]),
     ("random", &[]),
+    ("searches", &[]),
 ];
 
 #[test]
