@@ -10,6 +10,7 @@ mod doctor;
 mod files;
 mod lifecycle;
 mod local_shell;
+mod log_search;
 mod login_program;
 mod main_job;
 mod people;

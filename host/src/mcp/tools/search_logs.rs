@@ -125,7 +125,8 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 }
 
 fn render(report: &SearchReport) -> Reply {
-    let summary = format!("{} · {} · session {}", counted(report), breadcrumb(&report.session), report.session.session_id);
+    let summary =
+        format!("{} · {} · session {}", counted(report), breadcrumb(&report.session), report.session.session_id);
     let mut body = String::new();
     for found in &report.matches {
         found_line(&mut body, found);
@@ -145,10 +146,14 @@ fn render(report: &SearchReport) -> Reply {
     }
     body.push_str(&notes(&report.notes));
     let complete = report.completed && report.notes.is_empty();
-    let evidence = format!("ran: {}{}", report.command, match report.commands {
-        0 | 1 => String::new(),
-        commands => format!(" (the last of {commands} lines)"),
-    });
+    let evidence = format!(
+        "ran: {}{}",
+        report.command,
+        match report.commands {
+            0 | 1 => String::new(),
+            commands => format!(" (the last of {commands} lines)"),
+        }
+    );
     let status = if complete { Status::Success } else { Status::PartialSuccess };
     let next = report.cursor.as_ref().map(|cursor| {
         NextStep::new("ssh_search_logs", json!({ "cursor": cursor, "session_id": report.session.session_id }))
@@ -208,7 +213,13 @@ fn folded(body: &mut String, summary: &Summary) {
         body.push_str(&format!("… {} further kinds; ask for more matches\n", summary.further_kinds));
     }
     for source in &summary.sources {
-        body.push_str(&format!("{}: {}, first {}, last {}\n", source.source, source.count, at(&source.first), at(&source.last)));
+        body.push_str(&format!(
+            "{}: {}, first {}, last {}\n",
+            source.source,
+            source.count,
+            at(&source.first),
+            at(&source.last)
+        ));
     }
     if !summary.intervals.is_empty() {
         let counts: Vec<String> =

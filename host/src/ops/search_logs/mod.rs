@@ -218,7 +218,9 @@ async fn search_in(host: &Host, session: &SessionHandle, request: SearchRequest)
 /// The search that is to be gone on with, if it was made here.
 fn kept(host: &Host, session: &SessionHandle, cursor: &str) -> Result<KeptSearch, OpError> {
     let kept = host.searches().kept(cursor).ok_or_else(|| {
-        OpError::BadArgument(format!("there is no search `{cursor}` to go on with (only the last ones are kept); search again"))
+        OpError::BadArgument(format!(
+            "there is no search `{cursor}` to go on with (only the last ones are kept); search again"
+        ))
     })?;
     let summary = session.summary();
     if kept.session_id != summary.session_id || kept.breadcrumb != summary.breadcrumb {
@@ -357,7 +359,11 @@ async fn run_line(
     let exit_code = exit_code(&completion);
     let mut notes = Vec::new();
     if exit_code.is_some_and(|code| code != 0 && !plan.empty_exit_codes.contains(&code)) {
-        notes.push(format!("the command ended with {}; its last lines: {}", exit_code.unwrap_or_default(), tail(&text)));
+        notes.push(format!(
+            "the command ended with {}; its last lines: {}",
+            exit_code.unwrap_or_default(),
+            tail(&text)
+        ));
     }
     if !completed {
         notes.push("the command did not end in time; it was stopped".to_owned());

@@ -149,7 +149,9 @@ mod tests {
         ] {
             assert_eq!(parse(text, NOW, 60), Some(expected), "{text}");
         }
-        for text in ["", "yesterday", "2026-02-29", "2026-13-01", "2026-03-02T25:00", "15", "15x", "2026-3-2", "é026-03-02"] {
+        for text in
+            ["", "yesterday", "2026-02-29", "2026-13-01", "2026-03-02T25:00", "15", "15x", "2026-3-2", "é026-03-02"]
+        {
             assert_eq!(parse(text, NOW, 60), None, "{text}");
         }
     }

@@ -128,7 +128,8 @@ impl Steps<'_> {
             return Ok(plan);
         }
         Err(SearchError::Operation(OpError::BadArgument(
-            "this log search runs one command per call: leave out `discover`, `exclude`, `level` and `cursor`".to_owned(),
+            "this log search runs one command per call: leave out `discover`, `exclude`, `level` and `cursor`"
+                .to_owned(),
         )))
     }
 

@@ -129,7 +129,8 @@ pub(super) fn peeked(file: &mut File, text: &str, at: u64, order: &Order) {
     let reference = file.mtime.saturating_mul(1000);
     // Elsewhere the first line is the rest of one.
     let whole = if at == 0 { &lines[..] } else { lines.get(1..).unwrap_or_default() };
-    let mut times = whole.iter().filter_map(|line| entry::begins(line, reference)).filter_map(|stamp| stamp.unix_ms(zone));
+    let mut times =
+        whole.iter().filter_map(|line| entry::begins(line, reference)).filter_map(|stamp| stamp.unix_ms(zone));
     if at == 0 {
         file.first = times.next();
         file.opened = true;

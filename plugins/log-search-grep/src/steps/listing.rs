@@ -30,7 +30,11 @@ pub(super) fn entry(line: &str) -> Entry {
     let Some(mode) = parts.next().and_then(|mode| u32::from_str_radix(mode, 16).ok()) else { return Entry::Strange };
     let rest: Vec<&str> = parts.collect();
     let [size, mtime, inode, path] = rest[..] else {
-        return if rest.is_empty() { Entry::Skip("their names have control characters", String::new()) } else { Entry::Strange };
+        return if rest.is_empty() {
+            Entry::Skip("their names have control characters", String::new())
+        } else {
+            Entry::Strange
+        };
     };
     let (Ok(size), Ok(mtime)) = (size.parse(), mtime.parse()) else { return Entry::Strange };
     if path.contains(is_unshowable) {
@@ -46,7 +50,9 @@ pub(super) fn entry(line: &str) -> Entry {
     };
     match reason {
         Some(reason) => Entry::Skip(reason, path.to_owned()),
-        None => Entry::File(File { size, mtime, inode: inode.to_owned(), ..File::new(path.to_owned(), Kind::of(path)) }),
+        None => {
+            Entry::File(File { size, mtime, inode: inode.to_owned(), ..File::new(path.to_owned(), Kind::of(path)) })
+        }
     }
 }
 
@@ -102,12 +108,18 @@ pub(super) fn follow(state: &mut State, listed: &[File]) {
         let packed = || {
             let set = family(&file.path).0;
             listed.iter().find(|now| {
-                now.mtime == file.mtime && now.kind != Kind::Plain && family(&now.path).0 == set && file.kind == Kind::Plain
+                now.mtime == file.mtime
+                    && now.kind != Kind::Plain
+                    && family(&now.path).0 == set
+                    && file.kind == Kind::Plain
             })
         };
         match same.or_else(packed) {
             Some(now) if now.kind == file.kind && now.size < file.to.unwrap_or(file.size) => {
-                notes.push(format!("{} has become shorter since the search began; it is read from its beginning", file.path));
+                notes.push(format!(
+                    "{} has become shorter since the search began; it is read from its beginning",
+                    file.path
+                ));
                 *file = File { line: 1, ..now.clone() };
             }
             Some(now) => {

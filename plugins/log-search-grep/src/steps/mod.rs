@@ -112,7 +112,14 @@ fn next(settings: &Settings, query: &Query, remote: &Remote, order: &str) -> Res
     let seconds = order.seconds_left.clamp(LEAST_SECONDS, settings.max_seconds);
     let mark = format!("@{now_ms:x}");
     let argv = script::argv(&toolbox, settings, query, &order, &state, &doing, (&mark, seconds, now_ms))?;
-    let job = Job { order, state, doing, mark, decompressors: listing::known(&toolbox), max_scan_bytes: settings.max_scan_bytes };
+    let job = Job {
+        order,
+        state,
+        doing,
+        mark,
+        decompressors: listing::known(&toolbox),
+        max_scan_bytes: settings.max_scan_bytes,
+    };
     Ok(Plan {
         pipeline: vec![Stage { argv }],
         max_bytes: script::MAX_OUTPUT_BYTES + 64 * 1024,

@@ -5,7 +5,7 @@ use portcullis_plugin::{Attribute, Lines, PluginError};
 
 use super::scan::{Reading, severity};
 use super::state::{Doing, File, Phase, State};
-use super::{Job, Report, REPORT, STATE, ascii, entry, find, listing, sources};
+use super::{Job, REPORT, Report, STATE, ascii, entry, find, listing, sources};
 use crate::complaint::Complaints;
 use crate::reader::plain;
 use crate::{level, time};
@@ -179,7 +179,10 @@ impl StepReader {
             Doing::Scan(_) => {
                 self.end_of_run(complete);
                 self.binary = false;
-                if complete && !self.full && let Some(index) = self.file_index() {
+                if complete
+                    && !self.full
+                    && let Some(index) = self.file_index()
+                {
                     let length = self.job.state.files[index].length();
                     self.job.state.scanned_bytes += length;
                     self.job.state.at = index + 1;
@@ -400,7 +403,8 @@ impl StepReader {
         if state.phase == Phase::Look {
             listing::take(state, files, &self.job.decompressors, since);
             let window = since.is_some() || self.query.until_unix_ms.is_some();
-            state.phase = if (window || self.job.order.discover) && !state.files.is_empty() { Phase::Find } else { Phase::Scan };
+            state.phase =
+                if (window || self.job.order.discover) && !state.files.is_empty() { Phase::Find } else { Phase::Scan };
         } else {
             listing::follow(state, &files);
         }
@@ -485,10 +489,7 @@ impl Reader for StepReader {
             text: String::new(),
             before: Vec::new(),
             after: Vec::new(),
-            fields: vec![
-                Attribute::new(STATE, ascii(&self.job.state)?),
-                Attribute::new(REPORT, ascii(&report)?),
-            ],
+            fields: vec![Attribute::new(STATE, ascii(&self.job.state)?), Attribute::new(REPORT, ascii(&report)?)],
         });
         Ok(Batch { matches, stop: report.done })
     }

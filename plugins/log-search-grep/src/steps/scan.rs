@@ -3,9 +3,9 @@
 use portcullis_plugin::PluginError;
 use portcullis_plugin::log_search::{MatchMode, Query};
 
+use super::Order;
 use super::script::{Toolbox, quoted_bytes, scanned};
 use super::state::{Doing, File, Kind, State};
-use super::Order;
 use crate::pattern;
 
 /// Lines looked at before and behind a match, to see when it was written and what belongs to it.

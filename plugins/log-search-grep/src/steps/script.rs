@@ -131,7 +131,9 @@ fn look(
 }
 
 fn peek(mark: &str) -> String {
-    format!("for a;do echo {mark};tail -c \"+${{a%%:*}}\" -- \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done 2>&1|{HARMLESS}")
+    format!(
+        "for a;do echo {mark};tail -c \"+${{a%%:*}}\" -- \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done 2>&1|{HARMLESS}"
+    )
 }
 
 fn peeked(file: &File, at: u64) -> String {

@@ -228,11 +228,8 @@ impl State {
             self.files.push(File::new(source.to_owned(), kind));
             return Ok(());
         }
-        let source = if source.starts_with(['-', '(', ')', '!', ',']) {
-            format!("./{source}")
-        } else {
-            source.to_owned()
-        };
+        let source =
+            if source.starts_with(['-', '(', ')', '!', ',']) { format!("./{source}") } else { source.to_owned() };
         let place = glob::folder(&source);
         sources::check(place)?;
         if place != source {

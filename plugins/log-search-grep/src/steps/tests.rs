@@ -158,7 +158,8 @@ fn search(query: &Query, order: &Value, toolbox: Option<&PathBuf>) -> Result<Fou
     for steps in 1.. {
         assert!(steps < 200, "it does not end: {order}");
         let attributes = vec![Attribute::new(ORDER, order.to_string())];
-        let endpoint = Endpoint { profile: String::new(), user: String::new(), tags: vec![], levels: vec![], attributes };
+        let endpoint =
+            Endpoint { profile: String::new(), user: String::new(), tags: vec![], levels: vec![], attributes };
         let tools = Grep::wanted_tools().into_iter();
         let there = |name: &String| toolbox.is_none_or(|folder| folder.join(name).exists());
         let tools = tools.filter(there).map(|name| Tool { name, version: None }).collect();
@@ -376,7 +377,8 @@ fn other_sources_are_commands() {
     let mut lines = Vec::new();
     for _ in 0..3 {
         let attributes = vec![Attribute::new(ORDER, order)];
-        let endpoint = Endpoint { profile: String::new(), user: String::new(), tags: vec![], levels: vec![], attributes };
+        let endpoint =
+            Endpoint { profile: String::new(), user: String::new(), tags: vec![], levels: vec![], attributes };
         let remote = Remote { endpoint, tools: Vec::new(), now_unix_ms: 1_772_500_000_000 };
         let plan = Grep::make_plan("{}", &wanted, &remote).unwrap();
         lines.push(plan.pipeline[0].argv.join(" "));
