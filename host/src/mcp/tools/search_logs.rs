@@ -236,18 +236,9 @@ fn at(place: &FoundAt) -> String {
 
 /// A source in one line.
 fn listed(body: &mut String, source: &Value) {
-    let text = |key: &str| source[key].as_str().unwrap_or_default().to_owned();
-    let number = |key: &str| source[key].as_i64().map_or("-".to_owned(), |number| number.to_string());
-    let kind = match source["compression"].as_str() {
-        Some(compression) => compression.to_owned(),
-        None => text("kind"),
-    };
-    body.push_str(&format!(
-        "{} {kind} {} bytes, modified {}, times {} to {}\n",
-        text("source"),
-        number("size_bytes"),
-        number("modified_unix_ms"),
-        number("first_unix_ms"),
-        number("last_unix_ms")
-    ));
+    let text = |key: &str| source[key].as_str().unwrap_or("?");
+    let kind = source["compression"].as_str().unwrap_or_else(|| text("kind"));
+    let size = source["size_bytes"].as_u64().map_or(String::new(), |size| format!(", {size} bytes"));
+    let times = format!("{} to {}", text("first"), text("last"));
+    body.push_str(&format!("{}: {kind}{size}, {times}, modified {}\n", text("source"), text("modified")));
 }

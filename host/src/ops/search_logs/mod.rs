@@ -311,7 +311,7 @@ fn report(
         commands: searched.commands,
         matches,
         summary: folded,
-        sources: discover.then_some(searched.report.sources),
+        sources: discover.then(|| searched.report.sources.into_iter().map(|source| dated(source, offset)).collect()),
         truncated,
         stopped_by: searched.stopped_by,
         cursor,
@@ -325,6 +325,16 @@ fn report(
         completed: searched.completed,
         notes,
     })
+}
+
+/// A source of a listing with its times as text, too.
+fn dated(mut source: Value, utc_offset_minutes: i32) -> Value {
+    for name in ["modified", "first", "last"] {
+        if let Some(at) = source[format!("{name}_unix_ms")].as_i64() {
+            source[name] = json!(moment::say(at, utc_offset_minutes));
+        }
+    }
+    source
 }
 
 fn keep(host: &Host, search: KeptSearch) -> Result<String, OpError> {

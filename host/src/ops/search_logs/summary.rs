@@ -47,7 +47,7 @@ pub struct FoundKind {
     /// What belongs to the first of them, such as its stack trace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<ContextLine>,
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub lines_left_out: usize,
     pub first: FoundAt,
     pub last: FoundAt,
@@ -55,8 +55,7 @@ pub struct FoundKind {
     pub sources: usize,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_none(count: &usize) -> bool {
+fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 

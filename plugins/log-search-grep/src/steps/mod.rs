@@ -95,6 +95,10 @@ struct Report {
 /// The next command, where the host can run several; else none.
 pub(crate) fn make(settings: &Settings, query: &Query, remote: &Remote) -> Option<Result<Plan, PluginError>> {
     let order = attribute(&remote.endpoint.attributes, ORDER)?;
+    let missing = |name: &&str| !remote.tools.iter().any(|tool| tool.name == **name);
+    if !remote.tools.is_empty() && script::NEEDED.iter().any(|name| missing(&name)) {
+        return None;
+    }
     Some(next(settings, query, remote, order))
 }
 
@@ -102,7 +106,7 @@ fn next(settings: &Settings, query: &Query, remote: &Remote, order: &str) -> Res
     let broken = |error: serde_json::Error| PluginError::InvalidInput(format!("the order of a search: {error}"));
     let mut order: Order = serde_json::from_str(order).map_err(broken)?;
     order.utc_offset_minutes = settings.utc_offset_minutes.or(order.utc_offset_minutes);
-    let toolbox = Toolbox::new(remote)?;
+    let toolbox = Toolbox::new(remote);
     let now_ms = i64::try_from(remote.now_unix_ms).unwrap_or(i64::MAX);
     let mut state = match &order.state {
         Some(state) => serde_json::from_str(state).map_err(broken)?,

@@ -12,6 +12,8 @@ use crate::{level, time};
 
 /// A longer line is cut. Bytes.
 const MAX_LINE_BYTES: usize = 16 * 1024;
+/// The part behind a listing that is complete.
+const LISTED: usize = 1;
 
 /// The output of one step being read.
 #[derive(Debug)]
@@ -335,11 +337,19 @@ impl StepReader {
         let state = &mut self.job.state;
         match self.job.doing {
             Doing::Look => {
-                if let Some(message) = fatal.filter(|_| !state.default_sources) {
+                let strange = |message: &String| !state.places.iter().any(|place| message.contains(place.as_str()));
+                if let Some(message) = fatal.filter(|message| !state.default_sources || strange(message)) {
                     if self.listed.is_empty() {
                         return Err(PluginError::InvalidInput(format!("the search did not work: {message}")));
                     }
                     state.note(message);
+                }
+                match self.part {
+                    Some(LISTED) => {}
+                    Some(_) => {
+                        state.note("there are more files than were listed; name a folder or a pattern".to_owned())
+                    }
+                    None => return Err(PluginError::Internal("the list of files did not come".to_owned())),
                 }
                 self.listed_all();
             }

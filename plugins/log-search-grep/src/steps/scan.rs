@@ -18,8 +18,13 @@ const MAX_ENTRY_LINE_BYTES: usize = 2_048;
 const STEP_BYTES: u64 = 256 << 20;
 const SLOW_STEP_BYTES: u64 = 32 << 20;
 /// Words of levels as they are written, the most severe ones first; a level's own index is in [`LEVELS`].
-const LEVEL_WORDS: [&str; 5] =
-    ["EMERG|FATAL|PANIC|ALERT|CRIT", "SEVERE|ERR", "WARN", "NOTICE|INFO", "DEBUG|FINE|TRACE"];
+const LEVEL_WORDS: [&str; 5] = [
+    "EMERG|FATAL|PANIC|ALERT|CRIT|^F[0-9]{4} ",
+    "SEVERE|ERR|^E[0-9]{4} ",
+    "WARN|^W[0-9]{4} ",
+    "NOTICE|INFO|^I[0-9]{4} ",
+    "DEBUG|FINE|TRACE",
+];
 pub(super) const LEVELS: [&str; 6] = ["FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 /// What is asked of each line.
