@@ -11,26 +11,26 @@ const MAX_KEPT: usize = 32;
 
 /// The programs and the clock of a place.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    pub tools: Vec<Tool>,
+pub(crate) struct Surroundings {
+    pub(crate) tools: Vec<Tool>,
     /// What its clock is ahead of this machine's; none when it did not tell the time.
-    pub ahead_ms: Option<i64>,
+    pub(crate) ahead_ms: Option<i64>,
     /// Its zone now. Minutes east of Greenwich.
-    pub utc_offset_minutes: Option<i32>,
+    pub(crate) utc_offset_minutes: Option<i32>,
 }
 
 /// A search that ended at a limit.
 #[derive(Debug, Clone)]
-pub struct KeptSearch {
-    pub session_id: String,
-    pub breadcrumb: Vec<String>,
-    pub plugin: String,
-    pub query: Query,
+pub(crate) struct KeptSearch {
+    pub(crate) session_id: String,
+    pub(crate) breadcrumb: Vec<String>,
+    pub(crate) plugin: String,
+    pub(crate) query: Query,
     /// What the plugin was asked for besides the query, as JSON.
-    pub order: Value,
-    pub summary: bool,
+    pub(crate) order: Value,
+    pub(crate) summary: bool,
     /// The plugin's own account of where it stands.
-    pub state: String,
+    pub(crate) state: String,
 }
 
 /// A session's id and its breadcrumb.
@@ -38,7 +38,7 @@ type SessionPlace = (String, Vec<String>);
 
 /// All of it.
 #[derive(Debug, Default)]
-pub struct Searches {
+pub(crate) struct Searches {
     places: HashMap<SessionPlace, Surroundings>,
     kept: VecDeque<(String, KeptSearch)>,
 }
