@@ -154,7 +154,7 @@ fn five_minutes_are_found_without_reading_the_rest() {
 fn a_summary_folds_what_repeats_and_keeps_traces_whole() {
     let mut stage = stage(20, 1 << 20, false);
     let found = stage.client.succeed("ssh_search_logs", json!({ "query": "broken pipe", "summary": true }));
-    let summary = &found["summary"];
+    let summary = &found["overview"];
     let lines = all_lines(&stage.made);
     let mut by_source: BTreeMap<&str, u64> = BTreeMap::new();
     for (source, _, _) in lines.iter().filter(|(_, _, line)| line.contains("broken pipe")) {
@@ -304,7 +304,7 @@ fn a_large_tree() {
         let (took, found) = timed("ssh_search_logs", arguments.clone());
         println!(
             "{arguments}: {took:?}, {} matches, {} bytes read, {} lines run, {} characters returned, {}",
-            found["summary"]["matches"]
+            found["overview"]["matches"]
                 .as_u64()
                 .or(found["matches"].as_array().map(|all| all.len() as u64))
                 .unwrap_or(0),

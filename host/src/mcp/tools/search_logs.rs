@@ -29,7 +29,7 @@ enum Mode {
 struct Parameters {
     /// Text to find. May be left out with level, since, until, discover or cursor.
     #[serde(default)]
-    query: String,
+    query: Option<String>,
     /// regex is extended; all_words: each word, in any order.
     #[serde(default)]
     mode: Mode,
@@ -37,13 +37,13 @@ struct Parameters {
     ignore_case: bool,
     /// Files, folders, globs, journal:UNIT, kubectl:NS/POD[/CONTAINER], docker:NAME; the profile's when left out.
     #[serde(default)]
-    sources: Vec<String>,
+    sources: Option<Vec<String>>,
     /// File names to take, e.g. *.log.
     #[serde(default)]
-    include: Vec<String>,
+    include: Option<Vec<String>>,
     /// Leave out lines with any of these texts.
     #[serde(default)]
-    exclude: Vec<String>,
+    exclude: Option<Vec<String>>,
     /// RFC 3339, or ago: 15m, 2h.
     #[serde(default)]
     since: Option<String>,
@@ -97,16 +97,16 @@ pub(super) fn tool() -> Tool {
 async fn call(host: Host, parameters: Parameters) -> Reply {
     let request = SearchRequest {
         session_id: parameters.session_id,
-        text: parameters.query,
+        text: parameters.query.unwrap_or_default(),
         mode: match parameters.mode {
             Mode::Literal => SearchMode::Literal,
             Mode::Regex => SearchMode::Regex,
             Mode::AllWords => SearchMode::AllWords,
         },
         ignore_case: parameters.ignore_case,
-        sources: parameters.sources,
-        include: parameters.include,
-        exclude: parameters.exclude,
+        sources: parameters.sources.unwrap_or_default(),
+        include: parameters.include.unwrap_or_default(),
+        exclude: parameters.exclude.unwrap_or_default(),
         since: parameters.since,
         until: parameters.until,
         level: parameters.level,
@@ -131,8 +131,8 @@ fn render(report: &SearchReport) -> Reply {
     for found in &report.matches {
         found_line(&mut body, found);
     }
-    if let Some(summary) = &report.summary {
-        folded(&mut body, summary);
+    if let Some(overview) = &report.overview {
+        folded(&mut body, overview);
     }
     for source in report.sources.iter().flatten() {
         listed(&mut body, source);
@@ -168,7 +168,7 @@ fn counted(report: &SearchReport) -> String {
         (true, None) => ", there may be more".to_owned(),
         (true, Some(limit)) => format!(", there may be more (limit: {limit})"),
     };
-    match (&report.summary, &report.sources) {
+    match (&report.overview, &report.sources) {
         (Some(summary), _) => {
             let kinds = summary.kinds.len() + summary.further_kinds;
             format!("{} matches of {kinds} kinds in {} sources{more}", summary.matches, summary.sources.len())

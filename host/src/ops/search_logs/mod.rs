@@ -90,7 +90,7 @@ pub struct SearchReport {
     pub commands: usize,
     pub matches: Vec<FoundLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub summary: Option<Summary>,
+    pub overview: Option<Summary>,
     /// Of a listing: source, kind, compression, size and times of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sources: Option<Vec<Value>>,
@@ -310,7 +310,7 @@ fn report(
         command: searched.command,
         commands: searched.commands,
         matches,
-        summary: folded,
+        overview: folded,
         sources: discover.then(|| searched.report.sources.into_iter().map(|source| dated(source, offset)).collect()),
         truncated,
         stopped_by: searched.stopped_by,
