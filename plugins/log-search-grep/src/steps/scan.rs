@@ -114,7 +114,7 @@ pub(super) fn next(state: &mut State, query: &Query, toolbox: &Toolbox) -> Doing
         (MatchMode::AllWords, words @ 2..) => (1..=words).product(),
         _ => 1,
     };
-    let words = 330 + orders * (quoted_bytes(&query.text) + 16);
+    let words = 390 + orders * (quoted_bytes(&query.text) + 16);
     let mut room = toolbox.room(words);
     let step_bytes = if state.gnu { STEP_BYTES } else { SLOW_STEP_BYTES };
     let mut bytes = 0;

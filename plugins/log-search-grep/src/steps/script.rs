@@ -23,7 +23,7 @@ pub(super) const SAMPLES: u64 = 7;
 /// Programs that print one end of their input.
 const ENDS: [&str; 2] = ["head", "tail"];
 /// A terminal must not be given what it would obey.
-const HARMLESS: &str = r#"tr "\000-\010\013-\037\177" "?""#;
+const HARMLESS: &str = r#"tr "\000-\010\013\014\016-\037\177" "?""#;
 
 /// The programs there.
 pub(super) struct Toolbox {
@@ -206,7 +206,7 @@ fn scan(
     };
     let script = format!(
         "export LC_ALL=C;p=$1;shift;{{ for f;do {take}echo {mark};{binary}{read}|cut -b 1-{};done;echo {mark};}} \
-         2>&1|head -c {MAX_OUTPUT_BYTES}",
+         2>&1|{HARMLESS}|head -c {MAX_OUTPUT_BYTES}",
         reading.max_line_bytes()
     );
     let mut words = vec![pattern];
