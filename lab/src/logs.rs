@@ -24,7 +24,7 @@ const TRACE_EVERY: u64 = 97;
 const HUGE_LINE_BYTES: usize = 2 << 20;
 /// The service whose clock was once set back, and by how much.
 const STEPPED_SERVICE: u64 = 3;
-const STEP_MS: i64 = 3 * 3_600_000;
+const STEP_MS: i64 = 5 * 3_600_000;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// How large the tree is to be.

@@ -39,7 +39,8 @@ fn stage(files: u64, bytes: u64, busybox: bool) -> Stage {
     };
     let sources = format!("log_search = {{ sources = [{:?}] }}\n", folder.display().to_string());
     scene.configure(&format!("[profiles.here]\nkind = 'local'\nshell = {shell}\n{sources}"));
-    let mut client = scene.client();
+    let path = format!("{}:{}", scene.path("stand-in").display(), std::env::var("PATH").unwrap());
+    let mut client = Client::start(&scene.path("portcullis.toml"), &[("PATH", &path)]);
     client.succeed("ssh_open", json!({ "profile": "here" }));
     Stage { folder, made, client, scene }
 }
@@ -106,9 +107,9 @@ fn pages_of_a_search_are_what_a_slow_scan_finds() {
         let found = pages(&mut stage.client, json!({ "query": "needle", "max_matches": 9 }));
         assert_eq!(places(&found), expected, "busybox: {busybox}");
         assert!(found.iter().all(|page| page["matches"].as_array().unwrap().len() <= 9));
-        let notes = found[0]["notes"].to_string();
-        assert!(notes.contains("pipe") && notes.contains("control characters"), "{notes}");
-        let whole = found.iter().map(|page| page["notes"].to_string()).collect::<String>();
+        let (skipped, notes) = (found[0]["skipped"].to_string(), found[0]["notes"].to_string());
+        assert!(skipped.contains("pipe") && notes.contains("control characters"), "{skipped} {notes}");
+        let whole: String = found.iter().map(|page| format!("{}{}", page["notes"], page["skipped"])).collect();
         assert!(whole.contains("binary"), "{whole}");
     }
 }
@@ -153,7 +154,7 @@ fn five_minutes_are_found_without_reading_the_rest() {
 #[test]
 fn a_summary_folds_what_repeats_and_keeps_traces_whole() {
     let mut stage = stage(20, 1 << 20, false);
-    let found = stage.client.succeed("ssh_search_logs", json!({ "query": "broken pipe", "summary": true }));
+    let found = stage.client.call("ssh_search_logs", json!({ "query": "broken pipe", "summary": true })).structured;
     let summary = &found["overview"];
     let lines = all_lines(&stage.made);
     let mut by_source: BTreeMap<&str, u64> = BTreeMap::new();
@@ -193,14 +194,12 @@ fn a_listing_tells_what_there_is() {
 }
 
 /// A program of that name in front of all others in the session.
-fn stand_in(stage: &mut Stage, name: &str, script: &str) {
+fn stand_in(stage: &Stage, name: &str, script: &str) {
     let folder = stage.scene.path("stand-in");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let line = format!("export PATH={}:$PATH", folder.display());
-    stage.client.succeed("ssh_run", json!({ "command": line }));
 }
 
 #[test]
@@ -208,18 +207,18 @@ fn other_sources_are_asked_by_their_programs() {
     let mut stage = stage(1, 4096, false);
     // Neither a journal nor a daemon is here; the scripts print what those programs do for these arguments.
     stand_in(
-        &mut stage,
+        &stage,
         "journalctl",
         "case \"$*\" in *'-o short-iso -u shop.service'*) echo '2026-03-02T08:31:40+0000 web shop[7]: needle one';; \
          *) echo 'Unit not found' >&2; exit 1;; esac",
     );
     stand_in(
-        &mut stage,
+        &stage,
         "docker",
         "[ \"$1 $2 $3\" = 'logs --timestamps web_1' ] && echo '2026-03-02T08:31:41.000000000Z needle two' >&2",
     );
     stand_in(
-        &mut stage,
+        &stage,
         "kubectl",
         "[ \"$*\" = 'logs --timestamps -n shop api-1 -c app' ] && echo '2026-03-02T08:31:42.000000000Z needle three'",
     );
@@ -247,7 +246,7 @@ fn runs(word: &str) -> bool {
 fn a_cancelled_search_leaves_nothing_behind() {
     let mut stage = stage(1, 4096, false);
     let word = format!("3{:07}", std::process::id());
-    stand_in(&mut stage, "docker", &format!("sleep {word}"));
+    stand_in(&stage, "docker", &format!("sleep {word}"));
     let arguments = json!({ "query": "x", "sources": ["docker:web"] });
     let call = json!({ "name": "ssh_search_logs", "arguments": arguments });
     let id = stage.client.begin("tools/call", call);

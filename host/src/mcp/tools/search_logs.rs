@@ -144,6 +144,9 @@ fn render(report: &SearchReport) -> Reply {
     if report.matches.iter().any(|found| found.not_checked.is_some()) {
         body.push_str("note: matches without a time of their own are listed though it was not checked\n");
     }
+    for skipped in &report.skipped {
+        body.push_str(&format!("{skipped}\n"));
+    }
     body.push_str(&notes(&report.notes));
     let complete = report.completed && report.notes.is_empty();
     let evidence = format!(

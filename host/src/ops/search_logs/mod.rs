@@ -113,6 +113,10 @@ pub struct SearchReport {
     pub scanned_bytes: u64,
     pub exit_code: Option<i32>,
     pub completed: bool,
+    /// Files that hold no logs, such as pipes, by the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
+    /// What may be missing.
     pub notes: Vec<String>,
 }
 
@@ -323,6 +327,7 @@ fn report(
         scanned_bytes: searched.report.scanned_bytes,
         exit_code: searched.exit_code,
         completed: searched.completed,
+        skipped: searched.report.skipped,
         notes,
     })
 }

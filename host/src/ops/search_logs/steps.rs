@@ -39,6 +39,7 @@ pub(super) struct StepReport {
     more: bool,
     stopped_by: Option<String>,
     progress: String,
+    pub(super) skipped: Vec<String>,
     pub(super) notes: Vec<String>,
     pub(super) files: usize,
     pub(super) files_done: usize,

@@ -84,6 +84,8 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_by: Option<&'static str>,
     progress: String,
+    /// Files that hold no logs.
+    skipped: Vec<String>,
     notes: Vec<String>,
     files: usize,
     files_done: usize,

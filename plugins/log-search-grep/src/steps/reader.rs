@@ -372,6 +372,7 @@ impl StepReader {
         let too_much = state.scanned_bytes >= self.job.max_scan_bytes && !all_read;
         let listed = order.discover && state.phase == Phase::Scan;
         let done = self.full || all_read || too_much || listed || stuck;
+        let (skipped, notes) = state.told();
         Ok(Report {
             done,
             more: self.full || stuck || (too_much && !listed),
@@ -381,7 +382,8 @@ impl StepReader {
                 (false, false) => stuck.then_some("time"),
             },
             progress: progress(state),
-            notes: state.told(),
+            skipped,
+            notes,
             files: state.files.len(),
             files_done: state.at,
             scanned_bytes: state.scanned_bytes,

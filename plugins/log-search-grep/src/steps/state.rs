@@ -15,6 +15,8 @@ use crate::sources;
 /// Names told of each reason to skip a file.
 const NAMES_TOLD: usize = 5;
 const MAX_NOTES: usize = 12;
+/// Reasons to skip a file that nobody would search.
+const NO_LOGS: [&str; 6] = ["pipes", "sockets", "devices", "symbolic links", "no files", "binary"];
 
 /// How a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,13 +272,15 @@ impl State {
         }
     }
 
-    /// All that a reader of the result has to know.
-    pub(super) fn told(&self) -> Vec<String> {
-        let skipped = self.skipped.iter().map(|(reason, (count, names))| {
+    /// What was left out: as is to be expected, and what somebody may miss.
+    pub(super) fn told(&self) -> (Vec<String>, Vec<String>) {
+        let (mut skipped, mut notes) = (Vec::new(), self.notes.clone());
+        for (reason, (count, names)) in &self.skipped {
             let more = if names.len() < *count && !names.is_empty() { ", …" } else { "" };
             let names = if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) };
-            format!("skipped {count} ({reason}){names}")
-        });
-        skipped.chain(self.notes.iter().cloned()).collect()
+            let told = format!("skipped {count} ({reason}){names}");
+            if NO_LOGS.contains(&reason.as_str()) { skipped.push(told) } else { notes.push(told) }
+        }
+        (skipped, notes)
     }
 }
