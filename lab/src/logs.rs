@@ -87,7 +87,7 @@ fn service_file(folder: &Path, options: &TreeOptions, (service, rotated): (u64, 
     let end_ms = options.end_unix_s * 1000 - i64::try_from(rotated).unwrap_or(0) * DAY_MS;
     let mut random = Random::new(options.seed ^ (service << 32) ^ (rotated << 8));
     let mut file = BufWriter::new(File::create(&path)?);
-    let lines = (bytes / 150).max(10);
+    let lines = (bytes / 108).max(10);
     for number in 0..lines {
         let share = i64::try_from(number * 1_000_000 / lines).unwrap_or(0);
         let mut at_ms = end_ms - DAY_MS + 60_000 + (DAY_MS - 60_000) * share / 1_000_000;
