@@ -62,10 +62,10 @@ struct Parameters {
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     after_lines: Option<u16>,
-    /// Fold like lines and traces, with counts and places.
+    /// Fold like lines, with counts.
     #[serde(default)]
     summary: bool,
-    /// Only list sources: size, times, compression.
+    /// Only list the sources.
     #[serde(default)]
     discover: bool,
     /// Of a truncated result: go on there.

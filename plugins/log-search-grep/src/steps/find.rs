@@ -16,7 +16,7 @@ use super::{Order, entry, listing};
 /// Lines may stand this much before or behind their place.
 pub(super) const SLACK_MS: i64 = 120_000;
 /// A part of a file that is not worth further samples.
-const SMALL_BYTES: u64 = 1 << 20;
+const SMALL_BYTES: u64 = 256 << 10;
 /// Sources of a listing that are looked into; the others have no times.
 const MAX_OPENED: usize = 200;
 /// The end of a compressed file costs reading all of it.

@@ -9,7 +9,7 @@ use super::state::{Doing, File, Kind, State};
 use crate::pattern;
 
 /// Lines looked at before and behind a match, to see when it was written and what belongs to it.
-const ENTRY_BEFORE: u64 = 40;
+const ENTRY_BEFORE: u64 = 25;
 const ENTRY_AFTER: u64 = 60;
 /// A line is cut there; less where many lines around each match are read.
 const MAX_LINE_BYTES: usize = 4_096;

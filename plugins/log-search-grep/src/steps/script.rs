@@ -18,6 +18,8 @@ const MAX_LINE_BYTES: usize = 950;
 pub(super) const MAX_OUTPUT_BYTES: u64 = 512 * 1024;
 /// Bytes of a file looked at to see a time.
 pub(super) const PEEK_BYTES: usize = 4096;
+/// The same of a sample, of which there are many.
+const SAMPLE_BYTES: usize = 1024;
 /// Samples of a file in one step; they cut it into eight parts.
 pub(super) const SAMPLES: u64 = 7;
 /// Programs that print one end of their input.
@@ -151,7 +153,7 @@ fn sample(mark: &str) -> String {
     let numbers: Vec<String> = (1..=SAMPLES).map(|number| number.to_string()).collect();
     format!(
         "for a;do b=${{a%%:*}};a=${{a#*:}};s=${{a%%:*}};for k in {};do echo {mark};tail -c +$((b+k*s)) -- \
-         \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done;done 2>&1|{HARMLESS}",
+         \"${{a#*:}}\"|head -c {SAMPLE_BYTES};echo;done;done 2>&1|{HARMLESS}",
         numbers.join(" ")
     )
 }
