@@ -3,11 +3,9 @@
 //! An MCP connection, a browser and an operator's command are clients of it; none of them holds
 //! state of its own that matters here.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portcullis_sandbox::log_search::Tool;
 use portcullis_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 
 use crate::approvals::Approvals;
@@ -19,6 +17,7 @@ use crate::desk::Desk;
 use crate::gate::{Gate, InputLine};
 use crate::metrics;
 use crate::plugins::{Catalog, CatalogError, LivePlugins};
+use crate::searches::Searches;
 use crate::session::Sessions;
 
 /// Why the host could not start.
@@ -46,12 +45,8 @@ struct Inner {
     attempts: Arc<Attempts>,
     desk: Arc<Desk>,
     approvals: Arc<Approvals>,
-    /// Programs found at each place, by session and breadcrumb.
-    tools: Mutex<HashMap<SessionPlace, Vec<Tool>>>,
+    searches: Mutex<Searches>,
 }
-
-/// A session's id and its breadcrumb.
-type SessionPlace = (String, Vec<String>);
 
 impl Host {
     /// Loads the plugins and makes the instance's folder. No connection is opened.
@@ -75,7 +70,7 @@ impl Host {
             attempts: Arc::default(),
             desk: Arc::default(),
             approvals: Arc::default(),
-            tools: Mutex::default(),
+            searches: Mutex::default(),
         })))
     }
 
@@ -119,15 +114,9 @@ impl Host {
         &self.0.approvals
     }
 
-    /// The programs a log search found at this place before.
-    pub(crate) fn known_tools(&self, session_id: &str, breadcrumb: &[String]) -> Option<Vec<Tool>> {
-        let tools = self.0.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        tools.get(&(session_id.to_owned(), breadcrumb.to_vec())).cloned()
-    }
-
-    pub(crate) fn remember_tools(&self, session_id: &str, breadcrumb: Vec<String>, found: Vec<Tool>) {
-        let mut tools = self.0.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        tools.insert((session_id.to_owned(), breadcrumb), found);
+    /// What log searches have left to know.
+    pub(crate) fn searches(&self) -> MutexGuard<'_, Searches> {
+        self.0.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it can do its work: its record can be written.

@@ -11,6 +11,7 @@
 //! | [`kit`] | a plugin tried, checked and tested by its author, without a server | nothing |
 //! | [`ops`] | one function per operation, the whole story of each | nothing |
 //! | [`gate`] | turns what somebody wants to type into what may be typed | lines held for an agent |
+//! | `searches` | what log searches have left to know of a place, and to go on with | the same |
 //! | [`desk`] | questions that wait for a person | the open questions |
 //! | [`approvals`] | texts that wait for a person's consent | the open approvals, consent for a session |
 //! | `attempts` | connections that are being made, for whoever asks for them | one task per attempt |
@@ -48,6 +49,7 @@ pub mod ops;
 pub mod plugins;
 pub mod policy;
 mod random;
+mod searches;
 pub mod session;
 pub mod ssh;
 pub mod viewer;

@@ -35,11 +35,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
             "plugins",
             "random",
+            "searches",
             "session",
             "ssh",
         ],
     ),
-    ("host", &["approvals", "attempts", "audit", "causes", "config", "desk", "gate", "metrics", "plugins", "session"]),
+    (
+        "host",
+        &[
+            "approvals",
+            "attempts",
+            "audit",
+            "causes",
+            "config",
+            "desk",
+            "gate",
+            "metrics",
+            "plugins",
+            "searches",
+            "session",
+        ],
+    ),
     // What a person has allowed is a value that only the broker makes and only the gate redeems.
     ("gate", &["approvals", "audit", "clock", "config", "metrics", "plugins"]),
     ("plugins", &["causes", "config", "metrics"]),
@@ -59,6 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("metrics", &[]),
     ("random", &[]),
+    ("searches", &[]),
 ];
 
 #[test]

@@ -24,6 +24,15 @@ pub enum LabError {
         #[source]
         source: io::Error,
     },
+    /// The tree of logs could not be written.
+    #[error("cannot write logs below {}", folder.display())]
+    Logs {
+        /// Where they were to be.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// Neither a password nor a key: nobody could ever log in.
     #[error("nobody could log in: give the bastion a password, an authorized key, or both")]
     NoWayIn,

@@ -8,7 +8,7 @@
 //! Other bastions' menus ([`menus`]) can stand in front of the same shells.
 //!
 //! Beside that world stand things to be put between a terminal and a program: a bad line
-//! ([`slow`]) and the command line of a network device ([`network_cli`]).
+//! ([`slow`]), the command line of a network device ([`network_cli`]), and logs to search ([`logs`]).
 //!
 //! What it is not: a sandbox. The shells are real and run as the user who started the lab; the
 //! server therefore listens on loopback only and every login needs a password or a key.
@@ -24,6 +24,7 @@ pub mod cmsm;
 mod error;
 pub mod install;
 pub mod kubectl;
+pub mod logs;
 pub mod menus;
 pub mod network_cli;
 pub mod pods;

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::bastion::{self, BastionOptions, Faults, Front};
 use lab::cmsm::login;
+use lab::logs::{self, TreeOptions};
 use lab::menus::{Language, MenuOptions, Review};
 use lab::slow::{self, LineOptions};
 use lab::{install, kubectl, network_cli};
@@ -43,6 +44,21 @@ enum Command {
     },
     /// Run a program on a terminal behind a bad line
     SlowTerminal(SlowTerminal),
+    /// Write a tree of logs to search
+    Logs {
+        folder: PathBuf,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Files with logs, at most twenty of each service
+        #[arg(long, default_value_t = 400)]
+        files: u64,
+        /// All of them before compression
+        #[arg(long, default_value_t = 2048)]
+        mebibytes: u64,
+        /// The newest line's time, in seconds since 1970
+        #[arg(long, default_value_t = 1_795_600_000)]
+        end_unix_s: i64,
+    },
     /// Command line of a network device, on this terminal
     NetworkCli,
     /// Put the lab into a directory, and with --auto-start into the SSH login of this user
@@ -173,6 +189,10 @@ fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Kubectl { arguments } => return kubectl::main(arguments),
         Command::SlowTerminal(options) => return slow_terminal(&options),
+        Command::Logs { folder, seed, files, mebibytes, end_unix_s } => {
+            let options = TreeOptions { seed, files, bytes: mebibytes << 20, end_unix_s };
+            logs::make(&folder, &options).map(drop).map_err(anyhow::Error::from)
+        }
         Command::NetworkCli => network_cli::run().map_err(anyhow::Error::from),
         Command::Serve(options) => serve(options),
         Command::Cmsm { list_targets: true, .. } => print(&login::list_targets()),

@@ -12,6 +12,7 @@ mod files;
 mod install;
 mod lifecycle;
 mod local_shell;
+mod log_search;
 mod login_program;
 mod main_job;
 mod next_steps;

@@ -89,7 +89,6 @@ fn answer(plan: &Plan, line: String) -> SearchAnswer {
 impl SearchInput {
     fn query(&self) -> Query {
         let request = SearchRequest {
-            session_id: None,
             text: self.query.clone(),
             mode: self.mode,
             ignore_case: self.ignore_case,
@@ -98,6 +97,7 @@ impl SearchInput {
             max_matches: self.max_matches,
             before: self.before,
             after: self.after,
+            ..SearchRequest::default()
         };
         search_logs::query(&request, self.sources.clone())
     }

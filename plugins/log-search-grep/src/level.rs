@@ -31,6 +31,9 @@ pub(crate) fn of(text: &str) -> Option<&'static str> {
         end -= 1;
     }
     let text = &text[..end];
+    if let Some(level) = klog(text.as_bytes()) {
+        return Some(level);
+    }
     let is_word = |symbol: char| symbol.is_alphanumeric() || symbol == '_';
     let mut from = 0;
     for word in text.split(|symbol: char| !is_word(symbol)) {
@@ -44,6 +47,13 @@ pub(crate) fn of(text: &str) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// `E0302 08:31:40`: the first letter, and the day.
+fn klog(text: &[u8]) -> Option<&'static str> {
+    let [letter, day @ .., b' '] = text.get(..6)? else { return None };
+    let level = ["INFO", "WARN", "ERROR", "FATAL"].into_iter().find(|level| level.as_bytes()[0] == *letter)?;
+    day.iter().all(u8::is_ascii_digit).then_some(level)
 }
 
 fn behind_key(before: &str) -> bool {
@@ -63,6 +73,8 @@ mod tests {
             (r#"{"ts":1,"level":"info","msg":"ERROR"}"#, Some("INFO")),
             ("time=x level=warn msg=y", Some("WARN")),
             ("2026/03/02 08:31:40 [crit] 7#7: x", Some("FATAL")),
+            ("E0302 08:31:40.118 7 x.go:3] y", Some("ERROR")),
+            ("E030 x", None),
             ("an error happened", None),
             ("TERROR", None),
             ("", None),

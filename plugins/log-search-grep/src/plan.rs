@@ -12,6 +12,8 @@ const MAX_LINE_BYTES: usize = 950;
 const MAX_CONTEXT_LINES: u16 = 100;
 /// Clocks of hosts differ; a file is left out as too old only if it is older by this much more.
 const CLOCK_SLACK_MINUTES: i64 = 60;
+/// `grep` alone cannot read these.
+const COMPRESSED: [&str; 4] = ["*.gz", "*.xz", "*.bz2", "*.zst"];
 /// `find` ends with 1 when `grep` found nothing, as `grep` itself does.
 const NO_MATCH: i32 = 1;
 
@@ -40,7 +42,11 @@ pub(crate) fn make(settings: &Settings, query: &Query, remote: &Remote) -> Resul
     }
     add(&["find", if settings.follow_links { "-L" } else { "-H" }]);
     argv.extend(places.iter().cloned());
-    argv.extend(selection(settings, query, places, remote.now_unix_ms));
+    argv.extend(["-type", "f"].map(str::to_owned));
+    argv.extend(selection(settings, query, places, i64::try_from(remote.now_unix_ms).unwrap_or(i64::MAX)));
+    for pattern in settings.exclude.is_none().then_some(COMPRESSED).into_iter().flatten() {
+        argv.extend(["!", "-name", pattern].map(str::to_owned));
+    }
     argv.push("-exec".to_owned());
     argv.extend(grep(query)?);
     argv.extend(["--", "{}", "+"].map(str::to_owned));
@@ -98,12 +104,17 @@ pub(crate) fn check_name_pattern(pattern: &str) -> Result<(), String> {
 }
 
 fn check(settings: &Settings, query: &Query) -> Result<(), PluginError> {
+    for source in &query.sources {
+        sources::check(source).map_err(PluginError::InvalidInput)?;
+    }
+    check_limits(settings, query)
+}
+
+/// Everything but the sources.
+pub(crate) fn check_limits(settings: &Settings, query: &Query) -> Result<(), PluginError> {
     let invalid = |message: String| Err(PluginError::InvalidInput(message));
     if query.sources.len() > sources::MAX_SOURCES {
         return invalid(format!("{} sources are more than {}", query.sources.len(), sources::MAX_SOURCES));
-    }
-    for source in &query.sources {
-        sources::check(source).map_err(PluginError::InvalidInput)?;
     }
     for pattern in query.include.iter().chain(&query.exclude) {
         check_name_pattern(pattern).map_err(PluginError::InvalidInput)?;
@@ -122,9 +133,9 @@ fn check(settings: &Settings, query: &Query) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// Which files `find` takes: plain ones, whose name fits or which were themselves asked for.
-fn selection(settings: &Settings, query: &Query, places: &[String], now_unix_ms: u64) -> Vec<String> {
-    let mut words = vec!["-type".to_owned(), "f".to_owned()];
+/// Which files `find` takes: those whose name fits or which were themselves asked for.
+pub(crate) fn selection(settings: &Settings, query: &Query, places: &[String], now_unix_ms: i64) -> Vec<String> {
+    let mut words = Vec::new();
     if !query.include.is_empty() {
         let named = query.include.iter().map(|pattern| ["-name".to_owned(), pattern.clone()]);
         // The default folders are folders; only a source somebody wrote may be a file.
@@ -133,7 +144,7 @@ fn selection(settings: &Settings, query: &Query, places: &[String], now_unix_ms:
         words.extend(any_of(named.chain(asked).collect()));
     }
     let mut left_out: Vec<&String> = Vec::new();
-    for pattern in query.exclude.iter().chain(&settings.exclude) {
+    for pattern in query.exclude.iter().chain(settings.exclude.as_deref().unwrap_or(&settings.unreadable)) {
         if !left_out.contains(&pattern) {
             left_out.push(pattern);
         }
@@ -143,10 +154,9 @@ fn selection(settings: &Settings, query: &Query, places: &[String], now_unix_ms:
         words.extend(["!".to_owned(), "-name".to_owned(), pattern.clone()]);
     }
     if let Some(since) = query.since_unix_ms
-        && let Ok(now) = i64::try_from(now_unix_ms)
-        && now > since
+        && now_unix_ms > since
     {
-        let minutes = (now - since) / 60_000 + 1 + CLOCK_SLACK_MINUTES;
+        let minutes = (now_unix_ms - since) / 60_000 + 1 + CLOCK_SLACK_MINUTES;
         words.extend(["-mmin".to_owned(), format!("-{minutes}")]);
     }
     words

@@ -108,7 +108,7 @@ impl Reader for GrepReader {
 }
 
 /// Without control characters and colours, which a hostile log may have and `grep` may add.
-fn plain(line: &str, cut: bool) -> String {
+pub(crate) fn plain(line: &str, cut: bool) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut symbols = line.chars().peekable();
     while let Some(symbol) = symbols.next() {

@@ -15,14 +15,18 @@ const MAX_OFFSET_MINUTES: i32 = 14 * 60;
 pub(crate) struct Settings {
     /// Searched when a query names none; one that is missing does no harm then.
     pub(crate) sources: Vec<String>,
-    /// File name patterns left out besides those of the query.
-    pub(crate) exclude: Vec<String>,
+    /// File name patterns left out besides those of the query; what cannot be read when none are given.
+    pub(crate) exclude: Option<Vec<String>>,
+    #[serde(skip)]
+    pub(crate) unreadable: Vec<String>,
     /// Follow symbolic links below a source, as in `/var/log/containers`.
     pub(crate) follow_links: bool,
     /// Matches that one query may ask for.
     pub(crate) max_matches: u32,
     pub(crate) max_bytes: u64,
     pub(crate) max_seconds: u32,
+    /// Bytes of files that a search of several steps reads before it stops and says so.
+    pub(crate) max_scan_bytes: u64,
     /// The zone of times that name none. Minutes east of Greenwich.
     pub(crate) utc_offset_minutes: Option<i32>,
 }
@@ -32,11 +36,13 @@ impl Default for Settings {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         Self {
             sources: texts(&["var/log", "/var/log"]),
-            exclude: texts(&["*.gz", "*.xz", "*.bz2", "*.zst", "*.zip", "*.journal", "*.journal~"]),
+            exclude: None,
+            unreadable: texts(&["*.zip", "*.journal", "*.journal~"]),
             follow_links: false,
             max_matches: 2_000,
             max_bytes: 2 << 20,
             max_seconds: 30,
+            max_scan_bytes: 16 << 30,
             utc_offset_minutes: None,
         }
     }
@@ -60,7 +66,7 @@ impl Settings {
                 wrong.push(diagnostic(&format!("sources[{index}]"), reason));
             }
         }
-        for (index, pattern) in self.exclude.iter().enumerate() {
+        for (index, pattern) in self.exclude.iter().flatten().enumerate() {
             if let Err(reason) = plan::check_name_pattern(pattern) {
                 wrong.push(diagnostic(&format!("exclude[{index}]"), reason));
             }
@@ -72,6 +78,7 @@ impl Settings {
         };
         within("max_matches", self.max_matches.into(), 1, 100_000);
         within("max_bytes", self.max_bytes, 4 << 10, 64 << 20);
+        within("max_scan_bytes", self.max_scan_bytes, 1 << 20, 1 << 50);
         within("max_seconds", self.max_seconds.into(), 1, 600);
         if let Some(offset) = self.utc_offset_minutes
             && offset.abs() > MAX_OFFSET_MINUTES

@@ -37,6 +37,12 @@ pub(crate) fn check(source: &str) -> Result<(), String> {
     }
 }
 
+/// Whether it can be given to a program as it is: no quotes, no option.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let plain = |symbol: char| symbol.is_ascii_alphanumeric() || "._@:-".contains(symbol);
+    name.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_') && name.chars().all(plain)
+}
+
 /// The first folder of an absolute path, `.` and `..` resolved by their words alone.
 fn root_of(path: &str) -> Option<&str> {
     let mut parts: Vec<&str> = Vec::new();

@@ -3,6 +3,8 @@
 
 /// A time stands near the beginning of a line. Bytes.
 const MAX_SEARCHED_BYTES: usize = 120;
+/// In a line of JSON the key may come late.
+const MAX_SEARCHED_JSON_BYTES: usize = 600;
 const MINUTE_MS: i64 = 60_000;
 /// The zones furthest east and west of Greenwich.
 const EARLIEST_ZONE_MS: i64 = 14 * 60 * MINUTE_MS;
@@ -23,6 +25,13 @@ impl Stamp {
     pub(crate) fn unix_ms(self, default_offset_minutes: Option<i32>) -> Option<i64> {
         let offset = self.offset_minutes.or(default_offset_minutes)?;
         Some(self.local_ms - i64::from(offset) * MINUTE_MS)
+    }
+
+    fn year(self) -> i64 {
+        // The mean length of a Gregorian year is near enough but for some hours around New Year, which
+        // [`in_year`] sets right.
+        const YEAR_MS: i64 = 31_556_952_000;
+        1970 + self.local_ms.div_euclid(YEAR_MS)
     }
 
     /// The earliest and the latest point in time it can mean.
@@ -46,20 +55,92 @@ fn stamp(bytes: &[u8]) -> Option<Stamp> {
     let mut reader = Reader(bytes);
     let (year, month, day) = reader.date()?;
     reader.one_of(b"T :")?;
-    let hour = reader.number(2)?;
-    reader.one_of(b":")?;
-    let minute = reader.number(2)?;
-    reader.one_of(b":")?;
-    let second = reader.number(2)?;
-    let fraction_ms = reader.fraction();
-    // A leap second counts as the one before.
-    let valid = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
-    if !valid {
-        return None;
+    let time_ms = reader.time_of_day()?;
+    at_date(year, month, day, time_ms, reader.zone())
+}
+
+/// The time at which an entry of a log was written, also where it names no year or only seconds since 1970:
+/// `Mar  2 08:31:40` (syslog), `E0302 08:31:40.118` (klog), `Mon Mar 02 08:31:40.118 2026` (Apache),
+/// `1772440300.118`, `"ts":1772440300118`. `reference_ms`: when the file was last written; a date without a year
+/// is the last one before it.
+pub(crate) fn of_entry(text: &str, reference_ms: i64) -> Option<Stamp> {
+    let bytes = text.as_bytes();
+    let end = bytes.len().min(if bytes.first() == Some(&b'{') { MAX_SEARCHED_JSON_BYTES } else { MAX_SEARCHED_BYTES });
+    let starts = (0..end).filter(|at| *at == 0 || !bytes[at - 1].is_ascii_alphanumeric());
+    let year = Stamp { local_ms: reference_ms, offset_minutes: None }.year();
+    for at in starts {
+        let found = stamp(&bytes[at..])
+            .or_else(|| named_month(&bytes[at..], year, reference_ms))
+            .or_else(|| (at == 0).then(|| klog(bytes, year, reference_ms).or_else(|| since_1970(bytes))).flatten())
+            .or_else(|| behind_key(bytes, at).then(|| since_1970(&bytes[at..])).flatten());
+        if found.is_some() {
+            return found;
+        }
     }
-    let days = days_from_civil(year, month, day);
-    let seconds = (days * 24 + hour) * 3600 + minute * 60 + second.min(59);
-    Some(Stamp { local_ms: seconds * 1000 + fraction_ms, offset_minutes: reader.zone() })
+    None
+}
+
+/// Seconds (ten digits) or milliseconds (thirteen) since 1970.
+fn since_1970(bytes: &[u8]) -> Option<Stamp> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut reader = Reader(bytes);
+    let value = reader.number(digits)?;
+    let local_ms = match digits {
+        10 => value * 1000 + reader.fraction(),
+        13 => value,
+        _ => return None,
+    };
+    (bytes.get(digits).is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-'))
+        .then_some(Stamp { local_ms, offset_minutes: Some(0) })
+}
+
+/// Whether a value of a key such as `"ts":` begins there.
+fn behind_key(bytes: &[u8], at: usize) -> bool {
+    let before = bytes[..at].trim_ascii_end();
+    let Some(before) = before.strip_suffix(b":").or_else(|| before.strip_suffix(b"=")) else { return false };
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    [&b"ts"[..], b"time", b"timestamp"].iter().any(|key| before.ends_with(key))
+}
+
+/// `Mar  2 08:31:40`, with a year behind it in Apache's form.
+fn named_month(bytes: &[u8], year: i64, reference_ms: i64) -> Option<Stamp> {
+    let (name, rest) = bytes.split_at_checked(3)?;
+    let month = i64::try_from(MONTHS.iter().position(|month| month.as_bytes() == name)? + 1).ok()?;
+    let mut reader = Reader(rest);
+    reader.one_of(b" ")?;
+    let day = if reader.one_of(b" ").is_some() { reader.number(1)? } else { reader.number(2)? };
+    reader.one_of(b" ")?;
+    let time_ms = reader.time_of_day()?;
+    if let Some(rest) = reader.0.strip_prefix(b" ")
+        && let Some(written) = Reader(rest).number(4)
+        && (1970..2200).contains(&written)
+        && rest.get(4).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    {
+        return at_date(written, month, day, time_ms, None);
+    }
+    in_year(year, month, day, time_ms, reference_ms)
+}
+
+/// `E0302 08:31:40.118123`.
+fn klog(bytes: &[u8], year: i64, reference_ms: i64) -> Option<Stamp> {
+    let mut reader = Reader(bytes);
+    reader.one_of(b"IWEF")?;
+    let (month, day) = (reader.number(2)?, reader.number(2)?);
+    reader.one_of(b" ")?;
+    let time_ms = reader.time_of_day()?;
+    in_year(year, month, day, time_ms, reference_ms)
+}
+
+/// In the reference's year, or in the one before where that would be later than the reference.
+fn in_year(year: i64, month: i64, day: i64, time_ms: i64, reference_ms: i64) -> Option<Stamp> {
+    const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+    let stamp = at_date(year, month, day, time_ms, None)?;
+    if stamp.local_ms > reference_ms + DAY_MS { at_date(year - 1, month, day, time_ms, None) } else { Some(stamp) }
+}
+
+fn at_date(year: i64, month: i64, day: i64, time_ms: i64, offset_minutes: Option<i32>) -> Option<Stamp> {
+    ((1..=12).contains(&month) && (1..=31).contains(&day))
+        .then(|| Stamp { local_ms: days_from_civil(year, month, day) * 24 * 60 * MINUTE_MS + time_ms, offset_minutes })
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -99,6 +180,18 @@ impl Reader<'_> {
         Some((self.number(4)?, i64::try_from(month + 1).ok()?, day))
     }
 
+    /// `08:31:40.118`, as milliseconds since midnight.
+    fn time_of_day(&mut self) -> Option<i64> {
+        let hour = self.number(2)?;
+        self.one_of(b":")?;
+        let minute = self.number(2)?;
+        self.one_of(b":")?;
+        let second = self.number(2)?;
+        // A leap second counts as the one before.
+        (hour < 24 && minute < 60 && second <= 60)
+            .then(|| ((hour * 60 + minute) * 60 + second.min(59)) * 1000 + self.fraction())
+    }
+
     /// What stands behind the seconds, as milliseconds.
     fn fraction(&mut self) -> i64 {
         let start = self.0;
@@ -135,6 +228,22 @@ impl Reader<'_> {
         }
         i32::try_from(sign * (hours * 60 + minutes)).ok()
     }
+}
+
+/// A point in time as `2026-03-02T08:31:40Z`. Seconds since 1970.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // The year by its mean length, and then by its first days.
+    let mut year = 1970 + days * 400 / 146_097 - 1;
+    while days_from_civil(year + 1, 1, 1) <= days {
+        year += 1;
+    }
+    let mut month = 12;
+    while days_from_civil(year, month, 1) > days {
+        month -= 1;
+    }
+    let day = days - days_from_civil(year, month, 1) + 1;
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar, counted in eras of 400 years that
@@ -179,6 +288,34 @@ mod tests {
         assert_eq!(stamp.unix_ms(Some(60)), Some(1_772_436_700_118));
         let (earliest, latest) = stamp.range(None);
         assert!(earliest < latest && latest - earliest == 26 * 3_600_000);
+    }
+
+    #[test]
+    fn an_entrys_time_may_lack_the_year_or_be_a_number() {
+        let written = 1_772_440_400_000; // 2026-03-02T08:33:20Z
+        for (text, unix_ms) in [
+            ("Mar  2 08:31:40 host app[1]: x", 1_772_440_300_000),
+            ("Dec 31 23:59:59 host x", 1_767_225_599_000),
+            ("E0302 08:31:40.402123 1 x.go:3] y", 1_772_440_300_402),
+            ("[Mon Mar 02 08:31:40.402123 2026] [error] x", 1_772_440_300_402),
+            ("1772440300.402 x", 1_772_440_300_402),
+            (r#"{"level":"info","msg":"x","ts":1772440300402}"#, 1_772_440_300_402),
+            (r#"{"level":"info","time":"2026-03-02T08:31:40.402Z"}"#, 1_772_440_300_402),
+            ("2026-03-02T08:31:40.402Z x", 1_772_440_300_402),
+        ] {
+            assert_eq!(of_entry(text, written).unwrap().unix_ms(Some(0)), Some(unix_ms), "{text}");
+        }
+        for text in ["", "17724403001 x", "Marble 2 08:31:40", "\tat x.Y(Z.java:1772440300)", "E1302 08:31:40"] {
+            assert_eq!(of_entry(text, written), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_point_in_time_is_written_as_it_is_read() {
+        for text in ["1970-01-01T00:00:00Z", "2024-02-29T23:59:59Z", "2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z"] {
+            let seconds = of(text).unwrap().unix_ms(None).unwrap() / 1000;
+            assert_eq!(rfc3339(seconds), text);
+        }
     }
 
     #[test]

@@ -142,6 +142,7 @@ const READING: &[&str] = &[
     "zcat",
     "bzcat",
     "xzcat",
+    "zstdcat",
     "zless",
     "journalctl",
     "dmesg",

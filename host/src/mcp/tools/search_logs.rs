@@ -2,14 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::super::progress;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
 use super::{breadcrumb, notes};
 use crate::host::Host;
-use crate::ops::{self, SearchMode, SearchReport, SearchRequest};
+use crate::ops::{self, FoundAt, FoundLine, NextStep, SearchMode, SearchReport, SearchRequest, Summary};
 
 const DEFAULT_MATCHES: u32 = 50;
 
@@ -26,18 +27,31 @@ enum Mode {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    query: String,
+    /// Needless with level, since, until, discover, cursor.
+    #[serde(default)]
+    query: Option<String>,
     /// Default literal.
     #[serde(default)]
     mode: Mode,
     #[serde(default)]
     ignore_case: bool,
-    /// Files, folders; default: the profile's.
+    /// Paths, globs, journal:UNIT, kubectl:NS/POD, docker:NAME; default: the profile's.
     #[serde(default)]
-    sources: Vec<String>,
+    sources: Option<Vec<String>>,
     /// Names, e.g. *.log.
     #[serde(default)]
-    include: Vec<String>,
+    include: Option<Vec<String>>,
+    /// Texts of lines to leave out.
+    #[serde(default)]
+    exclude: Option<Vec<String>>,
+    /// RFC 3339, or 15m ago.
+    #[serde(default)]
+    since: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
+    /// Least, e.g. warn.
+    #[serde(default)]
+    level: Option<String>,
     /// Default 50.
     #[serde(default)]
     #[schemars(range(min = 1, max = 500))]
@@ -48,6 +62,15 @@ struct Parameters {
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     after_lines: Option<u16>,
+    /// Like lines folded, counted.
+    #[serde(default)]
+    summary: bool,
+    /// List sources.
+    #[serde(default)]
+    discover: bool,
+    /// Goes on.
+    #[serde(default)]
+    cursor: Option<String>,
     #[serde(default)]
     session_id: Option<String>,
 }
@@ -67,18 +90,26 @@ pub(super) fn tool() -> Tool {
 async fn call(host: Host, parameters: Parameters) -> Reply {
     let request = SearchRequest {
         session_id: parameters.session_id,
-        text: parameters.query,
+        text: parameters.query.unwrap_or_default(),
         mode: match parameters.mode {
             Mode::Literal => SearchMode::Literal,
             Mode::Regex => SearchMode::Regex,
             Mode::AllWords => SearchMode::AllWords,
         },
         ignore_case: parameters.ignore_case,
-        sources: parameters.sources,
-        include: parameters.include,
+        sources: parameters.sources.unwrap_or_default(),
+        include: parameters.include.unwrap_or_default(),
+        exclude: parameters.exclude.unwrap_or_default(),
+        since: parameters.since,
+        until: parameters.until,
+        level: parameters.level,
         max_matches: parameters.max_matches.unwrap_or(DEFAULT_MATCHES).clamp(1, 500),
         before: parameters.before_lines.unwrap_or(0).min(20),
         after: parameters.after_lines.unwrap_or(0).min(20),
+        summary: parameters.summary,
+        discover: parameters.discover,
+        cursor: parameters.cursor,
+        progress: progress::reporter(),
     };
     match ops::search_logs(&host, request).await {
         Ok(report) => render(&report),
@@ -87,26 +118,123 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 }
 
 fn render(report: &SearchReport) -> Reply {
-    let more = if report.truncated { ", there may be more" } else { "" };
-    let summary = format!(
-        "{} matches{more} · {} · session {}",
-        report.matches.len(),
-        breadcrumb(&report.session),
-        report.session.session_id
-    );
+    let summary =
+        format!("{} · {} · session {}", counted(report), breadcrumb(&report.session), report.session.session_id);
     let mut body = String::new();
     for found in &report.matches {
-        let source = found.source.as_deref().unwrap_or("");
-        let number = |line: Option<u64>| line.map_or(String::new(), |line| line.to_string());
-        for line in &found.before {
-            body.push_str(&format!("{source}-{}- {}\n", number(line.line), line.text));
-        }
-        body.push_str(&format!("{source}:{}: {}\n", number(found.line), found.text));
-        for line in &found.after {
-            body.push_str(&format!("{source}-{}- {}\n", number(line.line), line.text));
-        }
+        found_line(&mut body, found);
+    }
+    if let Some(overview) = &report.overview {
+        folded(&mut body, overview);
+    }
+    for source in report.sources.iter().flatten() {
+        listed(&mut body, source);
+    }
+    if report.since.is_some() || report.until.is_some() {
+        let (since, until) = (report.since.as_deref().unwrap_or("…"), report.until.as_deref().unwrap_or("…"));
+        body.push_str(&format!("searched from {since} to {until}\n"));
+    }
+    if report.matches.iter().any(|found| found.not_checked.is_some()) {
+        body.push_str("note: matches without a time of their own are listed though it was not checked\n");
+    }
+    for skipped in &report.skipped {
+        body.push_str(&format!("{skipped}\n"));
     }
     body.push_str(&notes(&report.notes));
-    let status = if report.completed && report.notes.is_empty() { Status::Success } else { Status::PartialSuccess };
-    Reply::new(status, summary, body, report).with_evidence(vec![format!("ran: {}", report.command)])
+    let complete = report.completed && report.notes.is_empty();
+    let evidence = format!(
+        "ran: {}{}",
+        report.command,
+        match report.commands {
+            0 | 1 => String::new(),
+            commands => format!(" (the last of {commands} lines)"),
+        }
+    );
+    let status = if complete { Status::Success } else { Status::PartialSuccess };
+    let next = report.cursor.as_ref().map(|cursor| {
+        NextStep::new("ssh_search_logs", json!({ "cursor": cursor, "session_id": report.session.session_id }))
+    });
+    Reply::new(status, summary, body, report).with_next(next).with_evidence(vec![evidence])
+}
+
+/// What there is, and whether that is all.
+fn counted(report: &SearchReport) -> String {
+    let more = match (report.truncated, &report.stopped_by) {
+        (false, _) => String::new(),
+        (true, None) => ", there may be more".to_owned(),
+        (true, Some(limit)) => format!(", there may be more (limit: {limit})"),
+    };
+    match (&report.overview, &report.sources) {
+        (Some(summary), _) => {
+            let kinds = summary.kinds.len() + summary.further_kinds;
+            format!("{} matches of {kinds} kinds in {} sources{more}", summary.matches, summary.sources.len())
+        }
+        (None, Some(sources)) => format!("{} sources{more}", sources.len()),
+        (None, None) => format!("{} matches{more}", report.matches.len()),
+    }
+}
+
+fn found_line(body: &mut String, found: &FoundLine) {
+    let source = found.source.as_deref().unwrap_or("");
+    // Lines of a part are counted from its beginning.
+    let from = found.counted_from_byte.map_or(String::new(), |byte| format!("@{byte}+"));
+    let number = |line: Option<u64>| line.map_or(String::new(), |line| format!("{from}{line}"));
+    for line in &found.before {
+        body.push_str(&format!("{source}-{}- {}\n", number(line.line), line.text));
+    }
+    body.push_str(&format!("{source}:{}: {}\n", number(found.line), found.text));
+    for line in &found.after {
+        body.push_str(&format!("{source}-{}- {}\n", number(line.line), line.text));
+    }
+}
+
+fn folded(body: &mut String, summary: &Summary) {
+    for kind in &summary.kinds {
+        let places = if kind.count == 1 {
+            at(&kind.first)
+        } else {
+            format!("first {}, last {}", at(&kind.first), at(&kind.last))
+        };
+        body.push_str(&format!("{}× {}\n", kind.count, kind.text));
+        for line in &kind.lines {
+            body.push_str(&format!("   {}\n", line.text));
+        }
+        let left_out = match kind.lines_left_out {
+            0 => String::new(),
+            count => format!("{count} further lines; "),
+        };
+        body.push_str(&format!("   ({left_out}{places})\n"));
+    }
+    if summary.further_kinds > 0 {
+        body.push_str(&format!("… {} further kinds; ask for more matches\n", summary.further_kinds));
+    }
+    for source in &summary.sources {
+        body.push_str(&format!(
+            "{}: {}, first {}, last {}\n",
+            source.source,
+            source.count,
+            at(&source.first),
+            at(&source.last)
+        ));
+    }
+    if !summary.intervals.is_empty() {
+        let counts: Vec<String> =
+            summary.intervals.iter().map(|interval| format!("{} {}", interval.from, interval.count)).collect();
+        body.push_str(&format!("every {} min: {}\n", summary.interval_minutes, counts.join(", ")));
+    }
+}
+
+fn at(place: &FoundAt) -> String {
+    let line = place.line.map_or(String::new(), |line| line.to_string());
+    let from = place.counted_from_byte.map_or(String::new(), |byte| format!("@{byte}+"));
+    format!("{}:{from}{line}", place.source.as_deref().unwrap_or(""))
+}
+
+/// A source in one line.
+fn listed(body: &mut String, source: &Value) {
+    let text = |key: &str| source[key].as_str().unwrap_or("?");
+    let kind = source["compression"].as_str().unwrap_or_else(|| text("kind"));
+    let size = source["size_bytes"].as_u64().map_or(String::new(), |size| format!(", {size} bytes"));
+    let times = format!("{} to {}", text("first"), text("last"));
+    body.push_str(&format!("{}: {kind}{size}, {times}, modified {}\n", text("source"), text("modified")));
 }

@@ -65,7 +65,7 @@ impl Progress {
         Self(Some(Arc::new(tell)))
     }
 
-    fn tell(&self, number: usize, what: &str) {
+    pub(super) fn tell(&self, number: usize, what: &str) {
         if let Some(tell) = &self.0 {
             tell(number, what);
         }
