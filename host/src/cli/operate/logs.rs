@@ -25,18 +25,22 @@ pub(super) async fn run(state: &Path, instance: Option<&str>, follow: bool, tail
         }
     }
     lines.iter().try_for_each(|line| print(line))?;
-    while follow {
+    if follow { follow_on(&found, &mut reader).await } else { Ok(()) }
+}
+
+/// Prints what is added until the host ends.
+async fn follow_on(found: &Found, reader: &mut impl BufRead) -> anyhow::Result<()> {
+    loop {
         // Asked before the last look, so that nothing written up to the end is missed.
         let runs = found.still_runs();
-        while let Some(line) = next_line(&mut reader)? {
+        while let Some(line) = next_line(reader)? {
             print(&line)?;
         }
         if !runs {
-            break;
+            return Ok(());
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
-    Ok(())
 }
 
 /// The one that is named, or the only one that runs.
