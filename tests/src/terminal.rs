@@ -29,6 +29,7 @@ pub struct Terminal {
     pty: Pty,
     writer: std::fs::File,
     printed: Arc<Mutex<Vec<u8>>>,
+    reader: std::thread::JoinHandle<()>,
     size: (u16, u16),
 }
 
@@ -41,16 +42,16 @@ impl Terminal {
         let command = Command::new(program).args(arguments).env("TERM", "xterm-256color");
         let child = command.spawn(pts).expect("the program starts");
         let writer = std::fs::File::from(pty.as_fd().try_clone_to_owned().unwrap());
-        let mut reader = writer.try_clone().unwrap();
+        let mut output = writer.try_clone().unwrap();
         let printed = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&printed);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0_u8; 65536];
-            while let Ok(length @ 1..) = reader.read(&mut buffer) {
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
                 into.lock().unwrap().extend_from_slice(&buffer[..length]);
             }
         });
-        Self { child, pty, writer, printed, size: (columns, rows) }
+        Self { child, pty, writer, printed, reader, size: (columns, rows) }
     }
 
     #[must_use]
@@ -96,9 +97,11 @@ impl Terminal {
         !modes.intersects(LocalModes::ECHO | LocalModes::ICANON)
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and for all that was printed until then.
     pub fn end(&mut self) -> ExitStatus {
         let ended = wait_until(LIMIT, || self.child.try_wait().unwrap());
+        let read = wait_until(LIMIT, || self.reader.is_finished().then_some(()));
+        assert!(read.is_some(), "something else holds the terminal");
         ended.unwrap_or_else(|| panic!("it did not end:\n{}", self.screen()))
     }
 }

@@ -1,6 +1,6 @@
 //! The operator: several hosts at once, seeing and ending things, the log, the figures, the limits, a clean end.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -182,12 +182,15 @@ fn the_log_says_who_did_what_and_no_more() {
     let mut client = apart(&scene, "logged");
     client.succeed("ssh_open", json!({ "profile": "here" }));
     client.succeed("ssh_run", json!({ "command": "echo c0ntent-of-the-terminal" }));
-    let follow = Command::new(program())
+    let mut follow = Command::new(program())
         .args(["logs", "logged", "--follow", "--config"])
         .arg(scene.path("portcullis.toml"))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // It has found the host once it has printed something.
+    let mut followed = BufReader::new(follow.stdout.take().unwrap());
+    followed.read_line(&mut String::new()).unwrap();
     client.succeed("ssh_stop", json!({}));
     let shown = run_logs(&scene, "logged");
     let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).expect("a log line is JSON")).collect();
@@ -201,8 +204,9 @@ fn the_log_says_who_did_what_and_no_more() {
     assert!(!shown.contains("c0ntent"), "{shown}");
     drop(client);
     // It ends with the host, and has told of the end.
-    let followed = follow.wait_with_output().unwrap();
-    assert!(followed.status.success() && String::from_utf8_lossy(&followed.stdout).contains("the host ends"));
+    let mut rest = String::new();
+    followed.read_to_string(&mut rest).unwrap();
+    assert!(follow.wait().unwrap().success() && rest.contains("the host ends"), "{rest}");
     assert_eq!(run(&scene, &["logs"]).code, 3);
     let mistaken = Scene::empty();
     mistaken.configure("[log]\nlevel = 'info,portcullis=loud'\n");

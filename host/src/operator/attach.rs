@@ -24,6 +24,8 @@ const SNAPSHOT_PAUSE: Duration = Duration::from_millis(250);
 const KEYS_TIME: Duration = Duration::from_secs(10);
 /// A terminal that takes nothing for this long is let go.
 const SEND_TIME: Duration = Duration::from_secs(30);
+/// How long what a session has said at its end may take to be told.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 /// Notices waiting to be sent; further keys wait then.
 const NOTICES: usize = 16;
 /// A terminal keeps no output of its own to go on from.
@@ -48,10 +50,15 @@ pub(super) async fn serve(
         keys.resize(columns, rows).await;
     }
     let mut screen = Screen { session: &session, writer, to_tell };
+    let shutdown = async {
+        shared.shutdown.cancelled().await;
+        // The sessions are closed before this is told: their last words come first.
+        tokio::time::sleep(LAST_WORDS).await;
+    };
     let ended = tokio::select! {
         ended = screen.run() => ended,
         ended = keys.run() => ended,
-        () = shared.shutdown.cancelled() => screen.tell(&ToTerminal::Stopping {}).await,
+        () = shutdown => screen.tell(&ToTerminal::Stopping {}).await,
     };
     keys.give_size_back().await;
     tracing::info!(session = %session.id(), "a terminal was detached");

@@ -1,6 +1,9 @@
 //! `portcullis logs`: the log of a host that runs or has ended.
 
+use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,26 +20,34 @@ pub(super) async fn run(state: &Path, instance: Option<&str>, follow: bool, tail
     let found = chosen(instances::find(state)?, instance)?;
     let file = found.open_log().with_context(|| format!("the host {} has no log that can be read", found.id))?;
     let mut reader = BufReader::new(file);
-    let mut lines = Vec::new();
+    let mut lines = VecDeque::new();
     while let Some(line) = next_line(&mut reader)? {
-        lines.push(line);
+        lines.push_back(line);
         if lines.len() > tail {
-            lines.remove(0);
+            lines.pop_front();
         }
     }
     lines.iter().try_for_each(|line| print(line))?;
-    while follow {
+    if follow { follow_on(&found, reader).await } else { Ok(()) }
+}
+
+/// Prints what is added until the host ends, also where the log goes on in a new file.
+async fn follow_on(found: &Found, mut reader: BufReader<File>) -> anyhow::Result<()> {
+    loop {
         // Asked before the last look, so that nothing written up to the end is missed.
-        let runs = found.still_runs();
+        let (runs, newest) = (found.still_runs(), found.open_log()?);
         while let Some(line) = next_line(&mut reader)? {
             print(&line)?;
         }
+        if newest.metadata()?.ino() != reader.get_ref().metadata()?.ino() {
+            reader = BufReader::new(newest);
+            continue;
+        }
         if !runs {
-            break;
+            return Ok(());
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
-    Ok(())
 }
 
 /// The one that is named, or the only one that runs.
