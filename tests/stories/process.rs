@@ -121,6 +121,7 @@ fn every_tool_is_described_for_every_client() {
         "ssh_send",
         "ssh_status",
         "ssh_stop",
+        "ssh_transcript",
         "ssh_write_file",
     ];
     assert_eq!(names, wanted);

@@ -18,7 +18,7 @@ fn operator(scene: &Scene, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn text(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -56,25 +56,25 @@ fn an_agent_and_an_operator_find_what_was_done() {
     let mut other = scene.client();
     assert_eq!(other.succeed("ssh_transcript", json!({ "pattern": "needle" }))["hits"], Value::Null);
     let found = operator(&scene, &["search", "needle-42", "--json"]);
-    let hit: Value = serde_json::from_str(text(&found).lines().next().unwrap()).unwrap();
+    let hit: Value = serde_json::from_str(text_of(&found).lines().next().unwrap()).unwrap();
     assert_eq!((&hit["session"], hit["offset"].is_u64()), (&json!(id), true), "{hit}");
-    let failed = text(&operator(&scene, &["search", "--exit-code", "1"]));
+    let failed = text_of(&operator(&scene, &["search", "--exit-code", "1"]));
     assert!(failed.contains("echo needle-$((40 + 2)); false"), "{failed}");
     assert_eq!(operator(&scene, &["search", "no such thing"]).status.code(), Some(1));
-    let open = text(&operator(&scene, &["verify", &id]));
+    let open = text_of(&operator(&scene, &["verify", &id]));
     assert!(open.contains("good") && open.contains("open"), "{open}");
     client.succeed("ssh_stop", json!({ "session_id": id }));
     let closed = operator(&scene, &["verify", "--all"]);
-    assert!(closed.status.success() && text(&closed).contains("closed"), "{}", text(&closed));
-    assert!(text(&operator(&scene, &["list"])).contains(&id));
-    let tail = text(&operator(&scene, &["tail", "work", "-f", "-n", "1"]));
+    assert!(closed.status.success() && text_of(&closed).contains("closed"), "{}", text_of(&closed));
+    assert!(text_of(&operator(&scene, &["list"])).contains(&id));
+    let tail = text_of(&operator(&scene, &["tail", "work", "-f", "-n", "1"]));
     assert!(tail.contains("closed"), "{tail}");
-    assert!(text(&operator(&scene, &["export", "work", "--text"])).contains("needle-42"));
+    assert!(text_of(&operator(&scene, &["export", "work", "--text"])).contains("needle-42"));
     let cast = scene.path("work.cast");
     assert!(operator(&scene, &["export", "work", "--asciicast", "-o", cast.to_str().unwrap()]).status.success());
     assert!(
         std::fs::read_to_string(&cast).unwrap().starts_with("{")
-            && text(&operator(&scene, &["show", &id])).contains("verdict")
+            && text_of(&operator(&scene, &["show", &id])).contains("verdict")
     );
 
     // What was changed is told, by its line.
@@ -83,7 +83,7 @@ fn an_agent_and_an_operator_find_what_was_done() {
     assert!(!recorded.contains("hunter2-canary") && recorded.contains("[redacted:password:"), "{recorded}");
     std::fs::write(&path, recorded.replacen("needle-42", "needle-43", 1)).unwrap();
     let changed = operator(&scene, &["verify", &id]);
-    assert!(!changed.status.success() && text(&changed).contains("BROKEN at line"), "{}", text(&changed));
+    assert!(!changed.status.success() && text_of(&changed).contains("BROKEN at line"), "{}", text_of(&changed));
 }
 
 /// Kills the host in the midst of its work; gives the commands it had answered.
@@ -116,14 +116,14 @@ fn a_killed_host_has_everything_on_record_that_it_has_answered() {
         // Spread over the first commands and the floods between them.
         let (session, answered) = killed(&scene, Duration::from_micros(20_000 + round * 7_919 % 180_000));
         let verified = operator(&scene, &["verify", &session, "--json"]);
-        let told: Value = serde_json::from_str(&text(&verified)).unwrap();
+        let told: Value = serde_json::from_str(&text_of(&verified)).unwrap();
         assert!(verified.status.success() && told["verified"]["open"] == false, "{told}");
         torn += u64::from(told["verified"]["torn_end"] == true);
         let path = &transcripts(&scene)[0];
         let recorded = std::fs::read_to_string(path).unwrap();
         let ends = recorded.lines().filter(|line| line.contains("\"kind\":\"command_end\"")).count();
         assert!(ends >= answered.len(), "{ends} ends of {} answered", answered.len());
-        let output = text(&operator(&scene, &["export", &session, "--text"]));
+        let output = text_of(&operator(&scene, &["export", &session, "--text"]));
         for mark in &answered {
             assert!(
                 output.lines().any(|line| line == format!("mark-{mark}")),
@@ -181,7 +181,11 @@ fn on_a_full_disk_nothing_is_typed_where_it_is_audited() {
     assert!(gaps.len() == 1 && gaps[0]["lines"].as_u64().unwrap() >= 1 && gaps[0]["torn_line"] == true, "{gaps:?}");
     assert!(!std::fs::read_to_string(&path).unwrap().contains("typed-without-record\\r"));
     let verified = operator(&scene, &["verify", "--all"]);
-    assert!(verified.status.success() && text(&verified).contains("are missing and told of"), "{}", text(&verified));
+    assert!(
+        verified.status.success() && text_of(&verified).contains("are missing and told of"),
+        "{}",
+        text_of(&verified)
+    );
 }
 
 #[test]
@@ -198,4 +202,18 @@ fn on_a_full_disk_work_goes_on_loudly_elsewhere() {
         wait_until(Duration::from_secs(5), || operator(&scene, &["verify", "--all"]).status.success().then_some(()))
             .is_some()
     );
+}
+
+/// Every configuration in the guide is one.
+#[test]
+fn what_the_guide_shows_is_configuration() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/transcript.md")).unwrap();
+    let pieces: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|piece| piece.split("```").next()).collect();
+    assert!(pieces.len() >= 2, "{pieces:?}");
+    let scene = Scene::empty();
+    for piece in pieces {
+        scene.configure(piece);
+        let listed = operator(&scene, &["list"]);
+        assert!(listed.status.success(), "{}\n{piece}", text_of(&listed));
+    }
 }

@@ -209,8 +209,8 @@ impl<'a> Scan<'a> {
     fn line(&mut self, line: &[u8], matcher: &Matcher) {
         match output_text(line) {
             Some((offset, raw)) => {
-                let text = self.edge(offset, raw, matcher, line);
-                if text.is_none() && !matcher.may_be_in(raw) {
+                self.edge(offset, raw, matcher, line);
+                if !matcher.may_be_in(raw) || matcher.find(&unescaped(raw), 0).is_none() {
                     self.output_end = offset;
                     return;
                 }
@@ -237,11 +237,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Looks where the last piece of output and this one meet. Some where the line was read for it.
-    fn edge(&mut self, offset: u64, raw: &[u8], matcher: &Matcher, line: &[u8]) -> Option<()> {
+    /// Looks where the last piece of output and this one meet.
+    fn edge(&mut self, offset: u64, raw: &[u8], matcher: &Matcher, line: &[u8]) {
         let edge = matcher.edge_bytes();
         let head = unescaped_head(raw, edge);
-        let mut read = None;
         if !self.tail.is_empty() && !head.is_empty() {
             let at = self.tail.len();
             let joined = [self.tail.as_slice(), &head].concat();
@@ -253,7 +252,6 @@ impl<'a> Scan<'a> {
                         let offset = begins.saturating_sub((at - start) as u64);
                         self.hit_output(&event, offset, &joined, (start, end));
                     }
-                    read = Some(());
                     break;
                 }
                 from = end.max(start + 1);
@@ -268,7 +266,6 @@ impl<'a> Scan<'a> {
             }
             false => self.tail = tail,
         }
-        read
     }
 
     fn keep_tail(&mut self, text: &[u8], matcher: &Matcher) {

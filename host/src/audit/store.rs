@@ -3,7 +3,7 @@
 //! Everything is opened through one directory handle, without following links, and only ordinary files count:
 //! whatever else lies there under a transcript's name is passed over.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -14,6 +14,9 @@ pub(super) const PLAIN: &str = ".jsonl";
 pub(super) const COMPRESSED: &str = ".jsonl.gz";
 /// A first line is short; a longer one is no transcript's.
 const MAX_LINE_BYTES: usize = 64 << 20;
+
+/// A line that says how a session ended is shorter.
+const LAST_LINE_BYTES: u64 = 64 * 1024;
 
 /// Why transcripts cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +150,21 @@ impl Stored {
         }
     }
 
-    /// Whether a host writes into it now.
+    /// Whether the session has not ended and its host lives. A closed session's host keeps its file as well.
+    pub fn is_open(&self) -> bool {
+        self.is_live() && !self.ends_with_closing().unwrap_or(false)
+    }
+
+    fn ends_with_closing(&self) -> std::io::Result<bool> {
+        let mut file = self.open_file().map_err(std::io::Error::other)?;
+        file.seek(SeekFrom::Start(self.size_bytes.saturating_sub(LAST_LINE_BYTES)))?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end)?;
+        let last = end.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
+        Ok(memchr::memmem::find(last, b"\"kind\":\"closed\"").is_some() && last.ends_with(b"\n"))
+    }
+
+    /// Whether a host has it open now.
     pub fn is_live(&self) -> bool {
         let Ok(file) = self.open_file() else { return false };
         let lock = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared);

@@ -425,3 +425,45 @@ fn a_file_from_before_the_chain_is_read_and_nothing_is_claimed_of_it() {
     assert!(check(&record.only()).unchained);
     assert_eq!(record.texts("needle"), ["old needle"]);
 }
+
+/// Prints what recording and searching come to; a gigabyte of it with `PORTCULLIS_RECORD_MIB=1024`.
+#[test]
+#[allow(clippy::print_stdout, reason = "the figures are what it is run for")]
+fn a_large_record_is_written_and_searched() {
+    let mib: usize = std::env::var("PORTCULLIS_RECORD_MIB").ok().and_then(|mib| mib.parse().ok()).unwrap_or(2);
+    let record = Record::new();
+    let mut transcript = record.open("s-web-1");
+    let line = |number: usize| {
+        format!(
+            "2026-11-26T17:{:02}:07.{:03}Z INFO [exec-{}] OrderService - order {number} accepted for customer {} \
+             status=200 path=/api/v1/orders/{number} took {} ms\r\n",
+            number % 60,
+            number % 1000,
+            number % 13,
+            number * 31,
+            number % 300
+        )
+    };
+    let piece: String = (0..200).map(line).collect();
+    let started = std::time::Instant::now();
+    let mut end = 0;
+    for _ in 0..(mib << 20) / piece.len() {
+        end = print(&mut transcript, end, &piece);
+    }
+    let recorded = started.elapsed();
+    print(&mut transcript, end, "the needle in it\r\n");
+    close(transcript);
+    let rate = |bytes: u64, took: Duration| bytes as f64 / 1e6 / took.as_secs_f64();
+    println!("recorded and redacted {} MB: {:.0} MB/s", end / 1_000_000, rate(end, recorded));
+    for (pattern, is_regex) in [("needle in", false), (r"needle \w+ it$", true), (r"\bneedles?\b", true)] {
+        let query = Query { pattern: Some(pattern.to_owned()), is_regex, limit: 10, ..Query::default() };
+        let started = std::time::Instant::now();
+        let found = search(record.stored().iter(), &query).unwrap();
+        println!(
+            "searched {} MB for {pattern}: {:.0} MB/s",
+            found.bytes / 1_000_000,
+            rate(found.bytes, started.elapsed())
+        );
+        assert_eq!(found.hits.len(), 1, "{pattern}");
+    }
+}

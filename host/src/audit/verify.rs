@@ -51,6 +51,8 @@ pub fn verify(stored: &Stored, key: &ChainKey) -> Result<Verified, StoreError> {
         Check { chain: Chain::new(ChainKey::default()), key, found: Verified::default(), at: 0, loose: None };
     check.found.open = stored.is_live();
     stored.lines(|line| check.line(line))?;
+    // A host keeps a closed session's file for as long as the session can be read.
+    check.found.open &= !check.found.closed;
     if let Some(loose) = check.loose.take() {
         check.broken(loose, "it is no line of a transcript");
     }

@@ -187,7 +187,7 @@ fn list(config: &Config, as_json: bool, out: &mut impl Write) -> anyhow::Result<
         let opening = stored.opening().unwrap_or_default();
         let text = |field: &str| opening.text_of(field).unwrap_or_default().to_owned();
         let (state, host) =
-            (if stored.is_live() { "open" } else { "closed" }, format!("{}@{}", text("user"), text("address")));
+            (if stored.is_open() { "open" } else { "closed" }, format!("{}@{}", text("user"), text("address")));
         let last = unix_ms(stored.modified);
         if as_json {
             let line = json!({

@@ -15,31 +15,26 @@ const MAX_LIMIT: usize = 500;
 /// Characters of one event that are shown.
 const MAX_EVENT_CHARS: usize = 400;
 
+// Said together in the description of the tool: the list of all tools has to stay short.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     #[serde(default)]
     session_id: Option<String>,
-    /// Regex to find.
     #[serde(default)]
     pattern: Option<String>,
-    /// As output, verdict.
     #[serde(default)]
     kind: Option<String>,
     #[serde(default)]
     actor: Option<String>,
-    /// As deny.
     #[serde(default)]
     verdict: Option<String>,
-    /// Part of a command.
     #[serde(default)]
     command: Option<String>,
     #[serde(default)]
     exit_code: Option<i64>,
-    /// Event number.
     #[serde(default)]
     after: Option<u64>,
-    /// Default 50.
     #[serde(default)]
     limit: Option<usize>,
 }
@@ -48,10 +43,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_transcript",
         title: "Read or search the record",
-        description: "Recorded events of sessions, open or closed: a session's last ones, or a search over all by pattern, kind, actor, verdict, command, exit code.",
+        description: "Recorded events of sessions, open or closed: a session's last ones or those after a number, or a search of all by regex pattern, kind, actor, verdict, command text, exit code.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
-        output: || json!({ "events": { "type": "array" }, "hits": { "type": "array" } }),
+        output: || json!({}),
         call: |host, arguments| tool::typed(host, arguments, call),
     }
 }

@@ -17,7 +17,7 @@ use portcullis_term::nested::nested_level;
 use portcullis_term::{CommandId, Completion, Event, Fed, Level, Outcome, State, Terminal, TerminalOptions, Typist};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use jobs::Kept;
@@ -82,7 +82,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
     let events = broadcast::Sender::new(EVENTS);
     let close = CancellationToken::new();
     let done = CancellationToken::new();
-    let actor = Actor::new(opening, inbox, events.clone(), close.clone(), done.clone())?;
+    let mut actor = Actor::new(opening, inbox, events.clone(), close.clone(), done.clone())?;
     let handle = SessionHandle {
         id: actor.id.clone(),
         requests,
@@ -101,7 +101,10 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
     let span = tracing::info_span!("session", id = %handle.id, profile = handle.summary.borrow().profile);
     span.in_scope(|| tracing::info!(host = handle.summary.borrow().host, "session opened"));
     if let Some(durable) = actor.transcript.durable() {
-        tokio::spawn(durable.keep(actor.done.clone()));
+        let ended = CancellationToken::new();
+        // A closed session still records what was under way, and may be asked; only its task's end is the end.
+        actor.until_gone = Some(ended.clone().drop_guard());
+        tokio::spawn(durable.keep(ended));
     }
     tokio::spawn(actor.run().instrument(span));
     Ok(handle)
@@ -145,6 +148,8 @@ struct Actor {
     last_state: State,
     /// Why lines are being lost now.
     record_problem: Option<String>,
+    /// Ends what brings lines to the disk.
+    until_gone: Option<DropGuard>,
 }
 
 /// What ended a wait.
@@ -255,6 +260,7 @@ impl Actor {
             typed_for_agents: 0,
             last_state: State::Unknown,
             record_problem: None,
+            until_gone: None,
         })
     }
 

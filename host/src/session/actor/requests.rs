@@ -100,7 +100,11 @@ impl Actor {
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
         let bytes = shell_line(bytes, self.profile.enter);
-        self.record_line(typist, &submission.text, &bytes)?;
+        if let Err(error) = self.record_line(typist, &submission.text, &bytes) {
+            // The terminal waits for the end of a command by now, and it must not be typed.
+            self.end_without_record(&error.to_string());
+            return Err(error);
+        }
         self.write(self.encoded(&bytes)?);
         self.refresh();
         Ok(Ticket { command_id, settled })
