@@ -107,6 +107,7 @@ fn killed(scene: &Scene, after: Duration) -> (String, Vec<u64>) {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "how much was answered and torn is worth knowing")]
 fn a_killed_host_has_everything_on_record_that_it_has_answered() {
     let rounds = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20);
     let (mut all, mut torn) = (0, 0);

@@ -41,13 +41,13 @@ pub(super) struct Matcher {
 
 #[derive(Debug)]
 enum Find {
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     Regex(Regex),
 }
 
 #[derive(Debug)]
 enum Needed {
-    One(Finder<'static>),
+    One(Box<Finder<'static>>),
     Any(AhoCorasick),
 }
 
@@ -57,8 +57,8 @@ impl Matcher {
             return Err(PatternError::Empty);
         }
         if !is_regex && !ignore_case {
-            let needed = Some(Needed::One(Finder::new(&escaped(pattern)).into_owned()));
-            return Ok(Self { find: Find::Text(Finder::new(pattern.as_bytes()).into_owned()), needed });
+            let needed = Some(Needed::One(Box::new(Finder::new(&escaped(pattern)).into_owned())));
+            return Ok(Self { find: Find::Text(Box::new(Finder::new(pattern.as_bytes()).into_owned())), needed });
         }
         let pattern = if is_regex { pattern.to_owned() } else { regex::escape(pattern) };
         let mut builder = RegexBuilder::new(&pattern);

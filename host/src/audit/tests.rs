@@ -15,6 +15,8 @@ use crate::config::{Keep, Secret, TranscriptMode};
 
 const FULL: Wanted<'static> = Wanted { mode: TranscriptMode::Full, audited: false, secrets: &[] };
 
+type Edit = fn(Vec<String>) -> Vec<String>;
+
 struct Record {
     state: TempDir,
     instance: Instance,
@@ -132,7 +134,7 @@ fn a_chain_shows_what_was_changed_taken_out_and_moved() {
     let good = check(&stored);
     assert!(good.is_good() && good.closed && !good.open && good.lines == 7, "{good:?}");
     let whole = std::fs::read(&stored.path).unwrap();
-    let changes: [(u64, fn(Vec<String>) -> Vec<String>); 4] = [
+    let changes: [(u64, Edit); 4] = [
         (3, |mut lines| {
             lines[2] = lines[2].replace("line of ten", "line of nil");
             lines
@@ -341,7 +343,9 @@ fn old_ones_go_and_are_compressed_and_nothing_else_is_touched() {
         let file = std::fs::File::options().write(true).open(folder.join(format!("s-web-{number}.jsonl"))).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
     };
-    (days_ago(1, 40), days_ago(2, 10), days_ago(3, 5));
+    for (number, days) in [(1, 40), (2, 10), (3, 5)] {
+        days_ago(number, days);
+    }
     let day = Duration::from_secs(86_400);
     let limits = Keep { age: Some(30 * day), compress_after: Some(7 * day), ..Keep::default() };
     let planned = keep(record.stored(), &limits, SystemTime::now(), true);

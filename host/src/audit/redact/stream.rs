@@ -153,8 +153,7 @@ impl Pass<'_> {
     fn next(&mut self, cache: &mut Cache, all: bool, sink: &mut Sink<'_>) -> Step {
         let text = self.view.text();
         let end = text.len();
-        loop {
-            let Some(secret) = self.first_secret() else { break };
+        while let Some(secret) = self.first_secret() {
             // It may go on, or a rule that begins before it may yet take it.
             let under_way = self.first_under_way(cache).filter(|from| *from <= secret.start);
             if let Some(from) = under_way {

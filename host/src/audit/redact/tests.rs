@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use super::*;
 
 const CORPUS: &str = include_str!("../../../../tests/corpora/redaction.jsonl");
-/// What the rules are known not to find, and to find wrongly, in the corpus. Only ever lowered.
+/// What the rules are known not to find in the corpus. Only ever lowered.
 const KNOWN_MISSES: usize = 2;
-const KNOWN_FALSE_HITS: usize = 0;
 
 fn redactor(known: &[&str]) -> Redactor {
     let rules = Rules::new(&[], &[]).unwrap();
@@ -59,7 +58,7 @@ fn the_corpus_is_redacted_with_few_misses_and_no_false_hits() {
     misses.iter().for_each(|miss| println!("  missed: {miss:?}"));
     false_hits.iter().for_each(|hit| println!("  false: {hit}"));
     assert!(misses.len() <= KNOWN_MISSES, "{misses:#?}");
-    assert!(false_hits.len() <= KNOWN_FALSE_HITS, "{false_hits:#?}");
+    assert!(false_hits.is_empty(), "{false_hits:#?}");
 }
 
 #[test]
