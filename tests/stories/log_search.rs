@@ -263,6 +263,7 @@ fn a_cancelled_search_leaves_nothing_behind() {
 /// With `PORTCULLIS_LOG_TREE` naming a folder made by `portcullis-lab logs`: a window of five minutes, and a word in
 /// all of it, beside `grep -rn` through the same session. Prints figures.
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 fn a_large_tree() {
     let Some(tree) = std::env::var_os("PORTCULLIS_LOG_TREE") else { return };
     let tree = Path::new(&tree).display().to_string();

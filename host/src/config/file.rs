@@ -37,6 +37,7 @@ pub(super) struct ConfigFile {
     pub(super) log: LogFile,
     #[serde(default)]
     pub(super) attach: AttachFile,
+    #[serde(default)]
     pub(super) transcript: TranscriptFile,
     #[serde(default)]
     pub(super) redaction: RedactionFile,

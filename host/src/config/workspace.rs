@@ -241,13 +241,17 @@ fn check_mode(wanted: Option<PolicyMode>, users: PolicyMode) -> Result<(), Strin
 /// The keys that stand in the file.
 fn written(values: &impl serde::Serialize) -> Map<String, Value> {
     let Ok(Value::Object(mut all)) = serde_json::to_value(values) else { return Map::new() };
-    all.retain(|_, value| match value {
-        Value::Null => false,
-        // A table nobody wrote is an empty one here.
-        Value::Object(table) => table.values().any(|value| !value.is_null()),
-        _ => true,
-    });
+    all.retain(|_, value| is_written(value));
     all
+}
+
+/// A table nobody wrote is one without a value here.
+fn is_written(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Object(table) => table.values().any(is_written),
+        _ => true,
+    }
 }
 
 fn allowed() -> Map<String, Value> {

@@ -1,10 +1,11 @@
 //! Reading and searching the record: of the host's own sessions, or of all where the operator allows that.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::OpError;
+use super::{OpError, callers};
 use crate::audit::{self, Event, Hit, LineRead, PatternError, Query, StoreError, Stored};
 use crate::config::SearchScope;
 use crate::host::Host;
@@ -50,17 +51,26 @@ impl TranscriptReport {
 /// When there is no such session, the record cannot be read, or what is looked for is no pattern.
 pub async fn transcript(host: &Host, request: TranscriptRequest) -> Result<TranscriptReport, OpError> {
     let state = host.config().state_directory.clone();
+    // Where clients are told apart each has its own sessions, and of these only the running host knows whose they are.
+    let owned: Option<HashSet<String>> = callers::principal()
+        .map(|_| callers::visible_sessions(host).iter().map(|session| session.id().as_str().to_owned()).collect());
     let own = match host.config().transcript.search_scope {
-        SearchScope::Instance => Some(host.instance().id.clone()),
-        SearchScope::All => None,
+        SearchScope::All if owned.is_none() => None,
+        SearchScope::All | SearchScope::Instance => Some(host.instance().id.clone()),
     };
     // What a session was called is known here while it is open; its file says it too.
-    let reading = tokio::task::spawn_blocking(move || read(&state, own.as_deref(), &request));
+    let reading = tokio::task::spawn_blocking(move || read(&state, own.as_deref(), owned.as_ref(), &request));
     reading.await.map_err(|_| OpError::BadArgument("reading the record was broken off; call again".to_owned()))?
 }
 
-fn read(state: &Path, instance: Option<&str>, request: &TranscriptRequest) -> Result<TranscriptReport, OpError> {
-    let transcripts = audit::stored(state, instance)?;
+fn read(
+    state: &Path,
+    instance: Option<&str>,
+    owned: Option<&HashSet<String>>,
+    request: &TranscriptRequest,
+) -> Result<TranscriptReport, OpError> {
+    let mut transcripts = audit::stored(state, instance)?;
+    transcripts.retain(|stored| owned.is_none_or(|owned| owned.contains(&stored.session)));
     if request.query.has_criteria() {
         let found = audit::search(transcripts.iter().rev(), &request.query)?;
         let mut notes = found.problems;

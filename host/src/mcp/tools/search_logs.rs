@@ -27,7 +27,7 @@ enum Mode {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
-    /// Needless with level, since, until, discover, cursor.
+    /// Not with discover or cursor.
     #[serde(default)]
     query: Option<String>,
     /// Default literal.
@@ -41,7 +41,7 @@ struct Parameters {
     /// Names, e.g. *.log.
     #[serde(default)]
     include: Option<Vec<String>>,
-    /// Texts of lines to leave out.
+    /// Lines to leave out.
     #[serde(default)]
     exclude: Option<Vec<String>>,
     /// RFC 3339, or 15m ago.
@@ -68,7 +68,7 @@ struct Parameters {
     /// List sources.
     #[serde(default)]
     discover: bool,
-    /// Goes on.
+    /// From a cut result.
     #[serde(default)]
     cursor: Option<String>,
     #[serde(default)]

@@ -43,7 +43,7 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "ssh_transcript",
         title: "Read or search the record",
-        description: "Recorded events of sessions, open or closed: a session's last, or after a number, or a search of all by regex pattern, kind, actor, verdict, command text, exit code.",
+        description: "Recorded events of sessions, open or closed: one's last or after a number, or a search of all by regex, kind, actor, verdict, command, exit code.",
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({}),
