@@ -214,6 +214,7 @@ impl Client {
         let parameters = json!({ "name": tool, "arguments": arguments });
         let request = json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "tools/call", "params": parameters });
         writeln!(self.input.as_mut()?, "{request}").ok()?;
+        self.calls.insert(self.next_id, tool.to_owned());
         loop {
             let line = self.output.recv_timeout(PATIENCE).ok()?;
             // Its last line may be a piece of one.

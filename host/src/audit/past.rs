@@ -7,14 +7,16 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File};
 use serde_json::Value;
+
+use super::store::{Stored, stored};
 
 /// Sessions that are listed.
 const MOST_LISTED: usize = 500;
 /// Read from a file's beginning and end to tell what session it is, in bytes.
 const GLANCE_BYTES: u64 = 64 * 1024;
+/// Unpacked of a compressed file to find its end, in bytes.
+const MOST_UNPACKED_BYTES: u64 = 64 << 20;
 
 /// A session as its transcript tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct PastSession {
     pub last_unix_ms: u64,
     /// None where the record breaks off, or the session is open in a process that runs.
     pub closed_reason: Option<String>,
-    /// The process that writes it is alive.
+    /// The host that writes it is alive.
     pub running: bool,
     /// Contents are in it, not only lengths.
     pub has_content: bool,
@@ -41,21 +43,9 @@ pub struct PastSession {
 
 /// Every transcript below the state folder, the newest session first.
 pub fn list(state: &Path) -> Vec<PastSession> {
-    let mut found = Vec::new();
-    let Ok(instances) = instances(state) else { return found };
-    for entry in instances.entries().into_iter().flatten().flatten() {
-        let (Ok(name), Ok(instance)) = (entry.file_name().into_string(), entry.open_dir()) else { continue };
-        let running = is_running(&instance);
-        let Ok(transcripts) = instance.open_dir("transcripts") else { continue };
-        for file in transcripts.entries().into_iter().flatten().flatten() {
-            let Ok(file_name) = file.file_name().into_string() else { continue };
-            let Some(session_id) = file_name.strip_suffix(".jsonl") else { continue };
-            let glance = file.open().and_then(|file| glance(file, &name, session_id, running));
-            found.extend(glance.ok().flatten());
-        }
-    }
+    let newest = stored(state, None).unwrap_or_default().into_iter().rev().take(MOST_LISTED);
+    let mut found: Vec<_> = newest.filter_map(|file| glance(&file).ok().flatten()).collect();
     found.sort_by_key(|session| std::cmp::Reverse(session.opened_unix_ms));
-    found.truncate(MOST_LISTED);
     found
 }
 
@@ -64,50 +54,26 @@ pub fn list(state: &Path) -> Vec<PastSession> {
 /// # Errors
 /// When there is none of that name, or it cannot be read.
 pub fn read(state: &Path, instance_id: &str, session_id: &str, most_bytes: u64) -> io::Result<(Vec<u8>, bool)> {
-    if !is_name(instance_id) || !is_name(session_id) {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    let transcripts = instances(state)?.open_dir(instance_id)?.open_dir("transcripts")?;
-    let file = transcripts.open(format!("{session_id}.jsonl"))?;
-    let whole = file.metadata()?.len() <= most_bytes;
+    let files = stored(state, Some(instance_id)).map_err(io::Error::other)?;
+    let file = files.iter().find(|file| file.session == session_id).ok_or(io::ErrorKind::NotFound)?;
+    let mut reader = file.open().map_err(io::Error::other)?;
     let mut bytes = Vec::new();
-    file.take(most_bytes).read_to_end(&mut bytes)?;
+    reader.by_ref().take(most_bytes).read_to_end(&mut bytes)?;
+    let whole = reader.read(&mut [0])? == 0;
     bytes.truncate(memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1));
     Ok((bytes, whole))
 }
 
-fn instances(state: &Path) -> io::Result<Dir> {
-    Dir::open_ambient_dir(state.join("instances"), ambient_authority())
-}
-
-/// Names of instances and sessions have nothing else in them.
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-}
-
-/// `server.json` is there only while its process runs, unless that was killed.
-fn is_running(instance: &Dir) -> bool {
-    let process = || {
-        let server: Value = serde_json::from_str(&instance.read_to_string("server.json").ok()?).ok()?;
-        server.get("process_id")?.as_u64()
-    };
-    process().is_some_and(|process| Path::new(&format!("/proc/{process}")).exists())
-}
-
-fn glance(mut file: File, instance_id: &str, session_id: &str, running: bool) -> io::Result<Option<PastSession>> {
-    let bytes = file.metadata()?.len();
+fn glance(file: &Stored) -> io::Result<Option<PastSession>> {
+    let mut reader = file.open().map_err(io::Error::other)?;
     let mut head = Vec::new();
-    file.by_ref().take(GLANCE_BYTES).read_to_end(&mut head)?;
+    reader.by_ref().take(GLANCE_BYTES).read_to_end(&mut head)?;
     let Some(opened) = lines(&head).find(|line| kind(line) == "opened") else { return Ok(None) };
-    let mut tail = Vec::new();
-    if bytes > GLANCE_BYTES {
-        file.seek(SeekFrom::Start(bytes - GLANCE_BYTES))?;
-        file.take(GLANCE_BYTES).read_to_end(&mut tail)?;
-    }
+    let tail = tail(file, reader)?;
     let text = |name: &str| opened.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut session = PastSession {
-        instance_id: instance_id.to_owned(),
-        session_id: session_id.to_owned(),
+        instance_id: file.instance.clone(),
+        session_id: file.session.clone(),
         profile: text("profile"),
         name: opened.get("name").and_then(Value::as_str).map(str::to_owned),
         host: format!("{}@{}", text("user"), text("address")),
@@ -115,9 +81,9 @@ fn glance(mut file: File, instance_id: &str, session_id: &str, running: bool) ->
         opened_unix_ms: number(&opened, "unix_ms"),
         last_unix_ms: 0,
         closed_reason: None,
-        running,
+        running: file.is_live(),
         has_content: text("transcript") != "meta",
-        bytes,
+        bytes: file.size_bytes,
     };
     for line in lines(&head).chain(lines(&tail)) {
         session.last_unix_ms = session.last_unix_ms.max(number(&line, "unix_ms"));
@@ -131,6 +97,20 @@ fn glance(mut file: File, instance_id: &str, session_id: &str, running: bool) ->
         }
     }
     Ok(Some(session))
+}
+
+/// The end of a transcript whose beginning has been read from `reader`.
+fn tail(file: &Stored, reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut tail = Vec::new();
+    if file.compressed {
+        reader.take(MOST_UNPACKED_BYTES).read_to_end(&mut tail)?;
+        tail.drain(..tail.len().saturating_sub(GLANCE_BYTES as usize));
+    } else if file.size_bytes > GLANCE_BYTES {
+        let mut plain = file.open_file().map_err(io::Error::other)?;
+        plain.seek(SeekFrom::Start(file.size_bytes - GLANCE_BYTES))?;
+        plain.take(GLANCE_BYTES).read_to_end(&mut tail)?;
+    }
+    Ok(tail)
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Value> {
@@ -178,14 +158,33 @@ mod tests {
             &format!("{}\nnot a line\n{}", OPENED.replace("1000", "3000"), &CLOSED[..30]),
         );
         write(state.path(), "bbb", "s-a-2", "nothing of use\n");
-        fs::write(state.path().join("instances/bbb/server.json"), format!("{{\"process_id\":{}}}", std::process::id()))
-            .unwrap();
+        let live = fs::File::open(state.path().join("instances/bbb/transcripts/s-a-1.jsonl")).unwrap();
+        rustix::fs::flock(&live, rustix::fs::FlockOperation::LockExclusive).unwrap();
         let found = list(state.path());
         let told: Vec<_> =
             found.iter().map(|it| (it.instance_id.as_str(), it.closed_reason.as_deref(), it.running)).collect();
         assert_eq!(told, [("bbb", None, true), ("aaa", Some("logout"), false)]);
         assert_eq!((found[1].breadcrumb.join(" "), found[1].last_unix_ms), ("bastion web1".to_owned(), 2_000));
         assert_eq!((found[1].host.as_str(), found[0].opened_unix_ms), ("u@h:22", 3_000));
+    }
+
+    #[test]
+    fn a_compressed_transcript_is_read_like_any_other() {
+        use std::io::Write;
+        let state = tempfile::tempdir().unwrap();
+        let output = format!("{{\"kind\":\"output\",\"offset\":9,\"text\":\"{}\"}}\n", "x".repeat(1_000)).repeat(300);
+        let text = format!("{OPENED}\n{output}{LEVEL}\n{CLOSED}\n");
+        write(state.path(), "aaa", "s-a-0", "");
+        let folder = state.path().join("instances/aaa/transcripts");
+        let file = fs::File::create(folder.join("s-a-1.jsonl.gz")).unwrap();
+        let mut packer = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap();
+        let found = list(state.path());
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].closed_reason.as_deref(), found[0].running), (Some("logout"), false));
+        assert_eq!(found[0].breadcrumb.join(" "), "bastion web1");
+        assert_eq!(read(state.path(), "aaa", "s-a-1", 1 << 20).unwrap(), (text.into_bytes(), true));
     }
 
     #[test]

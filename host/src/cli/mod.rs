@@ -197,7 +197,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match &arguments.command {
         // They begin it with what their configuration says.
-        Command::Stdio { .. } => {}
+        Command::Stdio { .. } | Command::Serve { .. } => {}
         Command::Operate(command) if command.logs_for_itself() => {}
         _ => logging::start(&format!("{shown},{}=info", portcullis_sandbox::PROGRESS)),
     }

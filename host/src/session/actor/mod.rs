@@ -381,9 +381,8 @@ impl Actor {
         if !fed.visible.is_empty() {
             metrics::output(fed.visible.len());
             let end = self.terminal.end();
-            let recorded = self.transcript.output(end.0, &fed.visible);
             // It has been printed; nobody's typing hangs on it.
-            let _ = self.noted(recorded);
+            let _ = self.on_record(|transcript| transcript.output(end.0, &fed.visible));
             self.history.output(&fed.visible, end, full_screen);
             self.history.evict(self.terminal.start());
             // Shared, and so copied, only when somebody watches.
@@ -393,8 +392,7 @@ impl Actor {
         }
         let write = requests::shell_line(fed.write, self.profile.enter);
         if !write.is_empty() {
-            let recorded = self.transcript.host_input(&write);
-            if self.noted(recorded).is_ok() {
+            if self.on_record(|transcript| transcript.host_input(&write)).is_ok() {
                 self.write(write);
             }
         }
@@ -461,20 +459,27 @@ impl Actor {
         self.terminal.expect_level_of_running(level.expectation(nonce, NESTED_PROMPT), self.at());
     }
 
-    /// Records what is about to be done; when that fails it must not be.
-    fn must_record(&mut self, entry: &Entry<'_>) -> Result<(), SessionError> {
+    /// Everything that is recorded of an open session passes here.
+    pub(super) fn on_record(
+        &mut self,
+        line: impl FnOnce(&mut Transcript) -> Result<(), TranscriptError>,
+    ) -> Result<(), SessionError> {
         let began = Instant::now();
-        let recorded = self.transcript.record(entry);
+        let recorded = line(&mut self.transcript);
         metrics::recorded(began.elapsed());
         self.noted(recorded)
+    }
+
+    /// Records what is about to be done; when that fails it must not be.
+    fn must_record(&mut self, entry: &Entry<'_>) -> Result<(), SessionError> {
+        self.on_record(|transcript| transcript.record(entry))
     }
 
     /// Records what has happened already. When that fails it goes on being told, with what is wrong with the
     /// record, and nothing more is typed until lines can be written again.
     fn record(&mut self, entry: &Entry<'_>) {
-        let recorded = self.transcript.record(entry);
         // The failure stands in the summary, and the next one who types hears of it.
-        let _ = self.noted(recorded);
+        let _ = self.on_record(|transcript| transcript.record(entry));
     }
 
     /// Tells everybody when lines begin to be lost, and when they no longer are.

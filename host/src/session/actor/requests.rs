@@ -200,11 +200,10 @@ impl Actor {
 
     fn record_input(&mut self, actor: Typist, bytes: &[u8]) -> Result<(), SessionError> {
         let secret = self.asks_for_secret();
-        let recorded = match secret {
-            true => self.transcript.secret_input(actor, bytes),
-            false => self.transcript.input(actor, bytes),
-        };
-        self.noted(recorded)?;
+        self.on_record(|transcript| match secret {
+            true => transcript.secret_input(actor, bytes),
+            false => transcript.input(actor, bytes),
+        })?;
         metrics::input(actor, bytes.len());
         self.history.typed(actor, bytes, secret);
         Ok(())
@@ -213,8 +212,7 @@ impl Actor {
     /// A line for the prompt: in the history as it was given, in the record as it was typed.
     fn record_line(&mut self, actor: Typist, text: &str, bytes: &[u8]) -> Result<(), SessionError> {
         self.active();
-        let recorded = self.transcript.input(actor, bytes);
-        self.noted(recorded)?;
+        self.on_record(|transcript| transcript.input(actor, bytes))?;
         metrics::input(actor, bytes.len());
         self.history.submitted(actor, text);
         Ok(())

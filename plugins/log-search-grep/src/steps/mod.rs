@@ -98,7 +98,7 @@ struct Report {
 pub(crate) fn make(settings: &Settings, query: &Query, remote: &Remote) -> Option<Result<Plan, PluginError>> {
     let order = attribute(&remote.endpoint.attributes, ORDER)?;
     let missing = |name: &&str| !remote.tools.iter().any(|tool| tool.name == **name);
-    if !remote.tools.is_empty() && script::NEEDED.iter().any(|name| missing(&name)) {
+    if !remote.tools.is_empty() && script::NEEDED.iter().any(missing) {
         return None;
     }
     Some(next(settings, query, remote, order))

@@ -209,7 +209,7 @@ impl StepReader {
                 let ends = super::script::ends(&self.job.order);
                 if let Some(index) = files.get(part / ends).copied() {
                     let file = &mut self.job.state.files[index];
-                    let at = u64::from(part % ends > 0);
+                    let at = u64::from(!part.is_multiple_of(ends));
                     if at == 0 || find::end_is_cheap(file) {
                         find::peeked(file, &text, at, &self.job.order);
                     }
