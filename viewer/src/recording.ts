@@ -37,8 +37,9 @@ const LARGEST_SIZE = 1_000;
 export function parseRecording(text: string): Recording {
   const first = text.slice(0, text.indexOf("\n") < 0 ? undefined : text.indexOf("\n"));
   const head = fieldsOf(first);
-  if (head?.["version"] === 2 || head?.["version"] === 3) return parseCast(head, text);
+  // Ours has versions as well, and more than that.
   if (head?.["kind"] === "opened") return parseTranscript(head, text);
+  if (head?.["version"] === 2 || head?.["version"] === 3) return parseCast(head, text);
   throw new RecordingError("This is neither a transcript of Portcullis nor an asciicast (version 2 or 3).");
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { LONGEST_PAUSE, Player, type PlayScreen } from "../src/player";
 import { parseRecording, playedTimes, RecordingError } from "../src/recording";
 
-const line = (fields: object): string => JSON.stringify({ version: 1, ...fields });
+const line = (fields: object): string => JSON.stringify({ version: 2, ...fields });
 
 const TRANSCRIPT = [
   line({ number: 0, unix_ms: 1_000_000, at_ms: 0, kind: "opened", session_id: "s-a-1", user: "u", address: "h:22", transcript: "full", columns: 100, rows: 30 }),

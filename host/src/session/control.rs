@@ -155,6 +155,8 @@ pub(super) struct Control {
 pub(super) enum TypedInto {
     Prompt,
     Program,
+    /// A pager or a full-screen program: each key is taken at once, so there is no line to finish.
+    Keys,
     SecretQuestion,
 }
 
@@ -253,12 +255,13 @@ impl Control {
 
     /// A person typed `into` something; their own lease goes on.
     pub(super) fn person_typed(&mut self, bytes: &[u8], into: TypedInto, now: Instant) {
-        if into == TypedInto::SecretQuestion {
-            // Nothing of it is kept anywhere.
-            self.begun = Begun::default();
-        } else {
-            self.begun.private |= into == TypedInto::Program;
-            self.begun.follow(bytes, now);
+        match into {
+            // Nothing of a secret is kept anywhere.
+            TypedInto::SecretQuestion | TypedInto::Keys => self.begun = Begun::default(),
+            TypedInto::Program | TypedInto::Prompt => {
+                self.begun.private |= into == TypedInto::Program;
+                self.begun.follow(bytes, now);
+            }
         }
         if let Some(lease) = self.lease.as_mut().filter(|lease| lease.owner == Party::Human) {
             lease.until = lease.until.max(now + PERSONS_LEASE);
@@ -373,6 +376,8 @@ mod tests {
         control.person_typed(b"\x1b[A", TypedInto::Prompt, now);
         assert_eq!(may(&control, now), (true, false), "a line out of the history");
         assert_eq!(may(&control, now + BEGUN_HOLDS), (true, true), "left alone");
+        control.person_typed(b" q", TypedInto::Keys, now);
+        assert!(control.admits(Party::Agent, false, now).is_ok(), "keys of a pager are no line");
         control.person_typed(b"hunter2", TypedInto::SecretQuestion, now);
         assert_eq!(may(&control, now), (true, true), "an answer that is not kept");
         control.person_typed(b"hunter2", TypedInto::Program, now);

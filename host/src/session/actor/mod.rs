@@ -391,10 +391,8 @@ impl Actor {
             }
         }
         let write = requests::shell_line(fed.write, self.profile.enter);
-        if !write.is_empty() {
-            if self.on_record(|transcript| transcript.host_input(&write)).is_ok() {
-                self.write(write);
-            }
+        if !write.is_empty() && self.on_record(|transcript| transcript.host_input(&write)).is_ok() {
+            self.write(write);
         }
         let state = self.terminal.state();
         let changed = !fed.events.is_empty() || state != self.last_state;

@@ -126,12 +126,7 @@ impl Actor {
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
-            let at_prompt = matches!(self.terminal.state(), State::AtPrompt { .. });
-            let into = match (self.asks_for_secret(), at_prompt) {
-                (true, _) => TypedInto::SecretQuestion,
-                (false, true) => TypedInto::Prompt,
-                (false, false) => TypedInto::Program,
-            };
+            let into = self.what_reads();
             self.control.person_typed(&bytes, into, Instant::now());
             let started = self.terminal.human_typed(&bytes, self.at());
             if let Some(event) = started {
@@ -191,6 +186,17 @@ impl Actor {
             Reader::SecretQuestion | Reader::Nobody => false,
         };
         if holds { Ok(()) } else { Err(SessionError::MovedOn) }
+    }
+
+    /// What a person's keys go to now.
+    fn what_reads(&self) -> TypedInto {
+        match patterns::awaiting(&self.terminal.line_before_cursor()) {
+            Some(kind) if kind.is_secret() => TypedInto::SecretQuestion,
+            Some(AwaitingKind::Pager | AwaitingKind::PressKey) => TypedInto::Keys,
+            _ if self.terminal.alternate_screen() => TypedInto::Keys,
+            _ if matches!(self.terminal.state(), State::AtPrompt { .. }) => TypedInto::Prompt,
+            _ => TypedInto::Program,
+        }
     }
 
     fn asks_for_secret(&self) -> bool {
