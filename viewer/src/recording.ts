@@ -51,6 +51,10 @@ function parseTranscript(opened: Fields, text: string): Recording {
   let refused = 0;
   let end = 0;
   let torn = 0;
+  let printed = 0;
+  // The end of what was on the line already may be recorded behind the command: until it is complete it could have
+  // been the beginning of a secret.
+  let early: { readonly id: string; readonly offset: number }[] = [];
   for (const line of text.split("\n")) {
     if (line === "") continue;
     const fields = fieldsOf(line);
@@ -64,6 +68,9 @@ function parseTranscript(opened: Fields, text: string): Recording {
       case "output": {
         const bytes = contentOf(fields);
         if (bytes !== undefined) events.push({ at_ms, kind: "output", bytes });
+        printed = number(fields["offset"]);
+        for (const { id } of early.filter(({ offset }) => offset <= printed)) events.push({ at_ms, kind: "command", id });
+        early = early.filter(({ offset }) => offset > printed);
         break;
       }
       case "resize":
@@ -75,7 +82,8 @@ function parseTranscript(opened: Fields, text: string): Recording {
           id, actor: actor(fields["actor"]), text: string(fields["text"]), started_unix_ms: started + at_ms, duration_ms: null,
           offset: number(fields["offset"]), outcome: "running", exit_code: null, verdict: null, rule_id: null,
         });
-        events.push({ at_ms, kind: "command", id });
+        if (number(fields["offset"]) > printed) early.push({ id, offset: number(fields["offset"]) });
+        else events.push({ at_ms, kind: "command", id });
         break;
       }
       case "command_end": {
@@ -106,6 +114,7 @@ function parseTranscript(opened: Fields, text: string): Recording {
         break;
     }
   }
+  for (const { id } of early) events.push({ at_ms: end, kind: "command", id });
   for (const command of commands.values()) {
     if (command.duration_ms === null && command.outcome !== "refused") commands.set(command.id, { ...command, outcome: "no end recorded" });
   }

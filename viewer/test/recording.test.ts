@@ -45,6 +45,18 @@ describe("a transcript", () => {
     expect(recording.remarks).toEqual(["It ended: logout", "1 lines could not be read and are left out."]);
   });
 
+  it("shows a command with the whole of its line, where the end of that is recorded behind it", () => {
+    const typed = [
+      line({ number: 0, unix_ms: 1_000_000, at_ms: 0, kind: "opened", transcript: "full", columns: 80, rows: 24 }),
+      line({ at_ms: 10, kind: "output", offset: 2, text: "$ " }),
+      line({ at_ms: 20, kind: "command_start", command_id: "c1", actor: "human", text: "ls", offset: 4 }),
+      line({ at_ms: 21, kind: "output", offset: 9, text: "ls\r\nx\r\n" }),
+      line({ at_ms: 30, kind: "command_start", command_id: "c2", actor: "human", text: "ls", offset: 11 }),
+    ];
+    const { events } = parseRecording(typed.join("\n"));
+    expect(events.map((it) => [it.at_ms, it.kind])).toEqual([[10, "output"], [21, "output"], [21, "command"], [30, "command"]]);
+  });
+
   it("tells each command with its end, and refused lines with their rule", () => {
     expect(recording.commands).toMatchObject([
       { id: "r1", text: "rm -rf /", outcome: "refused", rule_id: "rm/root", verdict: "deny" },
