@@ -17,6 +17,7 @@ fn everything_is_on_record_before_it_is_answered() {
     let session_id = opened["session"]["session_id"].as_str().unwrap();
     let ran = client.succeed("ssh_run", json!({ "command": "echo on-record" }));
     let lines = scene.transcript(session_id);
+    assert_eq!((&lines[0]["kind"], &lines[0]["session_id"]), (&json!("opened"), &json!(session_id)));
     let end = lines.last().unwrap();
     assert_eq!(
         (&end["kind"], &end["command_id"].to_string()),

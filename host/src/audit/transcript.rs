@@ -240,10 +240,15 @@ impl Open {
             Entry::Closed { .. } => self.finish()?,
             _ => self.settle()?,
         }
-        let mut value = serde_json::to_value(entry).unwrap_or_default();
-        let kind = value.as_object_mut().and_then(|fields| fields.remove("kind")).unwrap_or_default();
-        self.redactor.value(&mut value);
-        let Value::Object(fields) = value else { return Ok(()) };
+        let Ok(Value::Object(mut fields)) = serde_json::to_value(entry) else { return Ok(()) };
+        let kind = fields.remove("kind").unwrap_or_default();
+        for field in fields.values_mut() {
+            // The names of a line's own fields are ours and give nothing away, as `session_id` would elsewhere.
+            match field.as_str() {
+                Some(text) => *field = self.redactor.text(text).into(),
+                None => self.redactor.value(field),
+            }
+        }
         self.file.append(&Told { kind, fields }, 0)
     }
 
