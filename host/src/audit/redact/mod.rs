@@ -122,41 +122,35 @@ impl Redactor {
 
     /// The next piece of a stream.
     pub fn push(&mut self, direction: Direction, piece: &[u8]) -> Redacted {
-        let mut bytes = Vec::with_capacity(piece.len() + 64);
-        let mut sink = Sink { out: &mut bytes, redacted: 0 };
-        let stream = match direction {
-            Direction::Output => &mut self.output,
-            Direction::Input => &mut self.input,
-        };
-        stream.push(&self.rules, &self.known, piece, &mut sink);
-        let redacted = sink.redacted;
-        Redacted { bytes, redacted, held_bytes: stream.held() as u64 }
+        self.work(direction, piece.len() + 64, |stream, rules, known, sink| stream.push(rules, known, piece, sink))
     }
 
     /// What a stream holds, as far as it is no secret's.
     pub fn settle(&mut self, direction: Direction) -> Redacted {
-        let mut bytes = Vec::new();
-        let mut sink = Sink { out: &mut bytes, redacted: 0 };
-        let stream = match direction {
-            Direction::Output => &mut self.output,
-            Direction::Input => &mut self.input,
-        };
-        stream.settle(&self.rules, &self.known, &mut sink);
-        let redacted = sink.redacted;
-        Redacted { bytes, redacted, held_bytes: stream.held() as u64 }
+        self.work(direction, 0, Stream::settle)
     }
 
     /// The end of a stream.
     pub fn finish(&mut self, direction: Direction) -> Redacted {
-        let mut bytes = Vec::new();
+        self.work(direction, 0, Stream::finish)
+    }
+
+    /// Does something to a stream; `room` is how many bytes are expected of it.
+    fn work(
+        &mut self,
+        direction: Direction,
+        room: usize,
+        work: impl FnOnce(&mut Stream, &Rules, &Known, &mut Sink<'_>),
+    ) -> Redacted {
+        let mut bytes = Vec::with_capacity(room);
         let mut sink = Sink { out: &mut bytes, redacted: 0 };
         let stream = match direction {
             Direction::Output => &mut self.output,
             Direction::Input => &mut self.input,
         };
-        stream.finish(&self.rules, &self.known, &mut sink);
+        work(stream, &self.rules, &self.known, &mut sink);
         let redacted = sink.redacted;
-        Redacted { bytes, redacted, held_bytes: 0 }
+        Redacted { bytes, redacted, held_bytes: stream.held() as u64 }
     }
 
     /// Bytes that are complete in themselves.
