@@ -15,7 +15,7 @@ use super::logging;
 use super::serving::{self, Serving, Start};
 use crate::config::{self, Config, SecretSource};
 use crate::host::{Host, child_compiler};
-use crate::mcp::{self, HttpOptions};
+use crate::mcp::{self, HttpOptions, Toolset};
 use crate::random;
 
 /// Clients have this long to take the answers to what is under way; the sessions have theirs after it.
@@ -61,6 +61,7 @@ fn options(address: SocketAddr, config: &Config) -> anyhow::Result<HttpOptions> 
         max_sessions: http.max_sessions,
         max_calls: http.max_calls,
         resource: http.resource.clone(),
+        toolset: Toolset::default(),
         structured: config.mcp.structured,
     })
 }

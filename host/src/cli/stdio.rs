@@ -11,7 +11,7 @@ use super::logging;
 use super::serving::{self, Serving, Start};
 use crate::config;
 use crate::host::{Host, child_compiler};
-use crate::mcp;
+use crate::mcp::{self, Toolset};
 
 /// The handshake waits for the host this long: far more than a start takes, but for the very first one, and far
 /// less than clients wait for a server.
@@ -23,7 +23,7 @@ pub(super) async fn run(path: Option<PathBuf>, label: Option<String>) -> anyhow:
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);
-    let serve = mcp::serve_stdio(starting, config.mcp.structured, shutdown.clone());
+    let serve = mcp::serve_stdio(starting, Toolset::default(), config.mcp.structured, shutdown.clone());
     let mut start = Box::pin(Host::start(config, child_compiler(program)));
     // What cannot start says so before the client hears anything, unless it takes long to find out.
     let (serving, host) = match tokio::time::timeout(HANDSHAKE_WAITS, &mut start).await {

@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::server::{Handler, MAX_LINE_BYTES, Shared, Starting};
+use super::toolsets::Toolset;
 use crate::listen;
 
 /// Where the protocol is served.
@@ -62,6 +63,8 @@ pub struct HttpOptions {
     pub max_calls: usize,
     /// Its own address and the authorization servers that give tokens for it.
     pub resource: Option<(String, Vec<String>)>,
+    /// Which tools the clients find.
+    pub toolset: Toolset,
     /// Results have their structured part.
     pub structured: bool,
 }
@@ -141,7 +144,7 @@ fn router(starting: Starting, options: HttpOptions, shutdown: &CancellationToken
     let mut sessions = LocalSessionManager::default();
     sessions.session_config.keep_alive = Some(SESSION_KEPT);
     let sessions = Arc::new(sessions);
-    let shared = Shared::new(starting, options.structured, options.max_calls);
+    let shared = Shared::new(starting, options.toolset, options.structured, options.max_calls);
     let until = shutdown.clone();
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(

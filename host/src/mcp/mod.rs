@@ -4,6 +4,7 @@
 //! file per tool holds its parameters, its description and the text of its result. Nothing hangs
 //! on a connection; sessions belong to the host.
 
+mod answer;
 mod arguments;
 mod completion;
 mod elicitation;
@@ -17,7 +18,9 @@ mod server;
 mod subscriptions;
 mod tool;
 mod tools;
+mod toolsets;
 mod transport;
 
 pub use http::{HttpError, HttpOptions, HttpServer, serve_http};
 pub use server::{ServeError, Starting, serve_stdio};
+pub use toolsets::Toolset;

@@ -9,7 +9,7 @@ use rmcp::service::Peer;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::reply::Reply;
+use super::answer::Answer;
 use crate::host::Host;
 use crate::ops::Progress;
 
@@ -52,11 +52,11 @@ impl Waits {
 
 /// Runs the call and tells its client how it goes.
 pub(super) async fn told(
-    call: impl Future<Output = Reply>,
+    call: impl Future<Output = Answer>,
     peer: Peer<RoleServer>,
     token: ProgressToken,
     waits: Waits,
-) -> Reply {
+) -> Answer {
     let (sender, mut steps) = mpsc::unbounded_channel();
     let call = STEPS.scope(sender, call);
     tokio::pin!(call);

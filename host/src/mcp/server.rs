@@ -9,8 +9,8 @@ use std::time::Instant;
 use futures::FutureExt;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    CompletionInfo, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
     SubscriptionFilter, Tool as Definition, UnsubscribeRequestParams,
@@ -26,7 +26,7 @@ use super::http::Principal;
 use super::reply::Reply;
 use super::subscriptions::Subscriptions;
 use super::tool::Tool;
-use super::tools;
+use super::toolsets::{ToolSet, Toolset};
 use super::transport::Lenient;
 use super::{completion, elicitation, progress, prompts, resources};
 use crate::approvals::{self, Caller};
@@ -75,11 +75,16 @@ pub(super) async fn started(mut starting: Starting) -> Option<Host> {
 ///
 /// # Errors
 /// When the client never completed its handshake.
-pub async fn serve_stdio(starting: Starting, structured: bool, shutdown: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve_stdio(
+    starting: Starting,
+    toolset: Toolset,
+    structured: bool,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
     let (reader, writer) = rmcp::transport::io::stdio_pipes();
     let transport = AsyncRwTransport::new_server(reader, writer).with_max_line_length(MAX_LINE_BYTES);
     let ended = shutdown.child_token();
-    let shared = Shared::new(starting.clone(), structured, MOST_CALLS);
+    let shared = Shared::new(starting.clone(), toolset, structured, MOST_CALLS);
     let handler = Handler::new(shared, ended.clone());
     let connection = handler.connection;
     let serving = handler.serve(Lenient::new(transport, ended.clone()));
@@ -124,14 +129,19 @@ pub(super) struct Shared {
     starting: Starting,
     /// Results and definitions have their structured part.
     structured: bool,
-    tools: Vec<Tool>,
+    set: ToolSet,
     /// A place for each call under way.
     calls: Semaphore,
 }
 
 impl Shared {
-    pub(super) fn new(starting: Starting, structured: bool, most_calls: usize) -> Arc<Self> {
-        Arc::new(Self { starting, structured, tools: tools::all(), calls: Semaphore::new(most_calls) })
+    pub(super) fn new(starting: Starting, toolset: Toolset, structured: bool, most_calls: usize) -> Arc<Self> {
+        Arc::new(Self { starting, structured, set: toolset.into_set(), calls: Semaphore::new(most_calls) })
+    }
+
+    /// An answer of the server itself, in the form of its tools.
+    fn own(&self, reply: Reply) -> CallToolResult {
+        (self.set.answer)(reply).into_result(self.structured)
     }
 }
 
@@ -188,7 +198,7 @@ impl Handler {
         let arguments = request.arguments.unwrap_or_default();
         let structured = self.shared.structured;
         let Ok(_place) = self.shared.calls.try_acquire() else {
-            return Ok(Reply::too_many_calls().or_again(tool.name, &arguments).into_result(structured).into());
+            return Ok(self.shared.own(Reply::too_many_calls().or_again(tool.name, &arguments)).into());
         };
         let (began, caller) = (Instant::now(), self.caller(&host, &context));
         note_client(&host, &caller.name);
@@ -210,8 +220,8 @@ impl Handler {
         // Dropping the call stops the waiting; the session and its command go on.
         let reply = tokio::select! {
             reply = call => reply,
-            () = context.ct.cancelled() => Reply::cancelled(),
-            () = self.ended.cancelled() => Reply::stopping(),
+            () = context.ct.cancelled() => (self.shared.set.answer)(Reply::cancelled()),
+            () = self.ended.cancelled() => (self.shared.set.answer)(Reply::stopping()),
         };
         metrics::called(tool.name, reply.status_name(), began.elapsed());
         let asked = reply.awaited_approval().filter(|_| asks_between_calls);
@@ -224,16 +234,17 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_resources()
             .enable_resources_subscribe()
             .enable_prompts()
             .enable_completions()
             .build();
+        capabilities.prompts = capabilities.prompts.filter(|_| self.shared.set.has_prompts);
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("portcullis", env!("CARGO_PKG_VERSION")))
-            .with_instructions(INSTRUCTIONS)
+            .with_instructions(self.shared.set.instructions)
     }
 
     async fn list_tools(
@@ -241,12 +252,12 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.shared.tools.iter().map(|tool| tool.definition(self.shared.structured)).collect();
+        let tools = self.shared.set.tools.iter().map(|tool| tool.definition(self.shared.structured)).collect();
         Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LISTS_FRESH_MS).with_cache_scope(CacheScope::Private))
     }
 
     fn get_tool(&self, name: &str) -> Option<Definition> {
-        let tool = self.shared.tools.iter().find(|tool| tool.name == name);
+        let tool = self.shared.set.tools.iter().find(|tool| tool.name == name);
         tool.map(|tool| tool.definition(self.shared.structured))
     }
 
@@ -255,15 +266,15 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self.shared.tools.iter().find(|tool| tool.name == request.name) else {
-            let names: Vec<&str> = self.shared.tools.iter().map(|tool| tool.name).collect();
+        let Some(tool) = self.shared.set.tools.iter().find(|tool| tool.name == request.name) else {
+            let names: Vec<&str> = self.shared.set.tools.iter().map(|tool| tool.name).collect();
             let message = format!("there is no tool `{}`; tools: {}", request.name, names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
         match self.host(&context).await {
             Ok(host) => self.call(host, tool, request, context).await,
-            Err(_) if context.ct.is_cancelled() => Ok(Reply::cancelled().into_result(self.shared.structured).into()),
-            Err(_) => Ok(Reply::stopping().into_result(self.shared.structured).into()),
+            Err(_) if context.ct.is_cancelled() => Ok(self.shared.own(Reply::cancelled()).into()),
+            Err(_) => Ok(self.shared.own(Reply::stopping()).into()),
         }
     }
 
@@ -337,7 +348,8 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let prompts = ListPromptsResult::with_all_items(prompts::list());
+        let listed = if self.shared.set.has_prompts { prompts::list() } else { Vec::new() };
+        let prompts = ListPromptsResult::with_all_items(listed);
         Ok(prompts.with_ttl_ms(LISTS_FRESH_MS).with_cache_scope(CacheScope::Private))
     }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::answer::Answer;
 use super::reply::Reply;
 use super::{arguments, schema};
 use crate::host::Host;
@@ -36,7 +37,7 @@ impl Class {
 }
 
 /// Reads the parameters strictly and runs the tool with them.
-pub(super) fn typed<P, F, R>(host: Host, arguments: JsonObject, run: F) -> BoxFuture<'static, Reply>
+pub(super) fn typed<P, F, R>(host: Host, arguments: JsonObject, run: F) -> BoxFuture<'static, Answer>
 where
     P: DeserializeOwned + JsonSchema + Send + 'static,
     F: FnOnce(Host, P) -> R + Send + 'static,
@@ -44,14 +45,15 @@ where
 {
     async move {
         match arguments::read(arguments, schema::of::<P>) {
-            Ok(parameters) => run(host, parameters).await,
-            Err(reply) => *reply,
+            Ok(parameters) => run(host, parameters).await.into(),
+            Err(reply) => (*reply).into(),
         }
     }
     .boxed()
 }
 
-pub(super) type Call = fn(Host, JsonObject) -> BoxFuture<'static, Reply>;
+/// Owns what calls of a set have in common.
+pub(super) type Call = Box<dyn Fn(Host, JsonObject) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// One tool.
 pub(super) struct Tool {

@@ -29,7 +29,7 @@ pub(super) fn tool() -> Tool {
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "hosts": { "type": "array", "items": { "type": "object" } } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

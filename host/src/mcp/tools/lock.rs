@@ -38,7 +38,7 @@ pub(super) fn tool() -> Tool {
         class: Class::End,
         input: schema::of::<Parameters>,
         output: || json!({ "session": { "type": "object" } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn tool() -> Tool {
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "text": { "type": "string" }, "next_offset_bytes": { "type": "integer" } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn tool() -> Tool {
                 "sha256": { "type": "string" }
             })
         },
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

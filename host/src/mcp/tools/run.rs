@@ -89,7 +89,7 @@ pub(super) fn tool() -> Tool {
                 "text": { "type": "string" }
             })
         },
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn tool() -> Tool {
         class: Class::ReadRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "matches": { "type": "array", "items": { "type": "object" } } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn tool() -> Tool {
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "output": { "type": "string" }, "screen": { "type": "string" } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn tool() -> Tool {
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({ "sessions": { "type": "array", "items": { "type": "object" } } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

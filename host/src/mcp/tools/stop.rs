@@ -30,7 +30,7 @@ pub(super) fn tool() -> Tool {
         class: Class::End,
         input: schema::of::<Parameters>,
         output: || json!({ "ended": { "type": "boolean" } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn tool() -> Tool {
         class: Class::ReadHere,
         input: schema::of::<Parameters>,
         output: || json!({}),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

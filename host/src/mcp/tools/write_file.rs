@@ -55,7 +55,7 @@ pub(super) fn tool() -> Tool {
         class: Class::WriteRemote,
         input: schema::of::<Parameters>,
         output: || json!({ "sha256": { "type": "string" } }),
-        call: |host, arguments| tool::typed(host, arguments, call),
+        call: Box::new(|host, arguments| tool::typed(host, arguments, call)),
     }
 }
 

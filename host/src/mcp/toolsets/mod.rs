@@ -1,0 +1,38 @@
+//! The sets of tools a server can offer: our own, and those of predecessors, name by name.
+
+use super::answer::Answer;
+use super::reply::Reply;
+use super::tool::Tool;
+use super::{server, tools};
+
+/// Which set of tools a client finds.
+#[derive(Debug, Clone, Default)]
+pub enum Toolset {
+    /// Our own.
+    #[default]
+    Portcullis,
+}
+
+/// A set as the server uses it.
+pub(super) struct ToolSet {
+    pub(super) tools: Vec<Tool>,
+    /// What clients show before any tool is chosen.
+    pub(super) instructions: &'static str,
+    /// Prompts name tools of our own set.
+    pub(super) has_prompts: bool,
+    /// Puts an answer of the server itself into the form of the set.
+    pub(super) answer: fn(Reply) -> Answer,
+}
+
+impl Toolset {
+    pub(super) fn into_set(self) -> ToolSet {
+        match self {
+            Self::Portcullis => ToolSet {
+                tools: tools::all(),
+                instructions: server::INSTRUCTIONS,
+                has_prompts: true,
+                answer: Answer::Ours,
+            },
+        }
+    }
+}
