@@ -141,6 +141,7 @@ pub(super) struct DefaultsFile {
     pub(super) rows: Option<u16>,
     pub(super) transcript: Option<TranscriptMode>,
     pub(super) audited: Option<bool>,
+    pub(super) watch_processes: Option<bool>,
     pub(super) files: Option<FilesFile>,
     /// Rules of your own, for every profile.
     pub(super) rules: Option<Vec<Rule>>,
@@ -216,6 +217,9 @@ pub(super) struct ProfileFile {
     pub(super) transcript: Option<TranscriptMode>,
     /// Nothing is typed there that cannot be recorded.
     pub(super) audited: Option<bool>,
+    /// Looks, on a second channel, at which process has the terminal when a command is silent for long: whether it
+    /// waits for input. For servers with Linux that run commands beside the shell.
+    pub(super) watch_processes: Option<bool>,
     /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
     /// How long a person has to allow what a policy asks about (default 120); 0 asks nobody.
@@ -353,6 +357,7 @@ impl ProfileFile {
             set_env: self.set_env.or(lower.set_env),
             transcript: self.transcript.or(lower.transcript),
             audited: self.audited.or(lower.audited),
+            watch_processes: self.watch_processes.or(lower.watch_processes),
             policy_mode: self.policy_mode.or(lower.policy_mode),
             approval_timeout_s: self.approval_timeout_s.or(lower.approval_timeout_s),
             policies: self.policies.or(lower.policies),
@@ -412,6 +417,7 @@ impl From<&DefaultsFile> for ProfileFile {
             rows,
             transcript,
             audited,
+            watch_processes,
             files,
             rules,
         } = defaults.clone();
@@ -427,6 +433,7 @@ impl From<&DefaultsFile> for ProfileFile {
             rows,
             transcript,
             audited,
+            watch_processes,
             files,
             rules,
             ..Self::default()

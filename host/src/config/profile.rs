@@ -68,6 +68,8 @@ pub struct Profile {
     pub transcript: TranscriptMode,
     /// Nothing is typed there that cannot be recorded.
     pub audited: bool,
+    /// A silent command's processes are looked at on a second channel.
+    pub watch_processes: bool,
 }
 
 /// A shell of this machine.

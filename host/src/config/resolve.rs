@@ -276,6 +276,7 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         set_env: set_env(written)?,
         transcript: written.transcript.unwrap_or_default(),
         audited: audited(written)?,
+        watch_processes: written.watch_processes.unwrap_or(false) && written.kind != Some(KindName::Local),
     })
 }
 

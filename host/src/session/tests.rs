@@ -35,6 +35,7 @@ impl Scripted {
             set_env: Default::default(),
             transcript: TranscriptMode::Full,
             audited: false,
+            watch_processes: false,
             hops: Vec::new(),
             proxy_command: None,
             auth: Vec::new(),

@@ -1,11 +1,13 @@
 //! The task that owns one session.
 //!
 //! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
-//! who hold a handle, `control` says who may type, `jobs` keeps the commands, `life` watches over health and idleness.
+//! who hold a handle, `control` says who may type, `jobs` keeps the commands, `life` watches over health and idleness,
+//! `processes` over what a silent command does.
 
 mod control;
 mod jobs;
 mod life;
+mod processes;
 mod requests;
 
 use std::collections::VecDeque;
@@ -150,6 +152,7 @@ struct Actor {
     record_problem: Option<String>,
     /// Ends what brings lines to the disk.
     until_gone: Option<DropGuard>,
+    watch: processes::Watch,
 }
 
 /// What ended a wait.
@@ -161,6 +164,8 @@ enum Woken {
     Due,
     Idle,
     ControlDue,
+    WatchDue,
+    Processes(Option<processes::Seen>),
 }
 
 impl Actor {
@@ -261,6 +266,7 @@ impl Actor {
             last_state: State::Unknown,
             record_problem: None,
             until_gone: None,
+            watch: processes::Watch::default(),
         })
     }
 
@@ -286,7 +292,10 @@ impl Actor {
                     let full_screen = self.terminal.alternate_screen();
                     let fed = self.terminal.tick(self.at());
                     self.carry(fed, full_screen);
+                    self.watch_silence();
                 }
+                Woken::WatchDue => self.watch_due(),
+                Woken::Processes(seen) => self.processes_seen(seen),
                 Woken::ControlDue => self.control_due(),
                 Woken::Idle => {
                     let idle = self.last_activity.elapsed().as_secs();
@@ -306,6 +315,8 @@ impl Actor {
         let idle_due = idle.unwrap_or(self.opened);
         let control = self.control.due(Instant::now()).filter(|_| open);
         let control_due = control.unwrap_or(self.opened);
+        let watch = self.watch.due().filter(|_| open);
+        let watch_due = watch.unwrap_or(self.opened);
         tokio::select! {
             // Closing outranks everything; output outranks requests, so that an answer is as fresh
             // as it can be.
@@ -319,6 +330,8 @@ impl Actor {
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
             () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
             () = tokio::time::sleep_until(control_due), if control.is_some() => Some(Woken::ControlDue),
+            () = tokio::time::sleep_until(watch_due), if watch.is_some() => Some(Woken::WatchDue),
+            seen = self.watch.seen(), if open => Some(Woken::Processes(seen)),
         }
     }
 
