@@ -1,9 +1,13 @@
 //! The sets of tools a server can offer: our own, and those of predecessors, name by name.
 
+mod ssh_session_mcp;
+
 use super::answer::Answer;
 use super::reply::Reply;
 use super::tool::Tool;
 use super::{server, tools};
+
+pub use ssh_session_mcp::{ConfigOrigin, ConfigResolution, SshSessionMcpSettings};
 
 /// Which set of tools a client finds.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +15,8 @@ pub enum Toolset {
     /// Our own.
     #[default]
     Portcullis,
+    /// Those of `ssh-session-mcp`.
+    SshSessionMcp(Box<SshSessionMcpSettings>),
 }
 
 /// A set as the server uses it.
@@ -33,6 +39,7 @@ impl Toolset {
                 has_prompts: true,
                 answer: Answer::Ours,
             },
+            Self::SshSessionMcp(settings) => ssh_session_mcp::set(*settings),
         }
     }
 }
