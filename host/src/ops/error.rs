@@ -122,6 +122,9 @@ pub enum OpError {
     },
     #[error("{0}")]
     BadArgument(String),
+    /// A caller's regular expression that is none, or too large a one.
+    #[error("`{name}` is no usable regular expression: {problem}")]
+    BadPattern { name: String, problem: String },
     #[error("{source}")]
     File {
         session_id: String,
@@ -188,7 +191,9 @@ impl OpError {
             | Self::NoProfiles
             | Self::UnknownRoute { .. }
             | Self::NoNavigator { .. } => "config-error",
-            Self::BadArgument(_) | Self::NameTaken { .. } | Self::LocalShell { .. } => "config-error",
+            Self::BadArgument(_) | Self::BadPattern { .. } | Self::NameTaken { .. } | Self::LocalShell { .. } => {
+                "config-error"
+            }
             Self::UnknownSession { .. }
             | Self::DroppedSession { .. }
             | Self::StillOpen { .. }
@@ -255,6 +260,7 @@ impl OpError {
             | Self::LocalShell { .. }
             | Self::Record(_)
             | Self::Random(_)
+            | Self::BadPattern { .. }
             | Self::BadArgument(_) => NextStep::new("ssh_hosts", json!({})),
             Self::UnknownSession { .. }
             | Self::AmbiguousSession { .. }

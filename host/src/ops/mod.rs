@@ -10,6 +10,7 @@ mod approving;
 mod awaiting;
 mod callers;
 mod control;
+mod devices;
 mod dry_run;
 mod echo;
 mod error;
@@ -30,6 +31,7 @@ mod status;
 mod stop;
 mod text;
 mod transcript;
+mod view;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,13 +46,15 @@ use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
-pub use crate::plugins::Listed as ListedPlugin;
+pub use crate::config::PolicyMode;
+pub use crate::plugins::{Listed as ListedPlugin, Parsed};
 pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
 pub use approving::AwaitingApproval;
 pub use awaiting::AwaitingPerson;
 pub use callers::visible_sessions;
 pub use control::{LockAction, LockReport, LockRequest, PersonsRequest, control, lock, policy_mode};
+pub use devices::{Device, DeviceAuth, default_device, device_at, devices};
 pub use dry_run::{DryRunReport, DryRunRequest, dry_run};
 pub use error::{NextStep, OpError, Stopped};
 pub use files::{
@@ -73,6 +77,9 @@ pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, st
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 pub use transcript::{TranscriptReport, TranscriptRequest, transcript};
+pub use view::{
+    News, NewsRequest, SessionView, TerminalUse, idle_expires_unix_ms, latest_lines, news, resize, standing_of, view,
+};
 
 /// The session meant: by its id or its name, or the only one that is open.
 fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, OpError> {

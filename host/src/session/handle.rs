@@ -135,8 +135,15 @@ pub struct Vitals {
     pub idle: Duration,
     /// One past the newest byte of output.
     pub end: Offset,
-    /// Number of the next line of the history.
+    /// The oldest byte of output that is kept.
+    pub start: Offset,
+    /// Number of the first line of the history that is kept, and of the next one.
+    pub first_line: u64,
     pub next_line: u64,
+    /// Its last line is output that is not ended yet.
+    pub is_line_begun: bool,
+    /// When it was closed, in milliseconds since 1970-01-01 UTC.
+    pub closed_unix_ms: Option<u64>,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
@@ -187,6 +194,7 @@ pub struct SessionHandle {
     /// Where lines have to be on the disk before anything is answered.
     pub(super) durable: Option<Arc<Durable>>,
     pub(super) last_activity_unix_ms: Arc<AtomicU64>,
+    pub(super) idle_close: Duration,
 }
 
 impl SessionHandle {
@@ -465,6 +473,11 @@ impl SessionHandle {
     /// When it could not be recorded.
     pub async fn set_policy_mode(&self, mode: PolicyMode, was: PolicyMode) -> Result<(), SessionError> {
         self.ask(|reply| Request::SetPolicyMode { mode, was, reply }).await
+    }
+
+    /// After how long without anything happening it is closed; zero keeps it open.
+    pub fn idle_close(&self) -> Duration {
+        self.idle_close
     }
 
     /// When somebody last typed or something was last printed, in milliseconds since 1970-01-01 UTC.

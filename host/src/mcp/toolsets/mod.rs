@@ -22,6 +22,8 @@ pub enum Toolset {
 /// A set as the server uses it.
 pub(super) struct ToolSet {
     pub(super) tools: Vec<Tool>,
+    /// Fields of every result, for the schemas.
+    pub(super) always: &'static [&'static str],
     /// What clients show before any tool is chosen.
     pub(super) instructions: &'static str,
     /// Prompts name tools of our own set.
@@ -35,6 +37,7 @@ impl Toolset {
         match self {
             Self::Portcullis => ToolSet {
                 tools: tools::all(),
+                always: tools::ALWAYS,
                 instructions: server::INSTRUCTIONS,
                 has_prompts: true,
                 answer: Answer::Ours,

@@ -96,6 +96,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         files: actor.link.files.clone(),
         durable: actor.transcript.durable(),
         last_activity_unix_ms: actor.last_activity_unix_ms.clone(),
+        idle_close: actor.profile.idle_close,
     };
     metrics::session_opened();
     let span = tracing::info_span!("session", id = %handle.id, profile = handle.summary.borrow().profile);
@@ -132,6 +133,7 @@ struct Actor {
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
     exit_status: Option<i32>,
     closed: Option<String>,
+    closed_unix_ms: Option<u64>,
     history: History,
     pulse: Pulse,
     /// The last key from anyone, or the last byte of output.
@@ -249,6 +251,7 @@ impl Actor {
             level_waiters: Vec::new(),
             exit_status: None,
             closed: None,
+            closed_unix_ms: None,
             history,
             pulse,
             last_activity: Instant::now(),
@@ -545,6 +548,7 @@ impl Actor {
             return;
         }
         self.closed = Some(reason.to_owned());
+        self.closed_unix_ms = Some(clock::unix_ms());
         self.history.happened(&format!("closed: {reason}"));
         drop(self.link.commands.try_send(ShellCommand::Close));
         self.outbox.clear();

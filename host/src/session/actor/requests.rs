@@ -367,7 +367,11 @@ impl Actor {
             health: self.pulse.health_now(self.closed.as_deref()),
             idle: self.last_activity.elapsed(),
             end: self.terminal.end(),
+            start: self.terminal.start(),
+            first_line: self.history.first_line(self.terminal.start()),
             next_line: self.history.next_line(),
+            is_line_begun: self.history.is_line_begun(),
+            closed_unix_ms: self.closed_unix_ms,
         }
     }
 
