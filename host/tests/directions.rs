@@ -57,7 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // What a person has allowed is a value that only the broker makes and only the gate redeems.
-    ("gate", &["approvals", "audit", "clock", "config", "metrics", "plugins"]),
+    ("gate", &["approvals", "audit", "causes", "clock", "config", "metrics", "plugins"]),
     ("plugins", &["causes", "config", "metrics"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "metrics", "random", "ssh"]),

@@ -26,6 +26,7 @@ mod room;
 mod run;
 pub(crate) mod search_logs;
 mod send;
+mod session_rules;
 mod status;
 mod stop;
 mod text;
@@ -69,6 +70,7 @@ pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
@@ -146,7 +148,15 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, position: &Pos
         (_, Some(running)) => format!("{} {running} after {after}: {}", summary.state, position.line),
         (_, None) => format!("{} after {after}: {}", summary.state, position.line),
     };
-    Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl, reader }
+    Place {
+        session_id: summary.session_id,
+        destination: destination.clone(),
+        session_rules: summary.rules.settings(),
+        levels,
+        terminal,
+        at_repl,
+        reader,
+    }
 }
 
 /// Asks the gate, for what no policy asks a person about. A refusal is on record before anyone hears of it.
