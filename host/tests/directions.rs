@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Of the approvals: whose call it is, and what a person has said.
     ("mcp", &["approvals", "host", "listen", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
-    ("viewer", &["approvals", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
+    ("viewer", &["approvals", "causes", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
     ("web", &["listen"]),
     (
         "ops",
