@@ -27,6 +27,7 @@ mod room;
 mod run;
 pub(crate) mod search_logs;
 mod send;
+mod session_rules;
 mod status;
 mod stop;
 mod text;
@@ -46,7 +47,7 @@ use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
-pub use crate::config::PolicyMode;
+pub use crate::config::{PolicyMode, Rule, RuleAction};
 pub use crate::plugins::{Listed as ListedPlugin, Parsed};
 pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
@@ -73,6 +74,7 @@ pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
@@ -153,7 +155,15 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, position: &Pos
         (_, Some(running)) => format!("{} {running} after {after}: {}", summary.state, position.line),
         (_, None) => format!("{} after {after}: {}", summary.state, position.line),
     };
-    Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl, reader }
+    Place {
+        session_id: summary.session_id,
+        destination: destination.clone(),
+        session_rules: summary.rules.settings(),
+        levels,
+        terminal,
+        at_repl,
+        reader,
+    }
 }
 
 /// Asks the gate, for what no policy asks a person about. A refusal is on record before anyone hears of it.

@@ -24,6 +24,8 @@ pub struct SessionView {
     pub port: u16,
     pub user: String,
     pub policy_mode: PolicyMode,
+    /// The operator's and the session's own, switched-off ones too.
+    pub custom_rules: usize,
     /// After how long without anything happening it is closed; zero keeps it open.
     pub idle_close: Duration,
     pub vitals: Vitals,
@@ -76,6 +78,7 @@ async fn look(host: &Host, session: &SessionHandle) -> Result<SessionView, OpErr
         port: profile.port,
         user: profile.user.clone(),
         policy_mode: destination.policy_mode,
+        custom_rules: destination.rules.all.len() + summary.rules.all().len(),
         idle_close: session.idle_close(),
         vitals: session.vitals().await?,
         last_activity_unix_ms: session.last_activity_unix_ms(),

@@ -70,6 +70,7 @@ impl Actor {
             Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
             Request::Control { who, request, reply } => drop(reply.send(self.control(who, request))),
             Request::SetPolicyMode { mode, was, reply } => drop(reply.send(self.set_policy_mode(mode, was))),
+            Request::ChangeRules { who, change, reply } => drop(reply.send(self.change_rules(who, &change))),
         }
     }
 

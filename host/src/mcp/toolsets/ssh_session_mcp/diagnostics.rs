@@ -75,7 +75,10 @@ fn report(call: &Call, seen: &Seen) -> Value {
             "historyLineEnd": vitals.next_line.saturating_sub(1),
             "historyPendingOutput": vitals.is_line_begun,
         },
-        "policy": { "operationMode": seen.view.policy_mode.as_str() },
+        "policy": {
+            "operationMode": seen.view.policy_mode.as_str(),
+            "customPolicyRuleCount": seen.view.custom_rules,
+        },
         "logging": call.logging(),
         "health": vitals.health,
         "warnings": warnings(seen),

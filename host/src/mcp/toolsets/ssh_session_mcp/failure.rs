@@ -4,8 +4,8 @@ use portcullis_term::NotReady;
 use serde_json::{Value, json};
 
 use super::told::Told;
-use crate::ops::{AwaitingApproval, NextStep, OpError};
-use crate::session::{Party, SessionError};
+use crate::ops::{AwaitingApproval, NextStep, OpError, SessionRuleError};
+use crate::session::{Party, RuleRefused, SessionError};
 
 /// Our tools as errors name them, and the predecessor's.
 const NAMES: [(&str, &str); 10] = [
@@ -45,6 +45,7 @@ impl From<OpError> for Told {
             OpError::SecretAsked { prompt, kind, .. } => {
                 told.with("terminalMode", "password_prompt").with("prompt", prompt.as_str()).with("kind", json!(kind))
             }
+            OpError::SessionRule(error) => told.with_some("reason", rule_kept(error)),
             OpError::Connect { diagnosis, .. } => told.with("diagnosis", json!(diagnosis)),
             _ => told,
         };
@@ -86,6 +87,16 @@ fn category(error: &OpError) -> &'static str {
     }
 }
 
+/// Why a rule stays.
+fn rule_kept(error: &SessionRuleError) -> Option<&'static str> {
+    match error {
+        SessionRuleError::Inherited(_) => Some("default_rule_protected"),
+        SessionRuleError::Refused(RuleRefused::Unknown { .. }) => Some("not_found"),
+        SessionRuleError::Refused(RuleRefused::Persons(_)) => Some("set_by_a_person"),
+        _ => None,
+    }
+}
+
 /// The code in the field `error`, where it has one.
 fn code(error: &OpError) -> Option<&'static str> {
     match error.told() {
@@ -95,6 +106,8 @@ fn code(error: &OpError) -> Option<&'static str> {
         OpError::SecretAsked { .. } => Some("PASSWORD_REQUIRED"),
         OpError::BadPattern { .. } => Some("INVALID_PATTERN"),
         OpError::BeingStopped { .. } => Some("AGENT_BUSY"),
+        OpError::SessionRule(SessionRuleError::Mistake(mistake)) if mistake.key == "pattern" => Some("INVALID_PATTERN"),
+        OpError::SessionRule(error) if rule_kept(error).is_some() => Some("POLICY_RULE_REMOVE_REJECTED"),
         OpError::Session { source, .. } => match source {
             SessionError::Held { .. } | SessionError::NotReady(NotReady::DirtyLine) => Some("INPUT_LOCKED"),
             SessionError::SecretAsked => Some("PASSWORD_REQUIRED"),

@@ -14,6 +14,7 @@ mod list;
 mod open;
 mod output;
 mod parsed;
+mod policy;
 mod read;
 mod retry;
 mod run;
@@ -81,6 +82,10 @@ fn tools(state: &Arc<State>) -> Vec<Tool> {
         read::history(state),
         list::list(state),
         open::open(state),
+        policy::list(state),
+        policy::remove(state),
+        policy::reset(state),
+        policy::upsert(state),
         read::read(state),
         keys::resize(state),
         keys::send(state),

@@ -76,6 +76,7 @@ impl Call {
             "inputLock": input.lock,
             "lockPolicy": input.policy,
             "userDraftActive": input.is_draft,
+            "customPolicyRuleCount": seen.view.custom_rules,
             "operationMode": seen.view.policy_mode.as_str(),
             "sessionAvailability": if closed { "closed" } else { "available" },
         });
