@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh", "web"],
+        &[
+            "audit", "clock", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh",
+            "web",
+        ],
     ),
     // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
     ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),
     // A line is judged as in a session, without one.
     ("policy", &["config", "gate", "host", "kit", "plugins"]),
     // Of the approvals: whose call it is, and what a person has said.
-    ("mcp", &["approvals", "host", "listen", "metrics", "ops", "session"]),
+    ("mcp", &["approvals", "clock", "host", "listen", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
-    ("viewer", &["approvals", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
+    ("viewer", &["approvals", "causes", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
     ("web", &["listen"]),
     (
         "ops",
@@ -57,7 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // What a person has allowed is a value that only the broker makes and only the gate redeems.
-    ("gate", &["approvals", "audit", "clock", "config", "metrics", "plugins"]),
+    ("gate", &["approvals", "audit", "causes", "clock", "config", "metrics", "plugins"]),
     ("plugins", &["causes", "config", "metrics"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "metrics", "random", "ssh"]),

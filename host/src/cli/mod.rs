@@ -24,7 +24,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::mcp::{SshSessionMcpSettings, Toolset};
 
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, about = "SSH terminals for agents, shared live with a person")]
@@ -43,6 +45,9 @@ enum Command {
         /// What you call this host, in lists of what runs.
         #[arg(long)]
         label: Option<String>,
+        /// Which tools the client finds.
+        #[arg(long, value_enum, default_value_t)]
+        toolset: ToolsetName,
     },
     /// What runs on this machine, and what to do about it.
     #[command(flatten)]
@@ -180,6 +185,29 @@ enum Command {
     },
 }
 
+/// A set of tools by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum ToolsetName {
+    /// Our own.
+    #[default]
+    Portcullis,
+    /// The tools of `ssh-mcp`, name by name.
+    SshMcp,
+    /// The tools of `ssh-session-mcp`, name by name.
+    SshSessionMcp,
+}
+
+impl ToolsetName {
+    /// With the settings a set has where nothing is said.
+    fn usual(self) -> anyhow::Result<Toolset> {
+        match self {
+            Self::Portcullis => Ok(Toolset::Portcullis),
+            Self::SshMcp => anyhow::bail!("the tools of ssh-mcp are not part of this build"),
+            Self::SshSessionMcp => Ok(Toolset::SshSessionMcp(Box::<SshSessionMcpSettings>::default())),
+        }
+    }
+}
+
 /// Runs the command line and says how it went.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -206,7 +234,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))
         }
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
-        Command::Stdio { config, label } => run(stdio::run(config, label)),
+        Command::Stdio { config, label, toolset } => match toolset.usual() {
+            Ok(toolset) => run(stdio::run(config, label, toolset)),
+            Err(error) => report(Err(error)),
+        },
         Command::Operate(command) => run(operate::run(command)),
         Command::Serve { http, config, label } => run(serve::run(http, config, label)),
         Command::Install { client, name, config, print } => {

@@ -17,13 +17,13 @@ use crate::mcp::{self, Toolset};
 /// less than clients wait for a server.
 const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(path: Option<PathBuf>, label: Option<String>) -> anyhow::Result<()> {
+pub(super) async fn run(path: Option<PathBuf>, label: Option<String>, toolset: Toolset) -> anyhow::Result<()> {
     let config = config::load(path.as_deref())?;
     logging::start_host(&config.log)?;
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);
-    let serve = mcp::serve_stdio(starting, Toolset::default(), config.mcp.structured, shutdown.clone());
+    let serve = mcp::serve_stdio(starting, toolset, config.mcp.structured, shutdown.clone());
     let mut start = Box::pin(Host::start(config, child_compiler(program)));
     // What cannot start says so before the client hears anything, unless it takes long to find out.
     let (serving, host) = match tokio::time::timeout(HANDSHAKE_WAITS, &mut start).await {
