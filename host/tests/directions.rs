@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh", "web"],
+        &[
+            "audit", "clock", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh",
+            "web",
+        ],
     ),
     // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
     ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),
     // A line is judged as in a session, without one.
     ("policy", &["config", "gate", "host", "kit", "plugins"]),
     // Of the approvals: whose call it is, and what a person has said.
-    ("mcp", &["approvals", "host", "listen", "metrics", "ops", "session"]),
+    ("mcp", &["approvals", "clock", "host", "listen", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
     ("viewer", &["approvals", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
     ("web", &["listen"]),

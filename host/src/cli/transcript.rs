@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::audit::{self, ChainKey, Event, Form, LineRead, Query, Stored, Verified};
+use crate::clock;
 use crate::config::{self, Config};
 
 /// How often a transcript is looked at that is followed.
@@ -201,7 +202,7 @@ fn list(config: &Config, as_json: bool, out: &mut impl Write) -> anyhow::Result<
             writeln!(
                 out,
                 "{}  {}/{}  {host}  {state}  {} kB{}",
-                moment(opening.unix_ms),
+                clock::moment(opening.unix_ms),
                 stored.instance,
                 stored.session,
                 stored.size_bytes.div_ceil(1000),
@@ -238,7 +239,7 @@ fn print_line(line: &LineRead, out: &mut impl Write) -> std::io::Result<()> {
 fn print_event(event: &Event, out: &mut impl Write) -> std::io::Result<()> {
     let who = event.text_of("actor").map(|actor| format!(" {actor}")).unwrap_or_default();
     let text = visible(&audit::told(event));
-    writeln!(out, "{} #{} {}{who}: {text}", moment(event.unix_ms), event.number, event.kind)
+    writeln!(out, "{} #{} {}{who}: {text}", clock::moment(event.unix_ms), event.number, event.kind)
 }
 
 /// On one line, and without anything that a terminal would obey.
@@ -320,7 +321,7 @@ fn search(config: &Config, arguments: &SearchArguments, out: &mut impl Write) ->
         writeln!(
             out,
             "{} {}/{} #{} {}{who}{offset}{code}: {}",
-            moment(hit.unix_ms),
+            clock::moment(hit.unix_ms),
             hit.instance,
             hit.session,
             hit.number,
@@ -438,21 +439,6 @@ fn when(text: &str, after: bool) -> anyhow::Result<u64> {
         .with_context(|| format!("`{text}` is no moment; write 2026-01-31, 2026-01-31T12:00:00Z, 2h or 7d"))
 }
 
-/// In UTC, to the millisecond.
-fn moment(unix_ms: u64) -> String {
-    let (days, ms) = ((unix_ms / 86_400_000) as i64, unix_ms % 86_400_000);
-    // Howard Hinnant's civil_from_days: eras of 400 years that begin on 1 March.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1_000)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -460,9 +446,7 @@ mod tests {
 
     #[test]
     fn moments_are_read_and_written() {
-        assert_eq!(moment(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(moment(951_782_400_123), "2000-02-29T00:00:00.123Z");
-        assert_eq!(moment(when("2026-11-26T17:43:34Z", false).unwrap()), "2026-11-26T17:43:34.000Z");
+        assert_eq!(clock::moment(when("2026-11-26T17:43:34Z", false).unwrap()), "2026-11-26T17:43:34.000Z");
         assert!(unix_ms(SystemTime::now()) - when("2h", false).unwrap() >= 7_200_000);
         assert!(when("yesterday", false).is_err());
     }

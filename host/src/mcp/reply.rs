@@ -16,6 +16,17 @@ pub(super) enum Status {
     Failure,
 }
 
+/// A result as it is told in other fields than ours.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) status: &'static str,
+    /// Summary and what follows it, without the next call, which would be one of our tools.
+    pub(super) words: String,
+    pub(super) fields: Map<String, Value>,
+    pub(super) failure_category: Option<&'static str>,
+    pub(super) awaited_approval: Option<String>,
+}
+
 /// A result before it is put into the protocol's form.
 #[derive(Debug)]
 pub(super) struct Reply {
@@ -124,6 +135,22 @@ impl Reply {
     pub(super) fn awaited_approval(&self) -> Option<&str> {
         let of_this_call = self.again && self.next.is_none() && self.fields.get("of_this_call") == Some(&json!(true));
         self.fields.get("approval_id").filter(|_| of_this_call)?.as_str()
+    }
+
+    /// What it says, for a set of tools with fields of its own.
+    pub(super) fn into_parts(self) -> Parts {
+        let mut words = self.summary.clone();
+        if !self.body.is_empty() {
+            words.push('\n');
+            words.push_str(self.body.trim_end());
+        }
+        Parts {
+            status: self.status_name(),
+            words,
+            awaited_approval: self.awaited_approval().map(str::to_owned),
+            failure_category: self.failure_category,
+            fields: self.fields,
+        }
     }
 
     pub(super) fn cancelled() -> Self {

@@ -139,6 +139,10 @@ impl Shared {
         Arc::new(Self { starting, structured, set: toolset.into_set(), calls: Semaphore::new(most_calls) })
     }
 
+    fn definition(&self, tool: &Tool) -> Definition {
+        tool.definition(self.structured, self.set.always)
+    }
+
     /// An answer of the server itself, in the form of its tools.
     fn own(&self, reply: Reply) -> CallToolResult {
         (self.set.answer)(reply).into_result(self.structured)
@@ -252,13 +256,13 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.shared.set.tools.iter().map(|tool| tool.definition(self.shared.structured)).collect();
+        let tools = self.shared.set.tools.iter().map(|tool| self.shared.definition(tool)).collect();
         Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LISTS_FRESH_MS).with_cache_scope(CacheScope::Private))
     }
 
     fn get_tool(&self, name: &str) -> Option<Definition> {
         let tool = self.shared.set.tools.iter().find(|tool| tool.name == name);
-        tool.map(|tool| tool.definition(self.shared.structured))
+        tool.map(|tool| self.shared.definition(tool))
     }
 
     async fn call_tool(

@@ -69,26 +69,26 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    /// With the schema of its results where they are `structured`.
-    pub(super) fn definition(&self, structured: bool) -> Definition {
+    /// With the schema of its results where they are `structured`; `always` is there in each of them.
+    pub(super) fn definition(&self, structured: bool, always: &[&str]) -> Definition {
         let mut input = (self.input)();
         schema::make_portable(&mut input);
         let definition = Definition::new(self.name, self.description, input)
             .with_title(self.title)
             .with_annotations(self.class.annotations());
         match structured {
-            true => definition.with_raw_output_schema(std::sync::Arc::new(self.output_schema())),
+            true => definition.with_raw_output_schema(std::sync::Arc::new(self.output_schema(always))),
             false => definition,
         }
     }
 
     /// What is there in every result is said once, in the server's instructions, and what only some results have
     /// is left out: the list of all tools has to stay short, and few clients show a model this part of it.
-    fn output_schema(&self) -> JsonObject {
+    fn output_schema(&self, always: &[&str]) -> JsonObject {
         let output = json!({
             "type": "object",
             "properties": (self.output)(),
-            "required": ["result_status", "summary"]
+            "required": always
         });
         output.as_object().cloned().unwrap_or_default()
     }

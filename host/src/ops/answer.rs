@@ -57,7 +57,7 @@ impl Wanted {
         }
     }
 
-    fn is_something(&self) -> bool {
+    pub(super) fn is_something(&self) -> bool {
         self.text.is_some() || self.pattern.is_some()
     }
 }

@@ -30,6 +30,9 @@ const MAX_WAIT_S: u32 = 50;
 const DEFAULT_CHARS: u32 = 8_000;
 const MAX_CHARS: u32 = 40_000;
 
+/// In every result.
+pub(super) const ALWAYS: &[&str] = &["result_status", "summary"];
+
 pub(super) fn all() -> Vec<Tool> {
     vec![
         hosts::tool(),

@@ -12,7 +12,7 @@ const MOST_CHARS: usize = 12_000;
 const MOST_CHARS_EACH: usize = 1_700;
 
 fn listed() -> Vec<Value> {
-    all().iter().map(|tool| json!(tool.definition(true))).collect()
+    all().iter().map(|tool| json!(tool.definition(true, ALWAYS))).collect()
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! The sets of tools a server can offer: our own, and those of predecessors, name by name.
 
+mod ssh_mcp;
+
 use super::answer::Answer;
 use super::reply::Reply;
 use super::tool::Tool;
 use super::{server, tools};
+
+pub use ssh_mcp::SshMcpSettings;
 
 /// Which set of tools a client finds.
 #[derive(Debug, Clone, Default)]
@@ -11,11 +15,15 @@ pub enum Toolset {
     /// Our own.
     #[default]
     Portcullis,
+    /// Those of `ssh-mcp`.
+    SshMcp(SshMcpSettings),
 }
 
 /// A set as the server uses it.
 pub(super) struct ToolSet {
     pub(super) tools: Vec<Tool>,
+    /// Fields of every result, for the schemas.
+    pub(super) always: &'static [&'static str],
     /// What clients show before any tool is chosen.
     pub(super) instructions: &'static str,
     /// Prompts name tools of our own set.
@@ -29,10 +37,12 @@ impl Toolset {
         match self {
             Self::Portcullis => ToolSet {
                 tools: tools::all(),
+                always: tools::ALWAYS,
                 instructions: server::INSTRUCTIONS,
                 has_prompts: true,
                 answer: Answer::Ours,
             },
+            Self::SshMcp(settings) => ssh_mcp::set(settings),
         }
     }
 }
