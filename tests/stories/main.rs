@@ -35,6 +35,7 @@ mod running;
 mod secrets;
 mod sharing;
 mod ssh_config;
+mod ssh_mcp_set;
 mod stopping;
 mod transcript;
 mod typing;

@@ -16,6 +16,7 @@ mod policy;
 mod serve;
 mod serving;
 mod stdio;
+mod toolset;
 mod transcript;
 mod trust;
 mod viewer;
@@ -43,6 +44,8 @@ enum Command {
         /// What you call this host, in lists of what runs.
         #[arg(long)]
         label: Option<String>,
+        #[command(flatten)]
+        tools: toolset::Arguments,
     },
     /// What runs on this machine, and what to do about it.
     #[command(flatten)]
@@ -58,6 +61,8 @@ enum Command {
         /// What you call this host, in lists of what runs.
         #[arg(long)]
         label: Option<String>,
+        #[command(flatten)]
+        tools: toolset::Arguments,
     },
     /// Register this program with an MCP client.
     Install {
@@ -70,6 +75,9 @@ enum Command {
         /// The configuration file that the client's server uses instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
+        /// Which tools the client finds.
+        #[arg(long, value_enum, default_value_t)]
+        toolset: toolset::ToolsetName,
         /// Print what would be written instead.
         #[arg(long)]
         print: bool,
@@ -206,11 +214,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))
         }
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
-        Command::Stdio { config, label } => run(stdio::run(config, label)),
+        Command::Stdio { config, label, tools } => {
+            run(async move { stdio::run(tools.load(config.as_deref())?, label).await })
+        }
         Command::Operate(command) => run(operate::run(command)),
-        Command::Serve { http, config, label } => run(serve::run(http, config, label)),
-        Command::Install { client, name, config, print } => {
-            report(install::install(install::Wanted { client, name, config, print }))
+        Command::Serve { http, config, label, tools } => {
+            run(async move { serve::run(http, tools.load(config.as_deref())?, label).await })
+        }
+        Command::Install { client, name, config, toolset, print } => {
+            report(install::install(install::Wanted { client, name, config, toolset, print }))
         }
         Command::Uninstall { client, name } => report(install::uninstall(client, &name)),
         Command::Demo { once } => run(demo::run(once)),

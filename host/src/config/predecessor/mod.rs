@@ -281,12 +281,14 @@ fn add_device(sources: &mut Sources, given: &Given) -> Result<bool, ConfigError>
 fn add(sources: &mut Sources, mut file: ConfigFile, path: &Path, problems: &BTreeMap<String, String>) {
     file.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
     file.give_defaults_to_profiles();
-    for (name, values) in std::mem::take(&mut file.profiles) {
+    for (name, mut values) in std::mem::take(&mut file.profiles) {
         let is_ours = sources.profiles.contains_key(&name);
         let layers = sources.profiles.entry(name.clone()).or_default();
         if is_ours {
+            // How lines are judged on a profile of ours is not theirs to say.
+            (values.policy_mode, values.rules) = (None, None);
             layers.notes.push(format!(
-                "{} has a profile of this name, too: where both say something, this one counts",
+                "{} has a profile of this name, too: where both say something, ours counts",
                 path.display()
             ));
         } else {

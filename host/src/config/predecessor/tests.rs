@@ -99,7 +99,8 @@ fn their_profiles_come_below_ours_and_change_nothing_else() {
     let ours = "[profiles.shared]\nhost = 'ours'\nuser = 'ann'\n[profiles.mine]\nhost = 'm'\nuser = 'ann'\n";
     sources.add_main(ours, &folder.path().join("portcullis.toml"), find::Reason::User).unwrap();
     add_file(&mut sources, &session(&[], &[]), &theirs, "named").unwrap();
-    assert_eq!(sources.profiles["shared"].merged().host.as_deref(), Some("ours"));
+    let shared = sources.profiles["shared"].merged();
+    assert_eq!((shared.host.as_deref(), shared.policy_mode), (Some("ours"), None));
     assert_eq!(sources.profiles["only"].merged().policy_mode, Some(PolicyMode::Full));
     assert_eq!(sources.profiles["mine"].merged().policy_mode, None, "their mode is not ours");
     assert_eq!(sources.top.defaults.policy_mode, None);

@@ -1,6 +1,7 @@
 //! The sets of tools a server can offer: our own, and those of predecessors, name by name.
 
 mod ssh_mcp;
+mod ssh_session_mcp;
 
 use super::answer::Answer;
 use super::reply::Reply;
@@ -8,6 +9,7 @@ use super::tool::Tool;
 use super::{server, tools};
 
 pub use ssh_mcp::SshMcpSettings;
+pub use ssh_session_mcp::{ConfigOrigin, ConfigResolution, SshSessionMcpSettings};
 
 /// Which set of tools a client finds.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,8 @@ pub enum Toolset {
     Portcullis,
     /// Those of `ssh-mcp`.
     SshMcp(SshMcpSettings),
+    /// Those of `ssh-session-mcp`.
+    SshSessionMcp(Box<SshSessionMcpSettings>),
 }
 
 /// A set as the server uses it.
@@ -43,6 +47,7 @@ impl Toolset {
                 answer: Answer::Ours,
             },
             Self::SshMcp(settings) => ssh_mcp::set(settings),
+            Self::SshSessionMcp(settings) => ssh_session_mcp::set(*settings),
         }
     }
 }
