@@ -377,6 +377,21 @@ fn over_http_a_client_sees_nothing_of_anothers_sessions() {
     assert_eq!(ran["structuredContent"]["output"], "mine\n", "{ran}");
 }
 
+#[test]
+fn what_a_person_has_to_allow_runs_when_the_same_call_is_made_again() {
+    let mut set = on_host_with("[[profiles.host.rules]]\nid = 'ship'\naction = 'ask'\nprograms = ['ship-it']\n");
+    let waits = set.fails("execute_command", json!({ "command": "ship-it", "timeout": 1 }));
+    let error = waits["error"].as_str().unwrap();
+    assert!(error.contains("a person has to allow it") && error.contains("same call again"), "{error}");
+    let (address, token) = viewer::link(&set.scene.path("state"));
+    let asked = wait_until(LIMIT, || viewer::approvals(&address, &token).pop()).expect("an approval");
+    assert_eq!(asked["id"], waits["approval_id"]);
+    let answer = json!({ "type": "allow_once", "digest": asked["digest"] });
+    assert_eq!(viewer::decide(&address, &token, asked["id"].as_str().unwrap(), &answer), 204);
+    let ran = set.ok("execute_command", json!({ "command": "ship-it" }));
+    assert_eq!(ran["exit_code"], 127, "there is no such program: {ran}");
+}
+
 // The tested contract of the predecessor.
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     toolset: ToolsetName,
     /// Flags of the program whose tools they are.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS OF THE SET", requires = "toolset")]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS OF THE SET")]
     flags: Vec<String>,
 }
 

@@ -129,7 +129,7 @@ async fn cancel(context: &Context, session_id: &str, command_id: &str, by: &By) 
     let is_open = job.completion.as_ref().is_none_or(|known| known.outcome.is_open());
     let mut completion = job.completion.clone();
     if is_open {
-        lock::take(context, session_id, by).await?;
+        lock::take_if_free(context, session_id, by).await;
         context.memory.cancel_requested(&line.summary.session_id, &job_id);
         let request =
             StopRequest { session_id: Some(session_id.to_owned()), job_id: Some(job_id.clone()), force: false };

@@ -221,7 +221,10 @@ async fn typed(
 ) -> Answer {
     let sent = async {
         let enter_key = enter_sequence.map(enter_key).transpose()?;
-        lock::take(context, session_id, by).await?;
+        match line.keys {
+            ["ctrl-c"] => lock::take_if_free(context, session_id, by).await,
+            _ => lock::take(context, session_id, by).await?,
+        }
         let request = SendRequest {
             session_id: Some(session_id.to_owned()),
             text: line.text,

@@ -62,6 +62,12 @@ pub(super) async fn take(context: &Context, session_id: &str, by: &By) -> Result
     change(context, session_id, LockAction::Take, Some(ttl(by.lock_ttl))).await
 }
 
+/// The same for ctrl-c, which where it stops something needs nobody's leave: the session says whether it may be pressed.
+pub(super) async fn take_if_free(context: &Context, session_id: &str, by: &By) {
+    // A refusal here is said again by the session, where it counts.
+    let _ = take(context, session_id, by).await;
+}
+
 async fn change(context: &Context, id: &str, action: LockAction, ttl: Option<Duration>) -> Result<(), OpError> {
     let report = ops::lock(&context.host, LockRequest { session_id: Some(id.to_owned()), action, ttl }).await?;
     facts::input_lock(context, &report.session);
