@@ -4,23 +4,25 @@
 //! what a person allows to [`ops::answer_approval`], everything else reads.
 
 use portcullis_term::Typist;
+use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use crate::approvals::{self, Asked as AskedApproval, Channel, Decision, Scope};
+use crate::causes::with_causes;
 use crate::config::{PolicyMode, Secret};
 use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
 use crate::metrics;
 use crate::ops::{self, ApprovalError, ListedPlugin, OpError, PastSession, PersonsRequest, Whose};
 use crate::session::{
-    self, HealthState, InputControl, InputMode, SessionError, SessionEvent, SessionEventKind, SessionHandle,
-    SessionSummary, TimelineEntry,
+    self, HealthState, InputControl, InputMode, Party, RuleChange, SessionError, SessionEvent, SessionEventKind,
+    SessionHandle, SessionSummary, TimelineEntry,
 };
 use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
 use crate::web::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
-    LiveItem,
+    LiveItem, RulesChange,
 };
 
 /// What a page may have missed and still go on from where it was, in bytes.
@@ -148,6 +150,21 @@ impl Backend for Host {
         })
     }
 
+    async fn session_rules(&self, session_id: &str, change: Option<RulesChange>) -> Result<Value, ControlRefused> {
+        if Host::sessions(self).get(session_id).is_none() {
+            return Err(ControlRefused::UnknownSession);
+        }
+        let report = match change {
+            None => ops::session_rules(self, Some(session_id)),
+            Some(change) => {
+                let change = rule_change(change).map_err(|error| ControlRefused::NotPossible(with_causes(&error)))?;
+                ops::change_session_rules(self, Some(session_id), Party::Human, change).await
+            }
+        };
+        let report = report.map_err(|error| ControlRefused::NotPossible(with_causes(&error)))?;
+        serde_json::to_value(report).map_err(|error| ControlRefused::NotPossible(error.to_string()))
+    }
+
     async fn past(&self, every_launch: bool) -> Vec<protocol::PastSession> {
         let listed = ops::past_sessions(self, whose(every_launch)).await;
         listed.into_iter().map(|session| past(ops::is_here(self, &session), session)).collect()
@@ -219,6 +236,14 @@ fn persons_request(request: &protocol::ControlRequest) -> Option<PersonsRequest>
             let all = [PolicyMode::Safe, PolicyMode::Full];
             PersonsRequest::PolicyMode(all.into_iter().find(|it| it.as_str() == mode)?)
         }
+    })
+}
+
+fn rule_change(change: RulesChange) -> Result<RuleChange, OpError> {
+    Ok(match change {
+        RulesChange::Set(rule) => RuleChange::Set(Box::new(ops::read_rule(rule)?)),
+        RulesChange::Remove(id) => RuleChange::Remove(id),
+        RulesChange::Reset => RuleChange::Reset,
     })
 }
 

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Of the approvals: whose call it is, and what a person has said.
     ("mcp", &["approvals", "clock", "host", "listen", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
-    ("viewer", &["approvals", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
+    ("viewer", &["approvals", "causes", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
     ("web", &["listen"]),
     (
         "ops",
@@ -60,7 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // What a person has allowed is a value that only the broker makes and only the gate redeems.
-    ("gate", &["approvals", "audit", "clock", "config", "metrics", "plugins"]),
+    ("gate", &["approvals", "audit", "causes", "clock", "config", "metrics", "plugins"]),
     ("plugins", &["causes", "config", "metrics"]),
     // The session names of the gate only what it has cleared or refused.
     ("session", &["audit", "clock", "config", "gate", "metrics", "random", "ssh"]),

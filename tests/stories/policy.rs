@@ -166,6 +166,63 @@ fn a_dry_run_tells_the_verdict_and_types_nothing() {
 }
 
 #[test]
+fn a_person_tightens_one_session_until_they_loosen_it_again() {
+    let stage = stage();
+    // Below the host or its client it would be the agent's own shell that asks.
+    let mut client = e2e::mcp::Client::start_apart(&stage.scene.path("portcullis.toml"), &[], &[]);
+    let opened = client.succeed("ssh_open", json!({ "profile": "web" }));
+    let session_id = opened["session"]["session_id"].as_str().unwrap().to_owned();
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "uname -s" }))["exit_code"], 0);
+
+    let add = ["session", "add", "no-uname", "--action", "deny", "--program", "uname", "--message", "not today"];
+    let added = stage.say(&add);
+    assert!(added.starts_with("no-uname  set by human: action = \"deny\", message = \"not today\""), "{added}");
+    assert!(added.contains("keep-out  from "), "{added}");
+    let refused = client.fail("ssh_run", json!({ "command": "sh -c 'una''me -a'" }));
+    assert_eq!((&refused["rule_id"], &refused["reason"]), (&json!("session/no-uname"), &json!("not today")));
+    let tried = client.succeed("ssh_run", json!({ "command": "uname", "dry_run": true }));
+    assert_eq!((&tried["verdict"], &tried["rulings"][0]["policy"]), (&json!("deny"), &json!("session-rules")));
+    let status = client.succeed("ssh_status", json!({}));
+    assert_eq!(status["sessions"][0]["rules"][0]["id"], "no-uname", "{status}");
+
+    // It only tightens: a milder rule on what is refused already changes nothing, and no exception speaks of it.
+    stage.say(&["session", "add", "no-date", "--action", "warn", "--program", "date"]);
+    assert_eq!(client.fail("ssh_run", json!({ "command": "date" }))["rule_id"], "custom/no-date");
+    stage.say(&["session", "add", "no-date", "--action", "deny", "--program", "date"]);
+    assert_eq!(client.fail("ssh_run", json!({ "command": "date -u" }))["rule_id"], "session/no-date");
+
+    let problem = |arguments: &[&str]| stage.policy(arguments).2;
+    let inherited = problem(&["session", "remove", "keep-out"]);
+    assert!(inherited.contains("`keep-out` comes from the configuration"), "{inherited}");
+    let mistaken = problem(&["session", "add", "x", "--action", "deny", "--flag", "r"]);
+    assert!(mistaken.contains("rule.flags[0]: a flag is written with its dashes"), "{mistaken}");
+    let unknown = problem(&["session", "remove", "other", "--session", &session_id]);
+    assert!(unknown.contains("no rule `other` of its own; it has no-uname, no-date"), "{unknown}");
+
+    let listed: Value = serde_json::from_str(&stage.say(&["session", "list", "--json"])).unwrap();
+    assert_eq!(listed["rules"][1]["action"], "deny", "{listed}");
+    stage.say(&["session", "remove", "no-date"]);
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "date -u" }))["exit_code"], 0);
+    assert!(stage.say(&["session", "reset"]).starts_with("removed no-uname\n"));
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "uname -s" }))["exit_code"], 0);
+
+    let record = stage.scene.transcript(&session_id);
+    let changes: Vec<String> = record
+        .iter()
+        .filter(|line| line["kind"] == "session_rules")
+        .map(|line| format!("{} {} {} {}", line["actor"], line["change"], line["id"], line["rule"]["action"]))
+        .collect();
+    let expected = [
+        r#""human" "set" "no-uname" "deny""#,
+        r#""human" "set" "no-date" "warn""#,
+        r#""human" "set" "no-date" "deny""#,
+        r#""human" "removed" "no-date" null"#,
+        r#""human" "reset" null null"#,
+    ];
+    assert_eq!(changes, expected);
+}
+
+#[test]
 fn explain_shows_plan_rules_and_both_modes() {
     let stage = stage();
     let line = format!("ls && sudo cat {}/private/key", stage.folder);

@@ -157,6 +157,20 @@ pub enum Entry<'a> {
         mode: &'a str,
         was: &'a str,
     },
+    /// The rules that hold in this session only have changed.
+    SessionRules {
+        /// `human` or `agent`.
+        actor: &'a str,
+        /// `set`, `removed` or `reset`.
+        change: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        /// What was set, as it was written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<Value>,
+        /// How many there are now.
+        count: usize,
+    },
     Closed {
         reason: &'a str,
         exit_code: Option<i32>,

@@ -2,6 +2,8 @@
 //!
 //! Translates arguments for [`crate::policy`] and prints what comes back.
 
+mod session;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -44,6 +46,11 @@ pub(super) enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Look at and change the rules that hold in one session of a running host, until it ends.
+    Session {
+        #[command(subcommand)]
+        command: session::SessionCommand,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +67,9 @@ pub(super) struct PlaceArguments {
 }
 
 pub(super) async fn run(config: Option<&Path>, command: PolicyCommand) -> anyhow::Result<()> {
+    if let PolicyCommand::Session { command } = command {
+        return session::run(config, command).await;
+    }
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let policies = Policies::open(config, child_compiler(program)).await?;
     match command {
@@ -74,6 +84,8 @@ pub(super) async fn run(config: Option<&Path>, command: PolicyCommand) -> anyhow
             let rules = policies.list(profile.as_deref())?;
             if json { print_json(&rules) } else { list(&rules) }
         }
+        // Asked of a running host, above.
+        PolicyCommand::Session { .. } => Ok(()),
     }
 }
 

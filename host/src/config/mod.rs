@@ -53,7 +53,7 @@ pub use profile::{
 };
 pub use record::{Keep, OnWriteFailure, RedactionConfig, RedactionRule, SearchScope, Sync, TranscriptConfig};
 pub(crate) use replace::replace_file;
-pub use rules::{CUSTOM_RULE_PREFIX, CustomRule, CustomRules, Rule, RuleAction};
+pub use rules::{CUSTOM_RULE_PREFIX, CustomRule, CustomRules, Rule, RuleAction, RuleMistake, rule_settings};
 pub use runtime::{CONTROL_KEYS, control_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

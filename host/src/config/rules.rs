@@ -8,6 +8,7 @@ use std::path::Path;
 use regex_lite::RegexBuilder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::file::ConfigFile;
 use super::layers::{Layers, Origin};
@@ -22,6 +23,15 @@ const MAX_PATTERN_CHARS: usize = 256;
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 1_000;
 const MAX_REGEX_COMPILED_BYTES: usize = 256 * 1024;
+
+/// What is wrong with a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rule.{key}: {problem}")]
+pub struct RuleMistake {
+    /// As `flags[1]`.
+    pub key: String,
+    pub problem: String,
+}
 
 /// What a rule that matches asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -116,6 +126,22 @@ impl Rule {
             ("levels", self.levels.as_ref()),
             ("wrappers", self.wrappers.as_ref()),
         ]
+    }
+
+    /// A rule that stands in no file, checked as those in files are.
+    ///
+    /// # Errors
+    /// Names the key that is wrong.
+    pub fn read(written: Value) -> Result<Self, RuleMistake> {
+        let mistake = |key: &str, problem: String| RuleMistake { key: key.to_owned(), problem };
+        // Each key alone first, so that the one that is wrong can be named.
+        for (key, value) in written.as_object().into_iter().flatten() {
+            let alone = serde_json::json!({ "id": "r", key: value });
+            serde_json::from_value::<Self>(alone).map_err(|error| mistake(key, error.to_string()))?;
+        }
+        let rule: Self = serde_json::from_value(written).map_err(|error| mistake("id", error.to_string()))?;
+        rule.check().map_err(|(key, problem)| RuleMistake { key, problem })?;
+        Ok(rule)
     }
 
     /// The key that is wrong, and why.
@@ -215,12 +241,15 @@ impl CustomRules {
         if enabled.len() > MAX_RULES {
             return Err(format!("it has {} rules, with those of [defaults]; {MAX_RULES} is the most", enabled.len()));
         }
-        let settings = match enabled.is_empty() {
-            true => None,
-            false => Some(serde_json::json!({ "rules": enabled }).to_string()),
-        };
+        let settings = rule_settings(enabled);
         Ok(Self { all, settings })
     }
+}
+
+/// The rules as the component takes them, JSON text; none when there are none.
+pub fn rule_settings<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Option<String> {
+    let rules: Vec<&Rule> = rules.into_iter().collect();
+    (!rules.is_empty()).then(|| serde_json::json!({ "rules": rules }).to_string())
 }
 
 /// The upper list, and of the lower one what has another id.
@@ -257,6 +286,8 @@ pub(super) fn check_file(file: &ConfigFile, path: &Path) -> Result<(), ConfigErr
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use serde_json::json;
+
     use crate::config::{Config, load};
 
     fn parse(text: &str) -> Result<Config, String> {
@@ -293,6 +324,27 @@ mod tests {
         let message =
             parse(&format!("[[defaults.rules]]\nid = 'x'\naction = 'ask'\npattern = '*'\n{PROD}")).unwrap_err();
         assert!(message.contains("defaults.rules[0].pattern: "), "{message}");
+    }
+
+    #[test]
+    fn a_rule_outside_of_files_is_checked_as_those_within() {
+        let read = |written| super::Rule::read(written).map_err(|mistake| mistake.to_string());
+        let good = json!({ "id": "r", "action": "deny", "programs": ["x"], "modes": ["safe"], "priority": 3 });
+        assert_eq!(read(good).unwrap().full_id(), "custom/r");
+        for (written, expected) in [
+            (json!({ "id": "r", "action": "deny", "flags": ["-r", "r"] }), "rule.flags[1]: a flag is written"),
+            (json!({ "id": "r", "action": "deny", "program": ["x"] }), "rule.program: unknown field `program`"),
+            (json!({ "id": "r", "action": "allow", "programs": ["x"] }), "rule.action: unknown variant `allow`"),
+            (json!({ "id": "r", "action": "deny", "modes": ["loose"] }), "rule.modes: unknown variant `loose`"),
+            (json!({ "action": "deny", "programs": ["x"] }), "rule.id: missing field `id`"),
+            (json!({ "id": "r", "programs": ["x"] }), "rule.action: it is missing"),
+            (json!({ "id": "r", "action": "deny" }), "rule.id: the rule does not say"),
+            (json!({ "id": "r", "action": "deny", "pattern": "(" }), "rule.pattern: "),
+            (json!("r"), "rule.id: invalid type"),
+        ] {
+            let message = read(written).unwrap_err();
+            assert!(message.starts_with(expected), "{expected}: {message}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a policy is shown (the text, the host's reading of it, and the place), and what all of them say of it.
 
+use portcullis_sandbox::PolicyPlugin;
 use portcullis_sandbox::common;
 use portcullis_sandbox::policy::{self, Delivery, Request, Verdict};
 use portcullis_shell as shell;
@@ -48,11 +49,32 @@ pub(super) fn request(
     }
 }
 
-/// The word of every policy of the place, lowered where a person's exception says so.
-pub(super) async fn judged(catalog: &Catalog, destination: &Destination, request: &Request) -> Judged {
+/// The component that has the rules of one session.
+pub(super) enum SessionPolicy {
+    /// There are no such rules.
+    None,
+    Ready(PolicyPlugin),
+    /// There are rules and they cannot be asked.
+    Missing,
+}
+
+/// The word of every policy of the place, lowered where a person's exception says so, and then of the session's
+/// own rules, which nothing lowers: whoever wants them gone takes them away.
+pub(super) async fn judged(
+    catalog: &Catalog,
+    destination: &Destination,
+    session: &SessionPolicy,
+    request: &Request,
+) -> Judged {
     let policies = catalog.policies();
     let mut decisions = policies.judge(request, destination).await;
     let lowered = exceptions::lower(policies, destination, request, &mut decisions).await;
+    let of_session = match session {
+        SessionPolicy::None => Vec::new(),
+        SessionPolicy::Ready(plugin) => policies.of_session(Some(plugin), request, &decisions).await,
+        SessionPolicy::Missing => policies.of_session(None, request, &decisions).await,
+    };
+    decisions.extend(of_session);
     let on_trial = policies.on_trial(request, &decisions, &destination.shadow_policies).await;
     // Strictest first; the order of equals stays that of the chain.
     decisions.sort_by_key(|(_, decision)| std::cmp::Reverse(decision.verdict));

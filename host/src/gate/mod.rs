@@ -29,8 +29,10 @@ use serde_json::json;
 
 use crate::approvals::{Cause, Consent, Denial, Leave, Matter};
 use crate::audit::Entry;
+use crate::causes::with_causes;
 use crate::config::{Destination, Secret};
 use crate::plugins::LivePlugins;
+use judge::SessionPolicy;
 
 pub use exceptions::Excepted;
 pub use file::FileAccess;
@@ -46,6 +48,8 @@ pub use stop::{StopSignal, StopStep, stop_line};
 pub struct Place {
     pub session_id: String,
     pub destination: Arc<Destination>,
+    /// Rules that hold in this session only, as the component takes them; none when there are none.
+    pub session_rules: Option<Arc<str>>,
     /// Outermost first.
     pub levels: Vec<Level>,
     pub terminal: TerminalState,
@@ -403,7 +407,8 @@ impl Gate {
     }
 
     async fn judge(&self, place: &Place, request: Request, leave: &Leave) -> Result<Judged, Box<Refusal>> {
-        let mut judged = judge::judged(&self.plugins.current(), &place.destination, &request).await;
+        let rules = self.session_rules(place).await;
+        let mut judged = judge::judged(&self.plugins.current(), &place.destination, &rules, &request).await;
         match judged.verdict {
             Verdict::Allow | Verdict::Warn => Ok(judged),
             Verdict::Deny => Err(Refusal::new(judged)),
@@ -418,6 +423,19 @@ impl Gate {
             Verdict::Abstain => {
                 judged.no_opinion();
                 Err(Refusal::new(judged))
+            }
+        }
+    }
+
+    /// What the session's own rules are asked through.
+    async fn session_rules(&self, place: &Place) -> SessionPolicy {
+        let Some(settings) = &place.session_rules else { return SessionPolicy::None };
+        match self.plugins.session_rules(settings).await {
+            Ok(plugin) => SessionPolicy::Ready(plugin),
+            Err(error) => {
+                let problem = with_causes(&error);
+                tracing::warn!(session = place.session_id, problem, "a session's rules cannot be asked, which denies");
+                SessionPolicy::Missing
             }
         }
     }

@@ -6,6 +6,7 @@ use portcullis_term::Typist;
 use portcullis_shell as shell;
 use serde::Serialize;
 
+use super::judge::SessionPolicy;
 use super::{Gate, Judged, Place, Refusal, Ruling, judge, question};
 use crate::plugins::Catalog;
 
@@ -137,14 +138,25 @@ impl Preview {
 impl Gate {
     /// Judges the line as [`Gate::clear`] would judge it for the prompt of `place`.
     pub async fn preview(&self, place: &Place, line: &str, purpose: Option<String>) -> Preview {
-        preview(&self.plugins.current(), place, line, purpose).await
+        let rules = self.session_rules(place).await;
+        previewed(&self.plugins.current(), place, &rules, line, purpose).await
     }
 }
 
-/// The same with plugins that belong to no running host.
+/// The same with plugins that belong to no running host, and so to no session.
 pub(crate) async fn preview(catalog: &Catalog, place: &Place, line: &str, purpose: Option<String>) -> Preview {
+    previewed(catalog, place, &SessionPolicy::None, line, purpose).await
+}
+
+async fn previewed(
+    catalog: &Catalog,
+    place: &Place,
+    session: &SessionPolicy,
+    line: &str,
+    purpose: Option<String>,
+) -> Preview {
     let request = question(place, Typist::Agent, Delivery::ShellLine, line, purpose);
-    let mut judged = judge::judged(catalog, &place.destination, &request).await;
+    let mut judged = judge::judged(catalog, &place.destination, session, &request).await;
     if judged.verdict == Verdict::Abstain {
         judged.no_opinion();
     }

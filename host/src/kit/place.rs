@@ -120,6 +120,7 @@ pub(crate) fn place(input: &PlaceInput, shell: ShellName, mode: PolicyMode, term
     Place {
         session_id: "plugin-kit".to_owned(),
         destination: Arc::new(destination(input, name, mode)),
+        session_rules: None,
         levels,
         terminal,
         at_repl: false,

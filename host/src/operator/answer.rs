@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::Shared;
-use super::protocol::{Answer, Refusal, RefusalCode, Request, Status};
+use super::protocol::{Answer, Refusal, RefusalCode, Request, RulesChange, Status};
 use crate::host::Host;
 use crate::ops::{self, OpError, OpenOutcome, OpenRequest};
+use crate::session::{Party, RuleChange};
 
 /// Why a session that an operator has closed is closed, for everybody who asks.
 const CLOSED: &str = "closed by the operator (portcullis kill)";
@@ -28,6 +29,7 @@ pub(super) async fn answer(shared: &Shared, request: Request) -> Answer {
             Answer::Done {}
         }
         Request::Open { profile, route } => open(host, profile, route).await,
+        Request::SessionRules { session, change } => session_rules(host, &session, change).await,
         // A terminal is served elsewhere.
         Request::Attach(_) => Answer::Refused(Refusal::bad_request("a terminal has one answer after another")),
     }
@@ -77,6 +79,29 @@ async fn open(host: &Host, profile: String, route: Option<String>) -> Answer {
         }
         Err(error) => Answer::Refused(refusal(&error)),
     }
+}
+
+async fn session_rules(host: &Host, session: &str, change: Option<RulesChange>) -> Answer {
+    let report = match change {
+        None => ops::session_rules(host, Some(session)),
+        Some(change) => match asked(change) {
+            Ok(change) => ops::change_session_rules(host, Some(session), Party::Human, change).await,
+            Err(error) => Err(error),
+        },
+    };
+    match report.map(serde_json::to_value) {
+        Ok(Ok(report)) => Answer::SessionRules { report },
+        Ok(Err(error)) => Answer::Refused(Refusal::new(RefusalCode::Failed, error.to_string())),
+        Err(error) => Answer::Refused(refusal(&error)),
+    }
+}
+
+fn asked(change: RulesChange) -> Result<RuleChange, OpError> {
+    Ok(match change {
+        RulesChange::Set { rule } => RuleChange::Set(Box::new(ops::read_rule(rule)?)),
+        RulesChange::Remove { id } => RuleChange::Remove(id),
+        RulesChange::Reset {} => RuleChange::Reset,
+    })
 }
 
 /// In the words of the operation, for a person.

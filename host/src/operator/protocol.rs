@@ -37,8 +37,25 @@ pub enum Request {
     Stop,
     /// Opens a session on a profile, or takes the open one.
     Open { profile: String, route: Option<String> },
+    /// The rules that hold in one session only, by its id or name; changed first where `change` is given.
+    SessionRules { session: String, change: Option<RulesChange> },
     /// Makes this connection a terminal of the session.
     Attach(AttachRequest),
+}
+
+/// A change to the rules of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RulesChange {
+    /// Adds the rule, with the keys of `[[profiles.NAME.rules]]`, or puts it in place of the one of its id.
+    Set {
+        rule: Value,
+    },
+    Remove {
+        id: String,
+    },
+    /// Takes away all.
+    Reset {},
 }
 
 impl Request {
@@ -48,6 +65,7 @@ impl Request {
         match self {
             Self::Status | Self::Sessions => false,
             Self::Attach(attach) => !attach.observe,
+            Self::SessionRules { change, .. } => change.is_some(),
             Self::Close { .. } | Self::Stop | Self::Open { .. } => true,
         }
     }
@@ -72,6 +90,10 @@ pub enum Answer {
         sessions: Vec<Value>,
     },
     Done {},
+    /// With the session, its `rules` and those it has `inherited` from the configuration.
+    SessionRules {
+        report: Value,
+    },
     Opened {
         session_id: String,
     },
@@ -215,5 +237,7 @@ mod tests {
             assert_eq!(request.acts(), acts);
         }
         assert!(!attach(true).acts() && Request::Stop.acts());
+        let rules = |change| Request::SessionRules { session: "s-web-1".to_owned(), change };
+        assert!(!rules(None).acts() && rules(Some(RulesChange::Reset {})).acts());
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-use super::{AwaitingApproval, FileError};
+use super::{AwaitingApproval, FileError, SessionRuleError};
 use crate::attempts::Failure;
 use crate::audit::{StoreError, TranscriptError};
 use crate::diagnose::Finding;
@@ -122,6 +122,11 @@ pub enum OpError {
     },
     #[error("{0}")]
     BadArgument(String),
+    /// A caller's regular expression that is none, or too large a one.
+    #[error("`{name}` is no usable regular expression: {problem}")]
+    BadPattern { name: String, problem: String },
+    #[error(transparent)]
+    SessionRule(#[from] SessionRuleError),
     #[error("{source}")]
     File {
         session_id: String,
@@ -188,7 +193,12 @@ impl OpError {
             | Self::NoProfiles
             | Self::UnknownRoute { .. }
             | Self::NoNavigator { .. } => "config-error",
-            Self::BadArgument(_) | Self::NameTaken { .. } | Self::LocalShell { .. } => "config-error",
+            Self::SessionRule(SessionRuleError::Unusable(_)) => "plugin-failure",
+            Self::BadArgument(_)
+            | Self::BadPattern { .. }
+            | Self::NameTaken { .. }
+            | Self::LocalShell { .. }
+            | Self::SessionRule(_) => "config-error",
             Self::UnknownSession { .. }
             | Self::DroppedSession { .. }
             | Self::StillOpen { .. }
@@ -255,6 +265,7 @@ impl OpError {
             | Self::LocalShell { .. }
             | Self::Record(_)
             | Self::Random(_)
+            | Self::BadPattern { .. }
             | Self::BadArgument(_) => NextStep::new("ssh_hosts", json!({})),
             Self::UnknownSession { .. }
             | Self::AmbiguousSession { .. }
@@ -264,6 +275,7 @@ impl OpError {
             | Self::TooManyAttempts
             | Self::AtLimit { .. }
             | Self::Places { .. }
+            | Self::SessionRule(_)
             | Self::Transcripts { .. }
             | Self::Plugin { .. } => NextStep::new("ssh_status", json!({})),
             Self::DroppedSession { dropped, .. } => {

@@ -11,6 +11,7 @@ mod approving;
 mod awaiting;
 mod callers;
 mod control;
+mod devices;
 mod dry_run;
 mod echo;
 mod error;
@@ -27,10 +28,12 @@ mod room;
 mod run;
 pub(crate) mod search_logs;
 mod send;
+mod session_rules;
 mod status;
 mod stop;
 mod text;
 mod transcript;
+mod view;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,8 +48,8 @@ use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
-pub use crate::config::EnterKey;
-pub use crate::plugins::Listed as ListedPlugin;
+pub use crate::config::{EnterKey, PolicyMode, Rule, RuleAction};
+pub use crate::plugins::{Listed as ListedPlugin, Parsed};
 pub use about::{InstanceReport, KeyFacts, PolicyFacts, ProfileReport, instance, policy_facts, profile};
 pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
@@ -54,6 +57,7 @@ pub use approving::AwaitingApproval;
 pub use awaiting::AwaitingPerson;
 pub use callers::visible_sessions;
 pub use control::{LockAction, LockReport, LockRequest, PersonsRequest, control, lock, policy_mode};
+pub use devices::{Device, DeviceAuth, default_device, device_at, devices};
 pub use dry_run::{DryRunReport, DryRunRequest, dry_run};
 pub use error::{NextStep, OpError, Stopped};
 pub use files::{
@@ -72,10 +76,14 @@ pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, exit_code, run};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, session_line, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 pub use transcript::{TranscriptReport, TranscriptRequest, transcript};
+pub use view::{
+    News, NewsRequest, SessionView, TerminalUse, idle_expires_unix_ms, latest_lines, news, resize, standing_of, view,
+};
 
 /// The session meant: by its id or its name, or the only one that is open.
 fn find_session(host: &Host, session_id: Option<&str>) -> Result<SessionHandle, OpError> {
@@ -149,7 +157,15 @@ fn place(session: &SessionHandle, destination: &Arc<Destination>, position: &Pos
         (_, Some(running)) => format!("{} {running} after {after}: {}", summary.state, position.line),
         (_, None) => format!("{} after {after}: {}", summary.state, position.line),
     };
-    Place { session_id: summary.session_id, destination: destination.clone(), levels, terminal, at_repl, reader }
+    Place {
+        session_id: summary.session_id,
+        destination: destination.clone(),
+        session_rules: summary.rules.settings(),
+        levels,
+        terminal,
+        at_repl,
+        reader,
+    }
 }
 
 /// Asks the gate, for what no policy asks a person about. A refusal is on record before anyone hears of it.

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_term::Outcome;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub struct OpenRequest {
     pub reopen: Option<String>,
     pub columns: Option<u16>,
     pub rows: Option<u16>,
+    /// Close a new session when nothing has happened in it for this long, zero never; the profile's when left out.
+    pub idle_close: Option<Duration>,
     /// Told of each step of the route.
     pub progress: Progress,
 }
@@ -107,7 +110,8 @@ pub async fn open(host: &Host, request: OpenRequest) -> Result<OpenOutcome, OpEr
                 _ => {
                     let name = name_for(host, &request, previous.as_ref())?;
                     let owner = callers::principal();
-                    let new = NewSession { destination, name, size, previous: previous.clone(), owner };
+                    let (idle_close, previous) = (request.idle_close, previous.clone());
+                    let new = NewSession { destination, name, size, idle_close, previous, owner };
                     start(host, wish(&profile, &request), new)?
                 }
             };
@@ -163,10 +167,14 @@ fn wish(profile: &str, request: &OpenRequest) -> Wish {
 }
 
 /// The one the operator chose, or the only one.
-fn default_profile(host: &Host) -> Result<String, OpError> {
+pub(super) fn usual_profile(host: &Host) -> Option<String> {
     let config = host.config();
     let only = config.destinations.keys().next().filter(|_| config.destinations.len() == 1);
-    config.default_profile.as_ref().or(only).cloned().ok_or_else(|| match config.destinations.is_empty() {
+    config.default_profile.as_ref().or(only).cloned()
+}
+
+pub(super) fn default_profile(host: &Host) -> Result<String, OpError> {
+    usual_profile(host).ok_or_else(|| match host.config().destinations.is_empty() {
         true => OpError::NoProfiles,
         false => OpError::BadArgument("give the `profile` to open, or `reopen`".to_owned()),
     })

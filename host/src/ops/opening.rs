@@ -40,6 +40,8 @@ pub(super) struct NewSession {
     /// Set aside for it.
     pub(super) name: Option<(String, NameGuard)>,
     pub(super) size: TerminalSize,
+    /// Instead of the profile's.
+    pub(super) idle_close: Option<Duration>,
     /// The closed session it goes on from.
     pub(super) previous: Option<SessionHandle>,
     /// Whose it is, where clients are told apart.
@@ -91,8 +93,9 @@ async fn asked_long_enough(host: &Host, attempt: u64) -> Asked {
 
 /// What an attempt does.
 async fn open_new(host: &Host, new: NewSession, attempt: u64) -> Result<Opened, OpError> {
-    let NewSession { destination, name, size, previous, owner } = new;
-    let profile = Arc::new(Profile { terminal: size, ..(*destination.profile).clone() });
+    let NewSession { destination, name, size, idle_close, previous, owner } = new;
+    let idle_close = idle_close.unwrap_or(destination.profile.idle_close);
+    let profile = Arc::new(Profile { terminal: size, idle_close, ..(*destination.profile).clone() });
     let Connected { link, said, given } = connect(host, &destination, &profile, attempt).await?;
     let id = host.sessions().next_id(&profile.name);
     if let Some(owner) = owner {

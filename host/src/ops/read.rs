@@ -253,7 +253,7 @@ async fn read_job(session: &SessionHandle, request: &ReadRequest) -> Result<Read
     Ok(ReadReport { bytes, lines, job: Some(command.record), notes, ..report(session, request.what, output) })
 }
 
-fn command_id(job: &str) -> Result<CommandId, OpError> {
+pub(super) fn command_id(job: &str) -> Result<CommandId, OpError> {
     job.parse().map_err(|_| OpError::BadArgument(format!("`job_id` is `{job}`; a job is named like `c7`")))
 }
 

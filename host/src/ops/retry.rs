@@ -155,7 +155,7 @@ impl Judgement {
 /// A caller's regular expression; `^` and `$` match at lines.
 pub(super) fn compile(name: &str, pattern: &str) -> Result<Regex, OpError> {
     let built = RegexBuilder::new(pattern).multi_line(true).size_limit(MAX_PATTERN_BYTES).build();
-    built.map_err(|error| OpError::BadArgument(format!("`{name}` is no usable regular expression: {error}")))
+    built.map_err(|error| OpError::BadPattern { name: name.to_owned(), problem: error.to_string() })
 }
 
 #[cfg(test)]

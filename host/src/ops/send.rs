@@ -419,6 +419,7 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> R
     let place = Place {
         session_id: session_id.to_owned(),
         destination,
+        session_rules: None,
         levels: Vec::new(),
         terminal: TerminalState::Unknown,
         at_repl: false,

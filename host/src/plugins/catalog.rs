@@ -219,26 +219,40 @@ async fn built_in_plugins(sandbox: &Sandbox, config: &Config) -> Result<BTreeMap
 
 /// The component of the operator's rules, once for each set of them that a profile has.
 async fn rules_of_profiles(sandbox: &Sandbox, config: &Config) -> Result<BTreeMap<String, PolicyPlugin>, CatalogError> {
-    let missing = || CatalogError::Kind {
-        plugin: RULES_POLICY.to_owned(),
-        problem: "it is missing from this build, and profiles have rules; take those out or use a whole build"
-            .to_owned(),
-    };
-    let limits = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == RULES_POLICY);
-    let limits = limits.map(|entry| entry.limits.clone()).unwrap_or_default();
+    let limits = rules_limits(config);
     let mut rules = BTreeMap::new();
     for (profile, destination) in &config.destinations {
         let Some(settings) = destination.rules.settings.as_ref().filter(|known| !rules.contains_key(*known)) else {
             continue;
         };
-        let bytes = built_in(RULES_POLICY).ok_or_else(missing)?;
         let failed = |source| CatalogError::Rules { profile: profile.clone(), source: Box::new(source) };
-        match load_component(sandbox, RULES_POLICY, bytes, settings, &limits).await.map_err(failed)? {
-            Loaded::Policy(plugin) => drop(rules.insert(settings.clone(), plugin)),
-            Loaded::Navigator(_) | Loaded::Parser(_) | Loaded::LogSearch(_) => return Err(missing()),
-        }
+        let plugin = load_rules(sandbox, settings, &limits).await.map_err(failed)?;
+        rules.insert(settings.clone(), plugin);
     }
     Ok(rules)
+}
+
+/// What the operator lets the component of rules use.
+pub(super) fn rules_limits(config: &Config) -> PluginLimits {
+    let entry = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == RULES_POLICY);
+    entry.map(|entry| entry.limits.clone()).unwrap_or_default()
+}
+
+/// The component of rules with one set of them.
+pub(super) async fn load_rules(
+    sandbox: &Sandbox,
+    settings: &str,
+    limits: &PluginLimits,
+) -> Result<PolicyPlugin, CatalogError> {
+    let missing = || CatalogError::Kind {
+        plugin: RULES_POLICY.to_owned(),
+        problem: "it is missing from this build, and there are rules; take those out or use a whole build".to_owned(),
+    };
+    let bytes = built_in(RULES_POLICY).ok_or_else(missing)?;
+    match load_component(sandbox, RULES_POLICY, bytes, settings, limits).await? {
+        Loaded::Policy(plugin) => Ok(plugin),
+        Loaded::Navigator(_) | Loaded::Parser(_) | Loaded::LogSearch(_) => Err(missing()),
+    }
 }
 
 /// Loads the component of an entry, whose bytes are these.

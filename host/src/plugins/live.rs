@@ -7,20 +7,24 @@
 //!
 //! Owns one task, which looks at the files every few seconds and ends with the value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use portcullis_sandbox::{PluginInfo, Sandbox};
+use portcullis_sandbox::{PluginInfo, PolicyPlugin, Sandbox};
 use serde::Serialize;
 
-use super::catalog::{Catalog, CatalogError, load_entry, read_pinned};
+use super::catalog::{Catalog, CatalogError, load_entry, load_rules, read_pinned, rules_limits};
 use crate::causes::with_causes;
-use crate::config::{Config, PluginEntry};
+use crate::config::{Config, PluginEntry, PluginLimits};
 
 /// Often enough for who builds and tries, and a handful of `stat` calls each time.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Sets of rules of sessions that are kept ready; the one that was asked longest ago makes room, and is loaded
+/// anew when it is asked again.
+const READY_SESSION_RULES: usize = 16;
 
 /// One line of a plugin list.
 #[derive(Debug, Clone, Serialize)]
@@ -72,6 +76,9 @@ pub struct LivePlugins {
     current: RwLock<Arc<Catalog>>,
     sandbox: Sandbox,
     watched: Mutex<BTreeMap<String, Watched>>,
+    rules_limits: PluginLimits,
+    /// The component of rules with those of sessions, by their settings, the latest asked last.
+    session_rules: Mutex<VecDeque<(Arc<str>, PolicyPlugin)>>,
 }
 
 /// A component in a file.
@@ -111,7 +118,13 @@ impl LivePlugins {
         let watched: BTreeMap<_, _> = watched.collect();
         let catalog = Catalog::load(&sandbox, config).await?;
         let any = !watched.is_empty();
-        let live = Arc::new(Self { current: RwLock::new(Arc::new(catalog)), sandbox, watched: Mutex::new(watched) });
+        let live = Arc::new(Self {
+            current: RwLock::new(Arc::new(catalog)),
+            sandbox,
+            watched: Mutex::new(watched),
+            rules_limits: rules_limits(config),
+            session_rules: Mutex::default(),
+        });
         if any {
             tokio::spawn(look_again(Arc::downgrade(&live)));
         }
@@ -133,6 +146,34 @@ impl LivePlugins {
             None => Listed { info, path: None, reloads: 0, problem: None },
         };
         self.current().list().into_iter().map(listed).collect()
+    }
+
+    /// The component of rules with those of a session, which are these settings.
+    ///
+    /// # Errors
+    /// When it cannot be used with them; whoever judges denies then.
+    pub async fn session_rules(&self, settings: &Arc<str>) -> Result<PolicyPlugin, CatalogError> {
+        if let Some(ready) = self.ready_rules(settings) {
+            return Ok(ready);
+        }
+        let loaded = load_rules(&self.sandbox, settings, &self.rules_limits).await?;
+        let mut kept = self.session_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two sessions may have waited for the same ones; either is as good.
+        kept.retain(|(known, _)| known != settings);
+        if kept.len() == READY_SESSION_RULES {
+            drop(kept.pop_front());
+        }
+        kept.push_back((Arc::clone(settings), loaded.clone()));
+        Ok(loaded)
+    }
+
+    fn ready_rules(&self, settings: &Arc<str>) -> Option<PolicyPlugin> {
+        let mut kept = self.session_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.iter().position(|(known, _)| known == settings)?;
+        let found = kept.remove(place)?;
+        let plugin = found.1.clone();
+        kept.push_back(found);
+        Some(plugin)
     }
 
     fn watched(&self) -> MutexGuard<'_, BTreeMap<String, Watched>> {

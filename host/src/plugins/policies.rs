@@ -7,11 +7,16 @@ use portcullis_sandbox::PolicyPlugin;
 use portcullis_sandbox::common::Severity;
 use portcullis_sandbox::policy::{Decision, EarlierDecision, Request, RuleInfo, Verdict};
 
-use crate::config::Destination;
+use crate::config::{CUSTOM_RULE_PREFIX, Destination};
 use crate::metrics;
 
 /// The built-in component that evaluates the rules of a profile, and how their decisions are signed.
 pub const RULES_POLICY: &str = "policy-rules";
+
+/// How the decisions of a session's own rules are signed; the same component gives them.
+pub const SESSION_RULES_POLICY: &str = "session-rules";
+/// In front of such a rule's id.
+const SESSION_RULE_PREFIX: &str = "session/";
 
 /// The standard policy, the profiles' own rules, and the policies the operator added.
 #[derive(Clone)]
@@ -45,6 +50,23 @@ impl PolicyChain {
         for name in &destination.policies {
             let told = after(request, &decisions);
             decisions.extend(ask(name, self.further.get(name), &told).await);
+        }
+        decisions
+    }
+
+    /// What the rules of one session say after everything else. They have ids of their own, so that no exception
+    /// or consent for a rule of the configuration speaks of them.
+    pub async fn of_session(
+        &self,
+        rules: Option<&PolicyPlugin>,
+        request: &Request,
+        earlier: &[(String, Decision)],
+    ) -> Vec<(String, Decision)> {
+        let mut decisions = ask(SESSION_RULES_POLICY, rules, &after(request, earlier)).await;
+        for (_, decision) in &mut decisions {
+            if let Some(id) = decision.rule_id.strip_prefix(CUSTOM_RULE_PREFIX) {
+                decision.rule_id = format!("{SESSION_RULE_PREFIX}{id}");
+            }
         }
         decisions
     }

@@ -6,7 +6,7 @@ use portcullis_term::{Completion, Typist};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use super::{Health, InputControl, StopAttempt};
+use super::{Health, InputControl, SessionRules, StopAttempt};
 use crate::config::{PolicyMode, TranscriptMode};
 
 /// A session at one moment, as lists and breadcrumbs show it.
@@ -34,6 +34,9 @@ pub struct SessionSummary {
     /// What a person has set here instead of the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_mode: Option<PolicyMode>,
+    /// Rules that hold here only, beside the configuration's.
+    #[serde(skip_serializing_if = "SessionRules::is_empty")]
+    pub rules: SessionRules,
     pub health: Health,
     pub opened_unix_ms: u64,
     pub closed_reason: Option<String>,

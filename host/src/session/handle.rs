@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::stopping::Stopping;
 use super::{
-    AttachFrom, Attachment, CommandRecord, ControlRequest, Cut, Health, LineRange, Party, Resumes, SessionEvent,
-    SessionId, SessionSummary, StopAttempt, StopGuard,
+    AttachFrom, Attachment, CommandRecord, ControlRequest, Cut, Health, LineRange, Party, Resumes, RuleChange,
+    RuleRefused, SessionEvent, SessionId, SessionSummary, StopAttempt, StopGuard,
 };
 use crate::audit::{ApprovalRecord, Durable, FileRecord, TranscriptError};
 use crate::config::{EnterKey, PolicyMode, TerminalSize};
@@ -40,6 +40,8 @@ pub enum SessionError {
     LevelFailed { label: String, reason: String },
     #[error("the session is closed: {reason}")]
     Closed { reason: String },
+    #[error(transparent)]
+    Rule(#[from] RuleRefused),
     #[error(transparent)]
     Transcript(#[from] TranscriptError),
     /// The task is gone; only a bug or the program's end does that.
@@ -137,8 +139,15 @@ pub struct Vitals {
     pub idle: Duration,
     /// One past the newest byte of output.
     pub end: Offset,
-    /// Number of the next line of the history.
+    /// The oldest byte of output that is kept.
+    pub start: Offset,
+    /// Number of the first line of the history that is kept, and of the next one.
+    pub first_line: u64,
     pub next_line: u64,
+    /// Its last line is output that is not ended yet.
+    pub is_line_begun: bool,
+    /// When it was closed, in milliseconds since 1970-01-01 UTC.
+    pub closed_unix_ms: Option<u64>,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
@@ -169,6 +178,7 @@ pub(super) enum Request {
     RecordApproval { record: Box<ApprovalRecord>, reply: Reply<()> },
     Control { who: Party, request: ControlRequest, reply: Reply<()> },
     SetPolicyMode { mode: PolicyMode, was: PolicyMode, reply: Reply<()> },
+    ChangeRules { who: Party, change: RuleChange, reply: Reply<()> },
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -189,6 +199,7 @@ pub struct SessionHandle {
     /// Where lines have to be on the disk before anything is answered.
     pub(super) durable: Option<Arc<Durable>>,
     pub(super) last_activity_unix_ms: Arc<AtomicU64>,
+    pub(super) idle_close: Duration,
 }
 
 impl SessionHandle {
@@ -475,6 +486,19 @@ impl SessionHandle {
     /// When it could not be recorded.
     pub async fn set_policy_mode(&self, mode: PolicyMode, was: PolicyMode) -> Result<(), SessionError> {
         self.ask(|reply| Request::SetPolicyMode { mode, was, reply }).await
+    }
+
+    /// Changes the rules that hold here only.
+    ///
+    /// # Errors
+    /// When the change is not theirs to make, or could not be recorded.
+    pub async fn change_rules(&self, who: Party, change: RuleChange) -> Result<(), SessionError> {
+        self.ask(|reply| Request::ChangeRules { who, change, reply }).await
+    }
+
+    /// After how long without anything happening it is closed; zero keeps it open.
+    pub fn idle_close(&self) -> Duration {
+        self.idle_close
     }
 
     /// When somebody last typed or something was last printed, in milliseconds since 1970-01-01 UTC.

@@ -163,15 +163,25 @@ impl History {
         }
     }
 
+    /// The number of the first line that is kept, `start` being the oldest output that is.
+    pub(super) fn first_line(&self, start: Offset) -> u64 {
+        let kept = |piece: &&Piece| !matches!(piece, Piece::Output { span, .. } if span.to <= start && span.len() > 0);
+        self.pieces.iter().find(kept).map_or(self.complete, Piece::first) + 1
+    }
+
     /// The number of the next line; a line still being written has it.
     pub(super) fn next_line(&self) -> u64 {
         self.complete + 1
     }
 
+    /// The last line is output that is not ended yet.
+    pub(super) fn is_line_begun(&self) -> bool {
+        matches!(self.pieces.back(), Some(Piece::Output { whole: false, .. }))
+    }
+
     /// Copies the lines out; `read` gives output as far as it is kept.
     pub(super) fn cut(&self, range: LineRange, read: impl Fn(Span) -> Slice) -> Cut {
-        let unfinished = matches!(self.pieces.back(), Some(Piece::Output { whole: false, .. }));
-        let end = self.complete + u64::from(unfinished);
+        let end = self.complete + u64::from(self.is_line_begun());
         // Numbers are from 1 for readers and from 0 here.
         let (from, to) = match range {
             LineRange::Newest(count) => (end.saturating_sub(count), end),

@@ -15,6 +15,7 @@ mod handle;
 mod health;
 mod history;
 mod registry;
+mod rules;
 mod stopping;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use health::{Health, HealthState};
 pub(crate) use history::full_screen_after;
 pub use history::{Cut, HistoryLine, LineRange};
 pub use registry::{Dropped, NameGuard, NameTaken, Sessions};
+pub use rules::{RuleChange, RuleRefused, SessionRule, SessionRules};
 pub use stopping::{Resumes, StopAttempt, StopGuard, ToldCodes};
 
 use std::fmt;

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::protocol::{
@@ -82,6 +83,17 @@ pub trait Backend: Clone + Send + Sync + 'static {
         request: ControlRequest,
     ) -> impl Future<Output = Result<(), ControlRefused>> + Send;
 
+    /// The rules that hold in one session only, and those it has from the configuration, as JSON; changed first
+    /// where there is a change.
+    ///
+    /// # Errors
+    /// When the session does not exist, the rule has a mistake, or the change is not possible.
+    fn session_rules(
+        &self,
+        session_id: &str,
+        change: Option<RulesChange>,
+    ) -> impl Future<Output = Result<Value, ControlRefused>> + Send;
+
     /// Sessions whose records lie on the disk, the newest first; of this launch only, or of every one.
     fn past(&self, every_launch: bool) -> impl Future<Output = Vec<PastSession>> + Send;
 
@@ -96,6 +108,17 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Types a person's bytes into the session, through the gate, with the actor `human`.
     fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> impl Future<Output = Result<(), KeysError>> + Send;
+}
+
+/// What a person changes about the rules of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RulesChange {
+    /// The rule as JSON, with the keys it has in the configuration.
+    Set(Value),
+    /// By id.
+    Remove(String),
+    /// All of them.
+    Reset,
 }
 
 /// Where an attachment begins.

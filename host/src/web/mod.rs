@@ -37,7 +37,7 @@ use crate::listen;
 
 pub use backend::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
-    LiveItem,
+    LiveItem, RulesChange,
 };
 
 /// How many ports above the first are tried before giving up.

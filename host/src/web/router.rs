@@ -12,12 +12,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::access::Access;
-use super::backend::{AnswerRefused, AttachFrom, Backend, ControlRefused};
+use super::backend::{AnswerRefused, AttachFrom, Backend, ControlRefused, RulesChange};
 use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History};
 use super::roles::Role;
 use super::socket::SocketContext;
@@ -83,6 +84,8 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/api/v1/events", get(events_socket::<B>))
         .route("/api/v1/sessions/{session_id}/terminal", get(terminal_socket::<B>))
         .route("/api/v1/sessions/{session_id}/control", post(control::<B>))
+        .route("/api/v1/sessions/{session_id}/rules", get(rules::<B>).post(set_rule::<B>).delete(reset_rules::<B>))
+        .route("/api/v1/sessions/{session_id}/rules/{rule_id}", delete(remove_rule::<B>))
         .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(&shared), guard::<B>))
@@ -303,15 +306,79 @@ async fn control<B: Backend>(
     let backend = shared.backend.clone();
     match tokio::spawn(async move { backend.control(&session_id, request).await }).await {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err(refused)) => {
-            let (status, code) = match refused {
-                ControlRefused::UnknownSession => (StatusCode::NOT_FOUND, "unknown_session"),
-                ControlRefused::Held(_) => (StatusCode::CONFLICT, "held"),
-                ControlRefused::NotPossible(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_possible"),
-            };
-            problem(status, code, &refused.to_string())
+        Ok(Err(refused)) => not_done(&refused),
+        Err(_) => broken_off(),
+    }
+}
+
+fn not_done(refused: &ControlRefused) -> Response {
+    let (status, code) = match refused {
+        ControlRefused::UnknownSession => (StatusCode::NOT_FOUND, "unknown_session"),
+        ControlRefused::Held(_) => (StatusCode::CONFLICT, "held"),
+        ControlRefused::NotPossible(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_possible"),
+    };
+    problem(status, code, &refused.to_string())
+}
+
+fn broken_off() -> Response {
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "not_done", "it was not done; look at the session again")
+}
+
+/// The rules of a session, for everybody who may watch it.
+async fn rules<B: Backend>(State(shared): Site<B>, Path(session_id): Path<String>) -> Response {
+    told(shared.backend.session_rules(&session_id, None).await)
+}
+
+async fn set_rule<B: Backend>(
+    site: Site<B>,
+    Path(session_id): Path<String>,
+    role: Extension<Role>,
+    body: Result<Json<Value>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(rule)) => change_rules(site, session_id, role, RulesChange::Set(rule)).await,
+        Err(_) => {
+            let message =
+                "send the rule as a JSON object with the keys of [[profiles.NAME.rules]], as application/json";
+            problem(StatusCode::BAD_REQUEST, "bad_request", message)
         }
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "not_done", "it was not done; look at the session again"),
+    }
+}
+
+async fn remove_rule<B: Backend>(
+    site: Site<B>,
+    Path((session_id, rule_id)): Path<(String, String)>,
+    role: Extension<Role>,
+) -> Response {
+    change_rules(site, session_id, role, RulesChange::Remove(rule_id)).await
+}
+
+async fn reset_rules<B: Backend>(site: Site<B>, Path(session_id): Path<String>, role: Extension<Role>) -> Response {
+    change_rules(site, session_id, role, RulesChange::Reset).await
+}
+
+async fn change_rules<B: Backend>(
+    State(shared): Site<B>,
+    session_id: String,
+    Extension(role): Extension<Role>,
+    change: RulesChange,
+) -> Response {
+    // Taking a rule away loosens what is judged, as another mode does.
+    if !role.may_approve() {
+        return not_yours("to change what is judged");
+    }
+    // On record or not at all, also when the page goes away meanwhile.
+    let backend = shared.backend.clone();
+    match tokio::spawn(async move { backend.session_rules(&session_id, Some(change)).await }).await {
+        Ok(report) => told(report),
+        Err(_) => broken_off(),
+    }
+}
+
+fn told(report: Result<Value, ControlRefused>) -> Response {
+    match report {
+        Ok(report) => Json(report).into_response(),
+        Err(refused) => not_done(&refused),
     }
 }
 

@@ -26,6 +26,11 @@ const LONG_STRING_BYTES: usize = 4096;
 /// First of the pictures for control characters (U+2400 is the one for NUL).
 const CONTROL_PICTURES: u32 = 0x2400;
 
+/// Columns that a character takes in a terminal.
+pub fn width(character: char) -> usize {
+    unicode_width::UnicodeWidthChar::width(character).unwrap_or(0)
+}
+
 /// The cleaned output.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CleanText {

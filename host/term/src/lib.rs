@@ -27,7 +27,7 @@ pub mod tap;
 mod terminal;
 pub mod track;
 
-pub use clean::{CleanText, clean, clean_around_full_screen, clean_page};
+pub use clean::{CleanText, clean, clean_around_full_screen, clean_page, width};
 pub use decode::Encoding;
 pub use level::{Integration, Level, LevelKind, ShellKind};
 pub use outcome::{AwaitingKind, CommandId, Completion, Confidence, ExitSource, Outcome};

@@ -22,7 +22,7 @@ use crate::audit::instances::{self, Found};
 use crate::config::{self, Config};
 use crate::operator::protocol::{Answer, Request};
 use reach::Target;
-pub(super) use reach::{Hosts, conversation, refused};
+pub(super) use reach::{Hosts, ask, conversation, refused, unexpected};
 
 #[derive(Debug, Args)]
 pub(super) struct Common {
@@ -193,7 +193,7 @@ pub(super) async fn run(command: OperateCommand) -> anyhow::Result<()> {
     }
 }
 
-fn state_folder(path: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(super) fn state_folder(path: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(config::load(path)?.state_directory)
 }
 

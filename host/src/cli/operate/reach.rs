@@ -196,12 +196,12 @@ pub(super) async fn done(found: &Found, request: Request) -> Result<(), OperateE
     }
 }
 
-pub(super) fn unexpected(found: &Found, answer: &Answer) -> OperateError {
+pub(crate) fn unexpected(found: &Found, answer: &Answer) -> OperateError {
     OperateError::NoAnswer(format!("the host {} gives an answer that does not fit: {answer:?}", found.id))
 }
 
 /// One request and its answer; a refusal is an error.
-pub(super) async fn ask(found: &Found, request: Request) -> Result<Answer, OperateError> {
+pub(crate) async fn ask(found: &Found, request: Request) -> Result<Answer, OperateError> {
     let patience = if matches!(request, Request::Open { .. }) { OPEN_PATIENCE } else { PATIENCE };
     let exchange = async {
         let mut stream = conversation(found, request).await?;

@@ -55,7 +55,17 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
     let Parameters { profile, route, new, name, reopen, columns, rows } = parameters;
     match ops::open(
         &host,
-        OpenRequest { profile, route, new, name, reopen, columns, rows, progress: progress::reporter() },
+        OpenRequest {
+            profile,
+            route,
+            new,
+            name,
+            reopen,
+            columns,
+            rows,
+            idle_close: None,
+            progress: progress::reporter(),
+        },
     )
     .await
     {

@@ -60,6 +60,11 @@ fn health(line: &SessionLine) -> String {
             text.push_str(&format!(" · {word} {other}"));
         }
     }
+    let rules = line.summary.rules.all();
+    if !rules.is_empty() {
+        let ids: Vec<String> = rules.iter().map(|known| format!("session/{}", known.rule.id)).collect();
+        text.push_str(&format!(" · rules of its own: {}", ids.join(", ")));
+    }
     if let Some(problem) = &line.summary.record_problem {
         text.push_str(&format!(" · RECORD FAILING: {problem}"));
     }

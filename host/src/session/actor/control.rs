@@ -1,10 +1,12 @@
 //! Who may type here: asked before anything is typed, recorded and told when it changes.
 
 use portcullis_term::{State, Typist};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::control::{ControlRequest, Party};
 use super::super::handle::SessionError;
+use super::super::rules::RuleChange;
 use super::Actor;
 use crate::audit::Entry;
 use crate::clock;
@@ -79,6 +81,24 @@ impl Actor {
         self.must_record(&Entry::PolicyMode { actor: "human", mode: mode.as_str(), was: was.as_str() })?;
         self.history.happened(&format!("policy mode {} set by a person, was {}", mode.as_str(), was.as_str()));
         self.policy_mode = Some(mode);
+        self.refresh();
+        Ok(())
+    }
+
+    /// Changes the rules of this session, once that is on record.
+    pub(super) fn change_rules(&mut self, who: Party, change: &RuleChange) -> Result<(), SessionError> {
+        self.must_be_open()?;
+        let rules = self.rules.after(who, change)?;
+        let (what, id, rule) = match change {
+            RuleChange::Set(rule) => ("set", Some(rule.id.as_str()), Some(json!(rule))),
+            RuleChange::Remove(id) => ("removed", Some(id.as_str()), None),
+            RuleChange::Reset => ("reset", None, None),
+        };
+        let actor = who.as_str();
+        self.must_record(&Entry::SessionRules { actor, change: what, id, rule, count: rules.all().len() })?;
+        let which = id.map_or_else(|| "rules of this session".to_owned(), |id| format!("rule {id} of this session"));
+        self.history.happened(&format!("{which} {what} by {actor}; it has {} now", rules.all().len()));
+        self.rules = rules;
         self.refresh();
         Ok(())
     }

@@ -27,7 +27,7 @@ use super::handle::{Request, SessionError, SessionHandle};
 use super::health::Pulse;
 use super::history::History;
 use super::stopping::Stopping;
-use super::{InputControl, SessionEvent, SessionEventKind, SessionId, SessionSummary, TimelineEntry};
+use super::{InputControl, SessionEvent, SessionEventKind, SessionId, SessionRules, SessionSummary, TimelineEntry};
 use crate::audit::{Entry, Transcript, TranscriptError};
 use crate::clock;
 use crate::config::{Limits, PolicyMode, Profile};
@@ -96,6 +96,7 @@ pub fn open(opening: Opening) -> Result<SessionHandle, TranscriptError> {
         files: actor.link.files.clone(),
         durable: actor.transcript.durable(),
         last_activity_unix_ms: actor.last_activity_unix_ms.clone(),
+        idle_close: actor.profile.idle_close,
     };
     metrics::session_opened();
     let span = tracing::info_span!("session", id = %handle.id, profile = handle.summary.borrow().profile);
@@ -132,6 +133,7 @@ struct Actor {
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
     exit_status: Option<i32>,
     closed: Option<String>,
+    closed_unix_ms: Option<u64>,
     history: History,
     pulse: Pulse,
     /// The last key from anyone, or the last byte of output.
@@ -140,6 +142,7 @@ struct Actor {
     last_activity_unix_ms: Arc<AtomicU64>,
     control: Control,
     policy_mode: Option<PolicyMode>,
+    rules: SessionRules,
     refusals: VecDeque<TimelineEntry>,
     refused: u64,
     /// How often somebody other than a person has typed, interrupts left out.
@@ -217,6 +220,7 @@ impl Actor {
             running_since_unix_ms: None,
             input: InputControl::default(),
             policy_mode: None,
+            rules: SessionRules::default(),
             health: pulse.health(None),
             opened_unix_ms: clock::unix_ms(),
             closed_reason: None,
@@ -249,12 +253,14 @@ impl Actor {
             level_waiters: Vec::new(),
             exit_status: None,
             closed: None,
+            closed_unix_ms: None,
             history,
             pulse,
             last_activity: Instant::now(),
             last_activity_unix_ms: Arc::new(clock::unix_ms().into()),
             control: Control::default(),
             policy_mode: None,
+            rules: SessionRules::default(),
             refusals: VecDeque::new(),
             refused: 0,
             typed_for_agents: 0,
@@ -545,6 +551,7 @@ impl Actor {
             return;
         }
         self.closed = Some(reason.to_owned());
+        self.closed_unix_ms = Some(clock::unix_ms());
         self.history.happened(&format!("closed: {reason}"));
         drop(self.link.commands.try_send(ShellCommand::Close));
         self.outbox.clear();
@@ -576,6 +583,7 @@ impl Actor {
         let running_since_unix_ms = kept.map(|kept| kept.record.started_unix_ms);
         let input = self.control.summary(Instant::now(), clock::unix_ms());
         let policy_mode = self.policy_mode;
+        let rules = self.rules.clone();
         let breadcrumb = self.terminal.breadcrumb();
         let closed_reason = self.closed.clone();
         let health = self.pulse.health(self.closed.as_deref());
@@ -589,6 +597,7 @@ impl Actor {
                 running_since_unix_ms,
                 input: input.unless_same_as(summary.input),
                 policy_mode,
+                rules,
                 health,
                 closed_reason,
                 record_problem,

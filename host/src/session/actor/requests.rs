@@ -70,6 +70,7 @@ impl Actor {
             Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
             Request::Control { who, request, reply } => drop(reply.send(self.control(who, request))),
             Request::SetPolicyMode { mode, was, reply } => drop(reply.send(self.set_policy_mode(mode, was))),
+            Request::ChangeRules { who, change, reply } => drop(reply.send(self.change_rules(who, &change))),
         }
     }
 
@@ -367,7 +368,11 @@ impl Actor {
             health: self.pulse.health_now(self.closed.as_deref()),
             idle: self.last_activity.elapsed(),
             end: self.terminal.end(),
+            start: self.terminal.start(),
+            first_line: self.history.first_line(self.terminal.start()),
             next_line: self.history.next_line(),
+            is_line_begun: self.history.is_line_begun(),
+            closed_unix_ms: self.closed_unix_ms,
         }
     }
 

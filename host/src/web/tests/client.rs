@@ -24,6 +24,7 @@ pub(super) struct Client {
 }
 
 /// An answer, with the head as it came.
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) head: String,
@@ -74,6 +75,12 @@ impl Client {
              Content-Length: {length}\r\n{lines}\r\n{body}"
         ))
         .await
+    }
+
+    /// A DELETE with these headers.
+    pub(super) async fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let lines = lines(headers);
+        self.raw(&format!("DELETE {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{lines}\r\n", self.host())).await
     }
 
     /// Logs in and answers the cookie.

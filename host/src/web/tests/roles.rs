@@ -9,6 +9,7 @@ use crate::web::protocol::{AttachCause, ClientMessage, ErrorCode, History, Serve
 use crate::web::roles::{Role, Tokens};
 
 const CONTROL: &str = "/api/v1/sessions/s-lab-1/control";
+const RULES: &str = "/api/v1/sessions/s-lab-1/rules";
 const TERMINAL: &str = "/api/v1/sessions/s-lab-1/terminal";
 
 /// Whether a request of that kind gets past the check of its role.
@@ -50,7 +51,7 @@ async fn every_request_that_does_something_is_checked_by_role() {
                 assert_eq!(fixture.client.post(path, body, &headers).await.status, 403, "{role:?} {origin}");
             }
         }
-        for path in ["/api/v1/sessions", "/api/v1/approvals", "/api/v1/questions", "/api/v1/plugins"] {
+        for path in ["/api/v1/sessions", "/api/v1/approvals", "/api/v1/questions", "/api/v1/plugins", RULES] {
             assert_eq!(
                 fixture.client.get(path, &[("Authorization", &authorization)]).await.status,
                 200,
@@ -60,6 +61,33 @@ async fn every_request_that_does_something_is_checked_by_role() {
         let me = fixture.client.get("/api/v1/me", &[("Authorization", &authorization)]).await;
         assert!(me.body.contains(&format!("\"role\":\"{}\"", role.name())), "{}", me.body);
     }
+}
+
+#[tokio::test]
+async fn only_those_who_approve_change_what_is_judged_in_a_session() {
+    let fixture = Fixture::start().await;
+    let own = fixture.client.origin();
+    let rule = "{\"id\":\"r\",\"action\":\"deny\",\"programs\":[\"x\"]}";
+    for role in Role::ALL {
+        let authorization = bearer(role);
+        let headers = [("Authorization", authorization.as_str()), ("Origin", own.as_str())];
+        let before = fixture.backend.said().len();
+        let answers = [
+            fixture.client.post(RULES, rule, &headers).await,
+            fixture.client.delete(&format!("{RULES}/r"), &headers).await,
+            fixture.client.delete(RULES, &headers).await,
+        ];
+        let allowed = role.may_approve();
+        assert!(answers.iter().all(|answer| answer.status == if allowed { 200 } else { 403 }), "{role:?} {answers:?}");
+        assert_eq!(fixture.backend.said().len() - before, if allowed { 3 } else { 0 }, "{role:?}");
+        let foreign = [("Authorization", authorization.as_str()), ("Origin", "http://evil.test")];
+        assert_eq!(fixture.client.delete(RULES, &foreign).await.status, 403);
+    }
+    let authorization = bearer(Role::Approver);
+    let headers = [("Authorization", authorization.as_str()), ("Origin", own.as_str())];
+    assert_eq!(fixture.client.delete(&format!("{RULES}/inherited"), &headers).await.status, 422);
+    assert_eq!(fixture.client.post(RULES, "no JSON", &headers).await.status, 400);
+    assert_eq!(fixture.client.post("/api/v1/sessions/other/rules", rule, &headers).await.status, 404);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use crate::web::protocol::{
@@ -9,7 +10,7 @@ use crate::web::protocol::{
 };
 use crate::web::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
-    LiveItem,
+    LiveItem, RulesChange,
 };
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
@@ -248,6 +249,20 @@ impl Backend for ScriptedBackend {
         }
         state.said.push((session_id.to_owned(), format!("{request:?}")));
         Ok(())
+    }
+
+    async fn session_rules(&self, session_id: &str, change: Option<RulesChange>) -> Result<Value, ControlRefused> {
+        let mut state = self.0.state.lock().unwrap();
+        if session_id != state.summary.session_id {
+            return Err(ControlRefused::UnknownSession);
+        }
+        if change == Some(RulesChange::Remove("inherited".to_owned())) {
+            return Err(ControlRefused::NotPossible("it is not this session's".to_owned()));
+        }
+        if let Some(change) = change {
+            state.said.push((session_id.to_owned(), format!("{change:?}")));
+        }
+        Ok(serde_json::json!({ "rules": [], "inherited": [] }))
     }
 
     async fn past(&self, every_launch: bool) -> Vec<PastSession> {

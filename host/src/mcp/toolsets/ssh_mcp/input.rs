@@ -16,7 +16,7 @@ use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, EnterKey, OpError, RunRequest, SendReport, SendRequest, SessionLine, Standing, exit_code};
 
 /// Seconds a call waits when the caller does not say.
-pub(super) const DEFAULT_TIMEOUT_S: f64 = 30.0;
+const DEFAULT_TIMEOUT_S: f64 = 30.0;
 /// Longest a call waits, in seconds; the predecessor's clients are told to allow ten minutes.
 const MAX_TIMEOUT_S: f64 = 600.0;
 /// Without `wait_for` a call returns after this at the latest.
@@ -24,8 +24,8 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// Characters of output in one result; of a command `get_command` has all.
 const MAX_CHARS: usize = 40_000;
 
-pub(super) fn timeout(seconds: Option<f64>) -> Duration {
-    Duration::from_secs_f64(seconds.filter(|it| it.is_finite()).unwrap_or(DEFAULT_TIMEOUT_S).clamp(0.0, MAX_TIMEOUT_S))
+pub(super) fn timeout(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, MAX_TIMEOUT_S))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,9 +42,9 @@ struct SendText {
     /// Wait until this is printed; the text's own echo does not count.
     #[serde(default)]
     wait_for: String,
-    /// Seconds; default 30.
-    #[serde(default)]
-    timeout: Option<f64>,
+    /// Seconds.
+    #[serde(default = "usual_timeout_s")]
+    timeout: f64,
     /// Refused: only a person types secrets, in the viewer.
     #[serde(default)]
     sensitive: bool,
@@ -63,9 +63,9 @@ struct ExecuteCommand {
     /// Wait for the command's end and its exit code.
     #[serde(default = "yes")]
     wait_for_prompt: bool,
-    /// Seconds; default 30. The command goes on after it.
-    #[serde(default)]
-    timeout: Option<f64>,
+    /// Seconds; the command goes on after it.
+    #[serde(default = "usual_timeout_s")]
+    timeout: f64,
     /// lf, cr or crlf; the profile's when left out.
     #[serde(default)]
     enter_sequence: Option<String>,
@@ -81,8 +81,12 @@ struct Interrupt {
     by: By,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
+}
+
+pub(super) fn usual_timeout_s() -> f64 {
+    DEFAULT_TIMEOUT_S
 }
 
 fn output() -> Value {

@@ -19,18 +19,16 @@ use crate::session::Party;
 
 /// What the predecessor calls an agent, and its searches.
 const AGENTS: [&str; 2] = ["agent", "tool"];
-/// Seconds.
-const DEFAULT_TTL_S: f64 = 60.0;
 
-/// On whose behalf something is typed.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+// On whose behalf something is typed; a doc comment would become part of the schemas.
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct By {
     /// Always the agent here.
-    #[serde(default)]
-    actor: Option<String>,
-    /// Seconds the input stays the agent's; default 60.
-    #[serde(default)]
-    lock_ttl: Option<f64>,
+    #[serde(default = "agent")]
+    actor: String,
+    /// Seconds the input stays the agent's.
+    #[serde(default = "usual_ttl_s")]
+    lock_ttl: f64,
     /// Never takes from a person.
     #[serde(default)]
     force: bool,
@@ -39,12 +37,12 @@ pub(super) struct By {
 impl By {
     /// What of it has no effect.
     pub(super) fn notes(&self) -> Vec<String> {
-        notes(self.actor.as_deref(), self.force)
+        notes(&self.actor, self.force)
     }
 }
 
-fn notes(actor: Option<&str>, force: bool) -> Vec<String> {
-    let other = actor.filter(|actor| !AGENTS.contains(actor));
+fn notes(actor: &str, force: bool) -> Vec<String> {
+    let other = Some(actor).filter(|actor| !AGENTS.contains(actor));
     let other =
         other.map(|actor| format!("actor {actor:?} has no effect: what tools type is on record as the agent's"));
     let force =
@@ -52,9 +50,17 @@ fn notes(actor: Option<&str>, force: bool) -> Vec<String> {
     other.into_iter().chain(force).collect()
 }
 
-fn ttl(seconds: Option<f64>) -> Duration {
+fn agent() -> String {
+    AGENTS[0].to_owned()
+}
+
+fn usual_ttl_s() -> f64 {
+    60.0
+}
+
+fn ttl(seconds: f64) -> Duration {
     // The operation keeps it between a second and an hour.
-    Duration::from_secs_f64(seconds.filter(|it| it.is_finite()).unwrap_or(DEFAULT_TTL_S).clamp(0.0, 1e6))
+    Duration::from_secs_f64(seconds.clamp(0.0, 1e6))
 }
 
 /// Takes the input, or keeps it for longer; whoever types does.
@@ -85,11 +91,11 @@ struct Status {
 struct Acquire {
     session_id: String,
     /// Always the agent here.
-    #[serde(default)]
-    actor: Option<String>,
-    /// Seconds, 1 to 3600; default 60.
-    #[serde(default)]
-    ttl: Option<f64>,
+    #[serde(default = "agent")]
+    actor: String,
+    /// Seconds, 1 to 3600.
+    #[serde(default = "usual_ttl_s")]
+    ttl: f64,
     /// Never takes from a person.
     #[serde(default)]
     force: bool,
@@ -100,8 +106,8 @@ struct Acquire {
 struct Release {
     session_id: String,
     /// Always the agent here.
-    #[serde(default)]
-    actor: Option<String>,
+    #[serde(default = "agent")]
+    actor: String,
     /// Never takes from a person.
     #[serde(default)]
     force: bool,
@@ -159,14 +165,14 @@ async fn status(context: Context, parameters: Status) -> Answer {
 async fn acquire(context: Context, parameters: Acquire) -> Answer {
     let Acquire { session_id, actor, ttl: seconds, force } = parameters;
     let changed = changed(&context, &session_id, LockAction::Take, Some(ttl(seconds))).await;
-    answer(&context, &session_id, changed, |_, _| json!({}), notes(actor.as_deref(), force)).await
+    answer(&context, &session_id, changed, |_, _| json!({}), notes(&actor, force)).await
 }
 
 async fn release(context: Context, parameters: Release) -> Answer {
     let Release { session_id, actor, force } = parameters;
     let changed = changed(&context, &session_id, LockAction::Release, None).await;
     let released = |before: &SessionLine, _: &SessionLine| json!({ "released": is_agents(before) });
-    answer(&context, &session_id, changed, released, notes(actor.as_deref(), force)).await
+    answer(&context, &session_id, changed, released, notes(&actor, force)).await
 }
 
 fn is_agents(line: &SessionLine) -> bool {

@@ -14,8 +14,6 @@ use crate::mcp::answer::Answer;
 use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, Choice, OpError, ReadReport, ReadRequest, RecordQuery, RecordedEvent, TranscriptRequest, What};
 
-const DEFAULT_LINES: u32 = 100;
-const DEFAULT_TAIL: u32 = 200;
 const MAX_TAIL: u32 = 5_000;
 /// What the predecessor kept of a session's output, in characters.
 const SCREEN_CHARS: usize = 200_000;
@@ -24,18 +22,26 @@ const SCREEN_CHARS: usize = 200_000;
 #[serde(deny_unknown_fields)]
 struct GetScreen {
     session_id: String,
-    /// Last lines of what was printed; default 100.
-    #[serde(default)]
-    lines: Option<u32>,
+    /// Last lines of what was printed.
+    #[serde(default = "usual_lines")]
+    lines: u32,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GetTranscript {
     session_id: String,
-    /// Last events; default 200.
-    #[serde(default)]
-    tail: Option<u32>,
+    /// Last events.
+    #[serde(default = "usual_tail")]
+    tail: u32,
+}
+
+fn usual_lines() -> u32 {
+    100
+}
+
+fn usual_tail() -> u32 {
+    200
 }
 
 pub(super) fn tools(memory: &Arc<Memory>) -> [Tool; 2] {
@@ -67,7 +73,7 @@ pub(super) fn tools(memory: &Arc<Memory>) -> [Tool; 2] {
 
 async fn get_screen(context: Context, parameters: GetScreen) -> Answer {
     let GetScreen { session_id, lines } = parameters;
-    let tail = Choice::Tail(lines.unwrap_or(DEFAULT_LINES).into());
+    let tail = Choice::Tail(lines.into());
     let read = async {
         let screen = read(&context, &session_id, What::Screen, Choice::All).await?;
         // A full-screen program draws its lines, and prints none.
@@ -99,7 +105,7 @@ async fn read(context: &Context, id: &str, what: What, lines: Choice) -> Result<
 
 async fn get_transcript(context: Context, parameters: GetTranscript) -> Answer {
     let GetTranscript { session_id, tail } = parameters;
-    let limit = tail.unwrap_or(DEFAULT_TAIL).min(MAX_TAIL) as usize;
+    let limit = tail.min(MAX_TAIL) as usize;
     // Also of a session that is no longer kept here.
     let line = ops::session_line(&context.host, Some(&session_id)).await.ok();
     let id = line.as_ref().map_or(session_id.clone(), |line| line.summary.session_id.clone());

@@ -14,7 +14,6 @@ use crate::mcp::progress;
 use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, FoundLine, OpError, SearchMode, SearchReport, SearchRequest};
 
-const DEFAULT_COUNT: u32 = 200;
 const MAX_COUNT: u32 = 500;
 const MAX_CONTEXT: u16 = 20;
 
@@ -33,14 +32,14 @@ struct SearchLogs {
     /// Lines around a match.
     #[serde(default)]
     context: u16,
-    #[serde(default = "yes")]
+    #[serde(default = "input::yes")]
     ignore_case: bool,
-    /// Most matches; default 200.
-    #[serde(default)]
-    max_count: Option<u32>,
-    /// Seconds; default 30. The search is stopped after it.
-    #[serde(default)]
-    timeout: Option<f64>,
+    /// Most matches, up to 500.
+    #[serde(default = "usual_count")]
+    max_count: u32,
+    /// Seconds; the search is stopped after it.
+    #[serde(default = "input::usual_timeout_s")]
+    timeout: f64,
     #[serde(flatten)]
     by: By,
 }
@@ -53,8 +52,8 @@ fn logs() -> String {
     "*.log".to_owned()
 }
 
-fn yes() -> bool {
-    true
+fn usual_count() -> u32 {
+    200
 }
 
 pub(super) fn tool(memory: &Arc<Memory>) -> Tool {
@@ -90,7 +89,7 @@ async fn search(context: &Context, parameters: SearchLogs) -> Result<Answer, OpE
         ignore_case,
         sources: vec![path],
         include: vec![include],
-        max_matches: max_count.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT),
+        max_matches: max_count.clamp(1, MAX_COUNT),
         before: around.min(MAX_CONTEXT),
         after: around.min(MAX_CONTEXT),
         progress: progress::reporter(),

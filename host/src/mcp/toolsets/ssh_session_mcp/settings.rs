@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::PolicyMode;
+use crate::ops::PolicyMode;
 
 /// How the tools behave where a call does not say. The defaults are the predecessor's.
 #[derive(Debug, Clone)]
