@@ -8,6 +8,7 @@ use e2e::mcp::{Client, program, wait_until};
 use e2e::scene::{PASSWORD, PASSWORD_VARIABLE, Scene, sshd_profile};
 use e2e::sshd::{Sshd, SshdOptions};
 use e2e::viewer::{self, Page};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -36,7 +37,7 @@ struct Set {
     client: Client,
     scene: Scene,
     id: String,
-    _sshd: Option<Sshd>,
+    sshd: Option<Sshd>,
 }
 
 fn start(scene: &Scene) -> Client {
@@ -59,7 +60,7 @@ fn on_host_with(more: &str) -> Set {
     let mut client = start(&scene);
     let opened = ok(&mut client, "open_session", json!({ "profile": "host", "owner_label": "window one" }));
     let id = opened["session"]["session_id"].as_str().unwrap().to_owned();
-    Set { client, scene, id, _sshd: Some(sshd) }
+    Set { client, scene, id, sshd: Some(sshd) }
 }
 
 impl Set {
@@ -266,11 +267,9 @@ fn a_secret_is_no_argument_of_any_tool() {
     );
     let notes = opened["notes"].to_string();
     assert!(notes.contains("password was not used") && notes.contains("config_path"), "{notes}");
-    for folder in ["state"] {
-        let found =
-            std::process::Command::new("grep").args(["-r", "hunter2"]).arg(set.scene.path(folder)).output().unwrap();
-        assert!(found.stdout.is_empty(), "{}", String::from_utf8_lossy(&found.stdout));
-    }
+    let found =
+        std::process::Command::new("grep").args(["-r", "hunter2"]).arg(set.scene.path("state")).output().unwrap();
+    assert!(found.stdout.is_empty(), "{}", String::from_utf8_lossy(&found.stdout));
 }
 
 #[test]
@@ -279,7 +278,7 @@ fn the_bastions_menu_is_crossed_as_the_recipe_has_it() {
     let mut client = start(&scene);
     let opened = ok(&mut client, "open_session", json!({ "profile": "lab" }));
     let id = opened["session"]["session_id"].as_str().unwrap().to_owned();
-    let mut set = Set { client, scene, id, _sshd: None };
+    let mut set = Set { client, scene, id, sshd: None };
     // At a menu a command is not typed, and nothing behind it either.
     set.fails("execute_command", json!({ "command": "ls" }));
     set.ok("send_text", json!({ "text": "10.66.12.21", "wait_for": "Select login user", "timeout": 20 }));
@@ -397,8 +396,9 @@ fn what_a_person_has_to_allow_runs_when_the_same_call_is_made_again() {
 #[test]
 fn s1_x01_a_timeout_leaves_it_running_a_second_is_refused_and_it_completes_by_itself() {
     let mut set = on_host();
-    let gate = set.scene.path("go");
-    let command = format!("until [ -e {} ]; do sleep 0.05; done; echo at-last", gate.display());
+    let gate = set.scene.path("gate");
+    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let command = format!("cat {}; echo at-last", gate.display());
     let begun = set.ok("execute_command", json!({ "command": command, "timeout": 1 }));
     assert_eq!((&begun["status"], &begun["timed_out"]), (&json!("running"), &json!(true)), "{begun}");
     let id = begun["command_id"].as_str().unwrap().to_owned();
@@ -453,14 +453,13 @@ fn s1_x01_the_lock_is_taken_by_what_types_and_released() {
 fn s1_x01_a_lock_expires_by_itself() {
     let mut set = on_host();
     set.ok("acquire_input_lock", json!({ "ttl": 1 }));
-    wait_until(LIMIT, || (set.ok("input_lock_status", json!({}))["input_lock"]["locked"] == false).then_some(()))
-        .expect("the lock ends");
-    let events = set.ok("get_transcript", json!({}))["events"].clone();
-    let directions: Vec<&str> = events.as_array().unwrap().iter().filter_map(|event| event["dir"].as_str()).collect();
-    assert!(
-        directions.contains(&"input_lock_acquired") && directions.contains(&"input_lock_released"),
-        "{directions:?}"
-    );
+    let released = |set: &mut Set| {
+        let events = set.ok("get_transcript", json!({}))["events"].clone();
+        let mut directions = events.as_array().unwrap().iter().map(|event| event["dir"].clone());
+        directions.any(|dir| dir == "input_lock_acquired") && directions.any(|dir| dir == "input_lock_released")
+    };
+    wait_until(LIMIT, || released(&mut set).then_some(())).expect("the lock ends");
+    assert_eq!(set.ok("input_lock_status", json!({}))["input_lock"]["locked"], false);
 }
 
 #[test]
@@ -482,8 +481,8 @@ fn s1_x01_a_persons_lock_blocks_and_force_does_not_take_it() {
         assert_eq!(refused["session"]["input_lock"]["actor"], "human", "{tool}: {refused}");
     }
     page.press(b"\x03");
-    wait_until(LIMIT, || (set.ok("input_lock_status", json!({}))["input_lock"]["locked"] == false).then_some(()))
-        .expect("the input is free again");
+    let free = |told: &Value| told["input_lock"]["locked"] == false && told["session"]["state"] == "at_prompt";
+    wait_until(LIMIT, || free(&set.ok("input_lock_status", json!({}))).then_some(())).expect("the input is free again");
     let ran = set.ok("execute_command", json!({ "command": "echo agent", "actor": "human", "force": true }));
     assert_eq!((&ran["output"], ran["notes"].as_array().unwrap().len()), (&json!("agent\n"), 2), "{ran}");
     let commands = set.ok("list_commands", json!({}))["commands"].clone();
@@ -497,10 +496,12 @@ fn s1_x01_enter_is_the_profiles_or_the_calls() {
     let shows = "stty raw -echo; printf ready; dd bs=1 count=1 2>/dev/null | od -An -tx1; stty sane";
     for (sequence, byte) in [(Value::Null, "0d"), (json!("lf"), "0a"), (json!("carriage-return"), "0d")] {
         let begun = json!({ "command": shows, "wait_for": "ready", "timeout": 20 });
-        assert_eq!(set.ok("execute_command", begun)["matched"], true);
+        let begun = set.ok("execute_command", begun);
+        assert_eq!(begun["matched"], true, "{begun}");
         let sent = json!({ "text": "", "enter_sequence": sequence, "wait_for": byte, "timeout": 20 });
         let answered = set.ok("send_text", sent);
         assert_eq!(answered["matched"], true, "{sequence}: {answered}");
+        set.ended(begun["command_id"].as_str().unwrap());
     }
     let wrong = set.fails("send_text", json!({ "text": "x", "enter_sequence": "tab" }));
     assert!(wrong["error"].as_str().unwrap().contains("cr, lf or crlf"), "{wrong}");
@@ -581,8 +582,9 @@ fn s1_x01_a_closed_session_stays_readable_and_says_that_it_is_closed() {
 #[test]
 fn s1_x01_a_connection_that_dies_closes_the_session_and_its_command() {
     let mut set = on_host();
-    let begun = set.ok("execute_command", json!({ "command": "kill -9 $PPID; sleep 600", "timeout": 1 }));
+    let begun = set.ok("execute_command", json!({ "command": "sleep 600", "timeout": 1 }));
     let id = begun["command_id"].as_str().unwrap().to_owned();
+    set.sshd.as_ref().unwrap().signal_connections(Signal::KILL);
     let ended = set.ended(&id);
     assert_eq!((&ended["status"], &ended["exit_code"]), (&json!("session_closed"), &Value::Null), "{ended}");
     let listed = ok(&mut set.client, "list_sessions", json!({}))["sessions"][0].clone();

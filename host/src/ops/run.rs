@@ -24,7 +24,7 @@ use crate::random;
 use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions};
 
 /// The prompt of a shell that has been recognised is a few bytes away.
-const LEVEL_PROMPT: Duration = Duration::from_secs(3);
+pub(super) const LEVEL_PROMPT: Duration = Duration::from_secs(3);
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);
 /// Output larger than this is not parsed; the text remains.

@@ -8,7 +8,7 @@ use portcullis_term::{CommandId, LevelKind, NotReady, Typist};
 use serde::Serialize;
 
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
-use super::run::{opens, secret_asked};
+use super::run::{LEVEL_PROMPT, opens, secret_asked};
 use super::{EnterKey, Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place};
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
@@ -96,7 +96,13 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     let left = until.saturating_duration_since(Instant::now());
     let left = request.settle.filter(|_| !wanted.is_something()).map_or(left, |settle| left.min(settle));
     let wait = if held_line.is_some() && keys.is_empty() { Duration::ZERO } else { left };
-    let Answer { mut reading, printed, found, known } = typed.answer(session, &wanted, wait).await?;
+    let Answer { mut reading, printed, mut found, known } = typed.answer(session, &wanted, wait).await?;
+    if found == Some(false) && known.as_ref().is_some_and(|known| !known.outcome.is_open()) {
+        // The prompt behind a command is none of its output, and often what is waited for: that of another place.
+        session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
+        reading = session.read().await?;
+        found = wanted.found(&reading.line);
+    }
     if place.terminal == TerminalState::Menu && held_line.is_none() {
         // The text waited for may come before the prompt behind it.
         reading = settled_screen(session, typed.since, MENU_SETTLES).await?;

@@ -17,7 +17,7 @@ pub(super) fn session(context: &Context, line: &SessionLine) -> Value {
     let ago = |since_ms: u64| json!(clock::moment(now.saturating_sub(since_ms)));
     let policy = ops::policy_facts(&context.host, &summary.profile);
     let commands: Vec<Value> = line.jobs.iter().rev().map(|job| command(context, id, job)).collect();
-    let active = line.jobs.iter().find(|job| Some(&job.command_id) == summary.running_command.as_ref());
+    let active = line.jobs.iter().rev().find(|job| Some(job.started_unix_ms) == summary.running_since_unix_ms);
     json!({
         "session_id": id,
         "profile": summary.profile,

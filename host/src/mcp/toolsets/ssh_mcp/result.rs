@@ -9,9 +9,8 @@ use crate::ops::{self, OpError};
 use crate::session::SessionError;
 
 /// Names of our tools in what operations say, and the tools that do the same here. The longer ones first.
-const TOOL_NAMES: [(&str, &str); 13] = [
+const TOOL_NAMES: [(&str, &str); 12] = [
     ("make the call named as next", "make the same call again"),
-    ("call ssh_open again", "call open_session again"),
     ("ssh_search_logs", "search_logs"),
     ("ssh_transcript", "get_transcript"),
     ("ssh_navigate", "send_text"),
