@@ -6,9 +6,8 @@ use e2e::home::Home;
 use e2e::http::{HttpClient, Server};
 use e2e::mcp::{Client, program, wait_until};
 use e2e::scene::{PASSWORD, PASSWORD_VARIABLE, Scene, sshd_profile};
-use e2e::sshd::{Sshd, SshdOptions};
+use e2e::sshd::{Signal, Sshd, SshdOptions};
 use e2e::viewer::{self, Page};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -698,4 +697,13 @@ fn the_other_predecessors_flags_name_a_device_and_a_password_among_them_is_not_u
     assert!(output.status.success(), "{said}");
     assert!(said.contains("--password has no effect here") && said.contains("SSH_PASSWORD"), "{said}");
     assert!(!said.contains("hunter2-flag") && !said.contains("viewer: http"), "{said}");
+}
+
+#[test]
+fn a_clients_entry_is_written_with_the_set() {
+    let home = Home::new();
+    let printed = home.run(&["install", "--client", "claude-code", "--toolset", "ssh-mcp", "--print"]);
+    assert!(printed.success, "{}", printed.stderr);
+    let entry: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(entry["mcpServers"]["ssh"]["args"], json!(["stdio", "--toolset", "ssh-mcp"]), "{entry}");
 }

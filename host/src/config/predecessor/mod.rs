@@ -212,7 +212,7 @@ pub fn load(given: Given, path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let predecessor = given.predecessor;
     let mut files = Files {
         explicit: named.clone().filter(|_| theirs),
-        workspace: PathBuf::from(predecessor.workspace_file()),
+        workspace: std::env::current_dir().unwrap_or_default().join(predecessor.workspace_file()),
         users: predecessor.users_file(),
         only_variables: false,
     };
@@ -233,7 +233,7 @@ pub fn load(given: Given, path: Option<&Path>) -> Result<Loaded, ConfigError> {
                 add_file(&mut sources, &given, path, "the user's file of the program that is replaced")?;
             }
             let workspace = files.workspace.exists();
-            workspaces.extend(workspace.then(|| std::path::absolute(&files.workspace).ok()).flatten());
+            workspaces.extend(workspace.then(|| files.workspace.clone()));
             if users.is_none() && !workspace {
                 files.only_variables = add_device(&mut sources, &given)?;
             }
