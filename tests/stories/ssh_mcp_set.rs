@@ -528,7 +528,7 @@ fn s1_x01_policy_refuses_and_puts_it_on_record() {
     assert!(events.as_array().unwrap().iter().any(|event| event["dir"] == "security_block"), "{events:#}");
     assert!(events.as_array().unwrap().len() <= 5);
     // A name that only looks dangerous, which the predecessor refused in every mode.
-    let mut usual = on_host();
+    let mut usual = on_host_with("policy_mode = 'full'\n");
     assert_eq!(usual.run("rm -f my-report.txt")["exit_code"], 0);
 }
 
