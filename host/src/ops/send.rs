@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{LEVEL_PROMPT, opens, secret_asked};
+use super::stop::standing;
 use super::{EnterKey, Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place};
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
@@ -92,16 +93,21 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
         typing.text(request.text.as_deref().unwrap_or_default(), enter).await?;
     }
     typing.press_all(keys).await?;
-    let Typing { place, until, typed, held_line, mut notes, .. } = typing;
+    let Typing { place, until, typed, held_line, mut notes, leads_on, .. } = typing;
     let left = until.saturating_duration_since(Instant::now());
     let left = request.settle.filter(|_| !wanted.is_something()).map_or(left, |settle| left.min(settle));
     let wait = if held_line.is_some() && keys.is_empty() { Duration::ZERO } else { left };
-    let Answer { mut reading, printed, mut found, known } = typed.answer(session, &wanted, wait).await?;
-    if found == Some(false) && known.as_ref().is_some_and(|known| !known.outcome.is_open()) {
-        // The prompt behind a command is none of its output, and often what is waited for: that of another place.
+    let Answer { mut reading, printed, mut found, mut known } = typed.answer(session, &wanted, wait).await?;
+    let is_over = known.as_ref().is_some_and(|known| !known.outcome.is_open());
+    if (found == Some(false) && is_over) || (found == Some(true) && leads_on && !is_over) {
+        // The prompt behind a command is none of its output, and often what is waited for: that of another place,
+        // which a moment later is ready for the next line.
         session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
         reading = session.read().await?;
-        found = wanted.found(&reading.line);
+        found = Some(found == Some(true) || wanted.found(&reading.line) == Some(true));
+        if let Some(job) = typed.job {
+            known = Some(standing(session, job).await?);
+        }
     }
     if place.terminal == TerminalState::Menu && held_line.is_none() {
         // The text waited for may come before the prompt behind it.
@@ -175,6 +181,8 @@ struct Typing<'a> {
     enter_key: Option<EnterKey>,
     typed: Typed,
     held_line: Option<String>,
+    /// The line that was run should lead to another place.
+    leads_on: bool,
     /// Nothing more is typed in this call.
     stopped_short: bool,
     notes: Vec<String>,
@@ -194,7 +202,18 @@ impl<'a> Typing<'a> {
         let typed = Typed::new(reading);
         let (until, enter_key) = (Instant::now() + request.wait, request.enter_key);
         let notes = Vec::new();
-        Ok(Self { host, session, place, until, enter_key, typed, held_line: None, stopped_short: false, notes })
+        Ok(Self {
+            host,
+            session,
+            place,
+            until,
+            enter_key,
+            typed,
+            held_line: None,
+            leads_on: false,
+            stopped_short: false,
+            notes,
+        })
     }
 
     /// Sends the text in the form its reader takes, or keeps it until its Enter.
@@ -315,6 +334,7 @@ impl<'a> Typing<'a> {
             return Ok(());
         }
         let options = SubmitOptions { opens: opens(&line)?, enter: self.enter_key, ..SubmitOptions::default() };
+        self.leads_on = options.opens.is_some();
         self.echoed(&line, true);
         let action = Action::Run { line, delivery: Delivery::ShellLine, opens: None };
         let cleared = self.cleared(action).await;
