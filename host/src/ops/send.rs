@@ -97,18 +97,12 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     let left = until.saturating_duration_since(Instant::now());
     let left = request.settle.filter(|_| !wanted.is_something()).map_or(left, |settle| left.min(settle));
     let wait = if held_line.is_some() && keys.is_empty() { Duration::ZERO } else { left };
-    let Answer { mut reading, printed, mut found, mut known } = typed.answer(session, &wanted, wait).await?;
-    let is_over = known.as_ref().is_some_and(|known| !known.outcome.is_open());
-    if (found == Some(false) && is_over) || (found == Some(true) && leads_on && !is_over) {
-        // The prompt behind a command is none of its output, and often what is waited for: that of another place,
-        // which a moment later is ready for the next line.
-        session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
-        reading = session.read().await?;
-        found = Some(found == Some(true) || wanted.found(&reading.line) == Some(true));
-        if let Some(job) = typed.job {
-            known = Some(standing(session, job).await?);
-        }
+    let mut answer = typed.answer(session, &wanted, wait).await?;
+    let is_over = answer.known.as_ref().is_some_and(|known| !known.outcome.is_open());
+    if (answer.found == Some(false) && is_over) || (answer.found == Some(true) && leads_on && !is_over) {
+        look_at_prompt(session, &typed, &wanted, until, &mut answer).await?;
     }
+    let Answer { mut reading, printed, found, known } = answer;
     if place.terminal == TerminalState::Menu && held_line.is_none() {
         // The text waited for may come before the prompt behind it.
         reading = settled_screen(session, typed.since, MENU_SETTLES).await?;
@@ -130,6 +124,24 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
         held_line,
         notes,
     })
+}
+
+/// The prompt behind a command is none of its output, and often what is waited for: that of another place, which a
+/// moment later is ready for the next line.
+async fn look_at_prompt(
+    session: &SessionHandle,
+    typed: &Typed,
+    wanted: &Wanted,
+    until: Instant,
+    answer: &mut Answer,
+) -> Result<(), OpError> {
+    session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
+    answer.reading = session.read().await?;
+    answer.found = Some(answer.found == Some(true) || wanted.found(&answer.reading.line) == Some(true));
+    if let Some(job) = typed.job {
+        answer.known = Some(standing(session, job).await?);
+    }
+    Ok(())
 }
 
 /// The menu has led to a shell: puts it on the path, so that lines for it are judged and run as such.
