@@ -25,9 +25,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(configuration: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(configuration, environment, &[])
+    }
+
+    /// With further arguments.
+    pub fn start_with(configuration: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--http", "127.0.0.1:0", "--config"])
             .arg(configuration)
+            .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

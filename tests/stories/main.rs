@@ -36,6 +36,7 @@ mod secrets;
 mod session_set;
 mod sharing;
 mod ssh_config;
+mod ssh_mcp_set;
 mod stopping;
 mod transcript;
 mod typing;

@@ -442,6 +442,15 @@ impl From<&DefaultsFile> for ProfileFile {
 }
 
 impl ConfigFile {
+    /// Mode and rules that the file has for all profiles become those of each, so that they hold for no others.
+    pub(super) fn give_defaults_to_profiles(&mut self) {
+        let (mode, rules) = (self.defaults.policy_mode.take(), self.defaults.rules.take());
+        for profile in self.profiles.values_mut() {
+            profile.policy_mode = profile.policy_mode.or(mode);
+            profile.rules = profile.rules.take().or_else(|| rules.clone());
+        }
+    }
+
     /// Relative paths are relative to the file they stand in.
     pub(super) fn make_paths_absolute(&mut self, base: &Path) {
         if let Some(http) = &mut self.mcp.http {

@@ -2,7 +2,7 @@
 //!
 //! [`file`] is the file as written (TOML, unknown keys refused), `ssh_config` adds the aliases of
 //! OpenSSH's configuration, `find` says which files count, `workspace` what the one in a repository may
-//! say, `files` which files of a host may be reached, `foreign` reads those of other programs, `sources` puts all together; [`Config`] is what the rest of the program
+//! say, `files` which files of a host may be reached, `foreign` reads those of other programs, `predecessor` what was given to the program that is replaced, `sources` puts all together; [`Config`] is what the rest of the program
 //! sees: no optional value that means "default", paths absolute, names checked. Secrets are named
 //! here, never held.
 
@@ -21,6 +21,7 @@ pub(crate) mod key_file;
 mod keys;
 mod layers;
 mod plugin;
+pub mod predecessor;
 pub mod profile;
 mod proxy;
 mod record;

@@ -138,6 +138,19 @@ impl EnterKey {
             Self::CrLf => b"\r\n",
         }
     }
+
+    /// By the names that `ssh-mcp` knows.
+    ///
+    /// # Errors
+    /// Says which names there are.
+    pub fn from_name(name: &str) -> Result<Self, String> {
+        match name.to_ascii_lowercase().as_str() {
+            "lf" | "\n" | "newline" | "linefeed" => Ok(Self::Lf),
+            "cr" | "\r" | "return" | "carriage_return" | "carriage-return" => Ok(Self::Cr),
+            "crlf" | "\r\n" => Ok(Self::CrLf),
+            other => Err(format!("`enter_sequence` is {other:?}; it is cr, lf or crlf")),
+        }
+    }
 }
 
 /// Size of a terminal in character cells.

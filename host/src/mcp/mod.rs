@@ -23,4 +23,4 @@ mod transport;
 
 pub use http::{HttpError, HttpOptions, HttpServer, serve_http};
 pub use server::{ServeError, Starting, serve_stdio};
-pub use toolsets::{ConfigOrigin, ConfigResolution, SshSessionMcpSettings, Toolset};
+pub use toolsets::{ConfigOrigin, ConfigResolution, SshMcpSettings, SshSessionMcpSettings, Toolset};

@@ -4,6 +4,7 @@
 //! web, command line) call these and translate; they decide nothing. Every refusal is on record
 //! before the caller hears of it.
 
+mod about;
 mod answer;
 mod approvals;
 mod approving;
@@ -47,8 +48,9 @@ use crate::host::Host;
 use crate::session::{Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
-pub use crate::config::{PolicyMode, Rule, RuleAction};
+pub use crate::config::{EnterKey, PolicyMode, Rule, RuleAction};
 pub use crate::plugins::{Listed as ListedPlugin, Parsed};
+pub use about::{InstanceReport, KeyFacts, PolicyFacts, ProfileReport, instance, policy_facts, profile};
 pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
 pub use approving::AwaitingApproval;
@@ -71,11 +73,11 @@ pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
 pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
-pub use run::{RunReport, RunRequest, run};
+pub use run::{RunReport, RunRequest, exit_code, run};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
 pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
-pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
+pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, session_line, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 pub use transcript::{TranscriptReport, TranscriptRequest, transcript};

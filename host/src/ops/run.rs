@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
-use super::{Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, place};
+use super::{EnterKey, Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, place};
 use crate::clock;
 use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
@@ -24,7 +24,7 @@ use crate::random;
 use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions};
 
 /// The prompt of a shell that has been recognised is a few bytes away.
-const LEVEL_PROMPT: Duration = Duration::from_secs(3);
+pub(super) const LEVEL_PROMPT: Duration = Duration::from_secs(3);
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);
 /// Output larger than this is not parsed; the text remains.
@@ -46,6 +46,8 @@ pub struct RunRequest {
     pub retry: Option<RetryRequest>,
     /// Look for a parser that can read the output.
     pub parse: bool,
+    /// What Enter sends, where it is not what the profile says.
+    pub enter_key: Option<EnterKey>,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,7 +147,8 @@ async fn attempt(
     let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
     let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
     let expect_level = request.expect_level.clone();
-    let options = SubmitOptions { opens: opens(line)?, expect_level, ..SubmitOptions::default() };
+    let enter = request.enter_key;
+    let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
     let ticket = session.submit(cleared, options).await?;
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
@@ -249,7 +252,8 @@ pub(super) fn secret_asked(session: &SessionHandle, screen: &ScreenView) -> OpEr
     OpError::SecretAsked { kind, prompt, session_id: session.id().to_string() }
 }
 
-pub(super) fn exit_code(completion: &Completion) -> Option<i32> {
+/// What is known of the command's exit code.
+pub fn exit_code(completion: &Completion) -> Option<i32> {
     match completion.outcome {
         Outcome::Completed { exit_code, .. }
         | Outcome::LevelChanged { exit_code, .. }

@@ -291,8 +291,10 @@ impl Control {
                     Err(_) if force && who == Party::Human => true,
                     Err(held) => return Err(held),
                 };
+                // One's own that only lasts longer is no news: whoever types may take it each time.
+                let is_own = self.lease.is_some_and(|lease| lease.owner == who && lease.until > now);
                 self.lease = Some(Lease { owner: who, until: now + ttl.unwrap_or(PERSONS_LEASE) });
-                Ok(Some(if by_force { "taken_by_force" } else { "taken" }))
+                Ok((!is_own).then_some(if by_force { "taken_by_force" } else { "taken" }))
             }
             ControlRequest::HandOver { ttl } => {
                 if who == Party::Agent {
@@ -418,6 +420,10 @@ mod tests {
         control.ask(Party::Agent, ControlRequest::Take { force: false, ttl: minute }, now).unwrap();
         let end = control.due(now).unwrap();
         assert_eq!(end, now + Duration::from_secs(60));
+        let longer = ControlRequest::Take { force: false, ttl: Some(Duration::from_secs(90)) };
+        assert_eq!(control.ask(Party::Agent, longer, now).unwrap(), None, "the same one has it, only for longer");
+        assert_eq!(control.due(now), Some(now + Duration::from_secs(90)));
+        let end = now + Duration::from_secs(90);
         assert_eq!((may(&control, end), control.expire(end)), ((true, true), Some(Party::Agent)));
         control.ask(Party::Agent, ControlRequest::HandOver { ttl: minute }, now).unwrap();
         control.person_typed(b"ls\r", TypedInto::Prompt, now + Duration::from_secs(50));

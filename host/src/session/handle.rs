@@ -16,7 +16,7 @@ use super::{
     RuleRefused, SessionEvent, SessionId, SessionSummary, StopAttempt, StopGuard,
 };
 use crate::audit::{ApprovalRecord, Durable, FileRecord, TranscriptError};
-use crate::config::{PolicyMode, TerminalSize};
+use crate::config::{EnterKey, PolicyMode, TerminalSize};
 use crate::gate::{Cleared, Refusal};
 use crate::ssh::files::{Files, FilesError, FilesOpener};
 
@@ -64,6 +64,8 @@ pub struct SubmitOptions {
     /// Where the caller thinks the terminal is; elsewhere the line is not typed.
     pub expect_level: Option<String>,
     pub resumes: Option<Resumes>,
+    /// What Enter sends, where it is not what the profile says.
+    pub enter: Option<EnterKey>,
 }
 
 /// Where the terminal is and what it is doing.
@@ -152,7 +154,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
 
 pub(super) enum Request {
     Submit { cleared: Cleared, options: Box<SubmitOptions>, reply: Reply<Ticket> },
-    TypeIn { cleared: Cleared, reply: Reply<()> },
+    TypeIn { cleared: Cleared, enter: Option<EnterKey>, reply: Reply<()> },
     RecordRefusal { refusal: Box<Refusal>, reply: Reply<()> },
     DeclareLevel { level: Box<Level>, reply: Reply<()> },
     ExpectLevel { expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>> },
@@ -273,7 +275,15 @@ impl SessionHandle {
     /// # Errors
     /// When the session is closed or the text cannot be written there.
     pub async fn type_in(&self, cleared: Cleared) -> Result<(), SessionError> {
-        self.ask(|reply| Request::TypeIn { cleared, reply }).await
+        self.type_in_with(cleared, None).await
+    }
+
+    /// The same; `enter` is what Enter sends where it is not what the profile says.
+    ///
+    /// # Errors
+    /// As [`SessionHandle::type_in`].
+    pub async fn type_in_with(&self, cleared: Cleared, enter: Option<EnterKey>) -> Result<(), SessionError> {
+        self.ask(|reply| Request::TypeIn { cleared, enter, reply }).await
     }
 
     /// Writes a refusal into the transcript, before the agent hears of it.

@@ -110,6 +110,7 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         expect_level: parameters.expect_level,
         retry: parameters.retry.map(Retry::into_request),
         parse: true,
+        enter_key: None,
     };
     match ops::run(&host, request).await {
         Ok(report) => render(&report),

@@ -50,7 +50,11 @@ impl Actor {
         self.must_be_open()?;
         match self.control.ask(who, request, Instant::now())? {
             Some(change) => self.control_changed(who, change),
-            None => Ok(()),
+            None => {
+                // A lease may last longer now.
+                self.refresh();
+                Ok(())
+            }
         }
     }
 

@@ -24,7 +24,7 @@ impl Actor {
         // A caller that no longer waits for its answer is no reason to stop.
         match request {
             Request::Submit { cleared, options, reply } => drop(reply.send(self.submit(cleared, *options))),
-            Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
+            Request::TypeIn { cleared, enter, reply } => drop(reply.send(self.type_in(cleared, enter))),
             Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
             Request::DeclareLevel { level, reply } => {
                 self.terminal.declare_level(*level);
@@ -75,7 +75,7 @@ impl Actor {
     }
 
     fn submit(&mut self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
-        let SubmitOptions { opens, expect_level, resumes } = options;
+        let SubmitOptions { opens, expect_level, resumes, enter } = options;
         self.must_be_open()?;
         self.must_be_admitted(&cleared)?;
         self.record_verdict(&cleared)?;
@@ -100,7 +100,7 @@ impl Actor {
         }
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
-        let bytes = shell_line(bytes, self.profile.enter);
+        let bytes = shell_line(bytes, enter.unwrap_or(self.profile.enter));
         if let Err(error) = self.record_line(typist, &submission.text, &bytes) {
             // The terminal waits for the end of a command by now, and it must not be typed.
             self.end_without_record(&error.to_string());
@@ -111,7 +111,7 @@ impl Actor {
         Ok(Ticket { command_id, settled })
     }
 
-    fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
+    fn type_in(&mut self, cleared: Cleared, enter: Option<EnterKey>) -> Result<(), SessionError> {
         self.must_be_open()?;
         self.must_be_admitted(&cleared)?;
         self.must_still_hold(&cleared)?;
@@ -123,7 +123,7 @@ impl Actor {
         if let Payload::Secret(secret) = &payload {
             self.transcript.learn(secret);
         }
-        let bytes = self.bytes_of(payload);
+        let bytes = self.bytes_of(payload, enter.unwrap_or(self.profile.enter));
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
@@ -150,15 +150,15 @@ impl Actor {
     }
 
     /// What is typed for the payload, as UTF-8.
-    fn bytes_of(&self, payload: Payload) -> Vec<u8> {
+    fn bytes_of(&self, payload: Payload, enter: EnterKey) -> Vec<u8> {
         match payload {
             Payload::Bytes(bytes) => bytes,
             Payload::Text(text) => text.into_bytes(),
-            Payload::Line(text) => [text.as_bytes(), self.profile.enter.bytes()].concat(),
-            Payload::Secret(secret) => [secret.expose().as_bytes(), self.profile.enter.bytes()].concat(),
+            Payload::Line(text) => [text.as_bytes(), enter.bytes()].concat(),
+            Payload::Secret(secret) => [secret.expose().as_bytes(), enter.bytes()].concat(),
             // Never typed: `must_still_hold` lets nothing through that nobody reads.
             Payload::Path(_) => Vec::new(),
-            Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), self.profile.enter),
+            Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), enter),
         }
     }
 
