@@ -66,7 +66,7 @@ pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
 pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
-pub use run::{RunReport, RunRequest, run};
+pub use run::{Begun, RunReport, RunRequest, run, run_told};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
