@@ -11,8 +11,8 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
 use super::serving::{self, Serving, Start};
+use super::{logging, open_files};
 use crate::config::{self, Config, SecretSource};
 use crate::host::{Host, child_compiler};
 use crate::mcp::{self, HttpOptions, Toolset};
@@ -26,6 +26,7 @@ const TOKEN_FILE: &str = "http-token";
 pub(super) async fn run(address: SocketAddr, path: Option<PathBuf>, label: Option<String>) -> anyhow::Result<()> {
     let config = config::load(path.as_deref())?;
     logging::start_host(&config.log)?;
+    open_files::raise_limit();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let host = Host::start(config, child_compiler(program)).await?;
     let shutdown = CancellationToken::new();

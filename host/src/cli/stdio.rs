@@ -7,8 +7,8 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
 use super::serving::{self, Serving, Start};
+use super::{logging, open_files};
 use crate::config;
 use crate::host::{Host, child_compiler};
 use crate::mcp::{self, Toolset};
@@ -20,6 +20,7 @@ const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
 pub(super) async fn run(path: Option<PathBuf>, label: Option<String>) -> anyhow::Result<()> {
     let config = config::load(path.as_deref())?;
     logging::start_host(&config.log)?;
+    open_files::raise_limit();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);

@@ -30,7 +30,7 @@ use serde_json::json;
 use crate::approvals::{Cause, Consent, Denial, Leave, Matter};
 use crate::audit::Entry;
 use crate::config::{Destination, Secret};
-use crate::plugins::LivePlugins;
+use crate::plugins::{LivePlugins, POLICY_FAILED};
 
 pub use exceptions::Excepted;
 pub use file::FileAccess;
@@ -175,6 +175,11 @@ impl Cleared {
     pub(crate) fn verdict_entry(&self) -> Option<Entry<'_>> {
         self.judged.as_ref().map(Judged::entry)
     }
+
+    /// Policies that gave no usable answer, and what became of them.
+    pub(crate) fn failed_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.judged.iter().flat_map(Judged::failures)
+    }
 }
 
 /// One policy's word on a text.
@@ -220,6 +225,12 @@ impl Judged {
             _ => (ruling.verdict == "warn").then(|| ruling.clone()),
         };
         self.rulings.iter().filter_map(allowed).collect()
+    }
+
+    /// Policies that gave no usable answer, by name, and what became of them; those on trial too.
+    fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+        let failed = self.rulings.iter().chain(&self.on_trial).filter(|ruling| ruling.rule_id == POLICY_FAILED);
+        failed.map(|ruling| (ruling.policy.as_str(), ruling.reason.as_str()))
     }
 
     /// What a person would be asked.
@@ -316,6 +327,11 @@ impl Refusal {
 
     pub(crate) fn verdict_entry(&self) -> Entry<'_> {
         self.judged.entry()
+    }
+
+    /// Policies that gave no usable answer, and what became of them.
+    pub(crate) fn failed_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.judged.failures()
     }
 }
 

@@ -41,7 +41,7 @@ use self::approving::clear as clear_until;
 use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
-use crate::session::{Position, SessionHandle};
+use crate::session::{PluginFailure, Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
 pub use crate::plugins::Listed as ListedPlugin;
@@ -125,6 +125,14 @@ fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>,
         }
         _ => found,
     })
+}
+
+/// Puts the failure of a plugin on the session's record. What came of it goes to the caller in any case.
+async fn on_record(session: &SessionHandle, about: &'static str, plugin: Option<String>, message: &str) {
+    let failure = PluginFailure { about, plugin, message: message.to_owned() };
+    if let Err(error) = session.record_failure(failure).await {
+        tracing::warn!(session = %session.id(), about, %error, "a plugin's failure is not on record");
+    }
 }
 
 /// What the gate has to know of the moment.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
-use super::{Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, place};
+use super::{Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, on_record, place};
 use crate::clock;
 use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
@@ -111,7 +111,7 @@ async fn run_in(
             (run, Some(report))
         }
     };
-    let parsed = if request.parse { parse(host, &mut run, &line).await } else { None };
+    let parsed = if request.parse { parse(host, session, &mut run, &line).await } else { None };
     let output = run.output;
     Ok(RunReport {
         session: session.summary(),
@@ -313,7 +313,7 @@ pub(super) fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
 }
 
 /// The output as data, where it is whole and of one command that a parser knows.
-async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
+async fn parse(host: &Host, session: &SessionHandle, run: &mut Run, line: &str) -> Option<Parsed> {
     let text = &run.output.text.text;
     if text.len() > MAX_PARSED_BYTES || run.output.evicted_bytes > 0 {
         return None;
@@ -329,6 +329,7 @@ async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
     match host.plugins().current().parsers().parse(meta, text, exit_code(&run.completion)).await {
         Ok(parsed) => parsed,
         Err(note) => {
+            on_record(session, "parser", None, &note).await;
             run.notes.push(note);
             None
         }
