@@ -359,6 +359,41 @@ fn limits_say_which_they_are_and_what_to_do() {
     );
 }
 
+/// Most systems begin with a limit that some dozens of sessions use up.
+#[test]
+fn the_limit_of_open_files_is_raised_and_kept_to() {
+    let scene = Scene::empty();
+    scene.configure(LOCAL);
+    let with_limits = |soft: u32, hard: u32| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -S -n {soft}; ulimit -H -n {hard}; exec \"$0\" stdio --config \"$1\"");
+        command.args(["-c", &script]).arg(program()).arg(scene.path("portcullis.toml"));
+        Client::start_command(command)
+    };
+    let raised = with_limits(128, 400);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", raised.process_id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(line.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["400", "400"], "{line}");
+    let host = hosts(&scene).remove(0).1;
+    let log = run_logs(&scene, host["instance_id"].as_str().unwrap());
+    assert!(log.contains("the limit of open files was raised") && log.contains("now=400"), "{log}");
+    drop(raised);
+    // What the system allows is not gone beyond: the error comes before anything fails for want of a file.
+    let mut narrow = with_limits(64, 64);
+    let refused = (0..64).find_map(|_| {
+        let answer = narrow.call("ssh_open", json!({ "profile": "here", "new": true }));
+        answer.is_error.then_some(answer)
+    });
+    let refused = refused.expect("sixty-four files are not enough");
+    assert!(
+        refused.text.contains("of 64 files and sockets are open") && refused.text.contains("ulimit -n"),
+        "{}",
+        refused.text
+    );
+    // What is open goes on.
+    narrow.succeed("ssh_run", json!({ "session_id": "s-here-1", "command": "true" }));
+}
+
 /// The commands of the guide, in order, as a person types them.
 #[test]
 fn the_guides_walk_through_works() {
