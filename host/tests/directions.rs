@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh", "web"],
+        &[
+            "audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "otlp", "policy", "random", "ssh",
+            "web",
+        ],
     ),
+    // The figures that are there already, sent on.
+    ("otlp", &["clock", "config", "metrics"]),
     // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
     ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),
     // A line is judged as in a session, without one.

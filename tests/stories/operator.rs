@@ -359,6 +359,50 @@ fn limits_say_which_they_are_and_what_to_do() {
     );
 }
 
+/// A collector of the figures: what is posted to it, one document after the other.
+fn collector() -> (u16, std::sync::mpsc::Receiver<(String, Value)>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, posted) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                reader.read_line(&mut head).unwrap();
+            }
+            let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            let first = head.lines().next().unwrap().to_owned();
+            if sender.send((first, serde_json::from_slice(&body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (port, posted)
+}
+
+#[test]
+fn the_figures_are_sent_to_a_collector() {
+    let (port, posted) = collector();
+    let scene = Scene::empty();
+    scene.configure(&format!("{LOCAL}[metrics]\notlp = 'http://127.0.0.1:{port}'\ninterval_s = 3600\n"));
+    let mut client = scene.client();
+    let (line, _) = posted.recv_timeout(LIMIT).unwrap();
+    assert_eq!(line, "POST /v1/metrics HTTP/1.1");
+    client.succeed("ssh_hosts", json!({}));
+    // The next time is in an hour, but for the end.
+    client.end(LIMIT);
+    let (_, last) = posted.recv_timeout(LIMIT).unwrap();
+    let metrics = last["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array().unwrap();
+    let calls = metrics.iter().find(|metric| metric["name"] == "portcullis_calls").unwrap();
+    let point = &calls["sum"]["dataPoints"][0];
+    assert_eq!(point["asDouble"], 1.0, "{calls}");
+    assert!(point["attributes"].to_string().contains("ssh_hosts"), "{calls}");
+}
+
 /// Most systems begin with a limit that some dozens of sessions use up.
 #[test]
 fn the_limit_of_open_files_is_raised_and_kept_to() {
