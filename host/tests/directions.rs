@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // The figures that are there already, sent on.
-    ("otlp", &["clock", "config", "metrics"]),
+    ("otlp", &["causes", "clock", "config", "metrics"]),
     // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
     ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),
     // A line is judged as in a session, without one.
@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "approvals",
             "attempts",
             "audit",
+            "causes",
             "clock",
             "config",
             "desk",

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::causes::with_causes;
 use crate::config::OtlpConfig;
 use crate::{clock, metrics};
 
@@ -63,8 +64,8 @@ fn tell(sent: &Result<(), SendError>, failing: bool, collector: &str) {
         Ok(()) => {}
         Err(error) if failing => tracing::debug!(collector, %error, "figures were not sent"),
         Err(error) => {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!(collector, %error, cause, "figures were not sent; it is tried again");
+            let error = with_causes(error);
+            tracing::warn!(collector, error, "figures were not sent; it is tried again");
         }
     }
 }

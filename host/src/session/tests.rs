@@ -214,7 +214,7 @@ async fn what_can_no_longer_be_typed_is_told_on_record() {
     assert!(kinds.ends_with(&["host_input", "error", "closed"]), "{kinds:?}");
     let error = &record[record.len() - 2];
     assert_eq!((&error["about"], &error["plugin"]), (&json!("input"), &Value::Null));
-    assert_eq!(error["message"], "6 bytes on record as typed were not sent: the connection takes no more");
+    assert_eq!(error["message"], "6 bytes on record as typed were not sent before the connection ended");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use serde::Serialize;
 use self::convert::{last_rows, screen};
 use self::journey::Journey;
 use super::{OpError, Stopped, destination, find_session, on_record};
+use crate::causes::with_causes;
 use crate::config::Destination;
 use crate::gate::level;
 use crate::host::Host;
@@ -120,17 +121,6 @@ pub async fn navigate(host: &Host, request: NavigateRequest) -> Result<NavigateR
         on_record(&session, "navigator", navigator, &with_causes(error)).await;
     }
     went
-}
-
-/// The error's words and those of what caused it.
-fn with_causes(error: &OpError) -> String {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        words.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    words
 }
 
 async fn go(

@@ -525,7 +525,7 @@ impl Actor {
     fn lose_waiting(&mut self, taken_bytes: usize) {
         let lost = taken_bytes + self.outbox.drain(..).map(|bytes| bytes.len()).sum::<usize>();
         if lost > 0 && self.closed.is_none() {
-            let message = format!("{lost} bytes on record as typed were not sent: the connection takes no more");
+            let message = format!("{lost} bytes on record as typed were not sent before the connection ended");
             self.record(&Entry::Error { about: "input", plugin: None, message: &message });
         }
     }
