@@ -188,6 +188,25 @@ fn with_a_key_nobody_else_can_write_a_chain() {
     assert!(verify(&unkeyed.only(), &key("right")).unwrap().first_broken.is_some());
 }
 
+/// The first keys come before the question: a program may take them as its beginning or drop them.
+#[test]
+fn a_secret_that_was_begun_before_its_question_is_recognised_from_then_on() {
+    let record = Record::new();
+    let mut transcript = record.open("s-web-1");
+    opened(&mut transcript, "s-web-1");
+    for key in ["l", "s", "\r", "c", "o", "x", "\x7f", "r", "r"] {
+        transcript.input(Typist::Human, key.as_bytes()).unwrap();
+    }
+    for key in ["e", "c", "t", "-", "h", "o", "r", "s", "e", "\r"] {
+        transcript.secret_input(Typist::Human, key.as_bytes()).unwrap();
+    }
+    print(&mut transcript, 0, "taken: correct-horse, dropped: ect-horse, other: lscorrect\r\n");
+    close(transcript);
+    let text = std::fs::read_to_string(record.only().path).unwrap();
+    assert!(!text.contains("ect-horse") && text.contains("lscorrect"), "{text}");
+    assert_eq!(text.matches("[redacted:").count(), 2, "{text}");
+}
+
 #[test]
 fn what_was_typed_at_a_question_is_on_no_line() {
     let record = Record::new();

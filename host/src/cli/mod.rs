@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod install;
 mod logging;
+mod open_files;
 mod operate;
 mod plugin;
 mod policy;

@@ -11,9 +11,9 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
 use super::serving::{self, Serving, Start};
 use super::toolset::Loaded;
+use super::{logging, open_files};
 use crate::config::{Config, SecretSource};
 use crate::host::{Host, child_compiler};
 use crate::mcp::{self, HttpOptions, Toolset};
@@ -27,6 +27,7 @@ const TOKEN_FILE: &str = "http-token";
 pub(super) async fn run(address: SocketAddr, loaded: Loaded, label: Option<String>) -> anyhow::Result<()> {
     let Loaded { config, toolset } = loaded;
     logging::start_host(&config.log)?;
+    open_files::raise_limit();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let host = Host::start(config, child_compiler(program)).await?;
     let shutdown = CancellationToken::new();

@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::logging;
 use crate::audit::{self, instances};
 use crate::host::Host;
 use crate::operator::{self, Operator};
+use crate::otlp;
 use crate::web::roles::{Role, Tokens};
 use crate::web::{self, WebOptions, WebServer};
 
@@ -35,6 +37,8 @@ pub(super) struct Serving {
     host: Host,
     viewer: Option<WebServer>,
     operator: Operator,
+    /// Sends figures on, where that is wanted.
+    exporting: Option<JoinHandle<()>>,
     /// Ends viewer and operator's socket, after the sessions.
     watchers: CancellationToken,
 }
@@ -62,7 +66,12 @@ impl Serving {
             Err(error) => tracing::warn!(%error, "ended instances were not cleaned"),
         });
         tokio::spawn(keep_record(host.clone()));
-        Ok(Self { host, viewer, operator, watchers })
+        let exporting = host
+            .config()
+            .otlp
+            .clone()
+            .map(|to| tokio::spawn(otlp::export(to, host.instance().id.clone(), watchers.clone())));
+        Ok(Self { host, viewer, operator, exporting, watchers })
     }
 
     /// Closes the sessions, so that each ending is on record and shown, then the ways to them.
@@ -74,6 +83,10 @@ impl Serving {
             self.operator.stopped().await;
             if let Some(viewer) = self.viewer {
                 viewer.stopped().await;
+            }
+            if let Some(exporting) = self.exporting {
+                // A panic there has been reported by the runtime; the host ends all the same.
+                let _ = exporting.await;
             }
         };
         // Past the limit the process ends all the same; the operating system closes what is left.

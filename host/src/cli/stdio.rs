@@ -6,9 +6,9 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
 use super::serving::{self, Serving, Start};
 use super::toolset::Loaded;
+use super::{logging, open_files};
 use crate::host::{Host, child_compiler};
 use crate::mcp;
 
@@ -19,6 +19,7 @@ const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
 pub(super) async fn run(loaded: Loaded, label: Option<String>) -> anyhow::Result<()> {
     let Loaded { config, toolset } = loaded;
     logging::start_host(&config.log)?;
+    open_files::raise_limit();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);

@@ -36,6 +36,8 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) log: LogFile,
     #[serde(default)]
+    pub(super) metrics: MetricsFile,
+    #[serde(default)]
     pub(super) attach: AttachFile,
     #[serde(default)]
     pub(super) transcript: TranscriptFile,
@@ -116,6 +118,16 @@ pub(super) struct LogFile {
     pub(super) format: Option<LogFormat>,
     /// The file goes on in a new one from this size on; one older one is kept.
     pub(super) max_mib: Option<u64>,
+}
+
+/// The figures of a running host, beside what its viewer shows at /metrics.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricsFile {
+    /// An OpenTelemetry collector that takes OTLP over plain HTTP: `http://HOST:PORT`. None: nothing is sent.
+    pub(super) otlp: Option<String>,
+    /// Seconds from one sending to the next.
+    pub(super) interval_s: Option<u32>,
 }
 
 /// `portcullis attach`.

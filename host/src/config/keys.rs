@@ -128,6 +128,7 @@ impl<'a> Walk<'a> {
             ("HttpFile", "[mcp.http]"),
             ("LimitsFile", "[limits]"),
             ("LogFile", "[log]"),
+            ("MetricsFile", "[metrics]"),
             ("AttachFile", "[attach]"),
             ("TranscriptFile", "[transcript]"),
             ("KeepFile", "[transcript.keep]"),

@@ -72,6 +72,8 @@ pub struct Config {
     pub http: HttpConfig,
     pub limits: Limits,
     pub log: LogConfig,
+    /// Where figures are sent; none where they are only shown.
+    pub otlp: Option<OtlpConfig>,
     /// The byte that leaves an attached terminal.
     pub detach_key: u8,
     pub transcript: TranscriptConfig,
@@ -156,6 +158,16 @@ pub struct LogConfig {
     pub stderr: String,
     pub format: LogFormat,
     pub max_bytes: u64,
+}
+
+/// A collector of figures, over plain HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpConfig {
+    /// `HOST:PORT`.
+    pub authority: String,
+    /// What is posted to, from the slash on.
+    pub path: String,
+    pub every: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

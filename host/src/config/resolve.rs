@@ -119,6 +119,7 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         },
         limits: runtime::limits(&top.limits, &main)?,
         log: runtime::log(top.log, &main)?,
+        otlp: runtime::otlp(&top.metrics, &main)?,
         detach_key: runtime::detach_key(top.attach, &main)?,
         transcript: top.transcript.resolve(),
         redaction: top.redaction.resolve(&main)?,

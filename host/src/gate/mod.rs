@@ -31,7 +31,7 @@ use crate::approvals::{Cause, Consent, Denial, Leave, Matter};
 use crate::audit::Entry;
 use crate::causes::with_causes;
 use crate::config::{Destination, Secret};
-use crate::plugins::LivePlugins;
+use crate::plugins::{LivePlugins, POLICY_FAILED};
 use judge::SessionPolicy;
 
 pub use exceptions::Excepted;
@@ -179,6 +179,11 @@ impl Cleared {
     pub(crate) fn verdict_entry(&self) -> Option<Entry<'_>> {
         self.judged.as_ref().map(Judged::entry)
     }
+
+    /// Policies that gave no usable answer, and what became of them.
+    pub(crate) fn failed_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.judged.iter().flat_map(Judged::failures)
+    }
 }
 
 /// One policy's word on a text.
@@ -224,6 +229,12 @@ impl Judged {
             _ => (ruling.verdict == "warn").then(|| ruling.clone()),
         };
         self.rulings.iter().filter_map(allowed).collect()
+    }
+
+    /// Policies that gave no usable answer, by name, and what became of them; those on trial too.
+    fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+        let failed = self.rulings.iter().chain(&self.on_trial).filter(|ruling| ruling.rule_id == POLICY_FAILED);
+        failed.map(|ruling| (ruling.policy.as_str(), ruling.reason.as_str()))
     }
 
     /// What a person would be asked.
@@ -320,6 +331,11 @@ impl Refusal {
 
     pub(crate) fn verdict_entry(&self) -> Entry<'_> {
         self.judged.entry()
+    }
+
+    /// Policies that gave no usable answer, and what became of them.
+    pub(crate) fn failed_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.judged.failures()
     }
 }
 

@@ -16,6 +16,7 @@ mod resources;
 mod schema;
 mod server;
 mod subscriptions;
+mod tasks;
 mod tool;
 mod tools;
 mod toolsets;

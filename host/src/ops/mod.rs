@@ -45,7 +45,7 @@ use self::approving::clear as clear_until;
 use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
-use crate::session::{Position, SessionHandle};
+use crate::session::{PluginFailure, Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
 pub use crate::config::{EnterKey, PolicyMode, Rule, RuleAction};
@@ -73,7 +73,7 @@ pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
 pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
-pub use run::{RunReport, RunRequest, exit_code, run};
+pub use run::{Begun, RunReport, RunRequest, exit_code, run, run_told};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
 pub use send::{SendReport, SendRequest, send, send_human_keys};
 pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
@@ -136,6 +136,14 @@ fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>,
         }
         _ => found,
     })
+}
+
+/// Puts the failure of a plugin on the session's record. What came of it goes to the caller in any case.
+async fn on_record(session: &SessionHandle, about: &'static str, plugin: Option<String>, message: &str) {
+    let failure = PluginFailure { about, plugin, message: message.to_owned() };
+    if let Err(error) = session.record_failure(failure).await {
+        tracing::warn!(session = %session.id(), about, %error, "a plugin's failure is not on record");
+    }
 }
 
 /// What the gate has to know of the moment.

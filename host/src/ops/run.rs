@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
-use super::{EnterKey, Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, place};
+use super::{EnterKey, Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, on_record, place};
 use crate::clock;
 use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
@@ -50,6 +50,9 @@ pub struct RunRequest {
     pub enter_key: Option<EnterKey>,
 }
 
+/// Whoever wants to hear of a command as it begins: the session's id and the job's.
+pub type Begun = dyn Fn(&str, &str) + Send + Sync;
+
 #[derive(Debug, Serialize)]
 pub struct RunReport {
     pub session: SessionSummary,
@@ -78,12 +81,25 @@ pub struct RunReport {
 /// # Errors
 /// When a policy refuses it, or the terminal is not at a prompt; nothing was sent then.
 pub async fn run(host: &Host, request: RunRequest) -> Result<RunReport, OpError> {
-    let session = find_session(host, request.session_id.as_deref())?;
-    let id = session.id().to_string();
-    run_in(host, &session, request).await.map_err(|error| error.in_session(&id))
+    run_told(host, request, &|_, _| {}).await
 }
 
-async fn run_in(host: &Host, session: &SessionHandle, request: RunRequest) -> Result<RunReport, OpError> {
+/// The same, and `begun` is told of each command as it begins.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_told(host: &Host, request: RunRequest, begun: &Begun) -> Result<RunReport, OpError> {
+    let session = find_session(host, request.session_id.as_deref())?;
+    let id = session.id().to_string();
+    run_in(host, &session, request, begun).await.map_err(|error| error.in_session(&id))
+}
+
+async fn run_in(
+    host: &Host,
+    session: &SessionHandle,
+    request: RunRequest,
+    begun: &Begun,
+) -> Result<RunReport, OpError> {
     let line = request.command.trim_end_matches(['\r', '\n']).to_owned();
     if line.trim().is_empty() {
         return Err(OpError::BadArgument("`command` is empty; give the line to run".to_owned()));
@@ -91,13 +107,13 @@ async fn run_in(host: &Host, session: &SessionHandle, request: RunRequest) -> Re
     let until = Instant::now() + request.wait;
     let retry = request.retry.clone().map(Retry::new).transpose()?;
     let (mut run, report) = match retry {
-        None => (attempt(host, session, &request, &line, until).await?, None),
+        None => (attempt(host, session, &request, &line, until, begun).await?, None),
         Some(retry) => {
-            let (run, report) = attempts(host, session, &request, &line, until, &retry).await?;
+            let (run, report) = attempts(host, session, &request, &line, until, &retry, begun).await?;
             (run, Some(report))
         }
     };
-    let parsed = if request.parse { parse(host, &mut run, &line).await } else { None };
+    let parsed = if request.parse { parse(host, session, &mut run, &line).await } else { None };
     let output = run.output;
     Ok(RunReport {
         session: session.summary(),
@@ -133,6 +149,7 @@ async fn attempt(
     request: &RunRequest,
     line: &str,
     until: Instant,
+    begun: &Begun,
 ) -> Result<Run, OpError> {
     if let Some(stopping) = session.being_stopped() {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
@@ -150,6 +167,7 @@ async fn attempt(
     let enter = request.enter_key;
     let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
     let ticket = session.submit(cleared, options).await?;
+    begun(session.id().as_str(), &ticket.command_id.to_string());
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
     if matches!(completion.outcome, Outcome::LevelChanged { .. }) {
@@ -194,8 +212,9 @@ async fn attempts(
     line: &str,
     until: Instant,
     retry: &Retry,
+    begun: &Begun,
 ) -> Result<(Run, RetryReport), OpError> {
-    let mut last = attempt(host, session, request, line, until).await?;
+    let mut last = attempt(host, session, request, line, until, begun).await?;
     let mut made = Vec::new();
     let mut paused = Duration::ZERO;
     loop {
@@ -223,7 +242,7 @@ async fn attempts(
             return Ok((last, report(RetryEnd::OutOfTime, Some(reason))));
         }
         tokio::time::sleep(paused).await;
-        match attempt(host, session, request, line, until).await {
+        match attempt(host, session, request, line, until, begun).await {
             Ok(next) => last = next,
             Err(error) => return Ok((last, report(RetryEnd::Refused, Some(error.to_string())))),
         }
@@ -298,7 +317,7 @@ pub(super) fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
 }
 
 /// The output as data, where it is whole and of one command that a parser knows.
-async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
+async fn parse(host: &Host, session: &SessionHandle, run: &mut Run, line: &str) -> Option<Parsed> {
     let text = &run.output.text.text;
     if text.len() > MAX_PARSED_BYTES || run.output.evicted_bytes > 0 {
         return None;
@@ -314,6 +333,7 @@ async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
     match host.plugins().current().parsers().parse(meta, text, exit_code(&run.completion)).await {
         Ok(parsed) => parsed,
         Err(note) => {
+            on_record(session, "parser", None, &note).await;
             run.notes.push(note);
             None
         }

@@ -58,8 +58,10 @@ pub async fn transcript(host: &Host, request: TranscriptRequest) -> Result<Trans
         SearchScope::All if owned.is_none() => None,
         SearchScope::All | SearchScope::Instance => Some(host.instance().id.clone()),
     };
+    let viewer = host.desk().viewer();
     // What a session was called is known here while it is open; its file says it too.
-    let reading = tokio::task::spawn_blocking(move || read(&state, own.as_deref(), owned.as_ref(), &request));
+    let reading =
+        tokio::task::spawn_blocking(move || read(&state, own.as_deref(), owned.as_ref(), viewer.as_deref(), &request));
     reading.await.map_err(|_| OpError::BadArgument("reading the record was broken off; call again".to_owned()))?
 }
 
@@ -67,12 +69,13 @@ fn read(
     state: &Path,
     instance: Option<&str>,
     owned: Option<&HashSet<String>>,
+    viewer: Option<&str>,
     request: &TranscriptRequest,
 ) -> Result<TranscriptReport, OpError> {
     let mut transcripts = audit::stored(state, instance)?;
     transcripts.retain(|stored| owned.is_none_or(|owned| owned.contains(&stored.session)));
     if request.query.has_criteria() {
-        let found = audit::search(transcripts.iter().rev(), &request.query)?;
+        let found = audit::search(transcripts.iter().rev(), &request.query)?.with_replay(viewer);
         let mut notes = found.problems;
         if found.files == 0 {
             notes.push("no transcript fits; those that can be searched here are this host's own".to_owned());

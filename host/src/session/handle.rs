@@ -175,10 +175,21 @@ pub(super) enum Request {
     ReopenedAs { session_id: String, reply: Reply<()> },
     AdmitFile { cleared: Cleared, reply: Reply<String> },
     RecordFile { record: Box<FileRecord>, reply: Reply<()> },
+    RecordFailure { failure: PluginFailure, reply: Reply<()> },
     RecordApproval { record: Box<ApprovalRecord>, reply: Reply<()> },
     Control { who: Party, request: ControlRequest, reply: Reply<()> },
     SetPolicyMode { mode: PolicyMode, was: PolicyMode, reply: Reply<()> },
     ChangeRules { who: Party, change: RuleChange, reply: Reply<()> },
+}
+
+/// What a plugin has failed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginFailure {
+    /// `parser` or `navigator`.
+    pub about: &'static str,
+    /// The plugin's name, where the message does not say it.
+    pub plugin: Option<String>,
+    pub message: String,
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -462,6 +473,14 @@ impl SessionHandle {
     /// When it could not be recorded.
     pub async fn record_file(&self, record: FileRecord) -> Result<(), SessionError> {
         self.ask(|reply| Request::RecordFile { record: Box::new(record), reply }).await
+    }
+
+    /// Records that a plugin has failed at what it was asked for here.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn record_failure(&self, failure: PluginFailure) -> Result<(), SessionError> {
+        self.ask(|reply| Request::RecordFailure { failure, reply }).await
     }
 
     /// Records that a person was asked to allow something, or what came of it, before it has an effect.

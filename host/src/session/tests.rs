@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -199,6 +200,22 @@ async fn a_size_reaches_the_shell() {
     scripted.session.resize(size).await.unwrap();
     assert_eq!(scripted.commands.recv().await, Some(ShellCommand::Resize(size)));
     assert_eq!(scripted.until(|summary| summary.columns == 90).await.rows, 30);
+}
+
+/// A terminal's query is answered by typing; what is typed goes on record before it goes out.
+#[tokio::test(start_paused = true)]
+async fn what_can_no_longer_be_typed_is_told_on_record() {
+    let mut scripted = Scripted::open(|_| {});
+    scripted.commands.close();
+    scripted.print("\x1b[6n").await;
+    scripted.tell(ShellEvent::Closed { reason: "the link broke".to_owned() }).await;
+    scripted.until(|summary| summary.closed_reason.is_some()).await;
+    let record = scripted.record();
+    let kinds: Vec<&str> = record.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert!(kinds.ends_with(&["host_input", "error", "closed"]), "{kinds:?}");
+    let error = &record[record.len() - 2];
+    assert_eq!((&error["about"], &error["plugin"]), (&json!("input"), &Value::Null));
+    assert_eq!(error["message"], "6 bytes on record as typed were not sent before the connection ended");
 }
 
 #[tokio::test]

@@ -291,7 +291,7 @@ impl Actor {
                 Woken::Room(permit) => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(bytes)) => drop(permit.send(ShellCommand::Write(bytes))),
                     // The reading arm reports the end with its reason.
-                    _ => self.outbox.clear(),
+                    (_, bytes) => self.lose_waiting(bytes.map_or(0, |bytes| bytes.len())),
                 },
                 Woken::Asked(request) => self.answer(*request),
                 Woken::Due => {
@@ -460,6 +460,8 @@ impl Actor {
                 self.history.happened(&format!("back at {}", breadcrumb.join(" › ")));
             }
             Event::LevelFailed { label, reason } => {
+                let message = format!("{label} was not reached: {reason}");
+                self.record(&Entry::Error { about: "level", plugin: None, message: &message });
                 for waiter in self.level_waiters.drain(..) {
                     let error = SessionError::LevelFailed { label: label.clone(), reason: reason.clone() };
                     drop(waiter.send(Err(error)));
@@ -532,8 +534,18 @@ impl Actor {
                     return;
                 }
                 // The reading arm reports the end with its reason.
-                Err(_) => self.outbox.clear(),
+                Err(mpsc::error::TrySendError::Closed(ShellCommand::Write(bytes))) => self.lose_waiting(bytes.len()),
+                Err(_) => self.lose_waiting(0),
             }
+        }
+    }
+
+    /// What was to be typed can no longer be, though it is on record as typed; `taken_bytes` of it were under way.
+    fn lose_waiting(&mut self, taken_bytes: usize) {
+        let lost = taken_bytes + self.outbox.drain(..).map(|bytes| bytes.len()).sum::<usize>();
+        if lost > 0 && self.closed.is_none() {
+            let message = format!("{lost} bytes on record as typed were not sent before the connection ended");
+            self.record(&Entry::Error { about: "input", plugin: None, message: &message });
         }
     }
 
@@ -555,6 +567,7 @@ impl Actor {
         let full_screen = self.terminal.alternate_screen();
         let fed = self.terminal.close(reason, self.exit_status);
         self.carry(fed, full_screen);
+        self.lose_waiting(0);
         self.record(&Entry::Closed { reason, exit_code: self.exit_status });
         self.end_without_record(reason);
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Actor;
 use crate::audit::Entry;
+use crate::causes::with_causes;
 use crate::ssh::processes::{self, ProcessesError};
 
 /// The second look; each further one waits twice as long.
@@ -86,10 +87,9 @@ impl Actor {
             Some(Err(error)) => {
                 self.watch.given_up = true;
                 self.watch.next = None;
-                let reason = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-                let reason = reason.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+                let reason = with_causes(&error);
                 let message = format!("the server's processes are not watched (watch_processes): {reason}");
-                self.record(&Entry::Error { message: &message });
+                self.record(&Entry::Error { about: "processes", plugin: None, message: &message });
                 self.history.happened(&message);
             }
         }

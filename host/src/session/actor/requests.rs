@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::super::control::TypedInto;
 use super::super::handle::{
-    OutputSlice, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
+    OutputSlice, PluginFailure, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
 };
 use super::super::history::full_screen_after;
 use super::super::{AttachFrom, Attachment, SessionEventKind};
@@ -67,6 +67,7 @@ impl Actor {
             }
             Request::AdmitFile { cleared, reply } => drop(reply.send(self.admit_file(cleared))),
             Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
+            Request::RecordFailure { failure, reply } => drop(reply.send(self.record_failure(&failure))),
             Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
             Request::Control { who, request, reply } => drop(reply.send(self.control(who, request))),
             Request::SetPolicyMode { mode, was, reply } => drop(reply.send(self.set_policy_mode(mode, was))),
@@ -226,14 +227,22 @@ impl Actor {
     }
 
     fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
-        match cleared.verdict_entry() {
-            Some(entry) => self.must_record(&entry),
-            None => Ok(()),
+        if let Some(entry) = cleared.verdict_entry() {
+            self.must_record(&entry)?;
         }
+        self.record_failed_policies(cleared.failed_policies());
+        Ok(())
+    }
+
+    fn record_failed_policies<'a>(&mut self, failed: impl Iterator<Item = (&'a str, &'a str)>) {
+        failed.for_each(|(plugin, message)| {
+            self.record(&Entry::Error { about: "policy", plugin: Some(plugin), message })
+        });
     }
 
     fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
         self.must_record(&refusal.verdict_entry())?;
+        self.record_failed_policies(refusal.failed_policies());
         let rule = &refusal.strictest().rule_id;
         let what = match refusal.is_dry_run() {
             true => "judged only, by",
@@ -273,6 +282,14 @@ impl Actor {
         let FileRecord { operation, path, result, .. } = record;
         let bytes = record.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
         self.history.happened(&format!("file {operation}: {path} ({result}{bytes})"));
+        Ok(())
+    }
+
+    fn record_failure(&mut self, failure: &PluginFailure) -> Result<(), SessionError> {
+        let PluginFailure { about, plugin, message } = failure;
+        self.must_record(&Entry::Error { about, plugin: plugin.as_deref(), message })?;
+        let named = plugin.as_ref().map_or(String::new(), |name| format!(" `{name}`"));
+        self.history.happened(&format!("{about}{named}: {message}"));
         Ok(())
     }
 
