@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh", "web"],
+        &[
+            "audit", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh",
+            "viewer", "web",
+        ],
     ),
     // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
     ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),

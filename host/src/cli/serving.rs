@@ -11,6 +11,7 @@ use super::logging;
 use crate::audit::{self, instances};
 use crate::host::Host;
 use crate::operator::{self, Operator};
+use crate::viewer::proxy_options;
 use crate::web::roles::{Role, Tokens};
 use crate::web::{self, WebOptions, WebServer};
 
@@ -127,7 +128,9 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     }
     let tokens = Tokens::random().context("no random number could be had from the operating system")?;
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone() };
+    let proxy = viewer.proxy.as_ref().map(proxy_options).transpose();
+    let proxy = proxy.context("the secret of the viewer's proxy cannot be read")?;
+    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone(), proxy };
     let server = web::serve(host.clone(), options, shutdown.clone()).await?;
     let link = |token: &str| format!("http://{}/#token={token}", server.address);
     host.instance().announce(|file| {
@@ -137,6 +140,9 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
     eprintln!("viewer: {address} (its links: portcullis viewer)");
+    if let Some(address) = server.proxy_address {
+        eprintln!("viewer for its proxy: http://{address}/");
+    }
     host.desk().set_viewer(Some(address));
     Ok(Some(server))
 }

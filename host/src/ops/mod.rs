@@ -30,6 +30,7 @@ mod status;
 mod stop;
 mod text;
 mod transcript;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,7 +64,7 @@ pub use navigate::{
     save_place, where_am_i,
 };
 pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
-pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
+pub use past::{PastQuery, PastSession, RecordFound, Whose, is_here, past_sessions, past_transcript, search_past};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{opens, secret_asked};
-use super::{Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place};
+use super::{Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place, turn};
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
 use crate::random;
@@ -72,15 +72,21 @@ pub async fn send(host: &Host, request: SendRequest) -> Result<SendReport, OpErr
 async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> Result<SendReport, OpError> {
     let keys = check(&request)?;
     let wanted = Wanted::new(request.wait_for.as_deref(), request.wait_pattern.as_deref())?;
-    let reading = session.read().await?;
     let only_stops = request.text.is_none() && !request.enter && keys.iter().all(|key| key.is_interrupt());
+    let until = Instant::now() + request.wait;
+    let held_back = match only_stops || only_kept(session, &request) {
+        true => None,
+        false => turn::wait(session, until, request.text.is_some() || request.enter).await?,
+    };
+    let reading = session.read().await?;
     if let (Some(stopping), false) = (session.being_stopped(), only_stops) {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
     if reading.asks_for_secret && !only_stops {
         return Err(secret_asked(session, &reading.screen));
     }
-    let mut typing = Typing::new(host, session, &reading, request.wait)?;
+    let mut typing = Typing::new(host, session, &reading, until)?;
+    typing.notes.extend(held_back);
     // Enter named as the first key completes the text like the flag does.
     let enter = request.enter || (request.text.is_some() && keys.first() == Some(&Key::Enter));
     let keys = if enter && !request.enter { &keys[1..] } else { &keys[..] };
@@ -113,6 +119,13 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
         held_line,
         notes,
     })
+}
+
+/// Text that waits in the host for its Enter; nothing of it is typed.
+fn only_kept(session: &SessionHandle, request: &SendRequest) -> bool {
+    let is_piece = request.text.as_ref().is_some_and(|text| !text.contains(['\r', '\n']));
+    let kept_here = matches!(session.summary().state.as_str(), "at_prompt" | "menu");
+    is_piece && !request.enter && request.keys.is_empty() && kept_here
 }
 
 /// The menu has led to a shell: puts it on the path, so that lines for it are judged and run as such.
@@ -169,13 +182,12 @@ struct Typing<'a> {
 }
 
 impl<'a> Typing<'a> {
-    fn new(host: &'a Host, session: &'a SessionHandle, reading: &Reading, wait: Duration) -> Result<Self, OpError> {
+    fn new(host: &'a Host, session: &'a SessionHandle, reading: &Reading, until: Instant) -> Result<Self, OpError> {
         let place = place(session, &destination(host, session)?, reading);
         if place.terminal == TerminalState::AtPrompt {
             host.input().forget_typed(session.id().as_str());
         }
         let typed = Typed::new(reading);
-        let until = Instant::now() + wait;
         Ok(Self { host, session, place, until, typed, held_line: None, stopped_short: false, notes: Vec::new() })
     }
 
@@ -397,11 +409,11 @@ impl<'a> Typing<'a> {
     }
 }
 
-/// A person's keys from the viewer.
+/// A person's keys from the viewer. `by` is their name, where it is known.
 ///
 /// # Errors
 /// When there is no such session or it is closed.
-pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> Result<(), OpError> {
+pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>, by: Option<String>) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let destination = destination(host, &session)?;
     let place = Place {
@@ -415,7 +427,7 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> R
     let typed = bytes.clone();
     let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
-    session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))?;
+    session.persons_keys(cleared, by).await.map_err(|error| OpError::from(error).in_session(session_id))?;
     // At a prompt the terminal itself knows that its line is not empty.
     host.input().person_typed(session_id, &typed);
     Ok(())

@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 use jobs::Kept;
 
+use self::control::TurnWaiter;
 use super::control::Control;
 use super::handle::{Request, SessionError, SessionHandle};
 use super::health::Pulse;
@@ -130,6 +131,8 @@ struct Actor {
     commands: VecDeque<Kept>,
     command_waiters: Vec<(CommandId, oneshot::Sender<Completion>)>,
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
+    /// Calls of agents that are held back.
+    turn_waiters: Vec<TurnWaiter>,
     exit_status: Option<i32>,
     closed: Option<String>,
     history: History,
@@ -139,6 +142,8 @@ struct Actor {
     /// The same for everybody to read.
     last_activity_unix_ms: Arc<AtomicU64>,
     control: Control,
+    /// Of whom the newest human line in the record is, where a name is known.
+    person: Option<String>,
     policy_mode: Option<PolicyMode>,
     refusals: VecDeque<TimelineEntry>,
     refused: u64,
@@ -161,6 +166,7 @@ enum Woken {
     Due,
     Idle,
     ControlDue,
+    TurnGivenUp,
 }
 
 impl Actor {
@@ -247,6 +253,7 @@ impl Actor {
             commands: VecDeque::new(),
             command_waiters: Vec::new(),
             level_waiters: Vec::new(),
+            turn_waiters: Vec::new(),
             exit_status: None,
             closed: None,
             history,
@@ -254,6 +261,7 @@ impl Actor {
             last_activity: Instant::now(),
             last_activity_unix_ms: Arc::new(clock::unix_ms().into()),
             control: Control::default(),
+            person: None,
             policy_mode: None,
             refusals: VecDeque::new(),
             refused: 0,
@@ -288,6 +296,7 @@ impl Actor {
                     self.carry(fed, full_screen);
                 }
                 Woken::ControlDue => self.control_due(),
+                Woken::TurnGivenUp => self.refresh(),
                 Woken::Idle => {
                     let idle = self.last_activity.elapsed().as_secs();
                     self.end(&format!("idle: nobody typed and nothing was printed for {idle} s (idle_close_s)"));
@@ -319,6 +328,9 @@ impl Actor {
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
             () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
             () = tokio::time::sleep_until(control_due), if control.is_some() => Some(Woken::ControlDue),
+            () = control::given_up(&mut self.turn_waiters), if !self.turn_waiters.is_empty() => {
+                Some(Woken::TurnGivenUp)
+            }
         }
     }
 
@@ -563,6 +575,7 @@ impl Actor {
     }
 
     fn refresh(&mut self) {
+        let agent_waits = self.agents_wait();
         let state = self.terminal.state();
         let running = self.terminal.running();
         let kept = running.and_then(|id| self.commands.iter().find(|kept| kept.id == id));
@@ -574,7 +587,7 @@ impl Actor {
         };
         let running_command = kept.map(|kept| kept.record.text.clone());
         let running_since_unix_ms = kept.map(|kept| kept.record.started_unix_ms);
-        let input = self.control.summary(Instant::now(), clock::unix_ms());
+        let input = self.control.summary(Instant::now(), clock::unix_ms(), agent_waits);
         let policy_mode = self.policy_mode;
         let breadcrumb = self.terminal.breadcrumb();
         let closed_reason = self.closed.clone();

@@ -45,7 +45,7 @@ impl Drop for Fixture {
 }
 
 fn options(first_port: u16) -> WebOptions {
-    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, tokens: Tokens::made_of(TOKEN) }
+    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, tokens: Tokens::made_of(TOKEN), proxy: None }
 }
 
 #[tokio::test]
