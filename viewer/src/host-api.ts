@@ -1,12 +1,13 @@
 /** The few plain HTTP requests of the page, and the addresses of its sockets. */
 
 import type { Login, Socket } from "./connection";
-import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, type PastSession, type Role, ROLES } from "./protocol";
+import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, parseSearchFound, type PastSession, type Role, ROLES, type SearchFound, type SearchQuery } from "./protocol";
 import type { Answered } from "./questions";
 
 const LOGIN = "/api/v1/login";
 const ME = "/api/v1/me";
 const HISTORY = "/api/v1/history";
+const SEARCH = "/api/v1/search";
 const SESSIONS = "/api/v1/sessions";
 const QUESTIONS = "/api/v1/questions";
 const APPROVALS = "/api/v1/approvals";
@@ -93,6 +94,15 @@ export async function fetchHistory(): Promise<readonly PastSession[]> {
   return parseHistory(await response.json());
 }
 
+/** Searches the record. */
+export async function searchRecord(query: SearchQuery): Promise<SearchFound> {
+  const fields = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+  const response = await fetch(`${SEARCH}?${new URLSearchParams(fields)}`, { cache: "no-store" });
+  const answer: unknown = await response.json();
+  if (response.ok) return parseSearchFound(answer);
+  throw new Error((answer as { error: { message: string } }).error.message);
+}
+
 /** The record of one of them, and whether that is all of it. */
 export async function fetchTranscript(instanceId: string, sessionId: string): Promise<{ text: string; whole: boolean }> {
   const response = await fetch(`${HISTORY}/${encodeURIComponent(instanceId)}/${encodeURIComponent(sessionId)}`, { cache: "no-store" });
@@ -127,5 +137,6 @@ export function openTerminal(sessionId: string, seen?: { instance: string; offse
 }
 
 function open(path: string): Socket {
-  return new WebSocket(`ws://${location.host}${path}`);
+  // Encrypted where a proxy in front of the host is.
+  return new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
 }

@@ -4,7 +4,8 @@ import { button, element, setText } from "./dom";
 import { fetchTranscript } from "./host-api";
 import { Player } from "./player";
 import type { Role } from "./protocol";
-import { parseRecording, type Recording, RecordingError } from "./recording";
+import { eventAt, parseRecording, type Recording, RecordingError } from "./recording";
+import { type Place, placeOf } from "./replay-address";
 import { roleBadge } from "./roles";
 import { SearchBox } from "./search-box";
 import { brand } from "./sessions-page";
@@ -78,10 +79,22 @@ export class ReplayPage {
     setText(this.#remarks, "Reading the record …");
     try {
       const { text, whole } = await fetchTranscript(instance, session);
-      this.#load(parseRecording(text), whole ? [] : ["The record is very long; only its beginning is here."]);
+      const recording = parseRecording(text);
+      this.#load(recording, whole ? [] : ["The record is very long; only its beginning is here."]);
+      const place = placeOf(location.hash);
+      if (place !== undefined) this.#showPlace(recording, place);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Where a search has led. */
+  #showPlace(recording: Recording, place: Place): void {
+    const player = this.#player;
+    if (player === undefined || recording.events.length === 0) return;
+    player.seek(player.timeOfEvent(eventAt(recording, place)));
+    // Behind what the seek has written.
+    this.#terminal.write(new Uint8Array(), () => void this.#terminal.find(place.text, false));
   }
 
   async #open(field: HTMLInputElement): Promise<void> {

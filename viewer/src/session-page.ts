@@ -18,6 +18,7 @@ import {
   writeClientMessage,
 } from "./protocol";
 import { QuestionBoard } from "./questions";
+import { recordAlarm, showRecordAlarm } from "./record-alarm";
 import { mayDrive, roleBadge } from "./roles";
 import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
@@ -49,6 +50,7 @@ export class SessionPage {
   readonly #command = element("span", { class: "running" });
   readonly #size = element("span", { class: "size" });
   readonly #note = element("p", { class: "note", role: "status", "aria-live": "polite" });
+  readonly #alarm = recordAlarm();
   readonly #frame = element("div", { class: "terminal-frame", role: "region", "aria-label": "Terminal. Control and F6 leave it." });
   /** Never takes the keyboard: what is meant for the terminal must not end up in an answer. */
   readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
@@ -94,6 +96,7 @@ export class SessionPage {
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
       element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, roleBadge(role), this.#approvals.notify, this.#status),
+      this.#alarm,
       this.#approvals.section,
       this.#questions.section,
       element("main", { class: "session" }, this.#control.element, this.#search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), footer),
@@ -358,6 +361,7 @@ export class SessionPage {
     setText(this.#command, session.running_command ?? "");
     this.#command.title = session.running_command ?? "";
     this.#control.show(session);
+    showRecordAlarm(this.#alarm, session);
     if (session.closed_reason !== null) this.#close(session.closed_reason);
   }
 

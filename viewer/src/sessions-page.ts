@@ -7,6 +7,8 @@ import { checkLogin, openEvents, sendAnswer, sendDecision } from "./host-api";
 import { PastSessions } from "./past-sessions";
 import { parseServerMessage, type Plugin, ProtocolError, type Role, type SessionSummary } from "./protocol";
 import { QuestionBoard } from "./questions";
+import { recordAlarm, showRecordAlarm } from "./record-alarm";
+import { RecordSearch } from "./record-search";
 import { roleBadge } from "./roles";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
 import { turnTheme } from "./theme";
@@ -29,6 +31,7 @@ export function showSessionsPage(root: HTMLElement, role: Role, events: { loginN
   const approvals = new ApprovalBoard({ decide: sendDecision });
   const plugins = new PluginList();
   const past = new PastSessions();
+  const search = new RecordSearch();
   const theme = button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme());
   theme.classList.add("theme");
   const empty = element(
@@ -39,7 +42,7 @@ export function showSessionsPage(root: HTMLElement, role: Role, events: { loginN
   );
   root.replaceChildren(
     element("header", { class: "masthead" }, brand(), roleBadge(role), approvals.notify, status, theme),
-    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, past.section, plugins.section),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, search.section, past.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";
   let sessionCount = 0;
@@ -181,6 +184,7 @@ class Card {
   readonly #places = breadcrumb();
   readonly #line = element("span", { class: "command-line" });
   readonly #since = element("span", { class: "since" });
+  readonly #alarm = recordAlarm();
   readonly #command = element("p", { class: "command" }, this.#line, this.#since);
   readonly #opened = element("time");
   readonly #active = element("time");
@@ -193,6 +197,7 @@ class Card {
       "li",
       { class: "card" },
       element("div", { class: "card-head" }, element("h3", {}, this.#label), this.#state),
+      this.#alarm,
       this.#places,
       this.#command,
       // Two sessions of one profile differ by nothing else that a person could name to the agent.
@@ -205,6 +210,7 @@ class Card {
     setText(this.#state, stateText(session));
     this.#state.dataset["mood"] = mood(session);
     this.#state.title = session.unhealthy_reason ?? "";
+    showRecordAlarm(this.#alarm, session);
     setText(this.#host, session.host);
     fillBreadcrumb(this.#places, session.breadcrumb);
     this.#places.hidden = session.breadcrumb.length === 0;

@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod client;
+mod proxy;
 mod questions;
 mod roles;
 mod scripted;

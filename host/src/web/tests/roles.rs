@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::client::{PATIENCE, Received};
 use super::{Fixture, TOKEN};
-use crate::web::protocol::{AttachCause, ClientMessage, ErrorCode, History, ServerMessage};
+use crate::web::protocol::{AttachCause, ClientMessage, ErrorCode, History, SearchFound, ServerMessage};
 use crate::web::roles::{Role, Tokens};
 
 const CONTROL: &str = "/api/v1/sessions/s-lab-1/control";
@@ -161,4 +161,27 @@ async fn what_is_asked_of_a_session_is_read_strictly_and_refusals_are_told() {
     assert_eq!(held.status, 409);
     assert!(held.body.contains("the agent has taken the input"), "{}", held.body);
     assert_eq!(fixture.client.post(CONTROL, "{\"type\":\"take\",\"force\":true}", &headers).await.status, 204);
+}
+
+#[tokio::test]
+async fn the_record_is_searched_as_far_as_each_role_sees() {
+    let fixture = Fixture::start().await;
+    for role in Role::ALL {
+        let authorization = bearer(role);
+        let get = async |query: &str| {
+            fixture.client.get(&format!("/api/v1/search?{query}"), &[("Authorization", &authorization)]).await
+        };
+        let answer = get("pattern=a%20%22b%22&regex=true&exit_code=-1&actor=agent&since=2h&limit=1").await;
+        let found: SearchFound = serde_json::from_str(&answer.body).unwrap();
+        let launches: Vec<&str> = found.hits.iter().map(|hit| hit.instance_id.as_str()).collect();
+        let all = ["here", "elsewhere"];
+        assert_eq!(launches, if role == Role::Operator { &all[..] } else { &all[..1] }, "{role:?}");
+        let hit = &found.hits[0];
+        assert_eq!((hit.text.as_str(), hit.actor.as_deref(), hit.exit_code), ("a \"b\"", Some("agent"), Some(-1)));
+        assert_eq!(get("regex=true").await.status, 422);
+        for wrong in ["patern=x", "pattern=x&limit=-1", "pattern=x&exit_code=a", "pattern=x&regex=maybe"] {
+            assert_eq!(get(wrong).await.status, 400, "{wrong}");
+        }
+    }
+    assert_eq!(fixture.client.get("/api/v1/search?pattern=x", &[]).await.status, 401);
 }
