@@ -1,8 +1,9 @@
 /** The few plain HTTP requests of the page, and the addresses of its sockets. */
 
 import type { Login, Socket } from "./connection";
-import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, parseSearchFound, type PastSession, type Role, ROLES, type SearchFound, type SearchQuery } from "./protocol";
+import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, parseSearchFound, type PastSession, ROLES, type SearchFound, type SearchQuery } from "./protocol";
 import type { Answered } from "./questions";
+import type { Caller } from "./roles";
 
 const LOGIN = "/api/v1/login";
 const ME = "/api/v1/me";
@@ -21,7 +22,7 @@ export function takeToken(): string | undefined {
 }
 
 /** Whether the host knows this browser and, if so, in which role. */
-export type Who = { readonly login: "known"; readonly role: Role } | { readonly login: "unknown" } | { readonly login: "unreachable" };
+export type Who = { readonly login: "known"; readonly caller: Caller } | { readonly login: "unknown" } | { readonly login: "unreachable" };
 
 /** Exchanges the token for a cookie that scripts cannot read. */
 export async function logIn(token: string): Promise<Who> {
@@ -53,9 +54,10 @@ export async function checkLogin(): Promise<Login> {
 
 async function who(response: Response): Promise<Who> {
   if (response.status === 401) return { login: "unknown" };
-  const { role } = (await response.json()) as { role?: unknown };
+  const { role, user } = (await response.json()) as { role?: unknown; user?: unknown };
   const known = ROLES.find((it) => it === role);
-  return known === undefined ? { login: "unreachable" } : { login: "known", role: known };
+  if (known === undefined) return { login: "unreachable" };
+  return { login: "known", caller: { role: known, user: typeof user === "string" ? user : null } };
 }
 
 /** Brings a person's answer to the host. */

@@ -3,10 +3,9 @@
 import { button, element, setText } from "./dom";
 import { fetchTranscript } from "./host-api";
 import { Player } from "./player";
-import type { Role } from "./protocol";
 import { eventAt, parseRecording, type Recording, RecordingError } from "./recording";
 import { type Place, placeOf } from "./replay-address";
-import { roleBadge } from "./roles";
+import { type Caller, roleBadge } from "./roles";
 import { SearchBox } from "./search-box";
 import { brand } from "./sessions-page";
 import { TerminalView } from "./terminal-view";
@@ -33,7 +32,7 @@ export class ReplayPage {
   readonly #cut = element("input", { type: "checkbox", checked: "" });
   #player: Player | undefined;
 
-  constructor(root: HTMLElement, role: Role, record: { instance: string; session: string } | undefined) {
+  constructor(root: HTMLElement, caller: Caller, record: { instance: string; session: string } | undefined) {
     const search = new SearchBox({
       find: (text, forward) => this.#terminal.find(text, forward),
       end: () => this.#terminal.endSearch(),
@@ -56,7 +55,7 @@ export class ReplayPage {
       button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme()),
     );
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#title), roleBadge(role), element("label", { class: "file" }, "File ", file)),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#title), roleBadge(caller), element("label", { class: "file" }, "File ", file)),
       element("main", { class: "session" }, search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), element("div", { class: "bar" }, controls, this.#remarks)),
     );
     this.#terminal = new TerminalView(this.#frame, { typed: () => {}, link: () => {}, search: () => search.open() });

@@ -5,6 +5,7 @@ import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
 import { ControlBar } from "./control-bar";
 import { checkLogin, openEvents, openTerminal, sendAnswer, sendControl, sendDecision } from "./host-api";
+import { Notifier } from "./notifier";
 import {
   type Command,
   parseOutputFrame,
@@ -19,7 +20,7 @@ import {
 } from "./protocol";
 import { QuestionBoard } from "./questions";
 import { recordAlarm, showRecordAlarm } from "./record-alarm";
-import { mayDrive, roleBadge } from "./roles";
+import { type Caller, mayDrive, roleBadge } from "./roles";
 import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
 import { connectionText, mood, sessionTitle, stateText } from "./summary";
@@ -52,13 +53,15 @@ export class SessionPage {
   readonly #note = element("p", { class: "note", role: "status", "aria-live": "polite" });
   readonly #alarm = recordAlarm();
   readonly #frame = element("div", { class: "terminal-frame", role: "region", "aria-label": "Terminal. Control and F6 leave it." });
+  readonly #notifier = new Notifier();
   /** Never takes the keyboard: what is meant for the terminal must not end up in an answer. */
-  readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
+  readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} }, this.#notifier);
   readonly #approvals: ApprovalBoard;
   readonly #terminal: TerminalView;
   readonly #control: ControlBar;
   readonly #timeline = new Timeline({ jump: (command) => this.#jump(command) });
   readonly #search: SearchBox;
+  private readonly role: Role;
   readonly #connection: Connection;
   readonly #feed: ScreenFeed;
   #instance: string | undefined;
@@ -76,9 +79,11 @@ export class SessionPage {
   /** Approvals that wait. */
   #waiting = 0;
 
-  constructor(root: HTMLElement, sessionId: string, private readonly role: Role, private readonly events: PageEvents) {
+  constructor(root: HTMLElement, sessionId: string, caller: Caller, private readonly events: PageEvents) {
+    const { role } = caller;
+    this.role = role;
     this.#onlyWatches = !mayDrive(role);
-    this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId });
+    this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId }, this.#notifier);
     this.#control = new ControlBar(role, {
       control: (request) => sendControl(sessionId, request),
       say: (text) => this.#say(text),
@@ -95,7 +100,7 @@ export class SessionPage {
     const name = element("span", { class: "session-id" }, sessionId);
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, roleBadge(role), this.#approvals.notify, this.#status),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, roleBadge(caller), this.#notifier.button, this.#status),
       this.#alarm,
       this.#approvals.section,
       this.#questions.section,

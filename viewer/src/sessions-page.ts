@@ -4,12 +4,13 @@ import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
 import { checkLogin, openEvents, sendAnswer, sendDecision } from "./host-api";
+import { Notifier } from "./notifier";
 import { PastSessions } from "./past-sessions";
-import { parseServerMessage, type Plugin, ProtocolError, type Role, type SessionSummary } from "./protocol";
+import { parseServerMessage, type Plugin, ProtocolError, type SessionSummary } from "./protocol";
 import { QuestionBoard } from "./questions";
 import { recordAlarm, showRecordAlarm } from "./record-alarm";
 import { RecordSearch } from "./record-search";
-import { roleBadge } from "./roles";
+import { type Caller, roleBadge } from "./roles";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
 import { turnTheme } from "./theme";
 import { durationText, inputText } from "./words";
@@ -17,18 +18,19 @@ import { durationText, inputText } from "./words";
 /** How often running times and "3 minutes ago" are brought up to date, in milliseconds. */
 const CLOCK_INTERVAL = 1_000;
 
-export function showSessionsPage(root: HTMLElement, role: Role, events: { loginNeeded(): void; outdated(): void }): void {
+export function showSessionsPage(root: HTMLElement, caller: Caller, events: { loginNeeded(): void; outdated(): void }): void {
   const status = element("p", { class: "connection", role: "status" });
   const open = new CardList("Open sessions");
   const closed = new CardList("Closed sessions");
+  const notifier = new Notifier();
   const questions = new QuestionBoard({
     answer: sendAnswer,
     // Nobody is typing into anything else here, unless they are.
     asked: (first) => {
       if (document.activeElement === null || document.activeElement === document.body) first?.focus();
     },
-  });
-  const approvals = new ApprovalBoard({ decide: sendDecision });
+  }, notifier);
+  const approvals = new ApprovalBoard({ decide: sendDecision }, notifier);
   const plugins = new PluginList();
   const past = new PastSessions();
   const search = new RecordSearch();
@@ -41,7 +43,7 @@ export function showSessionsPage(root: HTMLElement, role: Role, events: { loginN
     element("p", {}, "As soon as an agent opens one, it appears here."),
   );
   root.replaceChildren(
-    element("header", { class: "masthead" }, brand(), roleBadge(role), approvals.notify, status, theme),
+    element("header", { class: "masthead" }, brand(), roleBadge(caller), notifier.button, status, theme),
     element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, search.section, past.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";
