@@ -177,6 +177,20 @@ impl Backend for Host {
         ops::send_human_keys(self, session_id, bytes, by).await.map_err(|error| KeysError(error.to_string()))
     }
 
+    async fn send_secret(
+        &self,
+        session_id: &str,
+        answer: protocol::SecretAnswer,
+        by: Option<String>,
+    ) -> Result<(), ControlRefused> {
+        let typing = ops::send_human_secret(self, session_id, Secret::new(answer.text.0), by);
+        typing.await.map_err(|error| match &error {
+            OpError::UnknownSession { .. } => ControlRefused::UnknownSession,
+            OpError::Session { source: SessionError::Held { .. }, .. } => ControlRefused::Held(error.to_string()),
+            _ => ControlRefused::NotPossible(error.to_string()),
+        })
+    }
+
     async fn search(
         &self,
         every_launch: bool,
@@ -414,6 +428,7 @@ fn summary(host: &Host, session: SessionSummary) -> protocol::SessionSummary {
         state,
         running_command,
         running_since_unix_ms,
+        asks_for_secret,
         input: control,
         health,
         record_problem,
@@ -433,6 +448,7 @@ fn summary(host: &Host, session: SessionSummary) -> protocol::SessionSummary {
         state,
         running_command,
         running_since_unix_ms,
+        asks_for_secret,
         input: input(control),
         policy_mode,
         last_activity_unix_ms,

@@ -164,8 +164,8 @@ async function tour() {
 }
 
 /** One story with a host and a viewer of its own, in a fresh browser. */
-async function alone(name, story, flags = []) {
-  browser = await chromium.launch({ executablePath: browserProgram, args: [...FLAGS, ...flags], handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+async function alone(name, story) {
+  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
   const folder = mkdtempSync(path.join(tmpdir(), `viewer-${name}-`));
   const watches = new Map();
   try {
@@ -196,8 +196,8 @@ async function questions() {
 const approvals = () => alone("approvals", approve);
 /** A person and an agent share the input; others have links of their own. */
 const control = () => alone("control", shareTheInput);
-/** The record is searched; the card that draws is imitated. */
-const record = () => alone("record", findAgain, ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]);
+/** The record is searched, what is asked and lost is seen. */
+const record = () => alone("record", findAgain);
 const proxy = () => alone("proxy", comeByProxy);
 
 async function endTheDemo(terminal) {

@@ -75,17 +75,26 @@ export type Done = "done" | { readonly held: string } | { readonly problem: stri
 
 /** Does something to a session. */
 export async function sendControl(sessionId: string, request: ControlRequest): Promise<Done> {
+  return toSession(sessionId, "control", request, "nothing was done");
+}
+
+/** Types a secret where the terminal asks for one. */
+export async function sendSecret(sessionId: string, text: string): Promise<Done> {
+  return toSession(sessionId, "secret", { text }, "it may not have been typed");
+}
+
+async function toSession(sessionId: string, what: string, body: object, otherwise: string): Promise<Done> {
   try {
-    const response = await fetch(`${SESSIONS}/${encodeURIComponent(sessionId)}/control`, {
+    const response = await fetch(`${SESSIONS}/${encodeURIComponent(sessionId)}/${what}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(request),
+      body: JSON.stringify(body),
     });
     if (response.ok) return "done";
     const { error } = (await response.json()) as { error: { code: string; message: string } };
     return error.code === "held" ? { held: error.message } : { problem: error.message };
   } catch {
-    return { problem: "Portcullis does not answer; nothing was done." };
+    return { problem: `Portcullis does not answer; ${otherwise}.` };
   }
 }
 

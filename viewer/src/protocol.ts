@@ -126,6 +126,8 @@ export interface SessionSummary {
   readonly state: string;
   readonly running_command: string | null;
   readonly running_since_unix_ms: number | null;
+  /** The terminal asks for a password or the like. */
+  readonly asks_for_secret: boolean;
   readonly input: InputControl;
   readonly policy_mode: PolicyMode;
   readonly last_activity_unix_ms: number;
@@ -373,6 +375,7 @@ function summary(value: unknown): SessionSummary {
     state: string(fields, "state"),
     running_command: stringOrNull(fields, "running_command"),
     running_since_unix_ms: countOrNull(fields, "running_since_unix_ms"),
+    asks_for_secret: truth(fields, "asks_for_secret"),
     input: inputControl(fields["input"]),
     policy_mode: oneOf(fields, "policy_mode", ["safe", "full", "readonly", "restricted"]),
     last_activity_unix_ms: count(fields, "last_activity_unix_ms"),

@@ -23,10 +23,15 @@ export function drawFast(terminal: Terminal, mount: HTMLElement): void {
   }
 }
 
-/** Imitated by the processor it would be slower than the page's elements. */
+/** What imitates a card with the processor, by the names it gives itself. It is slower than the page's elements. */
+const IMITATIONS = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
 function hasGraphicsCard(): boolean {
   const context = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
-  // Browsers keep only a few of them.
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return context !== null;
+  if (context === null) return false;
+  const names = context.getExtension("WEBGL_debug_renderer_info");
+  const name: unknown = context.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? context.RENDERER);
+  // Browsers keep only a few contexts.
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return typeof name === "string" && !IMITATIONS.test(name);
 }

@@ -4,7 +4,7 @@ import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
 import { ControlBar } from "./control-bar";
-import { checkLogin, openEvents, openTerminal, sendAnswer, sendControl, sendDecision } from "./host-api";
+import { checkLogin, openEvents, openTerminal, sendAnswer, sendControl, sendDecision, sendSecret } from "./host-api";
 import { Notifier } from "./notifier";
 import {
   type Command,
@@ -25,6 +25,7 @@ import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
 import { connectionText, mood, sessionTitle, stateText } from "./summary";
 import { SearchBox } from "./search-box";
+import { SecretField } from "./secret-field";
 import { TerminalView } from "./terminal-view";
 import { turnTheme } from "./theme";
 import { Timeline } from "./timeline";
@@ -59,6 +60,7 @@ export class SessionPage {
   readonly #approvals: ApprovalBoard;
   readonly #terminal: TerminalView;
   readonly #control: ControlBar;
+  readonly #secret: SecretField;
   readonly #timeline = new Timeline({ jump: (command) => this.#jump(command) });
   readonly #search: SearchBox;
   private readonly role: Role;
@@ -89,6 +91,7 @@ export class SessionPage {
       say: (text) => this.#say(text),
       observe: (observes) => this.#watchOnly(observes),
     });
+    this.#secret = new SecretField({ send: (text) => sendSecret(sessionId, text), sent: () => this.#terminal.focus() });
     this.#search = new SearchBox({
       find: (text, forward) => this.#terminal.find(text, forward),
       end: () => {
@@ -104,7 +107,7 @@ export class SessionPage {
       this.#alarm,
       this.#approvals.section,
       this.#questions.section,
-      element("main", { class: "session" }, this.#control.element, this.#search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), footer),
+      element("main", { class: "session" }, this.#control.element, this.#secret.form, this.#search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), footer),
     );
     setText(this.#label, sessionId);
     document.title = `${sessionId} · Portcullis`;
@@ -367,6 +370,7 @@ export class SessionPage {
     this.#command.title = session.running_command ?? "";
     this.#control.show(session);
     showRecordAlarm(this.#alarm, session);
+    this.#secret.asked = session.asks_for_secret && mayDrive(this.role);
     if (session.closed_reason !== null) this.#close(session.closed_reason);
   }
 

@@ -41,7 +41,7 @@ describe("time left", () => {
 describe("state", () => {
   const session: SessionSummary = {
     session_id: "s-1", name: null, profile: "p", label: "", host: "h", breadcrumb: [], state: "at_prompt", running_command: null,
-    unhealthy_reason: null, record_problem: null, running_since_unix_ms: null, policy_mode: "safe", last_activity_unix_ms: 0,
+    unhealthy_reason: null, record_problem: null, running_since_unix_ms: null, asks_for_secret: false, policy_mode: "safe", last_activity_unix_ms: 0,
     input: { mode: "auto", holder: null, because: null, until_unix_ms: null, agent_waits: false },
     opened_unix_ms: 0, closed_reason: null, columns: 80, rows: 24,
   };

@@ -140,8 +140,10 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
     eprintln!("viewer: {address} (its links: portcullis viewer)");
-    if let Some(address) = server.proxy_address {
-        eprintln!("viewer for its proxy: http://{address}/");
+    match (server.proxy_address, &viewer.proxy) {
+        (Some(address), _) => eprintln!("viewer for its proxy: http://{address}/"),
+        (None, Some(proxy)) => eprintln!("viewer: not behind its proxy, another program has {}", proxy.listen),
+        (None, None) => {}
     }
     host.desk().set_viewer(Some(address));
     Ok(Some(server))

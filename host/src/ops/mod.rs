@@ -69,7 +69,7 @@ pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{RunReport, RunRequest, run};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
-pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use send::{SendReport, SendRequest, send, send_human_keys, send_human_secret};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{opens, secret_asked};
 use super::{Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place, turn};
+use crate::config::Secret;
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
 use crate::random;
@@ -414,6 +415,27 @@ impl<'a> Typing<'a> {
 /// # Errors
 /// When there is no such session or it is closed.
 pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>, by: Option<String>) -> Result<(), OpError> {
+    let typed = bytes.clone();
+    by_person(host, session_id, Action::Human { bytes }, by).await?;
+    // At a prompt the terminal itself knows that its line is not empty.
+    host.input().person_typed(session_id, &typed);
+    Ok(())
+}
+
+/// A person's answer to the terminal's question for a secret, with Enter behind it.
+///
+/// # Errors
+/// When the terminal asks for none now; nothing was typed then. Otherwise as [`send_human_keys`].
+pub async fn send_human_secret(
+    host: &Host,
+    session_id: &str,
+    value: Secret,
+    by: Option<String>,
+) -> Result<(), OpError> {
+    by_person(host, session_id, Action::HumanSecret { value }, by).await
+}
+
+async fn by_person(host: &Host, session_id: &str, action: Action, by: Option<String>) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let destination = destination(host, &session)?;
     let place = Place {
@@ -424,11 +446,7 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>, by: 
         at_repl: false,
         reader: String::new(),
     };
-    let typed = bytes.clone();
-    let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
+    let intent = Intent { actor: Typist::Human, action, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
-    session.persons_keys(cleared, by).await.map_err(|error| OpError::from(error).in_session(session_id))?;
-    // At a prompt the terminal itself knows that its line is not empty.
-    host.input().person_typed(session_id, &typed);
-    Ok(())
+    session.persons_keys(cleared, by).await.map_err(|error| OpError::from(error).in_session(session_id))
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::protocol::{
     Answer, Approval, ApprovalAnswer, Command, ControlRequest, PastSession, Plugin, Question, SearchFound, SearchQuery,
-    SessionSummary,
+    SecretAnswer, SessionSummary,
 };
 
 /// The host as the viewer sees it. Clones share one host.
@@ -105,6 +105,17 @@ pub trait Backend: Clone + Send + Sync + 'static {
         bytes: Vec<u8>,
         by: Option<String>,
     ) -> impl Future<Output = Result<(), KeysError>> + Send;
+
+    /// Types a person's answer to the terminal's question for a secret, with Enter behind it.
+    ///
+    /// # Errors
+    /// When the terminal asks for none now; nothing was typed then.
+    fn send_secret(
+        &self,
+        session_id: &str,
+        answer: SecretAnswer,
+        by: Option<String>,
+    ) -> impl Future<Output = Result<(), ControlRefused>> + Send;
 
     /// Searches the record, of this launch only or of every one, the newest first.
     ///

@@ -101,7 +101,7 @@ pub enum WebError {
 pub struct WebServer {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Where it listens for the proxy.
+    /// Where it listens for the proxy; none where there is none, or another host has its address.
     pub proxy_address: Option<SocketAddr>,
     /// Names this launch; a page that sees another one knows that its state is stale.
     pub instance_id: String,
@@ -154,10 +154,14 @@ pub async fn serve<B: Backend>(
     let mut proxy_address = None;
     let refused = options.proxy.as_ref().map(|proxy| proxy.user_header.clone());
     if let Some(proxy) = options.proxy {
-        let (listener, address) = bind_exactly(proxy.listen).await?;
-        tracing::info!(%address, "viewer listens for its proxy");
-        proxy_address = Some(address);
-        acceptors.push(open(listener, access::Door::Proxy(proxy)));
+        match bind_exactly(proxy.listen).await? {
+            Some((listener, address)) => {
+                tracing::info!(%address, "viewer listens for its proxy");
+                proxy_address = Some(address);
+                acceptors.push(open(listener, access::Door::Proxy(proxy)));
+            }
+            None => tracing::warn!(address = %proxy.listen, "another program has the address for the viewer's proxy"),
+        }
     }
     let access = access::Access::new(options.tokens, address.port());
     acceptors.push(open(listener, access::Door::Own { access, refused }));
@@ -165,10 +169,14 @@ pub async fn serve<B: Backend>(
     Ok(WebServer { address, proxy_address, instance_id, acceptors, tasks })
 }
 
-/// A proxy is set up for one address, so no other is taken.
-async fn bind_exactly(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), WebError> {
-    let bound = TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it)));
-    bound.map(|(address, listener)| (listener, address)).map_err(|source| WebError::Bind { address: wanted, source })
+/// A proxy is set up for one address, so no other is taken. None where another host has it: then that one is behind
+/// the proxy, and this one goes on without.
+async fn bind_exactly(wanted: SocketAddr) -> Result<Option<(TcpListener, SocketAddr)>, WebError> {
+    match TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) {
+        Ok((address, listener)) => Ok(Some((listener, address))),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(source) => Err(WebError::Bind { address: wanted, source }),
+    }
 }
 
 async fn bind(ip: IpAddr, first_port: u16) -> Result<(TcpListener, SocketAddr), WebError> {

@@ -203,6 +203,8 @@ pub struct SessionSummary {
     pub running_command: Option<String>,
     /// When that was started, in milliseconds since 1970-01-01 UTC.
     pub running_since_unix_ms: Option<u64>,
+    /// The terminal asks for a password or the like.
+    pub asks_for_secret: bool,
     /// Who may type.
     pub input: InputControl,
     /// How strictly lines are judged: `safe`, `full`, `readonly` or `restricted`.
@@ -578,6 +580,14 @@ pub enum Answer {
     },
     /// No.
     Refuse {},
+}
+
+/// A person's answer to the terminal's question for a secret: the body of `POST /api/v1/sessions/ID/secret`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretAnswer {
+    /// Without Enter.
+    pub text: Typed,
 }
 
 /// What a person typed: wiped when dropped, and never printed.

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::access::{Caller, Door};
 use super::backend::{AnswerRefused, AttachFrom, Backend, ControlRefused, SearchRefused};
-use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History, SearchQuery};
+use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History, SearchQuery, SecretAnswer};
 use super::roles::Role;
 use super::socket::SocketContext;
 use super::terminal::Wanted;
@@ -88,6 +88,7 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/api/v1/events", get(events_socket::<B>))
         .route("/api/v1/sessions/{session_id}/terminal", get(terminal_socket::<B>))
         .route("/api/v1/sessions/{session_id}/control", post(control::<B>))
+        .route("/api/v1/sessions/{session_id}/secret", post(secret::<B>))
         .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(&shared), guard::<B>))
@@ -347,7 +348,30 @@ async fn control<B: Backend>(
     }
     // On record or not at all, also when the page goes away meanwhile.
     let backend = shared.backend.clone();
-    match tokio::spawn(async move { backend.control(&session_id, request, caller.by()).await }).await {
+    done(tokio::spawn(async move { backend.control(&session_id, request, caller.by()).await }).await)
+}
+
+/// What a person types where the terminal asks for a secret: no part of it is in any answer or log.
+async fn secret<B: Backend>(
+    State(shared): Site<B>,
+    Path(session_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Json<SecretAnswer>, JsonRejection>,
+) -> Response {
+    if !caller.role.may_drive() {
+        return not_yours("to type");
+    }
+    let Ok(Json(answer)) = body else {
+        let message = "send a JSON object with the answer as `text`, as application/json";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    let backend = shared.backend.clone();
+    done(tokio::spawn(async move { backend.send_secret(&session_id, answer, caller.by()).await }).await)
+}
+
+/// What came of something that was done to a session.
+fn done(result: Result<Result<(), ControlRefused>, tokio::task::JoinError>) -> Response {
+    match result {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
         Ok(Err(refused)) => {
             let (status, code) = match refused {

@@ -1,7 +1,7 @@
 /** What was recorded is found again; that nothing is recorded is seen; links and the graphics card. */
 
-import { readdirSync } from "node:fs";
-import { statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 import { Agent } from "../support/asking.mjs";
@@ -33,6 +33,7 @@ export async function findAgain({ checks, program, scratch, person, watchOf, pic
     await search(stage);
     await link(stage);
     await graphicsCard(stage);
+    await secret(stage);
     await alarm(stage);
     await checks.run("the pages of the record had no error and asked nobody else", () => {
       const watches = context.pages().map(watchOf);
@@ -108,15 +109,16 @@ async function link({ checks, page, agent, id, terminal, context }) {
   });
 }
 
-/** The browser of the tests has no card; what it imitates draws the same way. */
+/** The browser of the tests has no card; what it imitates draws the same way once it is taken for one. */
 async function graphicsCard({ checks, person, origin, agent, id, picture, page }) {
   await checks.run("without a graphics card the page's own elements are drawn with, with one the card is, and its loss is survived", async () => {
     ensureEqual(await page.locator(".terminal-mount").getAttribute("data-renderer"), "dom", "without a card");
     const context = await person(origin, { colorScheme: "dark" });
     await context.addInitScript(() => {
-      const { getContext } = HTMLCanvasElement.prototype;
-      HTMLCanvasElement.prototype.getContext = function (kind, options) {
-        return getContext.call(this, kind, { ...options, failIfMajorPerformanceCaveat: false });
+      const { getParameter } = WebGL2RenderingContext.prototype;
+      const UNMASKED_RENDERER = 0x9246;
+      WebGL2RenderingContext.prototype.getParameter = function (name) {
+        return name === UNMASKED_RENDERER ? "a graphics card" : getParameter.call(this, name);
       };
     });
     const fast = await context.newPage();
@@ -154,6 +156,34 @@ function drawsRed() {
       });
       resolve(red);
     });
+  });
+}
+
+const SECRET = "browser-t0p-s3cret";
+
+async function secret({ checks, agent, page, terminal, id, picture }) {
+  const field = page.getByRole("form", { name: "A secret for the terminal" });
+  await checks.run("a password the terminal asks for is typed in a masked field, and stands nowhere", async () => {
+    ensure(!(await field.isVisible()), "a field without a question");
+    const asking = await agent.call("ssh_run", { command: "read -rsp 'Password: ' word; echo; printf %s \"$word\" | sha256sum", session_id: id, wait_s: 10 });
+    ensureEqual(asking.outcome, "awaiting_input", "what the agent is told");
+    await field.waitFor();
+    const input = field.locator("input");
+    ensureEqual(await input.getAttribute("type"), "password", "the field");
+    ensure(await page.evaluate(() => document.activeElement?.id !== "terminal-secret"), "it took the keyboard");
+    ensureEqual(await breaches(page), [], "axe");
+    await input.fill(SECRET);
+    await picture(page, "37-secret");
+    await page.keyboard.press("Enter");
+    const digest = createHash("sha256").update(SECRET).digest("hex");
+    await terminal.shows(new RegExp(`^${digest}`));
+    await until("the field is gone", async () => !(await field.isVisible()));
+    ensureEqual(await input.inputValue(), "", "what the field holds");
+    const read = await agent.call("ssh_read", { session_id: id });
+    const files = readdirSync(agent.folder, { recursive: true, withFileTypes: true }).filter((it) => it.isFile());
+    const texts = [JSON.stringify(asking), JSON.stringify(read), (await terminal.rows()).join("\n"), ...files.map((it) => readFileSync(path.join(it.parentPath, it.name), "latin1"))];
+    ensure(files.length > 2 && texts.every((text) => !text.includes(SECRET)), "the secret is somewhere");
+    return `${files.length} files looked at`;
   });
 }
 

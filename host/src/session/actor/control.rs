@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use portcullis_term::{State, Typist};
+use portcullis_term::{NotReady, State, Typist};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -69,7 +69,7 @@ impl Actor {
         match self.terminal.state() {
             State::AtPrompt { dirty: true } if has_line => Err(SessionError::Held {
                 holder: Party::Human,
-                words: "a person has begun a line here and not finished it".to_owned(),
+                words: NotReady::DirtyLine.to_string(),
             }),
             _ => Ok(()),
         }

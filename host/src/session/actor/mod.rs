@@ -221,6 +221,7 @@ impl Actor {
             state: state_name(&terminal.state()).to_owned(),
             running_command: None,
             running_since_unix_ms: None,
+            asks_for_secret: false,
             input: InputControl::default(),
             policy_mode: None,
             health: pulse.health(None),
@@ -407,7 +408,9 @@ impl Actor {
             self.write(write);
         }
         let state = self.terminal.state();
-        let changed = !fed.events.is_empty() || state != self.last_state;
+        // That something is asked is news of its own; that it is answered shows in the output alone.
+        let answered = self.summary.borrow().asks_for_secret && !self.asks_for_secret();
+        let changed = !fed.events.is_empty() || state != self.last_state || answered;
         for event in fed.events {
             self.happened(event);
         }
@@ -588,6 +591,7 @@ impl Actor {
         let running_command = kept.map(|kept| kept.record.text.clone());
         let running_since_unix_ms = kept.map(|kept| kept.record.started_unix_ms);
         let input = self.control.summary(Instant::now(), clock::unix_ms(), agent_waits);
+        let asks_for_secret = self.closed.is_none() && self.asks_for_secret();
         let policy_mode = self.policy_mode;
         let breadcrumb = self.terminal.breadcrumb();
         let closed_reason = self.closed.clone();
@@ -600,6 +604,7 @@ impl Actor {
                 state: name.to_owned(),
                 running_command,
                 running_since_unix_ms,
+                asks_for_secret,
                 input: input.unless_same_as(summary.input),
                 policy_mode,
                 health,

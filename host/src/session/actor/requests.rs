@@ -203,7 +203,7 @@ impl Actor {
         }
     }
 
-    fn asks_for_secret(&self) -> bool {
+    pub(super) fn asks_for_secret(&self) -> bool {
         let line = self.terminal.line_before_cursor();
         patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
     }

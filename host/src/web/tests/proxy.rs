@@ -59,7 +59,8 @@ async fn passed_on(client: &Client, method: &str, path: &str, lines: &[&str], bo
     (answer.status, answer.body)
 }
 
-const PROXY: [&str; 2] = ["Host: ssh.example.org", "X-Portcullis-Proxy-Secret: the-proxys-own-secret-of-many-characters"];
+const PROXY: [&str; 2] =
+    ["Host: ssh.example.org", "X-Portcullis-Proxy-Secret: the-proxys-own-secret-of-many-characters"];
 
 fn by<'a>(further: &[&'a str]) -> Vec<&'a str> {
     PROXY.iter().copied().chain(further.iter().copied()).collect()
@@ -80,7 +81,8 @@ async fn a_person_whom_the_proxy_names_has_their_role_and_their_name_goes_along(
     assert_eq!(doors.backend.said(), [("s-lab-1".to_owned(), "Take { force: false } by ann".to_owned())]);
 
     let mut typed = doors.backend.typed();
-    let headers = [("Host", HOST), ("Origin", ORIGIN), ("X-Forwarded-User", "ann"), ("X-Portcullis-Proxy-Secret", SECRET)];
+    let headers =
+        [("Host", HOST), ("Origin", ORIGIN), ("X-Forwarded-User", "ann"), ("X-Portcullis-Proxy-Secret", SECRET)];
     let mut page = doors.proxy.upgrade("/api/v1/sessions/s-lab-1/terminal", &headers).await.ok().unwrap();
     page.attached(AttachCause::Opened).await;
     page.send(Message::binary(b"ls\r".to_vec())).await;
@@ -114,7 +116,12 @@ async fn nobody_comes_in_by_the_proxys_door_without_the_proxy() {
     assert_eq!(passed_on(&doors.proxy, "POST", "/api/v1/sessions/s-lab-1/control", &by(&[user]), take).await.0, 403);
     let login = format!(r#"{{"token":"{TOKEN}"}}"#);
     assert_eq!(passed_on(&doors.proxy, "POST", "/api/v1/login", &by(&[user, &origin]), &login).await.0, 404);
-    let foreign = [("Host", HOST), ("Origin", "https://evil.test"), ("X-Forwarded-User", "ann"), ("X-Portcullis-Proxy-Secret", SECRET)];
+    let foreign = [
+        ("Host", HOST),
+        ("Origin", "https://evil.test"),
+        ("X-Forwarded-User", "ann"),
+        ("X-Portcullis-Proxy-Secret", SECRET),
+    ];
     assert_eq!(doors.proxy.upgrade("/api/v1/events", &foreign).await.err(), Some(403));
     assert_eq!(doors.backend.said(), []);
 }

@@ -185,3 +185,27 @@ async fn the_record_is_searched_as_far_as_each_role_sees() {
     }
     assert_eq!(fixture.client.get("/api/v1/search?pattern=x", &[]).await.status, 401);
 }
+
+#[tokio::test]
+async fn a_secret_is_typed_by_those_who_drive_where_one_is_asked_for_and_told_nowhere() {
+    const SECRET: &str = "/api/v1/sessions/s-lab-1/secret";
+    let fixture = Fixture::start().await;
+    let own = fixture.client.origin();
+    let send = async |role: Role, body: &str| {
+        let authorization = bearer(role);
+        fixture.client.post(SECRET, body, &[("Authorization", &authorization), ("Origin", &own)]).await
+    };
+    let body = r#"{"text":"hunter2"}"#;
+    assert_eq!(send(Role::Driver, body).await.status, 422, "nothing is asked");
+    fixture.backend.change_summary(|summary| summary.asks_for_secret = true);
+    for role in Role::ALL {
+        let before = fixture.backend.said().len();
+        let answer = send(role, body).await;
+        assert_eq!(answer.status, if role.may_drive() { 204 } else { 403 }, "{role:?}");
+        assert_eq!(fixture.backend.said().len() > before, role.may_drive(), "{role:?}");
+        for broken in [r#"{"text":"hunter2","enter":true}"#, r#"{"tekst":"hunter2"}"#, "hunter2"] {
+            let answer = send(role, broken).await;
+            assert!(answer.status >= 400 && !answer.body.contains("hunter2"), "{role:?} {}", answer.body);
+        }
+    }
+}

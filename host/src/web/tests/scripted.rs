@@ -6,7 +6,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::web::protocol::{
     Answer, Approval, ApprovalAnswer, ControlRequest, InputControl, PastSession, Plugin, Question, SearchFound,
-    SearchHit, SearchQuery, SessionSummary,
+    SearchHit, SearchQuery, SecretAnswer, SessionSummary,
 };
 use crate::web::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
@@ -52,6 +52,7 @@ impl Default for ScriptedBackend {
             state: "ready".to_owned(),
             running_command: None,
             running_since_unix_ms: None,
+            asks_for_secret: false,
             input: InputControl {
                 mode: "auto".to_owned(),
                 holder: None,
@@ -282,6 +283,20 @@ impl Backend for ScriptedBackend {
             state.said.push((session_id.to_owned(), signed("keys".to_owned(), by)));
         }
         self.0.typed.send_modify(|typed| typed.extend_from_slice(&bytes));
+        Ok(())
+    }
+
+    async fn send_secret(
+        &self,
+        session_id: &str,
+        answer: SecretAnswer,
+        by: Option<String>,
+    ) -> Result<(), ControlRefused> {
+        let mut state = self.0.state.lock().unwrap();
+        if !state.summary.asks_for_secret {
+            return Err(ControlRefused::NotPossible("nothing is asked".to_owned()));
+        }
+        state.said.push((session_id.to_owned(), signed(answer.text.0.to_string(), by)));
         Ok(())
     }
 
