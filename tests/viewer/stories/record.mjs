@@ -37,7 +37,9 @@ export async function findAgain({ checks, program, scratch, person, watchOf, pic
     await alarm(stage);
     await checks.run("the pages of the record had no error and asked nobody else", () => {
       const watches = context.pages().map(watchOf);
-      ensureEqual(watches.flatMap((it) => [...it.problems, ...it.strangers]), [], "problems");
+      // The browser itself writes down that a search was refused, which was asked for.
+      const refused = /status of 422/;
+      ensureEqual(watches.flatMap((it) => [...it.problems.filter((problem) => !refused.test(problem)), ...it.strangers]), [], "problems");
       return `${watches.length} pages`;
     });
     await context.close();
@@ -72,7 +74,7 @@ async function search({ checks, list, picture, agent, person, origin, id }) {
     await section.getByText("More", { exact: true }).click();
     await section.getByRole("combobox", { name: "Verdict" }).selectOption("deny");
     await find(list, "");
-    await until("the refused line", async () => (await section.getByRole("link").allTextContents()).join() === "rm -rf /", { describe: () => said.textContent() });
+    await until("the refused line", async () => (await section.getByRole("link").allTextContents()).join().includes("rm -rf /"), { describe: () => section.textContent() });
     await section.getByRole("combobox", { name: "Verdict" }).selectOption("");
     await section.getByRole("checkbox", { name: "Pattern" }).check();
     await find(list, "(");
@@ -165,11 +167,12 @@ async function secret({ checks, agent, page, terminal, id, picture }) {
   const field = page.getByRole("form", { name: "A secret for the terminal" });
   await checks.run("a password the terminal asks for is typed in a masked field, and stands nowhere", async () => {
     ensure(!(await field.isVisible()), "a field without a question");
-    const asking = await agent.call("ssh_run", { command: "read -rsp 'Password: ' word; echo; printf %s \"$word\" | sha256sum", session_id: id, wait_s: 10 });
-    ensureEqual(asking.outcome, "awaiting_input", "what the agent is told");
+    await terminal.type(`read -rsp 'Password: ' word; echo; printf %s "$word" | sha256sum`);
     await field.waitFor();
-    const input = field.locator("input");
+    const input = page.locator("#terminal-secret");
     ensureEqual(await input.getAttribute("type"), "password", "the field");
+    const asked = await agent.call("ssh_read", { session_id: id });
+    ensureEqual((await agent.call("ssh_run", { command: "echo no", session_id: id, wait_s: 0 })).result_status, "blocked", "what the agent may do");
     ensure(await page.evaluate(() => document.activeElement?.id !== "terminal-secret"), "it took the keyboard");
     ensureEqual(await breaches(page), [], "axe");
     await input.fill(SECRET);
@@ -181,7 +184,7 @@ async function secret({ checks, agent, page, terminal, id, picture }) {
     ensureEqual(await input.inputValue(), "", "what the field holds");
     const read = await agent.call("ssh_read", { session_id: id });
     const files = readdirSync(agent.folder, { recursive: true, withFileTypes: true }).filter((it) => it.isFile());
-    const texts = [JSON.stringify(asking), JSON.stringify(read), (await terminal.rows()).join("\n"), ...files.map((it) => readFileSync(path.join(it.parentPath, it.name), "latin1"))];
+    const texts = [JSON.stringify(asked), JSON.stringify(read), (await terminal.rows()).join("\n"), ...files.map((it) => readFileSync(path.join(it.parentPath, it.name), "latin1"))];
     ensure(files.length > 2 && texts.every((text) => !text.includes(SECRET)), "the secret is somewhere");
     return `${files.length} files looked at`;
   });
