@@ -1,6 +1,6 @@
 //! A person and the agent share one input.
 
-use e2e::mcp::wait_until;
+use e2e::mcp::{Client, wait_until};
 use e2e::scene::Scene;
 use e2e::viewer::{self, Page};
 use serde_json::{Value, json};
@@ -10,19 +10,24 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(20);
 const PROFILE: &str = "[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\n";
 
-#[test]
-fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
+/// A session of the agent's with a person at its page, and its id.
+fn shared() -> (Scene, Client, String, Page) {
     let scene = Scene::empty();
     scene.configure(PROFILE);
     let mut client = scene.client();
     let opened = client.succeed("ssh_open", json!({ "profile": "here" }));
     let id = opened["session"]["session_id"].as_str().unwrap().to_owned();
     let (address, token) = viewer::link(&scene.path("state"));
-    let mut page = Page::open(&address, &token, &id);
+    let page = Page::open(&address, &token, &id);
+    (scene, client, id, page)
+}
+
+#[test]
+fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
+    let (scene, mut client, id, mut page) = shared();
     page.press(b"echo half");
-    let holder = |client: &mut e2e::mcp::Client| {
-        client.succeed("ssh_status", json!({}))["sessions"][0]["input"]["holder"].clone()
-    };
+    let holder =
+        |client: &mut Client| client.succeed("ssh_status", json!({}))["sessions"][0]["input"]["holder"].clone();
     wait_until(LIMIT, || (holder(&mut client)["because"] == "typing").then_some(()))
         .expect("the person's typing is seen");
     let held = client.fail("ssh_run", json!({ "command": "echo agent", "wait_s": 0 }));
@@ -71,13 +76,7 @@ fn what_a_person_began_holds_the_agent_off_and_no_agent_takes_from_a_person() {
 
 #[test]
 fn a_command_is_held_back_while_a_person_types_and_runs_when_they_have_done() {
-    let scene = Scene::empty();
-    scene.configure(PROFILE);
-    let mut client = scene.client();
-    let opened = client.succeed("ssh_open", json!({ "profile": "here" }));
-    let id = opened["session"]["session_id"].as_str().unwrap().to_owned();
-    let (address, token) = viewer::link(&scene.path("state"));
-    let mut page = Page::open(&address, &token, &id);
+    let (scene, mut client, id, mut page) = shared();
     let waits = |page: &mut Page, words: &str| {
         assert!(
             page.until(LIMIT, |page| page.told.iter().any(|told| told.contains(words))),
@@ -114,7 +113,7 @@ fn a_command_is_held_back_while_a_person_types_and_runs_when_they_have_done() {
         "{held}"
     );
     page.press(b"\r");
-    echoed(&mut page, "\nmine");
+    assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("mine").count() == 2));
     let after = client.succeed("ssh_run", json!({ "command": "echo after" }));
     assert_eq!(after["text"], "after\n");
     let typed: Vec<String> = scene

@@ -76,7 +76,7 @@ impl Door {
         match self {
             Self::Own { refused: Some(name), .. } if headers.contains_key(name) => Err(Refusal::Named),
             Self::Own { access, .. } => access.check_source(uri, headers, origin_needed),
-            Self::Proxy(proxy) => proxy.check_source(peer, headers, origin_needed),
+            Self::Proxy(proxy) => proxy.check_source(peer, uri, headers, origin_needed),
         }
     }
 
@@ -124,7 +124,7 @@ impl Access {
         if !self.hosts.iter().any(|known| known == host) {
             return Err(Refusal::Host);
         }
-        if uri.authority().is_some_and(|authority| authority.as_str() != host) {
+        if names_another(uri, host) {
             return Err(Refusal::Host);
         }
         if headers.contains_key(ORIGIN) {
@@ -179,6 +179,11 @@ impl Access {
                 logins.iter().fold(None, |found, (login, role)| if equal(value, login) { Some(*role) } else { found })
             })
     }
+}
+
+/// A full address that is not of the host that `Host` names.
+pub(super) fn names_another(uri: &Uri, host: &str) -> bool {
+    uri.authority().is_some_and(|authority| authority.as_str() != host)
 }
 
 /// Browsers also say how the requesting page relates to this one. `cross-site` and `same-site` (another port of this

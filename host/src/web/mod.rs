@@ -8,7 +8,9 @@
 //! Who calls it: the program, once per launch, through [`serve`]. Everything it needs of the host
 //! is the small [`Backend`] trait, so this folder names no other module but the one that accepts connections.
 //!
-//! Tasks: one that accepts, one per connection, one per upgraded socket. All of them end when the
+//! Two doors: its own, with links, and one for a proxy where that is configured.
+//!
+//! Tasks: one that accepts at each door, one per connection, one per upgraded socket. All of them end when the
 //! token given to [`serve`] is cancelled, and [`WebServer::stopped`] waits for that. Channels: per
 //! terminal socket a bounded one for replies (reader to writer) and a watch for acknowledgements.
 

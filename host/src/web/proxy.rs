@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, Uri};
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
-use super::access::{Caller, Refusal, equal, is_foreign_page, only_value};
+use super::access::{Caller, Refusal, equal, is_foreign_page, names_another, only_value};
 use super::roles::Role;
 
 /// The header in which the proxy shows its secret.
@@ -50,6 +50,7 @@ impl ProxyOptions {
     pub(super) fn check_source(
         &self,
         peer: Option<IpAddr>,
+        uri: &Uri,
         headers: &HeaderMap,
         origin_needed: bool,
     ) -> Result<(), Refusal> {
@@ -57,8 +58,8 @@ impl ProxyOptions {
         if !self.trusted.iter().any(|network| network.contains(&peer)) || !self.shows_secret(headers) {
             return Err(Refusal::Peer);
         }
-        let host = only_value(headers, &axum::http::header::HOST).ok_or(Refusal::Host)?;
-        if !self.hosts.iter().any(|known| known == host) {
+        let host = only_value(headers, &HOST).ok_or(Refusal::Host)?;
+        if !self.hosts.iter().any(|known| known == host) || names_another(uri, host) {
             return Err(Refusal::Host);
         }
         if headers.contains_key(ORIGIN) {
@@ -133,7 +134,7 @@ mod tests {
     }
 
     fn check(peer: &str, pairs: &[(&'static str, &str)], origin_needed: bool) -> Result<(), Refusal> {
-        proxy().check_source(Some(peer.parse().unwrap()), &headers(pairs), origin_needed)
+        proxy().check_source(Some(peer.parse().unwrap()), &Uri::from_static("/"), &headers(pairs), origin_needed)
     }
 
     #[test]
@@ -145,13 +146,18 @@ mod tests {
         for peer in ["10.2.0.1", "127.0.0.1", "::1", "fe80::1", "::ffff:10.2.0.1"] {
             assert_eq!(check(peer, &[host, secret], false), Err(Refusal::Peer), "{peer}");
         }
-        assert_eq!(proxy().check_source(None, &headers(&[host, secret]), false), Err(Refusal::Peer));
+        assert_eq!(
+            proxy().check_source(None, &Uri::from_static("/"), &headers(&[host, secret]), false),
+            Err(Refusal::Peer)
+        );
         let wrong = ("x-portcullis-proxy-secret", "9b1c6f0a7e5d4c3b2a190817f6e5d4c4");
         for shown in [vec![host], vec![host, wrong], vec![host, secret, secret], vec![host, secret, wrong]] {
             assert_eq!(check("10.1.2.3", &shown, false), Err(Refusal::Peer), "{shown:?}");
         }
         let open = ProxyOptions { secret: None, ..proxy() };
-        assert_eq!(open.check_source(Some("10.1.2.3".parse().unwrap()), &headers(&[host]), false), Ok(()));
+        let ask = |uri| open.check_source(Some("10.1.2.3".parse().unwrap()), &uri, &headers(&[host]), false);
+        assert_eq!(ask(Uri::from_static("/")), Ok(()));
+        assert_eq!(ask(Uri::from_static("http://evil.test/")), Err(Refusal::Host));
     }
 
     #[test]

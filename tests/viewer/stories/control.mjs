@@ -3,12 +3,11 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
-import { Agent } from "../support/asking.mjs";
+import { Agent, SHOP } from "../support/asking.mjs";
 import { breaches } from "../support/axe.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
 import { TerminalPage } from "../support/terminal.mjs";
 
-const PROFILES = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
 /** Megabytes of the flood. */
 const BURST_MB = Number(process.env.PORTCULLIS_BURST_MB ?? 4);
 const BURST_LIMIT = 120_000;
@@ -17,7 +16,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isM
 const CAST = ['{"version":3,"term":{"cols":40,"rows":8},"title":"A cast of one\'s own"}', '[0.1,"o","played-from-a-file\\r\\n"]', '[0.1,"m","a mark"]', '[90,"o","the-end\\r\\n"]'].join("\n");
 
 export async function shareTheInput({ checks, program, scratch, person, watchOf, picture }) {
-  const agent = new Agent(program, path.join(scratch, "host"), PROFILES);
+  const agent = new Agent(program, path.join(scratch, "host"), SHOP);
   try {
     await agent.start();
     const href = await agent.link();

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-import { Agent } from "../support/asking.mjs";
+import { Agent, SHOP } from "../support/asking.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
 import { Proxy } from "../support/proxy.mjs";
 import { TerminalPage } from "../support/terminal.mjs";
@@ -18,7 +18,7 @@ export async function comeByProxy({ checks, program, scratch, person, watchOf, p
   const settings = [
     "[viewer.proxy]", `listen = "127.0.0.1:${DOOR}"`, 'trusted = ["127.0.0.1"]', 'secret = { env = "PROXY_SECRET" }',
     `hosts = ["${proxy.name}"]`, `origins = ["${proxy.origin}"]`, 'user_header = "x-forwarded-user"', 'users = { ann = "driver" }', 'default_role = "observer"',
-    "[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]',
+    ...SHOP,
   ];
   process.env["PROXY_SECRET"] = SECRET;
   const agent = new Agent(program, path.join(scratch, "host"), settings);

@@ -4,15 +4,13 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
-import { Agent } from "../support/asking.mjs";
+import { Agent, SHOP } from "../support/asking.mjs";
 import { breaches } from "../support/axe.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
 import { TerminalPage } from "../support/terminal.mjs";
 
-const PROFILES = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
-
 export async function findAgain({ checks, program, scratch, person, watchOf, picture }) {
-  const agent = new Agent(program, path.join(scratch, "host"), PROFILES);
+  const agent = new Agent(program, path.join(scratch, "host"), SHOP);
   try {
     await agent.start();
     const href = await agent.link();

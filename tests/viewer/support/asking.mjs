@@ -85,6 +85,9 @@ export function vault(port) {
   ];
 }
 
+/** The profile of a plain shell on this machine. */
+export const SHOP = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
+
 /** `portcullis stdio` with a configuration of its own, and the agent that uses it. */
 export class Agent {
   #child;

@@ -67,10 +67,9 @@ impl Actor {
     fn admits_agent(&self, has_line: bool) -> Result<(), SessionError> {
         self.control.admits(Party::Agent, false, Instant::now())?;
         match self.terminal.state() {
-            State::AtPrompt { dirty: true } if has_line => Err(SessionError::Held {
-                holder: Party::Human,
-                words: NotReady::DirtyLine.to_string(),
-            }),
+            State::AtPrompt { dirty: true } if has_line => {
+                Err(SessionError::Held { holder: Party::Human, words: NotReady::DirtyLine.to_string() })
+            }
             _ => Ok(()),
         }
     }
