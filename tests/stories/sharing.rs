@@ -112,6 +112,14 @@ fn a_command_is_held_back_while_a_person_types_and_runs_when_they_have_done() {
         words.contains("`echo mine`") && words.contains("waited 1.") && words.contains("nothing was sent"),
         "{held}"
     );
+    // Nor where the call is given up while it waits.
+    let call = client.begin(
+        "tools/call",
+        json!({ "name": "ssh_run", "arguments": { "command": "echo given-up", "wait_s": 40 } }),
+    );
+    waits(&mut page, "\"agent_waits\":true");
+    client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } }));
+    waits(&mut page, "\"agent_waits\":false");
     page.press(b"\r");
     assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("mine").count() == 2));
     let after = client.succeed("ssh_run", json!({ "command": "echo after" }));

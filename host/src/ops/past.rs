@@ -9,7 +9,6 @@ use crate::config;
 use crate::host::Host;
 
 pub use crate::audit::Found as RecordFound;
-
 pub use crate::audit::past::PastSession;
 
 /// Longest part of a transcript that is given, in bytes.
