@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "audit", "clock", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "otlp", "policy",
-            "random", "ssh", "web",
+            "random", "ssh", "viewer", "web",
         ],
     ),
     // The figures that are there already, sent on.

@@ -144,6 +144,11 @@ pub enum Entry<'a> {
         state: &'a str,
         reason: &'a str,
     },
+    /// Of whom the lines with the actor `human` are from here on; without a name nobody is known.
+    Person {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+    },
     /// Who may type has changed.
     Control {
         /// `human` or `agent`.

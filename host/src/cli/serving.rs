@@ -13,6 +13,7 @@ use crate::audit::{self, instances};
 use crate::host::Host;
 use crate::operator::{self, Operator};
 use crate::otlp;
+use crate::viewer::proxy_options;
 use crate::web::roles::{Role, Tokens};
 use crate::web::{self, WebOptions, WebServer};
 
@@ -140,7 +141,9 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     }
     let tokens = Tokens::random().context("no random number could be had from the operating system")?;
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone() };
+    let proxy = viewer.proxy.as_ref().map(proxy_options).transpose();
+    let proxy = proxy.context("the secret of the viewer's proxy cannot be read")?;
+    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone(), proxy };
     let server = web::serve(host.clone(), options, shutdown.clone()).await?;
     let link = |token: &str| format!("http://{}/#token={token}", server.address);
     host.instance().announce(|file| {
@@ -150,6 +153,11 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
     eprintln!("viewer: {address} (its links: portcullis viewer)");
+    match (server.proxy_address, &viewer.proxy) {
+        (Some(address), _) => eprintln!("viewer for its proxy: http://{address}/"),
+        (None, Some(proxy)) => eprintln!("viewer: not behind its proxy, another program has {}", proxy.listen),
+        (None, None) => {}
+    }
     host.desk().set_viewer(Some(address));
     Ok(Some(server))
 }

@@ -437,19 +437,8 @@ fn unix_ms(time: SystemTime) -> u64 {
 
 /// A moment, or how long ago; of a date its beginning, or its end.
 fn when(text: &str, after: bool) -> anyhow::Result<u64> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let unit_ms = match unit {
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
-    };
-    if let (Ok(number), Some(unit_ms)) = (number.parse::<u64>(), unit_ms) {
-        return Ok(unix_ms(SystemTime::now()).saturating_sub(number.saturating_mul(unit_ms)));
-    }
-    config::moment_unix_ms(text, after)
-        .with_context(|| format!("`{text}` is no moment; write 2026-01-31, 2026-01-31T12:00:00Z, 2h or 7d"))
+    config::moment_or_ago_unix_ms(text, unix_ms(SystemTime::now()), after)
+        .with_context(|| format!("`{text}` is no moment; {}", config::MOMENT_FORMS))
 }
 
 #[cfg(test)]

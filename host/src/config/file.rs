@@ -12,6 +12,7 @@ use super::http::HttpFile;
 use super::plugin::PluginFile;
 use super::record::{RedactionFile, TranscriptFile};
 use super::rules::{self, Rule};
+use super::viewer::ViewerFile;
 use super::{ConfigError, EnterKey, LogFormat, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
@@ -58,15 +59,6 @@ pub(super) struct ConfigFile {
 pub(super) enum SshConfigChoice {
     Used(bool),
     File(PathBuf),
-}
-
-/// The browser's viewer.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ViewerFile {
-    pub(super) enabled: Option<bool>,
-    /// First port tried; the next free one above it is taken.
-    pub(super) port: Option<u16>,
 }
 
 /// What MCP clients get.
@@ -465,6 +457,7 @@ impl ConfigFile {
 
     /// Relative paths are relative to the file they stand in.
     pub(super) fn make_paths_absolute(&mut self, base: &Path) {
+        self.viewer.make_paths_absolute(base);
         if let Some(http) = &mut self.mcp.http {
             http.make_paths_absolute(base);
         }

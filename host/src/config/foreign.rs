@@ -9,8 +9,9 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::file::{AuthFile, ConfigFile, ProfileFile, ViewerFile};
+use super::file::{AuthFile, ConfigFile, ProfileFile};
 use super::foreign_rules;
+use super::viewer::ViewerFile;
 use super::{EnterKey, PolicyMode, ssh_config};
 
 /// What a file of another program says.

@@ -124,6 +124,7 @@ impl<'a> Walk<'a> {
             ("ProfileFile", "[profiles.NAME]"),
             ("AuthFile", "an entry of `auth`"),
             ("ViewerFile", "[viewer]"),
+            ("ViewerProxyFile", "[viewer.proxy]"),
             ("McpFile", "[mcp]"),
             ("HttpFile", "[mcp.http]"),
             ("LimitsFile", "[limits]"),

@@ -32,6 +32,7 @@ mod runtime;
 mod show;
 mod sources;
 mod ssh_config;
+mod viewer;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ use std::time::Duration;
 
 pub use edit::Edit;
 pub use error::ConfigError;
-pub use exceptions::{Exception, moment_unix_ms};
+pub use exceptions::{Exception, MOMENT_FORMS, moment_or_ago_unix_ms};
 pub use files::FilesAccess;
 pub use find::{Found, Reason};
 pub use http::HttpConfig;
@@ -58,6 +59,7 @@ pub use runtime::{CONTROL_KEYS, control_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sources::{Sources, found, load, user_file};
+pub use viewer::{ViewerConfig, ViewerProxy, ViewerRole};
 pub use workspace::Workspace;
 
 /// The configuration as used.
@@ -113,14 +115,6 @@ pub struct Unusable {
     pub problem: String,
     /// It is only an alias of OpenSSH's, nothing that was written for this program.
     pub only_alias: bool,
-}
-
-/// The browser viewer.
-#[derive(Debug, Clone)]
-pub struct ViewerConfig {
-    pub enabled: bool,
-    /// The first port tried; the next free one above it is taken.
-    pub first_port: u16,
 }
 
 /// What MCP clients get.

@@ -88,6 +88,8 @@ pub enum Action {
     Stop { step: StopStep },
     /// A person's bytes.
     Human { bytes: Vec<u8> },
+    /// What a person has given as the answer to a question for a secret; typed there or nowhere.
+    HumanSecret { value: Secret },
     /// A file on the server, beside the terminal. The path is the one that is reached in the end.
     File { access: FileAccess, path: String },
 }
@@ -369,6 +371,10 @@ impl Gate {
                 // The only caller is the viewer's adapter, which cannot set another actor.
                 let payload = Payload::Bytes(bytes);
                 Ok(Cleared::new(Typist::Human, payload, Reader::Anything, None))
+            }
+            // Of the same adapter; no policy ever sees it.
+            Action::HumanSecret { value } => {
+                Ok(Cleared::new(Typist::Human, Payload::Secret(value), Reader::SecretQuestion, None))
             }
             Action::Press { key } => {
                 if let Some(reason) = input::objection(key, place) {

@@ -33,6 +33,7 @@ mod status;
 mod stop;
 mod text;
 mod transcript;
+mod turn;
 mod view;
 
 use std::sync::Arc;
@@ -70,12 +71,12 @@ pub use navigate::{
     save_place, where_am_i,
 };
 pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
-pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
+pub use past::{PastQuery, PastSession, RecordFound, Whose, is_here, past_sessions, past_transcript, search_past};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
 pub use run::{Begun, RunReport, RunRequest, exit_code, run, run_told};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
-pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use send::{SendReport, SendRequest, send, send_human_keys, send_human_secret};
 pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
 pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, session_line, status};
 pub use stop::{StopReport, StopRequest, stop};

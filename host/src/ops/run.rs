@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
+use super::turn::{self, HeldBack};
 use super::{EnterKey, Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, on_record, place};
 use crate::clock;
 use crate::config::TranscriptMode;
@@ -21,7 +22,7 @@ use crate::gate::{Action, Place, Ruling, endpoint};
 use crate::host::Host;
 use crate::plugins::Parsed;
 use crate::random;
-use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions};
+use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions, Ticket};
 
 /// The prompt of a shell that has been recognised is a few bytes away.
 pub(super) const LEVEL_PROMPT: Duration = Duration::from_secs(3);
@@ -154,19 +155,7 @@ async fn attempt(
     if let Some(stopping) = session.being_stopped() {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
-    let destination = destination(host, session)?;
-    let position = session.position().await?;
-    if position.asks_for_secret {
-        return Err(secret_asked(session, &session.read().await?.screen));
-    }
-    let place = place(session, &destination, &position);
-    let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
-    let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
-    let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
-    let expect_level = request.expect_level.clone();
-    let enter = request.enter_key;
-    let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
-    let ticket = session.submit(cleared, options).await?;
+    let Submitted { ticket, place, argv, warnings, held_back } = submit(host, session, request, line, until).await?;
     begun(session.id().as_str(), &ticket.command_id.to_string());
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
@@ -175,8 +164,54 @@ async fn attempt(
         session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
     }
     let output = session.read_command(ticket.command_id).await?;
-    let notes = notes(&completion, &output, session.summary().transcript_mode);
+    let mut notes = notes(&completion, &output, session.summary().transcript_mode);
+    notes.extend(held_back);
     Ok(Run { command_id: ticket.command_id, completion, output, argv, place, steps, warnings, notes })
+}
+
+/// A line that was typed.
+struct Submitted {
+    ticket: Ticket,
+    place: Place,
+    argv: Option<Vec<String>>,
+    warnings: Vec<Ruling>,
+    held_back: HeldBack,
+}
+
+/// Has the line judged and typed once no person is typing. Where one has begun in between, all of it comes again.
+async fn submit(
+    host: &Host,
+    session: &SessionHandle,
+    request: &RunRequest,
+    line: &str,
+    until: Instant,
+) -> Result<Submitted, OpError> {
+    let mut held_back = None;
+    loop {
+        held_back = turn::wait(session, until, true).await?.or(held_back);
+        let left = until.saturating_duration_since(Instant::now());
+        if held_back.is_some() && !left.is_zero() && session.summary().state == "running" {
+            // What the person has started with Enter comes first.
+            session.until_prompt(left).await;
+            continue;
+        }
+        let destination = destination(host, session)?;
+        let position = session.position().await?;
+        if position.asks_for_secret {
+            return Err(secret_asked(session, &session.read().await?.screen));
+        }
+        let place = place(session, &destination, &position);
+        let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
+        let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
+        let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
+        let expect_level = request.expect_level.clone();
+        let enter = request.enter_key;
+        let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
+        match session.submit(cleared, options).await {
+            Err(SessionError::Held { .. }) if Instant::now() < until => {}
+            ticket => return Ok(Submitted { ticket: ticket?, place, argv, warnings, held_back }),
+        }
+    }
 }
 
 /// The first report, or what came of stopping the command, or how it stands when the time is over.

@@ -10,7 +10,10 @@ use serde::Serialize;
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{LEVEL_PROMPT, opens, secret_asked};
 use super::stop::standing;
-use super::{EnterKey, Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place};
+use super::{
+    EnterKey, Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place, turn,
+};
+use crate::config::Secret;
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
 use crate::random;
@@ -77,15 +80,21 @@ pub async fn send(host: &Host, request: SendRequest) -> Result<SendReport, OpErr
 async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> Result<SendReport, OpError> {
     let keys = check(&request)?;
     let wanted = Wanted::new(request.wait_for.as_deref(), request.wait_pattern.as_deref())?;
-    let reading = session.read().await?;
     let only_stops = request.text.is_none() && !request.enter && keys.iter().all(|key| key.is_interrupt());
+    let until = Instant::now() + request.wait;
+    let held_back = match only_stops || only_kept(session, &request) {
+        true => None,
+        false => turn::wait(session, until, request.text.is_some() || request.enter).await?,
+    };
+    let reading = session.read().await?;
     if let (Some(stopping), false) = (session.being_stopped(), only_stops) {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
     if reading.asks_for_secret && !only_stops {
         return Err(secret_asked(session, &reading.screen));
     }
-    let mut typing = Typing::new(host, session, &reading, &request)?;
+    let mut typing = Typing::new(host, session, &reading, until, request.enter_key)?;
+    typing.notes.extend(held_back);
     // Enter named as the first key completes the text like the flag does.
     let enter = request.enter || (request.text.is_some() && keys.first() == Some(&Key::Enter));
     let keys = if enter && !request.enter { &keys[1..] } else { &keys[..] };
@@ -142,6 +151,13 @@ async fn look_at_prompt(
         answer.known = Some(standing(session, job).await?);
     }
     Ok(())
+}
+
+/// Text that waits in the host for its Enter; nothing of it is typed.
+fn only_kept(session: &SessionHandle, request: &SendRequest) -> bool {
+    let is_piece = request.text.as_ref().is_some_and(|text| !text.contains(['\r', '\n']));
+    let kept_here = matches!(session.summary().state.as_str(), "at_prompt" | "menu");
+    is_piece && !request.enter && request.keys.is_empty() && kept_here
 }
 
 /// The menu has led to a shell: puts it on the path, so that lines for it are judged and run as such.
@@ -205,14 +221,14 @@ impl<'a> Typing<'a> {
         host: &'a Host,
         session: &'a SessionHandle,
         reading: &Reading,
-        request: &SendRequest,
+        until: Instant,
+        enter_key: Option<EnterKey>,
     ) -> Result<Self, OpError> {
         let place = place(session, &destination(host, session)?, reading);
         if place.terminal == TerminalState::AtPrompt {
             host.input().forget_typed(session.id().as_str());
         }
         let typed = Typed::new(reading);
-        let (until, enter_key) = (Instant::now() + request.wait, request.enter_key);
         let notes = Vec::new();
         Ok(Self {
             host,
@@ -447,11 +463,32 @@ impl<'a> Typing<'a> {
     }
 }
 
-/// A person's keys from the viewer.
+/// A person's keys from the viewer. `by` is their name, where it is known.
 ///
 /// # Errors
 /// When there is no such session or it is closed.
-pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> Result<(), OpError> {
+pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>, by: Option<String>) -> Result<(), OpError> {
+    let typed = bytes.clone();
+    by_person(host, session_id, Action::Human { bytes }, by).await?;
+    // At a prompt the terminal itself knows that its line is not empty.
+    host.input().person_typed(session_id, &typed);
+    Ok(())
+}
+
+/// A person's answer to the terminal's question for a secret, with Enter behind it.
+///
+/// # Errors
+/// When the terminal asks for none now; nothing was typed then. Otherwise as [`send_human_keys`].
+pub async fn send_human_secret(
+    host: &Host,
+    session_id: &str,
+    value: Secret,
+    by: Option<String>,
+) -> Result<(), OpError> {
+    by_person(host, session_id, Action::HumanSecret { value }, by).await
+}
+
+async fn by_person(host: &Host, session_id: &str, action: Action, by: Option<String>) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let destination = destination(host, &session)?;
     let place = Place {
@@ -463,11 +500,7 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> R
         at_repl: false,
         reader: String::new(),
     };
-    let typed = bytes.clone();
-    let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
+    let intent = Intent { actor: Typist::Human, action, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
-    session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))?;
-    // At a prompt the terminal itself knows that its line is not empty.
-    host.input().person_typed(session_id, &typed);
-    Ok(())
+    session.persons_keys(cleared, by).await.map_err(|error| OpError::from(error).in_session(session_id))
 }

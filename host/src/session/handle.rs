@@ -56,6 +56,21 @@ pub struct Ticket {
     pub settled: oneshot::Receiver<Completion>,
 }
 
+/// Whether an agent may type.
+#[derive(Debug)]
+pub enum AgentsTurn {
+    Now {
+        /// What persons ran since the agent's last command, quoted, the oldest first.
+        ran: Vec<String>,
+    },
+    Later {
+        /// Why not now, with what the person did.
+        held: SessionError,
+        /// Ends when it makes sense to ask again. Until it is dropped, persons see that an agent waits.
+        comes: oneshot::Receiver<()>,
+    },
+}
+
 /// What goes with a line, beside the line.
 #[derive(Debug, Default)]
 pub struct SubmitOptions {
@@ -154,7 +169,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
 
 pub(super) enum Request {
     Submit { cleared: Cleared, options: Box<SubmitOptions>, reply: Reply<Ticket> },
-    TypeIn { cleared: Cleared, enter: Option<EnterKey>, reply: Reply<()> },
+    TypeIn { cleared: Cleared, enter: Option<EnterKey>, by: Option<String>, reply: Reply<()> },
     RecordRefusal { refusal: Box<Refusal>, reply: Reply<()> },
     DeclareLevel { level: Box<Level>, reply: Reply<()> },
     ExpectLevel { expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>> },
@@ -177,8 +192,9 @@ pub(super) enum Request {
     RecordFile { record: Box<FileRecord>, reply: Reply<()> },
     RecordFailure { failure: PluginFailure, reply: Reply<()> },
     RecordApproval { record: Box<ApprovalRecord>, reply: Reply<()> },
-    Control { who: Party, request: ControlRequest, reply: Reply<()> },
-    SetPolicyMode { mode: PolicyMode, was: PolicyMode, reply: Reply<()> },
+    Control { who: Party, request: ControlRequest, by: Option<String>, reply: Reply<()> },
+    AgentsTurn { has_line: bool, reply: Reply<AgentsTurn> },
+    SetPolicyMode { mode: PolicyMode, was: PolicyMode, by: Option<String>, reply: Reply<()> },
     ChangeRules { who: Party, change: RuleChange, reply: Reply<()> },
 }
 
@@ -294,7 +310,15 @@ impl SessionHandle {
     /// # Errors
     /// As [`SessionHandle::type_in`].
     pub async fn type_in_with(&self, cleared: Cleared, enter: Option<EnterKey>) -> Result<(), SessionError> {
-        self.ask(|reply| Request::TypeIn { cleared, enter, reply }).await
+        self.ask(|reply| Request::TypeIn { cleared, enter, by: None, reply }).await
+    }
+
+    /// Types a person's keys. `by` is their name where it is known; it stands in the record before them.
+    ///
+    /// # Errors
+    /// As [`Self::type_in`].
+    pub async fn persons_keys(&self, cleared: Cleared, by: Option<String>) -> Result<(), SessionError> {
+        self.ask(|reply| Request::TypeIn { cleared, enter: None, by, reply }).await
     }
 
     /// Writes a refusal into the transcript, before the agent hears of it.
@@ -496,15 +520,36 @@ impl SessionHandle {
     /// # Errors
     /// [`SessionError::Held`] when the other one has it.
     pub async fn control(&self, who: Party, request: ControlRequest) -> Result<(), SessionError> {
-        self.ask(|reply| Request::Control { who, request, reply }).await
+        self.ask(|reply| Request::Control { who, request, by: None, reply }).await
+    }
+
+    /// The same for a person, with their name where it is known.
+    ///
+    /// # Errors
+    /// As [`Self::control`].
+    pub async fn persons_control(&self, request: ControlRequest, by: Option<String>) -> Result<(), SessionError> {
+        self.ask(|reply| Request::Control { who: Party::Human, request, by, reply }).await
+    }
+
+    /// Asks whether an agent may type. `has_line` is for a line that needs a clean prompt.
+    ///
+    /// # Errors
+    /// When the session is closed.
+    pub async fn agents_turn(&self, has_line: bool) -> Result<AgentsTurn, SessionError> {
+        self.ask(|reply| Request::AgentsTurn { has_line, reply }).await
     }
 
     /// A person sets how strictly lines are judged here from now on.
     ///
     /// # Errors
     /// When it could not be recorded.
-    pub async fn set_policy_mode(&self, mode: PolicyMode, was: PolicyMode) -> Result<(), SessionError> {
-        self.ask(|reply| Request::SetPolicyMode { mode, was, reply }).await
+    pub async fn set_policy_mode(
+        &self,
+        mode: PolicyMode,
+        was: PolicyMode,
+        by: Option<String>,
+    ) -> Result<(), SessionError> {
+        self.ask(|reply| Request::SetPolicyMode { mode, was, by, reply }).await
     }
 
     /// Changes the rules that hold here only.

@@ -282,3 +282,32 @@ async fn the_input_is_taken_told_recorded_and_given_back_by_itself() {
     assert_eq!((record[1]["holder"].as_str(), record[2]["holder"].as_str()), (Some("human"), None));
     assert!(scripted.history().await.iter().any(|line| line.contains("input taken_by_force by human")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_waits_is_seen_and_told_when_its_turn_comes() {
+    let scripted = Scripted::open(|_| {});
+    let take = ControlRequest::Take { force: false, ttl: None };
+    scripted.session.control(Party::Human, take).await.unwrap();
+    let later = |turn| match turn {
+        AgentsTurn::Later { held, comes } => (held, comes),
+        AgentsTurn::Now { .. } => panic!("a person has the input"),
+    };
+    let (held, comes) = later(scripted.session.agents_turn(false).await.unwrap());
+    assert!(held.to_string().contains("a person has taken the input"), "{held}");
+    scripted.until(|summary| summary.input.agent_waits).await;
+    // A call that has ended waits no longer.
+    drop(comes);
+    scripted.until(|summary| !summary.input.agent_waits).await;
+    let (_, comes) = later(scripted.session.agents_turn(false).await.unwrap());
+    scripted.session.control(Party::Human, ControlRequest::HandOver { ttl: None }).await.unwrap();
+    comes.await.unwrap_err();
+    assert!(!scripted.session.summary().input.agent_waits);
+    assert!(matches!(scripted.session.agents_turn(false).await, Ok(AgentsTurn::Now { ran }) if ran.is_empty()));
+    // The end of the session ends the wait, too.
+    scripted.session.control(Party::Human, take).await.unwrap();
+    let (_, comes) = later(scripted.session.agents_turn(false).await.unwrap());
+    scripted.session.close("over").await;
+    comes.await.unwrap_err();
+    let ended = scripted.session.agents_turn(false).await.unwrap_err();
+    assert!(matches!(ended, SessionError::Closed { .. }), "{ended}");
+}

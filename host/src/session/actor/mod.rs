@@ -24,6 +24,7 @@ use tracing::Instrument;
 
 use jobs::Kept;
 
+use self::control::TurnWaiter;
 use super::control::Control;
 use super::handle::{Request, SessionError, SessionHandle};
 use super::health::Pulse;
@@ -133,6 +134,8 @@ struct Actor {
     commands: VecDeque<Kept>,
     command_waiters: Vec<(CommandId, oneshot::Sender<Completion>)>,
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
+    /// Calls of agents that are held back.
+    turn_waiters: Vec<TurnWaiter>,
     exit_status: Option<i32>,
     closed: Option<String>,
     closed_unix_ms: Option<u64>,
@@ -143,6 +146,8 @@ struct Actor {
     /// The same for everybody to read.
     last_activity_unix_ms: Arc<AtomicU64>,
     control: Control,
+    /// Of whom the newest human line in the record is, where a name is known.
+    person: Option<String>,
     policy_mode: Option<PolicyMode>,
     rules: SessionRules,
     refusals: VecDeque<TimelineEntry>,
@@ -169,6 +174,7 @@ enum Woken {
     ControlDue,
     WatchDue,
     Processes(Option<processes::Seen>),
+    TurnGivenUp,
 }
 
 impl Actor {
@@ -223,6 +229,7 @@ impl Actor {
             state: state_name(&terminal.state()).to_owned(),
             running_command: None,
             running_since_unix_ms: None,
+            asks_for_secret: false,
             input: InputControl::default(),
             policy_mode: None,
             rules: SessionRules::default(),
@@ -256,6 +263,7 @@ impl Actor {
             commands: VecDeque::new(),
             command_waiters: Vec::new(),
             level_waiters: Vec::new(),
+            turn_waiters: Vec::new(),
             exit_status: None,
             closed: None,
             closed_unix_ms: None,
@@ -264,6 +272,7 @@ impl Actor {
             last_activity: Instant::now(),
             last_activity_unix_ms: Arc::new(clock::unix_ms().into()),
             control: Control::default(),
+            person: None,
             policy_mode: None,
             rules: SessionRules::default(),
             refusals: VecDeque::new(),
@@ -303,6 +312,7 @@ impl Actor {
                 Woken::WatchDue => self.watch_due(),
                 Woken::Processes(seen) => self.processes_seen(seen),
                 Woken::ControlDue => self.control_due(),
+                Woken::TurnGivenUp => self.refresh(),
                 Woken::Idle => {
                     let idle = self.last_activity.elapsed().as_secs();
                     self.end(&format!("idle: nobody typed and nothing was printed for {idle} s (idle_close_s)"));
@@ -338,6 +348,9 @@ impl Actor {
             () = tokio::time::sleep_until(control_due), if control.is_some() => Some(Woken::ControlDue),
             () = tokio::time::sleep_until(watch_due), if watch.is_some() => Some(Woken::WatchDue),
             seen = self.watch.seen(), if open => Some(Woken::Processes(seen)),
+            () = control::given_up(&mut self.turn_waiters), if !self.turn_waiters.is_empty() => {
+                Some(Woken::TurnGivenUp)
+            }
         }
     }
 
@@ -414,7 +427,9 @@ impl Actor {
             self.write(write);
         }
         let state = self.terminal.state();
-        let changed = !fed.events.is_empty() || state != self.last_state;
+        // That something is asked is news of its own; that it is answered shows in the output alone.
+        let answered = self.summary.borrow().asks_for_secret && !self.asks_for_secret();
+        let changed = !fed.events.is_empty() || state != self.last_state || answered;
         for event in fed.events {
             self.happened(event);
         }
@@ -596,6 +611,7 @@ impl Actor {
     }
 
     fn refresh(&mut self) {
+        let agent_waits = self.agents_wait();
         let state = self.terminal.state();
         let running = self.terminal.running();
         let kept = running.and_then(|id| self.commands.iter().find(|kept| kept.id == id));
@@ -607,7 +623,8 @@ impl Actor {
         };
         let running_command = kept.map(|kept| kept.record.text.clone());
         let running_since_unix_ms = kept.map(|kept| kept.record.started_unix_ms);
-        let input = self.control.summary(Instant::now(), clock::unix_ms());
+        let input = self.control.summary(Instant::now(), clock::unix_ms(), agent_waits);
+        let asks_for_secret = self.closed.is_none() && self.asks_for_secret();
         let policy_mode = self.policy_mode;
         let rules = self.rules.clone();
         let breadcrumb = self.terminal.breadcrumb();
@@ -621,6 +638,7 @@ impl Actor {
                 state: name.to_owned(),
                 running_command,
                 running_since_unix_ms,
+                asks_for_secret,
                 input: input.unless_same_as(summary.input),
                 policy_mode,
                 rules,

@@ -24,7 +24,7 @@ impl Actor {
         // A caller that no longer waits for its answer is no reason to stop.
         match request {
             Request::Submit { cleared, options, reply } => drop(reply.send(self.submit(cleared, *options))),
-            Request::TypeIn { cleared, enter, reply } => drop(reply.send(self.type_in(cleared, enter))),
+            Request::TypeIn { cleared, enter, by, reply } => drop(reply.send(self.type_in(cleared, enter, by))),
             Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
             Request::DeclareLevel { level, reply } => {
                 self.terminal.declare_level(*level);
@@ -69,8 +69,9 @@ impl Actor {
             Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
             Request::RecordFailure { failure, reply } => drop(reply.send(self.record_failure(&failure))),
             Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
-            Request::Control { who, request, reply } => drop(reply.send(self.control(who, request))),
-            Request::SetPolicyMode { mode, was, reply } => drop(reply.send(self.set_policy_mode(mode, was))),
+            Request::Control { who, request, by, reply } => drop(reply.send(self.control(who, request, by))),
+            Request::AgentsTurn { has_line, reply } => drop(reply.send(self.agents_turn(has_line))),
+            Request::SetPolicyMode { mode, was, by, reply } => drop(reply.send(self.set_policy_mode(mode, was, by))),
             Request::ChangeRules { who, change, reply } => drop(reply.send(self.change_rules(who, &change))),
         }
     }
@@ -112,10 +113,13 @@ impl Actor {
         Ok(Ticket { command_id, settled })
     }
 
-    fn type_in(&mut self, cleared: Cleared, enter: Option<EnterKey>) -> Result<(), SessionError> {
+    fn type_in(&mut self, cleared: Cleared, enter: Option<EnterKey>, by: Option<String>) -> Result<(), SessionError> {
         self.must_be_open()?;
         self.must_be_admitted(&cleared)?;
         self.must_still_hold(&cleared)?;
+        if cleared.typist() == Typist::Human {
+            self.record_person(by)?;
+        }
         self.record_verdict(&cleared)?;
         self.count(&cleared);
         let typist = cleared.typist();
@@ -201,7 +205,7 @@ impl Actor {
         }
     }
 
-    fn asks_for_secret(&self) -> bool {
+    pub(super) fn asks_for_secret(&self) -> bool {
         let line = self.terminal.line_before_cursor();
         patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
     }
@@ -223,6 +227,16 @@ impl Actor {
         self.on_record(|transcript| transcript.input(actor, bytes))?;
         metrics::input(actor, bytes.len());
         self.history.submitted(actor, text);
+        Ok(())
+    }
+
+    /// Says who a person is, where that is known, before the first line that is of somebody else than the last one.
+    pub(super) fn record_person(&mut self, by: Option<String>) -> Result<(), SessionError> {
+        if by == self.person {
+            return Ok(());
+        }
+        self.must_record(&Entry::Person { name: by.as_deref() })?;
+        self.person = by;
         Ok(())
     }
 
