@@ -15,8 +15,8 @@ use super::{Order, entry, listing};
 
 /// Lines may stand this much before or behind their place.
 pub(super) const SLACK_MS: i64 = 120_000;
-/// A part of a file that is not worth further samples.
-const SMALL_BYTES: u64 = 256 << 10;
+/// A part of a file that is not worth further samples: reading it takes no longer than starting their programs.
+const SMALL_BYTES: u64 = 2 << 20;
 /// Sources of a listing that are looked into; the others have no times.
 const MAX_OPENED: usize = 200;
 /// The end of a compressed file costs reading all of it.

@@ -87,7 +87,7 @@ pub(super) fn argv(
         Doing::Peek(parts) => (peek(mark), parts.iter().map(|(file, at)| peeked(&state.files[*file], *at)).collect()),
         Doing::PeekInto(files) => peek_into(state, files, order, mark),
         Doing::Sample(files) => (sample(mark), files.iter().map(|part| sampled(&state.files[part.0], *part)).collect()),
-        Doing::Scan(files) => scan(query, order, state, files, mark)?,
+        Doing::Scan(files) => scan(toolbox, query, order, (state, files), mark)?,
     };
     let mut argv = toolbox.bounds(seconds);
     argv.extend([script, "sh".to_owned()]);
@@ -172,12 +172,30 @@ pub(super) fn overhead(doing: &Doing) -> usize {
     quoted_bytes(&script) + 4
 }
 
+/// Of the lines that grep prints around its matches, lets only those through that can belong to the match's entry:
+/// 85 lines around each match of a frequent word are more than a terminal carries in time.
+///
+/// A line that begins as most entries do, by its time, ends the entry above it and begins its own. What begins in
+/// another form is let through, and the reader sees what it is. A time of that form that is none (`29:70:00`) would
+/// end an entry too.
+const TRIM: &str = concat!(
+    r#"|awk 'BEGIN{d="[0-9]";e=d d;r="^"d"+[-:](([[]?20"e"[-/]"e"[-/]"e"[T :]|[A-Z][a-z][a-z] [ 0-3]"d" |"#,
+    r#"[IWEF]"e e" |[^ ]+ - [^ ]+ [[]"e"/[A-Z][a-z][a-z]/20"e":)"e":"e":"e"|[{].(ts|time).:.?[12]"e e")"}"#,
+    r#"{s=$0~r}/^[0-9]+-/{if(s){m=0;b=$0"\n"}else if(m)print;else b=b$0"\n";next}"#,
+    r#"{m=/^[0-9]+:/;if(m&&!s)printf"%s",b;b="";print}'"#,
+);
+
+/// The stage that lets only entries through, where only they are wanted and it can be had.
+pub(super) fn trim(reading: &scan::Reading<'_>, toolbox: &Toolbox) -> &'static str {
+    if reading.for_entries_only() && toolbox.has("awk") { TRIM } else { "" }
+}
+
 /// Reads files through grep. All of one step are read the same way.
 fn scan(
+    toolbox: &Toolbox,
     query: &Query,
     order: &Order,
-    state: &State,
-    files: &[usize],
+    (state, files): (&State, &[usize]),
     mark: &str,
 ) -> Result<(String, Vec<String>), PluginError> {
     let Some(first) = files.first().map(|file| &state.files[*file]) else {
@@ -208,8 +226,9 @@ fn scan(
     };
     let script = format!(
         "export LC_ALL=C;p=$1;shift;{{ for f;do {take}echo {mark};{binary}{read}|cut -b 1-{};done;echo {mark};}} \
-         2>&1|{HARMLESS}|head -c {MAX_OUTPUT_BYTES}",
-        reading.max_line_bytes()
+         2>&1{}|{HARMLESS}|head -c {MAX_OUTPUT_BYTES}",
+        reading.max_line_bytes(),
+        trim(&reading, toolbox)
     );
     let mut words = vec![pattern];
     words.extend(files.iter().map(|file| scanned(&state.files[*file])));

@@ -254,7 +254,7 @@ impl State {
         if order.discover {
             return Doing::Scan(Vec::new());
         }
-        scan::next(self, query, toolbox)
+        scan::next(self, query, order, toolbox)
     }
 
     /// A file is not read.
