@@ -20,8 +20,10 @@ pub(super) const MAX_OUTPUT_BYTES: u64 = 512 * 1024;
 pub(super) const PEEK_BYTES: usize = 4096;
 /// The same of a sample, of which there are many.
 const SAMPLE_BYTES: usize = 1024;
-/// Samples of a file in one step; they cut it into eight parts.
+/// Samples of a file in one step; they cut it into eight parts. Of a part that is not large four will do: each
+/// costs the start of two programs.
 pub(super) const SAMPLES: u64 = 7;
+pub(super) const FEW_SAMPLES: u64 = 4;
 /// Programs that print one end of their input.
 const ENDS: [&str; 2] = ["head", "tail"];
 /// A terminal must not be given what it would obey.
@@ -86,7 +88,9 @@ pub(super) fn argv(
         Doing::Look => look(settings, query, order, state, (mark, now_ms)),
         Doing::Peek(parts) => (peek(mark), parts.iter().map(|(file, at)| peeked(&state.files[*file], *at)).collect()),
         Doing::PeekInto(files) => peek_into(state, files, order, mark),
-        Doing::Sample(files) => (sample(mark), files.iter().map(|part| sampled(&state.files[part.0], *part)).collect()),
+        Doing::Sample(samples, files) => {
+            (sample(mark, *samples), files.iter().map(|part| sampled(&state.files[part.0], *part)).collect())
+        }
         Doing::Scan(files) => scan(toolbox, query, order, (state, files), mark)?,
     };
     let mut argv = toolbox.bounds(seconds);
@@ -127,7 +131,7 @@ fn look(
 
 fn peek(mark: &str) -> String {
     format!(
-        "for a;do echo {mark};tail -c \"+${{a%%:*}}\" -- \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done 2>&1|{HARMLESS}"
+        "export LC_ALL=C;for a;do echo {mark};tail -c \"+${{a%%:*}}\" -- \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done 2>&1|{HARMLESS}"
     )
 }
 
@@ -149,10 +153,10 @@ pub(super) fn ends(order: &Order) -> usize {
     if order.discover { ENDS.len() } else { 1 }
 }
 
-fn sample(mark: &str) -> String {
-    let numbers: Vec<String> = (1..=SAMPLES).map(|number| number.to_string()).collect();
+fn sample(mark: &str, samples: u64) -> String {
+    let numbers: Vec<String> = (1..=samples).map(|number| number.to_string()).collect();
     format!(
-        "for a;do b=${{a%%:*}};a=${{a#*:}};s=${{a%%:*}};for k in {};do echo {mark};tail -c +$((b+k*s)) -- \
+        "export LC_ALL=C;for a;do b=${{a%%:*}};a=${{a#*:}};s=${{a%%:*}};for k in {};do echo {mark};tail -c +$((b+k*s)) -- \
          \"${{a#*:}}\"|head -c {SAMPLE_BYTES};echo;done;done 2>&1|{HARMLESS}",
         numbers.join(" ")
     )
@@ -166,7 +170,7 @@ fn sampled(file: &File, (_, from, distance): (usize, u64, u64)) -> String {
 pub(super) fn overhead(doing: &Doing) -> usize {
     let script = match doing {
         Doing::Peek(_) => peek("@199c0ffee00"),
-        Doing::Sample(_) => sample("@199c0ffee00"),
+        Doing::Sample(samples, _) => sample("@199c0ffee00", *samples),
         Doing::Look | Doing::PeekInto(_) | Doing::Scan(_) => return 200,
     };
     quoted_bytes(&script) + 4
