@@ -253,6 +253,30 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_is_read_through_once_and_again_when_it_is_another() {
+        let (home, mut cache) = cache();
+        cache.stamps = Stamps::of_this_boot().at_once();
+        let component = digest(b"component");
+        cache.store(&component, b"compiled code").unwrap();
+        let file = cache.find(&component).unwrap();
+        let stamp = PathBuf::from(format!("{}.whole", file.display()));
+        assert!(stamp.is_file());
+        let mut damaged = std::fs::read(&file).unwrap();
+        damaged[3] ^= 1;
+        let other = home.path().join("other");
+        std::fs::write(&other, damaged).unwrap();
+        std::fs::rename(&other, &file).unwrap();
+        assert_eq!(cache.find(&component), None, "the stamp is of another file");
+        // Had it been whole when it was read: then it is not read any more.
+        let own = cache.stamps.take(&File::from_std(std::fs::File::open(&file).unwrap())).unwrap();
+        std::fs::write(&stamp, own).unwrap();
+        assert_eq!(cache.find(&component), Some(file.clone()));
+        std::fs::write(&stamp, "no stamp").unwrap();
+        assert_eq!(cache.find(&component), None);
+    }
+
     #[cfg(unix)]
     #[test]
     fn an_open_directory_is_made_private() {

@@ -18,11 +18,20 @@ const SETTLED: Duration = Duration::from_secs(5);
 pub(crate) struct Stamps {
     /// None where the boot is not known.
     boot: Option<String>,
+    /// How long ago the last change has to be.
+    settled: Duration,
 }
 
 impl Stamps {
     pub(crate) fn of_this_boot() -> Self {
-        Self { boot: std::fs::read_to_string(BOOT).ok().map(|boot| boot.trim().to_owned()) }
+        let boot = std::fs::read_to_string(BOOT).ok().map(|boot| boot.trim().to_owned());
+        Self { boot, settled: SETTLED }
+    }
+
+    /// For tests, which cannot wait; each of their changes is another file.
+    #[cfg(test)]
+    pub(crate) fn at_once(self) -> Self {
+        Self { settled: Duration::ZERO, ..self }
     }
 
     /// The stamp of a file as it is now; none where an unchanged stamp would not prove unchanged content.
@@ -38,7 +47,7 @@ impl Stamps {
         let metadata = file.metadata().ok()?;
         let changed = Duration::new(metadata.ctime().try_into().ok()?, metadata.ctime_nsec().try_into().ok()?);
         let now = now.duration_since(UNIX_EPOCH).ok()?;
-        if now.checked_sub(changed)? < SETTLED {
+        if now.checked_sub(changed)? < self.settled {
             return None;
         }
         let (size_bytes, device, inode) = (metadata.len(), metadata.dev(), metadata.ino());
@@ -73,9 +82,9 @@ mod tests {
         assert_ne!(taken("two", &stamps, later).unwrap(), first);
         assert_eq!(taken("one", &stamps, SystemTime::now()), None, "it changed only just now");
         assert_eq!(taken("one", &stamps, UNIX_EPOCH), None, "it changed in the future");
-        let other = Stamps { boot: Some("another".to_owned()) };
+        let other = Stamps { boot: Some("another".to_owned()), settled: SETTLED };
         let open = || File::from_std(std::fs::File::open(&path).unwrap());
         assert_ne!(other.taken_at(&open(), later), stamps.taken_at(&open(), later));
-        assert_eq!(Stamps { boot: None }.taken_at(&open(), later), None);
+        assert_eq!(Stamps { boot: None, settled: SETTLED }.taken_at(&open(), later), None);
     }
 }
