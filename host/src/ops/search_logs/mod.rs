@@ -2,7 +2,8 @@
 //!
 //! The plugin plans argv stages with the tools found there, the host quotes them and has the policies judge the
 //! line like any other, the output is read back by the plugin in chunks. A plugin that can do so searches in
-//! several such steps ([`steps`]). A command ends with its call: a cancelled call stops it there.
+//! several such steps ([`steps`]). A command ends with its call: a cancelled call stops it there. The same query is
+//! asked of the record by [`record`], which types nothing.
 
 // One copy decides what a line's level is, for logs and for the record.
 #[path = "../../../../plugins/log-search-grep/src/level.rs"]

@@ -3,10 +3,11 @@
 //! Nothing is typed anywhere. Which transcripts may be read is decided where all reading of the record is
 //! ([`super::super::transcript`]).
 
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Instant, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::steps::{MAX_SUMMED, SEARCH_TIME};
 use super::{ContextLine, FoundLine, SearchMode, SearchReport, SearchRequest, dated, level, moment, period, summary};
 use crate::audit::{FoundLines, LineQuery, MatchedLine, OutputLine, Stored, search_lines};
 use crate::clock;
@@ -16,10 +17,6 @@ use crate::ops::transcript::Scope;
 
 /// A source of this name is the record; with a session behind it, that session's.
 const SOURCE: &str = "transcript";
-/// A summary looks at that many matches.
-const MAX_SUMMED: usize = 20_000;
-/// As long as a search of logs may take.
-const SEARCH_TIME: Duration = Duration::from_secs(40);
 /// The most severe first.
 const LEVELS: [&str; 6] = ["FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
