@@ -188,7 +188,7 @@ fn captured_outputs_are_read_whole() {
         (output!("ip-details"), 4),
         (output!("ip-statistics"), 4),
         (output!("ip-brief-peer"), 4),
-        (output!("ip-oneline-peer"), 4),
+        (output!("ip-oneline-peer"), 10),
         (output!("ip-route-kinds"), 8),
         (output!("ip-route-kinds-busybox"), 8),
         (output!("ip-route-tables"), 27),

@@ -114,14 +114,8 @@ pub(super) fn severity(level: &str) -> Option<usize> {
 
 /// The next files that can be read by one command.
 pub(super) fn next(state: &mut State, query: &Query, order: &Order, toolbox: &Toolbox) -> Doing {
-    // The pattern of all words is their orders, at most 24 of them.
-    let orders = match (query.mode, query.text.split_whitespace().count()) {
-        (MatchMode::AllWords, words @ 2..) => (1..=words).product(),
-        _ => 1,
-    };
-    let trimmed = quoted_bytes(script::trim(&Reading::new(query, order, state), toolbox));
-    let words = 390 + trimmed + orders * (quoted_bytes(&query.text) + 16);
-    let mut room = toolbox.room(words);
+    let Some(first) = state.files.get(state.at) else { return Doing::Scan(Vec::new()) };
+    let mut room = script::room_for_files(&Reading::new(query, order, state), toolbox, first);
     let step_bytes = if state.gnu { STEP_BYTES } else { SLOW_STEP_BYTES };
     let mut bytes = 0;
     let mut files: Vec<usize> = Vec::new();

@@ -189,9 +189,22 @@ const TRIM: &str = concat!(
     r#"{m=/^[0-9]+:/;if(m&&!s)printf"%s",b;b="";print}'"#,
 );
 
-/// The stage that lets only entries through, where only they are wanted and it can be had.
-pub(super) fn trim(reading: &scan::Reading<'_>, toolbox: &Toolbox) -> &'static str {
-    if reading.for_entries_only() && toolbox.has("awk") { TRIM } else { "" }
+/// The stage that lets only entries through, where only they are wanted, it can be had, and there is room for it
+/// beside a file.
+fn trim(reading: &scan::Reading<'_>, toolbox: &Toolbox, first: &File) -> &'static str {
+    let fits = quoted_bytes(&scanned(first)) <= toolbox.room(scan_bytes(reading) + quoted_bytes(TRIM));
+    if reading.for_entries_only() && toolbox.has("awk") && fits { TRIM } else { "" }
+}
+
+/// Bytes of the script of a scan, at most, and of its pattern.
+fn scan_bytes(reading: &scan::Reading<'_>) -> usize {
+    const SCRIPT_BYTES: usize = 360;
+    SCRIPT_BYTES + reading.grep().map_or(0, |(pattern, _)| quoted_bytes(&pattern))
+}
+
+/// Bytes left for the names of files that one scan reads, `first` being the first.
+pub(super) fn room_for_files(reading: &scan::Reading<'_>, toolbox: &Toolbox, first: &File) -> usize {
+    toolbox.room(scan_bytes(reading) + quoted_bytes(trim(reading, toolbox, first)))
 }
 
 /// Reads files through grep. All of one step are read the same way.
@@ -232,7 +245,7 @@ fn scan(
         "export LC_ALL=C;p=$1;shift;{{ for f;do {take}echo {mark};{binary}{read}|cut -b 1-{};done;echo {mark};}} \
          2>&1{}|{HARMLESS}|head -c {MAX_OUTPUT_BYTES}",
         reading.max_line_bytes(),
-        trim(&reading, toolbox)
+        trim(&reading, toolbox, first)
     );
     let mut words = vec![pattern];
     words.extend(files.iter().map(|file| scanned(&state.files[*file])));
