@@ -35,7 +35,7 @@ struct Parameters {
     mode: Mode,
     #[serde(default)]
     ignore_case: bool,
-    /// Paths, globs, journal:UNIT, kubectl:NS/POD, docker:NAME, transcript[:SESSION] (the record); default: the profile's.
+    /// Paths, globs, journal:UNIT, kubectl:NS/POD, docker:NAME, transcript; or the profile's.
     #[serde(default)]
     sources: Option<Vec<String>>,
     /// Names, e.g. *.log.
