@@ -237,10 +237,10 @@ fn other_sources_are_asked_by_their_programs() {
 fn the_record_is_searched_as_logs_are() {
     let mut stage = stage(1, 4096, false);
     // From a file, so that the echo of the command is no match.
-    let script = stage.scene.path("print.sh");
-    let print = "printf 'ERROR %s of order %s\\n\\tat shop.Orders\\n' needle 1 needle 2\necho INFO needle 3\n";
-    std::fs::write(&script, print).unwrap();
-    stage.client.succeed("ssh_run", json!({ "command": format!("sh {}", script.display()) }));
+    let printed = stage.scene.path("printed");
+    let entry = |number: u32| format!("ERROR needle of order {number}\n\tat shop.Orders\n");
+    std::fs::write(&printed, format!("{}{}INFO needle 3\n", entry(1), entry(2))).unwrap();
+    stage.client.succeed("ssh_run", json!({ "command": format!("cat {}", printed.display()) }));
     let opened = stage.client.succeed("ssh_open", json!({ "profile": "here", "name": "second", "new": true }));
     let second = opened["session"]["session_id"].as_str().unwrap().to_owned();
     stage.client.succeed("ssh_run", json!({ "command": "echo WARN needle 4", "session_id": second }));

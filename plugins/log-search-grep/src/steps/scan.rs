@@ -32,11 +32,12 @@ pub(super) struct Reading<'a> {
     query: &'a Query,
     order: &'a Order,
     found: u32,
+    gnu: bool,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(query: &'a Query, order: &'a Order, state: &State) -> Self {
-        Self { query, order, found: state.found }
+        Self { query, order, found: state.found, gnu: state.gnu }
     }
 
     /// Entries are looked at as a whole.
@@ -46,6 +47,11 @@ impl<'a> Reading<'a> {
             || self.order.level.is_some()
             || query.since_unix_ms.is_some()
             || query.until_unix_ms.is_some()
+    }
+
+    /// Bytes of the script that reads, at most: without GNU's grep it looks for binary files itself.
+    pub(super) fn script_bytes(&self) -> usize {
+        if self.gnu { 300 } else { 360 }
     }
 
     /// Lines printed in front of a match.

@@ -198,8 +198,7 @@ fn trim(reading: &scan::Reading<'_>, toolbox: &Toolbox, first: &File) -> &'stati
 
 /// Bytes of the script of a scan, at most, and of its pattern.
 fn scan_bytes(reading: &scan::Reading<'_>) -> usize {
-    const SCRIPT_BYTES: usize = 360;
-    SCRIPT_BYTES + reading.grep().map_or(0, |(pattern, _)| quoted_bytes(&pattern))
+    reading.script_bytes() + reading.grep().map_or(0, |(pattern, _)| quoted_bytes(&pattern))
 }
 
 /// Bytes left for the names of files that one scan reads, `first` being the first.
