@@ -37,6 +37,7 @@ fn x01_single_device_default_connection() {
     let (_sshd, _scene, mut client) = one_device();
     let first = done(&mut client, "ssh-quick-connect", json!({}));
     assert_eq!((&first["reused"], &first["activeSessionRef"]), (&json!(false), &json!("board/main")), "{first}");
+    assert_eq!((&first["session"]["cols"], &first["session"]["rows"]), (&json!(120), &json!(40)), "{first}");
     let (ran, output) = run(&mut client, "echo there");
     assert_eq!((&ran["sessionRef"], output.as_str()), (&json!("board/main"), "there\n"));
     let again = done(&mut client, "ssh-quick-connect", json!({ "device": "board" }));

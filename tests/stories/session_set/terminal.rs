@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::mcp::wait_until;
 use serde_json::{Value, json};
 
-use super::{call, connected, done, refused, run, second_block};
+use super::{call, connected, connected_in_full_mode, done, refused, run, second_block};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -107,7 +107,7 @@ fn history_is_numbered_and_says_who_typed() {
 
 #[test]
 fn a_program_is_answered_and_a_line_for_a_shell_waits_for_its_enter() {
-    let (_sshd, _scene, mut client) = connected();
+    let (_sshd, _scene, mut client) = connected_in_full_mode();
     let asks = "read -rp 'Name? ' name; echo \"hello $name\"";
     let asked = call(&mut client, "ssh-run", json!({ "command": asks, "waitMs": 5000 })).structured;
     assert_eq!((&asked["async"], &asked["status"]), (&json!(true), &json!("running")), "{asked}");
@@ -136,7 +136,7 @@ fn a_program_is_answered_and_a_line_for_a_shell_waits_for_its_enter() {
 
 #[test]
 fn keys_are_pressed_and_the_terminal_changes_its_size() {
-    let (_sshd, _scene, mut client) = connected();
+    let (_sshd, _scene, mut client) = connected_in_full_mode();
     let started = call(&mut client, "ssh-run", json!({ "command": "sleep 600", "waitMs": 0 })).structured;
     let pressed = done(&mut client, "ssh-session-control", json!({ "control": "ctrl_c" }));
     assert_eq!((&pressed["control"], &pressed["actor"]), (&json!("ctrl_c"), &json!("agent")), "{pressed}");

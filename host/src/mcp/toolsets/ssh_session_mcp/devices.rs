@@ -62,11 +62,12 @@ async fn list_devices(call: Call, _: Parameters) -> Outcome {
             json!({ "mode": settings.mode.as_str(), "idleTimeoutMs": milliseconds(settings.idle_timeout) }),
         )
         .with("defaultDevice", json!(default))
-        .with("devices", devices.iter().map(device).collect::<Vec<_>>());
+        .with("devices", devices.iter().map(|it| device(it, settings.size())).collect::<Vec<_>>());
     Ok(told.next("Open one with ssh-quick-connect, device set to its id."))
 }
 
-fn device(device: &Device) -> Value {
+fn device(device: &Device, usual: (u16, u16)) -> Value {
+    let (cols, rows) = device.size.map_or(usual, |size| (size.columns, size.rows));
     let auth = match &device.auth {
         DeviceAuth::PasswordVariable(name) => json!({ "type": "passwordEnv", "passwordEnv": name }),
         DeviceAuth::KeyFile(path) => json!({ "type": "keyPath", "keyPath": path }),
@@ -82,8 +83,8 @@ fn device(device: &Device) -> Value {
         "tags": device.tags,
         "defaults": {
             "term": TERM,
-            "cols": device.size.columns,
-            "rows": device.size.rows,
+            "cols": cols,
+            "rows": rows,
             "idleTimeoutMs": milliseconds(device.idle_close),
         },
         "isDefault": device.is_default,

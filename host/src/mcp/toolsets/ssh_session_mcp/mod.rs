@@ -126,7 +126,7 @@ where
         async move {
             let told = match arguments::read(arguments, schema::of::<P>) {
                 Ok(parameters) => run(call, parameters).await.unwrap_or_else(|failed| failed),
-                Err(reply) => Told::of_parts(reply.into_parts()),
+                Err(reply) => Told::of_parts(reply.into_parts()).next(failure::MEND),
             };
             Answer::from(PredecessorAnswer::from(told))
         }
