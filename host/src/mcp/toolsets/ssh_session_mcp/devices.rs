@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::state::State;
 use super::summary::{TERM, milliseconds};
 use super::told::{Outcome, Told};
-use super::{About, Call, tool};
+use super::{About, Call, NoParameters, tool};
 use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, Device, DeviceAuth};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Parameters {}
 
 pub(super) fn device_tool(state: &Arc<State>) -> Tool {
     let about = About {
@@ -49,7 +43,7 @@ impl Call {
     }
 }
 
-async fn list_devices(call: Call, _: Parameters) -> Outcome {
+async fn list_devices(call: Call, _: NoParameters) -> Outcome {
     let devices = ops::devices(&call.host);
     let default = devices.iter().find(|device| device.is_default).map(|device| device.profile.clone());
     let settings = &call.state.settings;
