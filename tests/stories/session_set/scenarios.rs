@@ -85,6 +85,8 @@ fn x03_single_device_multi_connection_selection() {
     }
     let twice = refused(&mut client, "ssh-session-open", json!({ "device": "board", "connectionName": "logs" }));
     assert_eq!(twice["failureCategory"], "config-error", "{twice}");
+    let no_name = refused(&mut client, "ssh-session-open", json!({ "device": "board", "connectionName": "a/b" }));
+    assert_eq!(no_name["failureCategory"], "config-error", "{no_name}");
 }
 
 #[test]
