@@ -157,7 +157,6 @@ fn x07_input_lock_user_blocks_agent() {
         ("ssh-run", json!({ "command": "echo agent" })),
         ("ssh-retry", json!({ "command": "echo agent" })),
         ("ssh-session-send", json!({ "input": "echo agent", "appendNewline": true })),
-        ("ssh-session-control", json!({ "control": "up" })),
     ] {
         let held = refused(&mut client, tool, arguments);
         assert_eq!(

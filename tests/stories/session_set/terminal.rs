@@ -146,16 +146,16 @@ fn keys_are_pressed_and_the_terminal_changes_its_size() {
         (status["status"] == "completed").then(|| status["exitCode"].clone())
     });
     assert_eq!(ended, Some(json!(130)));
-    for control in ["enter", "tab", "esc", "up", "down", "left", "right", "backspace", "ctrl_d"] {
-        if control == "ctrl_d" {
-            call(&mut client, "ssh-run", json!({ "command": "cat", "waitMs": 500 }));
-        }
-        let pressed = call(&mut client, "ssh-session-control", json!({ "control": control })).structured;
+    // At a shell's prompt they would change a line unseen.
+    let unseen = refused(&mut client, "ssh-session-control", json!({ "control": "up" }));
+    assert_eq!(unseen["error"], "COMMAND_BLOCKED", "{unseen}");
+    call(&mut client, "ssh-run", json!({ "command": "cat", "waitMs": 500 }));
+    for control in ["enter", "tab", "esc", "up", "down", "left", "right", "backspace", "ctrl_d", "ctrl_c"] {
+        let pressed = done(&mut client, "ssh-session-control", json!({ "control": control }));
         assert_eq!(pressed["control"], control, "{pressed}");
-        if control == "up" || control == "esc" {
-            done(&mut client, "ssh-session-control", json!({ "control": "ctrl_c" }));
-        }
     }
+    let free = |client: &mut _| done(client, "ssh-session-list", json!({}))["sessions"][0]["inputLock"] == "none";
+    wait_until(LIMIT, || free(&mut client).then_some(())).expect("a free prompt");
     let resized = done(&mut client, "ssh-session-resize", json!({ "cols": 101, "rows": 33 }));
     assert_eq!((&resized["cols"], &resized["rows"]), (&json!(101), &json!(33)), "{resized}");
     let (_, size) = run(&mut client, "stty size");
