@@ -17,6 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use components::{Built, unreadable};
+use sha2::{Digest as _, Sha256};
 
 fn main() {
     let built = Paths::read().and_then(|paths| {
@@ -107,9 +108,11 @@ fn embed_components(paths: &Paths) -> Result<(), String> {
         None => build_components(paths)?,
     };
     let list = write_all(&directory, &built)?;
-    let mut source = String::from("pub(crate) static COMPONENTS: &[(&str, &str, &[u8])] = &[\n");
-    for (name, kind, path) in list {
-        let _ = writeln!(source, "    ({name:?}, {kind:?}, include_bytes!({path:?})),");
+    // The digests are worked out here, so that no start of the program has to.
+    let mut source = String::from("static COMPONENTS: &[(&str, &[u8], [u8; 32])] = &[\n");
+    for (plugin, path) in built.iter().zip(list) {
+        let digest: [u8; 32] = Sha256::digest(&plugin.component).into();
+        let _ = writeln!(source, "    ({:?}, include_bytes!({path:?}), {digest:?}),", plugin.name);
     }
     source.push_str("];\n");
     write(&paths.output.join("components.rs"), source.as_bytes())
@@ -132,8 +135,8 @@ fn handed_in_components(directory: &Path) -> Result<Vec<Built>, String> {
     for (name, path) in viewer::files(directory)? {
         let Some(name) = name.strip_suffix(".wasm") else { continue };
         let component = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        let kind = components::kind(&component).map_err(|reason| format!("{}: {reason}", path.display()))?;
-        built.push(Built { name: name.to_owned(), kind, component });
+        components::check_kind(&component).map_err(|reason| format!("{}: {reason}", path.display()))?;
+        built.push(Built { name: name.to_owned(), component });
     }
     if built.is_empty() {
         return Err(format!("PORTCULLIS_PLUGINS_DIST is {}, which has no *.wasm component", directory.display()));
@@ -141,14 +144,14 @@ fn handed_in_components(directory: &Path) -> Result<Vec<Built>, String> {
     Ok(built)
 }
 
-/// Fills a fresh directory; returns name, kind and path of each.
-fn write_all<'a>(directory: &Path, plugins: &'a [Built]) -> Result<Vec<(&'a str, &'a str, PathBuf)>, String> {
+/// Fills a fresh directory; returns the path of each.
+fn write_all(directory: &Path, plugins: &[Built]) -> Result<Vec<PathBuf>, String> {
     fresh_directory(directory)?;
     let mut list = Vec::new();
     for plugin in plugins {
         let path = directory.join(format!("{}.wasm", plugin.name));
         write(&path, &plugin.component)?;
-        list.push((plugin.name.as_str(), plugin.kind.as_str(), path));
+        list.push(path);
     }
     Ok(list)
 }

@@ -18,8 +18,6 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) struct Built {
     /// Its package's name.
     pub(crate) name: String,
-    /// `policy`, `navigator`, `parser` or `log-search`: the package of the interface it exports.
-    pub(crate) kind: String,
     pub(crate) component: Vec<u8>,
 }
 
@@ -94,8 +92,8 @@ fn component(package: &str, modules: &Path) -> Result<Built, String> {
     let path = modules.join(format!("{}.wasm", package.replace('-', "_")));
     let module = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
     let component = encode(&module).map_err(|reason| format!("plugin {package}: {reason}"))?;
-    let kind = kind(&component).map_err(|reason| format!("plugin {package}: {reason}"))?;
-    Ok(Built { name: package.to_owned(), kind, component })
+    check_kind(&component).map_err(|reason| format!("plugin {package}: {reason}"))?;
+    Ok(Built { name: package.to_owned(), component })
 }
 
 /// Makes a component of a core module that carries its world.
@@ -107,19 +105,18 @@ pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("no component can be made of it: {error:#}"))
 }
 
-/// The kind of plugin a component is.
-pub(crate) fn kind(component: &[u8]) -> Result<String, String> {
+/// Whether a component is a plugin of any kind: a policy, a navigator, a parser or a log search.
+pub(crate) fn check_kind(component: &[u8]) -> Result<(), String> {
     let decoded = wit_component::decode(component).map_err(|error| format!("it is no component: {error:#}"))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
         return Err("it is a WIT package, not a component".to_owned());
     };
     let exports: Vec<_> = resolve.worlds[world].exports.keys().map(|key| resolve.name_world_key(key)).collect();
     let kinds = ["policy", "navigator", "parser", "log-search"];
-    let found = kinds.iter().find(|kind| exports.iter().any(|name| name.starts_with(&format!("portcullis:{kind}/"))));
-    match found {
-        Some(kind) => Ok((*kind).to_owned()),
-        None => Err(format!("it exports {exports:?}, none of which is a plugin's interface")),
+    if kinds.iter().any(|kind| exports.iter().any(|name| name.starts_with(&format!("portcullis:{kind}/")))) {
+        return Ok(());
     }
+    Err(format!("it exports {exports:?}, none of which is a plugin's interface"))
 }
 
 /// Adds the target where the toolchain was installed without it.

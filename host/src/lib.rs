@@ -21,6 +21,7 @@
 //! | [`ssh`] | the russh client: from a profile to a shell | one task per connection |
 //! | [`local`] | a shell of this machine in a terminal | one task per shell |
 //! | `metrics` | the figures of the process, counted where things happen | the figures |
+//! | `otlp` | the same figures sent to a collector | one task |
 //! | [`diagnose`] | what is wrong with a profile, and how to mend it | nothing |
 //! | `listen` | connections of HTTP clients, within limits | one task per connection |
 //! | [`config`] | what the operator wrote, as values | nothing |
@@ -46,6 +47,7 @@ pub mod mcp;
 mod metrics;
 pub mod operator;
 pub mod ops;
+mod otlp;
 pub mod plugins;
 pub mod policy;
 mod random;

@@ -4,11 +4,16 @@
 //! connection, so their number, their heads and their patience are bounded here. The viewer's server and
 //! the MCP server over HTTP call it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -31,7 +36,8 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 /// Pause after an accept that failed, for example because the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts until `shutdown`; each connection is a task of its own in `tasks`.
+/// Accepts until `shutdown`; each connection is a task of its own in `tasks`. Requests carry their peer's address as
+/// [`ConnectInfo`].
 pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: TaskTracker, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
     loop {
@@ -44,8 +50,8 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: TaskTra
             } => accepted,
         };
         match accepted {
-            (place, Ok((stream, _))) => {
-                let connection = serve_connection(stream, router.clone(), shutdown.clone());
+            (place, Ok((stream, peer))) => {
+                let connection = serve_connection(stream, peer, router.clone(), shutdown.clone());
                 tasks.spawn(async move {
                     connection.await;
                     drop(place);
@@ -59,17 +65,22 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: TaskTra
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
     // Keystrokes are small; waiting to fill a packet would be felt.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not switch off delayed sending");
     }
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_LIMIT)
         .max_headers(HEADER_LIMIT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -3,26 +3,32 @@
 //! Translation only: what a person types goes to [`ops::send_human_keys`], what a person answers to the desk,
 //! what a person allows to [`ops::answer_approval`], everything else reads.
 
+use std::collections::BTreeMap;
+
 use portcullis_term::Typist;
 use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use crate::approvals::{self, Asked as AskedApproval, Channel, Decision, Scope};
 use crate::causes::with_causes;
-use crate::config::{PolicyMode, Secret};
+use crate::config::{PolicyMode, Secret, SecretError, SecretSource, ViewerProxy, ViewerRole};
 use crate::desk::{AnswerError, Asked};
 use crate::host::Host;
 use crate::metrics;
-use crate::ops::{self, ApprovalError, ListedPlugin, OpError, PastSession, PersonsRequest, Whose};
+use crate::ops::{
+    self, ApprovalError, ListedPlugin, OpError, PastQuery, PastSession, PersonsRequest, RecordFound, RecordHit,
+    RecordQuery, Whose,
+};
 use crate::session::{
     self, HealthState, InputControl, InputMode, Party, RuleChange, SessionError, SessionEvent, SessionEventKind,
     SessionHandle, SessionSummary, TimelineEntry,
 };
 use crate::ssh::{Answer, Prompt, Wanted};
 use crate::web::protocol;
+use crate::web::roles::Role;
 use crate::web::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
-    LiveItem, RulesChange,
+    LiveItem, ProxyOptions, RulesChange, SearchRefused,
 };
 
 /// What a page may have missed and still go on from where it was, in bytes.
@@ -96,7 +102,12 @@ impl Backend for Host {
         Host::approvals(self).watch()
     }
 
-    async fn decide(&self, approval_id: &str, answer: protocol::ApprovalAnswer) -> Result<(), AnswerRefused> {
+    async fn decide(
+        &self,
+        approval_id: &str,
+        answer: protocol::ApprovalAnswer,
+        by: Option<String>,
+    ) -> Result<(), AnswerRefused> {
         let (digest, decision, cli_user) = match answer {
             protocol::ApprovalAnswer::AllowOnce { digest, cli_user } => {
                 (digest, Decision::Allow(Scope::Once), cli_user)
@@ -108,8 +119,8 @@ impl Backend for Host {
                 (digest, Decision::Deny { reason: Some(reason) }, cli_user)
             }
         };
-        let channel = if cli_user.is_some() { Channel::Cli } else { Channel::Viewer };
-        let answer = approvals::Answer { decision, channel, by: cli_user };
+        let channel = if cli_user.is_some() && by.is_none() { Channel::Cli } else { Channel::Viewer };
+        let answer = approvals::Answer { decision, channel, by: by.or(cli_user) };
         ops::answer_approval(self, approval_id, &digest, answer).await.map_err(|error| match error {
             ApprovalError::NotTaken(approvals::AnswerError::NotOpen) | ApprovalError::NoSession => {
                 AnswerRefused::NotOpen
@@ -138,13 +149,18 @@ impl Backend for Host {
         })
     }
 
-    async fn control(&self, session_id: &str, request: protocol::ControlRequest) -> Result<(), ControlRefused> {
+    async fn control(
+        &self,
+        session_id: &str,
+        request: protocol::ControlRequest,
+        by: Option<String>,
+    ) -> Result<(), ControlRefused> {
         if Host::sessions(self).get(session_id).is_none() {
             return Err(ControlRefused::UnknownSession);
         }
         let asked =
             persons_request(&request).ok_or_else(|| ControlRefused::NotPossible("there is no such mode".to_owned()))?;
-        ops::control(self, session_id, asked).await.map_err(|error| match &error {
+        ops::control(self, session_id, asked, by).await.map_err(|error| match &error {
             OpError::Session { source: SessionError::Held { .. }, .. } => ControlRefused::Held(error.to_string()),
             _ => ControlRefused::NotPossible(error.to_string()),
         })
@@ -174,8 +190,31 @@ impl Backend for Host {
         ops::past_transcript(self, whose(every_launch), instance_id, session_id).await.ok()
     }
 
-    async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> Result<(), KeysError> {
-        ops::send_human_keys(self, session_id, bytes).await.map_err(|error| KeysError(error.to_string()))
+    async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>, by: Option<String>) -> Result<(), KeysError> {
+        ops::send_human_keys(self, session_id, bytes, by).await.map_err(|error| KeysError(error.to_string()))
+    }
+
+    async fn send_secret(
+        &self,
+        session_id: &str,
+        answer: protocol::SecretAnswer,
+        by: Option<String>,
+    ) -> Result<(), ControlRefused> {
+        let typing = ops::send_human_secret(self, session_id, Secret::new(answer.text.0), by);
+        typing.await.map_err(|error| match &error {
+            OpError::UnknownSession { .. } => ControlRefused::UnknownSession,
+            OpError::Session { source: SessionError::Held { .. }, .. } => ControlRefused::Held(error.to_string()),
+            _ => ControlRefused::NotPossible(error.to_string()),
+        })
+    }
+
+    async fn search(
+        &self,
+        every_launch: bool,
+        query: protocol::SearchQuery,
+    ) -> Result<protocol::SearchFound, SearchRefused> {
+        let found = ops::search_past(self, whose(every_launch), past_query(query)).await;
+        found.map(search_found).map_err(|error| SearchRefused(error.to_string()))
     }
 }
 
@@ -218,6 +257,60 @@ fn past(here: bool, session: PastSession) -> protocol::PastSession {
         running: session.running,
         has_content: session.has_content,
         bytes: session.bytes,
+    }
+}
+
+fn past_query(asked: protocol::SearchQuery) -> PastQuery {
+    let protocol::SearchQuery {
+        pattern,
+        regex,
+        ignore_case,
+        since,
+        until,
+        host,
+        session,
+        actor,
+        kind,
+        verdict,
+        exit_code,
+        command,
+        limit,
+    } = asked;
+    let query = RecordQuery {
+        pattern,
+        is_regex: regex,
+        ignore_case,
+        host,
+        session,
+        actor,
+        kind,
+        verdict,
+        exit_code,
+        command,
+        ..RecordQuery::default()
+    };
+    PastQuery { query, since, until, limit }
+}
+
+fn search_found(found: RecordFound) -> protocol::SearchFound {
+    let RecordFound { hits, more, files, bytes, problems } = found;
+    protocol::SearchFound { hits: hits.into_iter().map(search_hit).collect(), more, files, bytes, problems }
+}
+
+fn search_hit(hit: RecordHit) -> protocol::SearchHit {
+    // The page leads to a replay by itself.
+    let RecordHit { instance, session, profile, number, unix_ms, kind, offset, actor, exit_code, text, .. } = hit;
+    protocol::SearchHit {
+        instance_id: instance,
+        session_id: session,
+        profile,
+        number,
+        unix_ms,
+        kind,
+        offset,
+        actor,
+        exit_code,
+        text,
     }
 }
 
@@ -275,6 +368,7 @@ fn input(control: InputControl) -> protocol::InputControl {
         holder: control.holder.map(|holder| holder.who.as_str().to_owned()),
         because: control.holder.map(|holder| holder.because.as_str().to_owned()),
         until_unix_ms: control.holder.and_then(|holder| holder.until_unix_ms),
+        agent_waits: control.agent_waits,
     }
 }
 
@@ -360,8 +454,10 @@ fn summary(host: &Host, session: SessionSummary) -> protocol::SessionSummary {
         state,
         running_command,
         running_since_unix_ms,
+        asks_for_secret,
         input: control,
         health,
+        record_problem,
         opened_unix_ms,
         closed_reason,
         columns,
@@ -378,13 +474,43 @@ fn summary(host: &Host, session: SessionSummary) -> protocol::SessionSummary {
         state,
         running_command,
         running_since_unix_ms,
+        asks_for_secret,
         input: input(control),
         policy_mode,
         last_activity_unix_ms,
         unhealthy_reason: health.reason.filter(|_| health.state == HealthState::Unhealthy),
+        record_problem,
         opened_unix_ms,
         closed_reason,
         columns,
         rows,
     }
+}
+
+/// What the operator has written about the proxy, as the server takes it.
+///
+/// # Errors
+/// When the secret cannot be read now.
+pub fn proxy_options(proxy: &ViewerProxy) -> Result<ProxyOptions, SecretError> {
+    let role = |role: ViewerRole| match role {
+        ViewerRole::Operator => Role::Operator,
+        ViewerRole::Observer => Role::Observer,
+        ViewerRole::Driver => Role::Driver,
+        ViewerRole::Approver => Role::Approver,
+    };
+    let roles =
+        |named: &BTreeMap<String, ViewerRole>| named.iter().map(|(name, it)| (name.clone(), role(*it))).collect();
+    let secret = proxy.secret.as_ref().map(SecretSource::read).transpose()?;
+    Ok(ProxyOptions {
+        listen: proxy.listen,
+        trusted: proxy.trusted.clone(),
+        secret: secret.map(|secret| secret.expose().to_owned().into()),
+        hosts: proxy.hosts.clone(),
+        origins: proxy.origins.clone(),
+        user_header: proxy.user_header.clone(),
+        groups_header: proxy.groups_header.clone(),
+        users: roles(&proxy.users),
+        groups: roles(&proxy.groups),
+        default_role: proxy.default_role.map(role),
+    })
 }

@@ -9,10 +9,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "audit", "clock", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "policy", "random", "ssh",
-            "web",
+            "audit", "clock", "config", "diagnose", "host", "kit", "mcp", "operator", "ops", "otlp", "policy",
+            "random", "ssh", "viewer", "web",
         ],
     ),
+    // The figures that are there already, sent on.
+    ("otlp", &["causes", "clock", "config", "metrics"]),
     // What an operator asks for from the command line; it translates, as `web` and `mcp` do.
     ("operator", &["causes", "config", "host", "metrics", "ops", "session"]),
     // A line is judged as in a session, without one.
@@ -28,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "approvals",
             "attempts",
             "audit",
+            "causes",
             "clock",
             "config",
             "desk",

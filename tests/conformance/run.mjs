@@ -25,6 +25,8 @@ writeFileSync(
 state_directory = "state"
 [viewer]
 enabled = false
+[limits]
+sessions = 200
 [mcp.http.clients.conformance]
 env = "CONFORMANCE_TOKEN"
 [profiles.here]
@@ -32,6 +34,10 @@ kind = "local"
 shell = ["bash", "--noprofile", "--norc"]
 `,
 );
+
+/** Scenarios of the extension for tasks that need no more than a long job. */
+const TASKS = ["lifecycle", "capability-negotiation", "wire-fields", "request-state-removal", "request-headers", "dispatch-and-envelope"]
+  .map((name) => `tasks-${name}`);
 
 /** Starts the server and gives its address. */
 function start() {
@@ -50,20 +56,57 @@ function start() {
   });
 }
 
-/** A relay that adds the token. */
-function relay(address) {
+/** Long and short jobs of the suite's own server, as what an agent does for the same here: each in a session of its own. */
+const STAND_INS = {
+  greet: ({ name }) => `echo 'Hello, ${name}!'`,
+  slow_compute: ({ seconds }) => `sleep ${seconds + 2}; echo computed`,
+  failing_job: () => "sleep 2; exit",
+};
+
+/** The call with a stand-in's command, or as it is. */
+async function standIn(address, text) {
+  const message = JSON.parse(text);
+  const make = message.method === "tools/call" && STAND_INS[message.params?.name];
+  if (!make) return text;
+  const parameters = { name: "ssh_open", arguments: { profile: "here", new: true } };
+  const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
+  const opened = await fetch(`http://${address}/mcp`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json", accept: "application/json, text/event-stream", "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call", "mcp-name": "ssh_open", authorization: `Bearer ${environment.CONFORMANCE_TOKEN}`,
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...parameters, _meta: meta } }),
+  });
+  const session = (await opened.text()).match(/"session_id":"([^"]+)"/)?.[1];
+  const command = make(message.params.arguments ?? {});
+  message.params = { ...message.params, name: "ssh_run", arguments: { command, session_id: session } };
+  return JSON.stringify(message);
+}
+
+/** A relay that adds the token and, where wanted, puts stand-ins in the place of the suite's own jobs. */
+function relay(address, withStandIns) {
   const [host, port] = address.split(":");
-  const server = http.createServer((request, response) => {
+  const server = http.createServer(async (request, response) => {
     const { host: asked, ...rest } = request.headers;
     // Names of this machine stay names of this machine; others have to be refused behind.
     const headers = { ...rest, host: asked, authorization: `Bearer ${environment.CONFORMANCE_TOKEN}` };
+    let replaced;
+    if (withStandIns && request.method === "POST") {
+      let body = "";
+      for await (const piece of request) body += piece;
+      replaced = await standIn(address, body);
+      if (headers["mcp-name"] in STAND_INS) headers["mcp-name"] = "ssh_run";
+      headers["content-length"] = Buffer.byteLength(replaced);
+    }
     const onward = http.request({ host, port, path: request.url, method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
     response.on("close", () => onward.destroy());
     onward.on("error", () => response.destroy());
-    request.pipe(onward);
+    if (replaced === undefined) request.pipe(onward);
+    else onward.end(replaced);
   });
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
@@ -93,6 +136,13 @@ function conformance(address, requirements) {
   return run("conformance", [...args, "--expected-failures", expected, "-o", path.join(folder, requirements)]);
 }
 
+/** The extension for tasks; not part of a revision's requirements. */
+function tasks(address, scenario) {
+  const expected = path.join(here, "expected-tasks.yml");
+  const args = ["server", "--url", `http://127.0.0.1:${address}/mcp`, "--scenario", scenario];
+  return run("conformance", [...args, "--expected-failures", expected]);
+}
+
 function inspector(args, check) {
   const target = [program, "stdio", "--config", configuration];
   return run("mcp-inspector", ["--cli", "--format", "json", "-q", ...args, "--", ...target], check);
@@ -104,11 +154,13 @@ function noFinding(output, errors) {
 }
 
 const { child, address } = await start();
-const between = await relay(address);
+const between = await relay(address, false);
+const standingIn = await relay(address, true);
 const results = [];
 try {
   const { port } = between.address();
   for (const requirements of ["2025-11-25", "2026-07-28"]) results.push(await conformance(port, requirements));
+  for (const scenario of TASKS) results.push(await tasks(standingIn.address().port, scenario));
   for (const era of ["legacy", "modern"]) {
     results.push(await inspector(["--method", "tools/list", "--strict", "--protocol-era", era], noFinding));
   }
@@ -116,8 +168,10 @@ try {
   const load = ["--method", "tools/call", "--tool-name", "ssh_status", "--load", "--load-requests", "200"];
   results.push(await inspector([...load, "--load-concurrency", "8"]));
 } finally {
-  between.close();
-  between.closeAllConnections();
+  for (const server of [between, standingIn]) {
+    server.close();
+    server.closeAllConnections();
+  }
   child.removeAllListeners("exit");
   child.kill("SIGTERM");
   rmSync(folder, { recursive: true, force: true });

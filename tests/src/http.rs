@@ -25,9 +25,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(configuration: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(configuration, environment, &[])
+    }
+
+    /// With further arguments.
+    pub fn start_with(configuration: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--http", "127.0.0.1:0", "--config"])
             .arg(configuration)
+            .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -183,7 +189,8 @@ impl HttpClient {
         self.session.as_deref()
     }
 
-    fn is_modern(&self) -> bool {
+    /// Without a handshake.
+    pub fn is_modern(&self) -> bool {
         self.version.as_str() >= "2026-07-28"
     }
 
@@ -206,6 +213,44 @@ impl HttpClient {
         self.post(&json!({ "jsonrpc": "2.0", "id": self.next_id, "method": method, "params": parameters }))
     }
 
+    /// The result of a request during which the server asks the client's user, who answers with that. Questions come
+    /// over the stream that is open for them.
+    pub fn request_answering(&mut self, method: &str, parameters: Value, answer: &Value) -> Value {
+        let mut stream = self.open_stream();
+        self.next_id += 1;
+        let id = self.next_id;
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": parameters });
+        let answered = std::thread::scope(|scope| {
+            let client = &*self;
+            let under_way = scope.spawn(move || client.post(&call));
+            let question = stream.told("elicitation/create");
+            let told = client.post(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer }));
+            assert_eq!(told.status, 202, "{told:?}");
+            under_way.join().unwrap()
+        });
+        answered.answer(id)["result"].clone()
+    }
+
+    fn open_stream(&self) -> Stream {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (address, token, version) = (&self.address, &self.token, &self.version);
+        let session = self.session.as_deref().unwrap();
+        write!(
+            stream,
+            "GET /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nAccept: text/event-stream\r\n\
+             MCP-Protocol-Version: {version}\r\nMcp-Session-Id: {session}\r\n\r\n"
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(reader.read_line(&mut head).unwrap() > 0, "no stream: {head}");
+        }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        Stream { reader, text: String::new() }
+    }
+
     /// What each request says of its client since there is no handshake.
     pub fn meta(&self) -> Value {
         meta(&self.version, &self.capabilities)
@@ -224,10 +269,39 @@ impl HttpClient {
         headers.extend(self.session.as_deref().map(|session| ("Mcp-Session-Id", session)));
         if self.is_modern() {
             headers.extend(message["method"].as_str().map(|method| ("Mcp-Method", method)));
-            let name = message["params"]["name"].as_str().or(message["params"]["uri"].as_str());
+            let parameters = &message["params"];
+            let name = ["name", "uri", "taskId"].into_iter().find_map(|field| parameters[field].as_str());
             headers.extend(name.map(|name| ("Mcp-Name", name)));
         }
         request(&self.address, "POST", "/mcp", &headers, &message.to_string())
+    }
+}
+
+/// The stream over which a server asks and tells on its own.
+struct Stream {
+    reader: BufReader<TcpStream>,
+    /// Read and not yet looked at.
+    text: String,
+}
+
+impl Stream {
+    /// The next message of that method; others are passed over.
+    fn told(&mut self, method: &str) -> Value {
+        loop {
+            while let Some((line, rest)) = self.text.split_once('\n') {
+                let message = line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data).ok());
+                self.text = rest.to_owned();
+                if let Some(message) = message.filter(|message| message["method"] == method) {
+                    return message;
+                }
+            }
+            let mut size = String::new();
+            self.reader.read_line(&mut size).expect("the stream goes on");
+            let size = usize::from_str_radix(size.trim(), 16).unwrap_or_else(|error| panic!("{error}: {size:?}"));
+            let mut chunk = vec![0; size + 2];
+            self.reader.read_exact(&mut chunk).unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk[..size]).unwrap());
+        }
     }
 }
 

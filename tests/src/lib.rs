@@ -2,6 +2,7 @@
 //! test and ended with it; the program under test, driven as a client drives it.
 
 pub mod agent;
+pub mod disk;
 pub mod home;
 pub mod http;
 pub mod lenses;
@@ -11,3 +12,4 @@ pub mod scene;
 pub mod sshd;
 pub mod terminal;
 pub mod viewer;
+pub mod way;

@@ -233,6 +233,54 @@ fn other_sources_are_asked_by_their_programs() {
     );
 }
 
+#[test]
+fn the_record_is_searched_as_logs_are() {
+    let mut stage = stage(1, 4096, false);
+    // From a file, so that the echo of the command is no match.
+    let script = stage.scene.path("print.sh");
+    let print = "printf 'ERROR %s of order %s\\n\\tat shop.Orders\\n' needle 1 needle 2\necho INFO needle 3\n";
+    std::fs::write(&script, print).unwrap();
+    stage.client.succeed("ssh_run", json!({ "command": format!("sh {}", script.display()) }));
+    let opened = stage.client.succeed("ssh_open", json!({ "profile": "here", "name": "second", "new": true }));
+    let second = opened["session"]["session_id"].as_str().unwrap().to_owned();
+    stage.client.succeed("ssh_run", json!({ "command": "echo WARN needle 4", "session_id": second }));
+    let mut search = |arguments: Value| stage.client.succeed("ssh_search_logs", arguments);
+    let texts = |found: &Value| -> Vec<String> {
+        found["matches"].as_array().unwrap().iter().map(|found| found["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let everywhere =
+        search(json!({ "query": "^(ERROR|INFO|WARN) needle", "mode": "regex", "sources": ["transcript"] }));
+    assert_eq!(
+        texts(&everywhere),
+        ["WARN needle 4", "ERROR needle of order 1", "ERROR needle of order 2", "INFO needle 3"],
+        "the newest session first: {everywhere}"
+    );
+    let own = search(json!({
+        "query": "order needle", "mode": "all_words", "exclude": ["order 2"], "level": "error",
+        "since": "1h", "sources": ["transcript"], "after_lines": 1
+    }));
+    assert_eq!(texts(&own), ["ERROR needle of order 1"], "{own}");
+    assert!(own["matches"][0]["after"][0]["text"].as_str().unwrap().contains("at shop.Orders"), "{own}");
+    // The way back: the event that completed the line.
+    let (source, event) = (own["matches"][0]["source"].as_str().unwrap(), own["matches"][0]["event"].as_u64().unwrap());
+    let session = source.rsplit_once('/').unwrap().1;
+    let events = stage.client.succeed("ssh_transcript", json!({ "session_id": session, "after": event - 1 }));
+    assert!(events["events"][0]["text"].as_str().unwrap().contains("ERROR needle of order 1"), "{events}");
+    let mut search = |arguments: Value| stage.client.succeed("ssh_search_logs", arguments);
+    let named = search(json!({ "query": "WARN needle", "sources": ["transcript:second"], "exclude": ["echo"] }));
+    assert_eq!(texts(&named), ["WARN needle 4"], "{named}");
+    let folded = search(json!({ "query": "ERROR needle", "summary": true, "sources": ["transcript"] }));
+    assert_eq!(
+        (&folded["overview"]["kinds"][0]["count"], folded["overview"]["kinds"].as_array().unwrap().len()),
+        (&json!(2), 1)
+    );
+    let listed = search(json!({ "discover": true, "sources": ["transcript"] }));
+    assert_eq!(listed["sources"].as_array().unwrap().len(), 2, "{listed}");
+    for wrong in [json!(["transcript", "/var/log"]), json!(["transcript:no-such"])] {
+        stage.client.fail("ssh_search_logs", json!({ "query": "x", "sources": wrong }));
+    }
+}
+
 /// Whether any process has this among its words.
 fn runs(word: &str) -> bool {
     let listed = Command::new("ps").args(["-eo", "args"]).output().unwrap().stdout;

@@ -359,6 +359,85 @@ fn limits_say_which_they_are_and_what_to_do() {
     );
 }
 
+/// A collector of the figures: what is posted to it, one document after the other.
+fn collector() -> (u16, std::sync::mpsc::Receiver<(String, Value)>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, posted) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                reader.read_line(&mut head).unwrap();
+            }
+            let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            let first = head.lines().next().unwrap().to_owned();
+            if sender.send((first, serde_json::from_slice(&body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (port, posted)
+}
+
+#[test]
+fn the_figures_are_sent_to_a_collector() {
+    let (port, posted) = collector();
+    let scene = Scene::empty();
+    scene.configure(&format!("{LOCAL}[metrics]\notlp = 'http://127.0.0.1:{port}'\ninterval_s = 3600\n"));
+    let mut client = scene.client();
+    let (line, _) = posted.recv_timeout(LIMIT).unwrap();
+    assert_eq!(line, "POST /v1/metrics HTTP/1.1");
+    client.succeed("ssh_hosts", json!({}));
+    // The next time is in an hour, but for the end.
+    client.end(LIMIT);
+    let (_, last) = posted.recv_timeout(LIMIT).unwrap();
+    let metrics = last["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array().unwrap();
+    let calls = metrics.iter().find(|metric| metric["name"] == "portcullis_calls").unwrap();
+    let point = &calls["sum"]["dataPoints"][0];
+    assert_eq!(point["asDouble"], 1.0, "{calls}");
+    assert!(point["attributes"].to_string().contains("ssh_hosts"), "{calls}");
+}
+
+/// Most systems begin with a limit that some dozens of sessions use up.
+#[test]
+fn the_limit_of_open_files_is_raised_and_kept_to() {
+    let scene = Scene::empty();
+    scene.configure(LOCAL);
+    let with_limits = |soft: u32, hard: u32| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -S -n {soft}; ulimit -H -n {hard}; exec \"$0\" stdio --config \"$1\"");
+        command.args(["-c", &script]).arg(program()).arg(scene.path("portcullis.toml"));
+        Client::start_command(command)
+    };
+    let raised = with_limits(128, 400);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", raised.process_id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(line.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["400", "400"], "{line}");
+    let host = hosts(&scene).remove(0).1;
+    let log = run_logs(&scene, host["instance_id"].as_str().unwrap());
+    assert!(log.contains("the limit of open files was raised") && log.contains("now=400"), "{log}");
+    drop(raised);
+    // What the system allows is not gone beyond: the error comes before anything fails for want of a file.
+    let mut narrow = with_limits(64, 64);
+    let refused = (0..64).find_map(|_| {
+        let answer = narrow.call("ssh_open", json!({ "profile": "here", "new": true }));
+        answer.is_error.then_some(answer)
+    });
+    let refused = refused.expect("sixty-four files are not enough");
+    assert!(
+        refused.text.contains("of 64 files and sockets are open") && refused.text.contains("ulimit -n"),
+        "{}",
+        refused.text
+    );
+    // What is open goes on.
+    narrow.succeed("ssh_run", json!({ "session_id": "s-here-1", "command": "true" }));
+}
+
 /// The commands of the guide, in order, as a person types them.
 #[test]
 fn the_guides_walk_through_works() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use e2e::http::{HttpClient, Server, meta};
 use e2e::lenses;
-use e2e::mcp::{Answer, Client};
+use e2e::mcp::Answer;
 use e2e::scene::{Scene, lab_component};
+use e2e::way::{self, MODERN, Way};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "the-token-of-the-matrix-0123456789";
-const MODERN: &str = "2026-07-28";
 const ASKED: &str = "echo deploy";
 
 fn scene() -> Scene {
@@ -25,45 +25,8 @@ fn scene() -> Scene {
     scene
 }
 
-/// A client over either transport, in any revision.
-enum Way {
-    Stdio { client: Client, version: String, capabilities: Value },
-    Http(HttpClient),
-}
-
-impl Way {
-    fn stdio(scene: &Scene, version: &str, capabilities: &Value) -> Self {
-        let mut client = Client::start_raw(&scene.path("portcullis.toml"), &[]);
-        if version < MODERN {
-            let hello = json!({
-                "protocolVersion": version, "capabilities": capabilities, "clientInfo": { "name": "x", "version": "1" }
-            });
-            let answer = client.request("initialize", hello);
-            assert_eq!(answer["result"]["protocolVersion"], version, "{answer}");
-            client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        }
-        Self::Stdio { client, version: version.to_owned(), capabilities: capabilities.clone() }
-    }
-
-    fn request(&mut self, method: &str, mut parameters: Value) -> Value {
-        match self {
-            Self::Http(client) => client.request(method, parameters),
-            Self::Stdio { client, version, capabilities } => {
-                if version.as_str() >= MODERN {
-                    parameters["_meta"] = meta(version, capabilities);
-                }
-                client.request(method, parameters)
-            }
-        }
-    }
-
-    fn call(&mut self, tool: &str, arguments: Value) -> Value {
-        self.request("tools/call", json!({ "name": tool, "arguments": arguments }))["result"].clone()
-    }
-}
-
 fn can_elicit() -> Value {
-    json!({ "elicitation": { "form": {} } })
+    way::capabilities(true, false)
 }
 
 #[test]
@@ -75,7 +38,7 @@ fn both_transports_serve_every_revision_alike() {
         for over_http in [false, true] {
             let mut way = match over_http {
                 true => Way::Http(HttpClient::new(&server.address, TOKEN, version, json!({}))),
-                false => Way::stdio(&scene, version, &json!({})),
+                false => Way::stdio(&scene.path("portcullis.toml"), version, &json!({})),
             };
             let place = format!("{version}, http: {over_http}");
             let listed = way.request("tools/list", json!({}))["result"].clone();
@@ -123,6 +86,57 @@ fn both_transports_serve_every_revision_alike() {
     assert!(lists.iter().all(|list| *list == lists[0]), "the list of tools depends on who asks");
 }
 
+/// {stdio, HTTP} × {2025-06-18, 2025-11-25, 2026-07-28} × {elicitation, tasks: each declared or not}.
+#[test]
+fn what_a_client_declares_decides_over_every_transport_in_every_revision() {
+    let scene = scene();
+    let server = Server::start(&scene.path("portcullis.toml"), &[("MATRIX_TOKEN", TOKEN)]);
+    let yes = json!({ "action": "accept", "content": { "decision": "allow_once" } });
+    let mut met = 0;
+    for version in ["2025-06-18", "2025-11-25", MODERN] {
+        for (over_http, elicitation, tasks) in [false, true]
+            .into_iter()
+            .flat_map(|http| [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(e, t)| (http, e > 0, t > 0)))
+        {
+            let declared = way::capabilities(elicitation, tasks);
+            let mut way = match over_http {
+                true => Way::Http(HttpClient::new(&server.address, TOKEN, version, declared)),
+                false => Way::stdio(&scene.path("portcullis.toml"), version, &declared),
+            };
+            let place = format!("{version}, http: {over_http}, elicitation: {elicitation}, tasks: {tasks}");
+            let opened = way.call("ssh_open", json!({ "profile": "here", "new": true }))["structuredContent"].clone();
+            let id = opened["session"]["session_id"].clone();
+            let ask = json!({ "command": ASKED, "session_id": id });
+            if elicitation {
+                let allowed = way.call_answering("ssh_run", ask, &yes);
+                // Until 2025-11-25 the question may outlast the moment after which a call is a task.
+                let allowed = result_of(&mut way, allowed);
+                assert_eq!(allowed["structuredContent"]["text"], "deploy\n", "{place}: {allowed}");
+            } else {
+                let refused = way.call("ssh_run", ask)["structuredContent"].clone();
+                assert_eq!(refused["failure_category"], "policy-ask-denied", "{place}: {refused}");
+            }
+            let long = way.call("ssh_run", json!({ "command": "sleep 2; echo slow", "session_id": id }));
+            assert_eq!(long["resultType"] == "task", tasks, "{place}: {long}");
+            let long = result_of(&mut way, long);
+            assert_eq!(long["structuredContent"]["text"], "slow\n", "{place}: {long}");
+            let unknown = way.request("tasks/get", json!({ "taskId": "none" }))["error"]["code"].clone();
+            assert_eq!(unknown, if tasks { -32602 } else { -32021 }, "{place}");
+            way.call("ssh_stop", json!({ "session_id": id }));
+            met += 1;
+        }
+    }
+    assert_eq!(met, 24);
+}
+
+/// The result, at once or of the task.
+fn result_of(way: &mut Way, answered: Value) -> Value {
+    if answered["resultType"] != "task" {
+        return answered;
+    }
+    way.task_when(&answered["taskId"], |task| task["status"] == "completed")["result"].clone()
+}
+
 #[test]
 fn consent_is_asked_for_in_each_eras_way() {
     let scene = scene();
@@ -139,7 +153,7 @@ fn consent_is_asked_for_in_each_eras_way() {
     // Since 2026-07-28 the answer is the question.
     let server = Server::start(&scene.path("portcullis.toml"), &[("MATRIX_TOKEN", TOKEN)]);
     let ways = [
-        Way::stdio(&scene, MODERN, &can_elicit()),
+        Way::stdio(&scene.path("portcullis.toml"), MODERN, &can_elicit()),
         Way::Http(HttpClient::new(&server.address, TOKEN, MODERN, can_elicit())),
     ];
     for mut way in ways {
@@ -187,7 +201,7 @@ fn no_answer_counts_where_the_clients_dialog_is_switched_off() {
     let text = std::fs::read_to_string(&path).unwrap().replace("[viewer]\n", "[mcp]\nelicitation = 'off'\n[viewer]\n");
     // With a viewer somebody could be asked, so the question stays open.
     std::fs::write(&path, text.replace("enabled = false\n", "")).unwrap();
-    let mut way = Way::stdio(&scene, MODERN, &can_elicit());
+    let mut way = Way::stdio(&scene.path("portcullis.toml"), MODERN, &can_elicit());
     way.call("ssh_open", json!({ "profile": "here" }));
     let mut run = json!({ "name": "ssh_run", "arguments": { "command": ASKED, "wait_s": 0 } });
     let waits = way.request("tools/call", run.clone())["result"]["structuredContent"].clone();
@@ -204,7 +218,7 @@ fn no_answer_counts_where_the_clients_dialog_is_switched_off() {
 fn a_subscription_tells_of_changes_in_each_eras_way() {
     let scene = scene();
     for version in ["2025-11-25", MODERN] {
-        let mut way = Way::stdio(&scene, version, &json!({}));
+        let mut way = Way::stdio(&scene.path("portcullis.toml"), version, &json!({}));
         let opened = way.call("ssh_open", json!({ "profile": "here" }))["structuredContent"].clone();
         let uri = format!("ssh://sessions/{}/screen", opened["session"]["session_id"].as_str().unwrap());
         let Way::Stdio { client, capabilities, .. } = &mut way else { panic!("it is stdio") };
@@ -227,7 +241,7 @@ fn a_subscription_tells_of_changes_in_each_eras_way() {
 #[test]
 fn a_cancelled_call_stops_waiting_and_leaves_the_command() {
     let scene = scene();
-    let mut way = Way::stdio(&scene, MODERN, &json!({}));
+    let mut way = Way::stdio(&scene.path("portcullis.toml"), MODERN, &json!({}));
     way.call("ssh_open", json!({ "profile": "here" }));
     let Way::Stdio { client, version, capabilities } = &mut way else { panic!("it is stdio") };
     let mut call = json!({ "name": "ssh_run", "arguments": { "command": "sleep 40", "wait_s": 50 } });
@@ -277,7 +291,7 @@ fn what_matters_survives_every_clients_way_of_cutting() {
 fn a_server_without_input_ends_in_either_era() {
     let scene = scene();
     for version in ["2025-11-25", MODERN] {
-        let mut way = Way::stdio(&scene, version, &json!({}));
+        let mut way = Way::stdio(&scene.path("portcullis.toml"), version, &json!({}));
         way.call("ssh_hosts", json!({}));
         let Way::Stdio { client, .. } = way else { panic!("it is stdio") };
         let (status, _) = client.end(Duration::from_secs(5));

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use e2e::scene::{PASSWORD, Scene};
+use e2e::scene::{PASSWORD, Scene, configuration, lab_component};
 use serde_json::{Value, json};
 
 fn of_kind<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
@@ -45,6 +45,37 @@ fn everything_is_on_record_before_it_is_answered() {
     let typed = lines.iter().position(|line| line["text"] == "echo on-record\r").unwrap();
     assert!(verdict < typed, "the verdict comes before its effect");
     assert!(!serde_json::to_string(&lines).unwrap().contains(PASSWORD));
+}
+
+/// What an auditor has to know of that went wrong, beside what was refused for it.
+#[test]
+fn what_went_wrong_is_on_record() {
+    let scene = Scene::with_bastion(|_| {});
+    let component = lab_component("misbehaving").display().to_string();
+    let lab = configuration(scene.bastion.as_ref().unwrap().address.port());
+    scene.configure(&format!(
+        "[plugins.team]\npath = {component:?}\nsettings = {{ behaviour = 'as_told' }}\n{LOCAL}policies = ['team']\n{lab}"
+    ));
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "here" }));
+    client.fail("ssh_run", json!({ "command": "misbehave trap", "session_id": "s-here-1" }));
+    let lines = scene.transcript("s-here-1");
+    let (error, verdict) = (&lines[lines.len() - 1], &lines[lines.len() - 2]);
+    assert_eq!(
+        (&error["kind"], &error["about"], &error["plugin"]),
+        (&json!("error"), &json!("policy"), &json!("team"))
+    );
+    assert!(error["message"].as_str().unwrap().contains("gave no usable answer"), "{error}");
+    assert_eq!((&verdict["verdict"], &verdict["text"]), (&json!("deny"), &json!("misbehave trap")));
+    client.succeed("ssh_open", json!({ "profile": "lab" }));
+    let stopped = client.fail("ssh_navigate", json!({ "route": "nowhere", "session_id": "s-lab-2" }));
+    let lines = scene.transcript("s-lab-2");
+    let errors = of_kind(&lines, "error");
+    let told = |field: &str| errors[0][field].clone();
+    assert_eq!((errors.len(), told("about"), told("plugin")), (1, json!("navigator"), json!("navigator-cmsm")));
+    assert_eq!(told("message"), stopped["summary"], "{stopped}");
+    let found = client.succeed("ssh_transcript", json!({ "kind": "error", "pattern": "usable answer" }));
+    assert_eq!(found["hits"][0]["session"], "s-here-1", "{found}");
 }
 
 const LOCAL: &str = "[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\n";

@@ -68,3 +68,32 @@ fn what_was_left_out_of_the_output_is_said() {
     let job = ran.structured["job_id"].as_str().unwrap();
     assert!(ran.text.contains(&format!("ssh_read job_id={job}")), "{}", ran.text);
 }
+
+/// A person's own look at the server, as it were: who has the terminal, and does it wait for it?
+#[test]
+fn a_silent_command_is_told_from_one_that_waits_for_input() {
+    let sshd = Sshd::start(SshdOptions::default());
+    let scene = Scene::empty();
+    scene.configure(&format!("{}watch_processes = true\n", sshd_profile("host", &sshd)));
+    scene.allow_everything_but_the_worst();
+    let mut client = scene.client();
+    client.succeed("ssh_open", json!({ "profile": "host" }));
+
+    // Neither asks anything, so that nothing on the screen tells it.
+    for (command, program, answer, exit_code) in [("cat", "cat", "ctrl-d", 0), ("read -r x", "bash", "enter", 0)] {
+        let asks = client.call("ssh_run", json!({ "command": command, "wait_s": 40 })).structured;
+        assert_eq!((&asks["outcome"], &asks["kind"]), (&json!("awaiting_input"), &json!("text")), "{asks}");
+        assert_eq!(asks["confidence"], "high", "{asks}");
+        let evidence = format!("`{program}` reads from the terminal");
+        assert!(asks["evidence"].to_string().contains(&evidence), "{asks}");
+        let job_id = &asks["job_id"];
+        client.succeed("ssh_send", json!({ "keys": [answer] }));
+        let ended = client.succeed("ssh_read", json!({ "job_id": job_id, "wait_s": 30 }));
+        assert_eq!(ended["job"]["completion"]["exit_code"], exit_code, "{ended}");
+    }
+    let works = client.call("ssh_run", json!({ "command": "sleep 600", "wait_s": 4 })).structured;
+    assert_eq!(works["outcome"], "running", "{works}");
+    assert!(works["evidence"].to_string().contains("`sleep` has the terminal and does not read"), "{works}");
+    client.succeed("ssh_stop", json!({ "job_id": works["job_id"] }));
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "echo here" }))["text"], "here\n");
+}

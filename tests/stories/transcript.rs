@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use e2e::disk::SmallDisk;
 use e2e::mcp::{Client, program, wait_until};
 use e2e::scene::Scene;
 use serde_json::{Value, json};
@@ -58,6 +59,15 @@ fn an_agent_and_an_operator_find_what_was_done() {
     let found = operator(&scene, &["search", "needle-42", "--json"]);
     let hit: Value = serde_json::from_str(text_of(&found).lines().next().unwrap()).unwrap();
     assert_eq!((&hit["session"], hit["offset"].is_u64()), (&json!(id), true), "{hit}");
+    // Each hit leads back into its session: by a link without a token where a viewer runs.
+    let place = format!("/r/{}/{id}", hit["instance"].as_str().unwrap());
+    let link = hits["hits"][0]["replay_url"].as_str().unwrap();
+    assert!(link.starts_with("http://127.0.0.1:") && link.ends_with(&place), "{link}");
+    assert!(hit["replay_url"].as_str().is_some_and(|link| link.ends_with(&place)), "{hit}");
+    let (address, _) = e2e::viewer::link(&scene.path("state"));
+    let shown = e2e::http::request(&address, "GET", &place, &[], "");
+    assert!(shown.status == 200 && shown.body.contains("<html"), "{shown:?}");
+    assert!(text_of(&operator(&scene, &["search", "needle-42"])).contains("in its session: http://"));
     let failed = text_of(&operator(&scene, &["search", "--exit-code", "1"]));
     assert!(failed.contains("echo needle-$((40 + 2)); false"), "{failed}");
     assert_eq!(operator(&scene, &["search", "no such thing"]).status.code(), Some(1));
@@ -137,27 +147,21 @@ fn a_killed_host_has_everything_on_record_that_it_has_answered() {
     assert!(all > 0, "no command was answered in any round");
 }
 
-/// Sets how large the host's files may become: beyond it its disk is full.
-fn limit_files(client: &Client, bytes: &str) {
-    let limit = format!("--fsize={bytes}:");
-    let pid = client.process_id().to_string();
-    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
-}
-
-fn on_full_disk(further: &str) -> (Scene, Client, PathBuf) {
+/// A session whose record cannot be written any more, once `damage` is done to its disk.
+fn on_bad_disk(further: &str, damage: impl FnOnce(&SmallDisk)) -> (Scene, Client, SmallDisk, PathBuf) {
     let scene = Scene::empty();
     scene.configure(&format!("{LOCAL}{further}[transcript]\nsync = 'data'\n"));
-    let mut command = Command::new("sh");
-    // The signal for a file that has become too large is as little this program's affair as the disk's size.
-    command.args(["-c", "trap '' XFSZ; exec \"$0\" stdio --config \"$1\""]);
-    command.arg(program()).arg(scene.path("portcullis.toml"));
-    let mut client = Client::start_command(command);
+    let (mut client, disk) = SmallDisk::serve(&scene, 512);
     client.succeed("ssh_open", json!({ "profile": "here" }));
     client.succeed("ssh_run", json!({ "command": "echo before" }));
-    let path = transcripts(&scene).remove(0);
-    let size = std::fs::metadata(&path).unwrap().len();
-    limit_files(&client, &(size + 100).to_string());
-    (scene, client, path)
+    let path = disk.transcripts().remove(0);
+    damage(&disk);
+    (scene, client, disk, path)
+}
+
+fn verified(scene: &Scene, disk: &SmallDisk) -> Output {
+    let mut command = disk.command(program());
+    command.args(["transcript", "verify", "--all", "--config"]).arg(scene.path("portcullis.toml")).output().unwrap()
 }
 
 fn gaps(path: &Path) -> Vec<Value> {
@@ -166,43 +170,63 @@ fn gaps(path: &Path) -> Vec<Value> {
     lines.filter(|line| line["kind"] == "gap").collect()
 }
 
-#[test]
-fn on_a_full_disk_nothing_is_typed_where_it_is_audited() {
-    let (scene, mut client, path) = on_full_disk("audited = true\n");
-    let refused = client.fail("ssh_run", json!({ "command": "touch typed-without-record" }));
+/// What is left of a disk's last page takes some lines yet.
+const FEW: u32 = 40;
+
+/// Nothing more is typed there, and once it can be written again the record says what is missing.
+fn is_left_alone(damage: impl FnOnce(&SmallDisk)) -> Value {
+    let (scene, mut client, disk, path) = on_bad_disk("audited = true\n", damage);
+    let refused = (0..FEW).find_map(|number| {
+        let answer = client.call("ssh_run", json!({ "command": format!("touch typed-without-record-{number}") }));
+        answer.is_error.then_some((number, answer.structured))
+    });
+    let (number, refused) = refused.expect("a full disk is met");
     assert!(refused["summary"].as_str().unwrap().contains("not on record"), "{refused}");
     assert_eq!(refused["failure_category"], "runtime-state-abnormal");
     let status = client.call("ssh_status", json!({}));
     assert!(status.text.contains("RECORD FAILING"), "{}", status.text);
-    // Once there is room again everything goes on, and the record says what is missing.
-    limit_files(&client, "unlimited");
+    disk.mend();
     assert_eq!(client.succeed("ssh_run", json!({ "command": "echo after" }))["text"], "after\n");
     assert!(client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].is_null());
     let gaps = gaps(&path);
-    assert!(gaps.len() == 1 && gaps[0]["lines"].as_u64().unwrap() >= 1 && gaps[0]["torn_line"] == true, "{gaps:?}");
-    assert!(!std::fs::read_to_string(&path).unwrap().contains("typed-without-record\\r"));
-    let verified = operator(&scene, &["verify", "--all"]);
+    assert!(gaps.len() == 1 && gaps[0]["lines"].as_u64().unwrap() >= 1, "{gaps:?}");
+    assert!(!std::fs::read_to_string(&path).unwrap().contains(&format!("typed-without-record-{number}\\r")));
+    let verified = verified(&scene, &disk);
     assert!(
         verified.status.success() && text_of(&verified).contains("are missing and told of"),
         "{}",
         text_of(&verified)
     );
+    gaps[0].clone()
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_typed_where_it_is_audited() {
+    let gap = is_left_alone(SmallDisk::fill);
+    // What fitted of the first line that did not.
+    assert_eq!(gap["torn_line"], true, "{gap}");
+}
+
+#[test]
+fn on_a_read_only_disk_nothing_is_typed_where_it_is_audited() {
+    is_left_alone(SmallDisk::make_read_only);
 }
 
 #[test]
 fn on_a_full_disk_work_goes_on_loudly_elsewhere() {
-    let (scene, mut client, path) = on_full_disk("");
-    assert_eq!(client.succeed("ssh_run", json!({ "command": "echo meanwhile" }))["text"], "meanwhile\n");
-    let told = client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].clone();
-    assert!(told.as_str().unwrap().contains("NOT on record"), "{told}");
-    limit_files(&client, "unlimited");
+    let (scene, mut client, disk, path) = on_bad_disk("", SmallDisk::fill);
+    let told = (0..FEW).find_map(|_| {
+        assert_eq!(client.succeed("ssh_run", json!({ "command": "echo meanwhile" }))["text"], "meanwhile\n");
+        let told = client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].clone();
+        told.as_str().map(str::to_owned)
+    });
+    assert!(told.as_ref().is_some_and(|told| told.contains("NOT on record")), "{told:?}");
+    client.succeed("ssh_run", json!({ "command": "echo lost" }));
+    disk.mend();
     client.succeed("ssh_run", json!({ "command": "echo after" }));
     let gap = &gaps(&path)[0];
     assert!(gap["lines"].as_u64().unwrap() >= 4 && gap["output_bytes"].as_u64().unwrap() > 0, "{gap}");
-    assert!(
-        wait_until(Duration::from_secs(5), || operator(&scene, &["verify", "--all"]).status.success().then_some(()))
-            .is_some()
-    );
+    assert!(wait_until(Duration::from_secs(5), || verified(&scene, &disk).status.success().then_some(())).is_some());
 }
 
 /// Every configuration in the guide is one.

@@ -1,7 +1,7 @@
 /**
  * Drives the viewer in a browser as a person would: while a connection or a policy asks, and while `portcullis demo` runs.
  *
- *     node browser.mjs OUTPUT_DIR [questions|approvals|control|tour]
+ *     node browser.mjs OUTPUT_DIR [questions|approvals|control|record|proxy|tour]
  *
  * Writes screenshots to OUTPUT_DIR, prints one line per check and a sum at the end, and answers with
  * status 1 when a check failed. PORTCULLIS_BIN names the program, CHROMIUM_BIN another browser.
@@ -19,7 +19,9 @@ import { refuseStrangers, watchSees } from "./stories/access.mjs";
 import { shareTheInput } from "./stories/control.mjs";
 import { holdAPhone, leaveByKeyboard } from "./stories/keyboard.mjs";
 import { watchTheJob } from "./stories/live_job.mjs";
+import { comeByProxy } from "./stories/proxy.mjs";
 import { answerQuestions } from "./stories/questions.mjs";
+import { findAgain } from "./stories/record.mjs";
 import { followTheLevels, lineUp, openFromList, stopFloods, typeIntoIt } from "./stories/typing.mjs";
 import { mayAsk } from "./support/asking.mjs";
 import { Checks, ensureEqual, until } from "./support/checks.mjs";
@@ -28,7 +30,7 @@ import { TerminalPage } from "./support/terminal.mjs";
 import { PageWatch, reportBreaches } from "./support/watch.mjs";
 
 /** Longest run of everything, in milliseconds; then all of it is ended and the run has failed. */
-const WHOLE_TIME = 300_000;
+const WHOLE_TIME = 420_000;
 /** Longest wait of a single step in the browser, in milliseconds. */
 const STEP_TIME = 10_000;
 /** Longest wait for the demo to print its link; a first start compiles the plugins. */
@@ -161,69 +163,42 @@ async function tour() {
   await endTheDemo(terminal);
 }
 
-/** Beside the demo, with a host and a viewer of its own. */
+/** One story with a host and a viewer of its own, in a fresh browser. */
+async function alone(name, story) {
+  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const folder = mkdtempSync(path.join(tmpdir(), `viewer-${name}-`));
+  const watches = new Map();
+  try {
+    await story({
+      checks,
+      program,
+      scratch: folder,
+      person: (origin, options) => person({ ...DESKTOP, ...options }, origin, watches),
+      watchOf: (page) => watches.get(page),
+      picture,
+    });
+  } finally {
+    await browser.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a connection asks a person. */
 async function questions() {
   if (!mayAsk) {
     console.log("not run: questions of PAM, which only root can set up");
     return;
   }
-  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
-  const folder = mkdtempSync(path.join(tmpdir(), "viewer-asking-"));
-  const watches = new Map();
-  try {
-    await answerQuestions({
-      checks,
-      program,
-      scratch: folder,
-      person: (origin) => person({ ...DESKTOP, colorScheme: "dark" }, origin, watches),
-      watchOf: (page) => watches.get(page),
-      picture,
-    });
-  } finally {
-    await browser.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await alone("asking", (stage) => answerQuestions({ ...stage, person: (origin) => stage.person(origin, { colorScheme: "dark" }) }));
 }
 
 /** A policy asks, and a person decides. */
-async function approvals() {
-  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
-  const folder = mkdtempSync(path.join(tmpdir(), "viewer-approvals-"));
-  const watches = new Map();
-  try {
-    await approve({
-      checks,
-      program,
-      scratch: folder,
-      person: (origin, options) => person({ ...DESKTOP, ...options }, origin, watches),
-      watchOf: (page) => watches.get(page),
-      picture,
-    });
-  } finally {
-    await browser.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
+const approvals = () => alone("approvals", approve);
 /** A person and an agent share the input; others have links of their own. */
-async function control() {
-  browser = await chromium.launch({ executablePath: browserProgram, args: FLAGS, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
-  const folder = mkdtempSync(path.join(tmpdir(), "viewer-control-"));
-  const watches = new Map();
-  try {
-    await shareTheInput({
-      checks,
-      program,
-      scratch: folder,
-      person: (origin, options) => person({ ...DESKTOP, ...options }, origin, watches),
-      watchOf: (page) => watches.get(page),
-      picture,
-    });
-  } finally {
-    await browser.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const control = () => alone("control", shareTheInput);
+/** The record is searched, what is asked and lost is seen. */
+const record = () => alone("record", findAgain);
+const proxy = () => alone("proxy", comeByProxy);
 
 async function endTheDemo(terminal) {
   await checks.run("Ctrl-C ends the demo with status 0 and nothing stays behind; the page says that it is over", async () => {
@@ -239,7 +214,7 @@ async function endTheDemo(terminal) {
   });
 }
 
-const parts = { questions, approvals, control, tour };
+const parts = { questions, approvals, control, record, proxy, tour };
 // One of them alone, while something is being worked on.
 const wanted = process.argv[3];
 for (const [name, part] of Object.entries(parts)) {

@@ -8,6 +8,7 @@
 
 import { breadcrumb, element, fillBreadcrumb, setText } from "./dom";
 import { parts } from "./escapes";
+import type { Notifier } from "./notifier";
 import type { Approval, ApprovalAnswer, Cause } from "./protocol";
 import type { Answered } from "./questions";
 import { timeLeft } from "./summary";
@@ -27,10 +28,9 @@ export class ApprovalBoard {
   readonly section: HTMLElement;
   readonly #list = element("div", { class: "question-list" });
   readonly #count = element("span", { class: "count" });
-  readonly #notifier = new Notifier();
   readonly #cards = new Map<string, ApprovalCard>();
 
-  constructor(private readonly events: ApprovalEvents) {
+  constructor(private readonly events: ApprovalEvents, private readonly notifier: Notifier) {
     const title = element("h2", {}, "Waiting for your approval", " ", this.#count);
     // Read out when something comes, without taking the keyboard away from where it is.
     const live = { "aria-live": "assertive", "aria-relevant": "additions" };
@@ -38,11 +38,6 @@ export class ApprovalBoard {
     setInterval(() => {
       for (const card of this.#cards.values()) card.tick();
     }, CLOCK_INTERVAL);
-  }
-
-  /** Asks for the permission to tell a person on the desktop; it has its place where it is always seen. */
-  get notify(): HTMLElement {
-    return this.#notifier.button;
   }
 
   /** The first decision that can be taken, for the keyboard's way here. */
@@ -56,7 +51,7 @@ export class ApprovalBoard {
       if (wanted.has(id)) continue;
       card.form.remove();
       this.#cards.delete(id);
-      this.#notifier.gone(id);
+      this.notifier.gone(id);
     }
     setText(this.#count, String(approvals.length));
     this.section.hidden = approvals.length === 0;
@@ -66,7 +61,9 @@ export class ApprovalBoard {
       const card = new ApprovalCard(approval, elsewhere, (answer) => this.events.decide(approval.id, answer));
       this.#cards.set(approval.id, card);
       this.#list.append(card.form);
-      this.#notifier.came(approval);
+      const place = approval.breadcrumb.length === 0 ? approval.profile : approval.breadcrumb.join(" › ");
+      // Not the text itself: it would stand on a locked screen.
+      this.notifier.came(approval.id, "An approval waits for you", `${place}: ${asking(approval)[0]?.rule_id ?? ""}`);
     }
   }
 }
@@ -210,38 +207,4 @@ function purpose(approval: Approval): HTMLElement[] {
   const shown = parts(approval.purpose, []).map((part) => (part.escaped ? element("span", { class: "escaped" }, part.text) : part.text));
   const says = element("p", { class: "aside" }, "The agent says (nobody has checked it)");
   return [element("blockquote", { class: "said", "aria-label": "The agent says" }, says, element("p", { dir: "auto" }, ...shown))];
-}
-
-/** Tells a person who looks elsewhere; only where they have asked for it. */
-class Notifier {
-  readonly button = element("button", { type: "button", class: "notify", title: "Shows on the desktop that something waits for your approval" }, "Notify me");
-  readonly #shown = new Map<string, Notification>();
-
-  constructor() {
-    this.button.hidden = !("Notification" in window) || Notification.permission !== "default";
-    this.button.addEventListener("click", () => {
-      void Notification.requestPermission().then((answer) => (this.button.hidden = answer !== "default"));
-    });
-  }
-
-  came(approval: Approval): void {
-    if (!("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
-    const place = approval.breadcrumb.length === 0 ? approval.profile : approval.breadcrumb.join(" › ");
-    try {
-      // Not the text itself: it would stand on a locked screen.
-      const shown = new Notification("An approval waits for you", { body: `${place}: ${asking(approval)[0]?.rule_id ?? ""}`, tag: approval.id });
-      shown.onclick = () => {
-        window.focus();
-        shown.close();
-      };
-      this.#shown.set(approval.id, shown);
-    } catch {
-      // Phones have no notifications of pages.
-    }
-  }
-
-  gone(id: string): void {
-    this.#shown.get(id)?.close();
-    this.#shown.delete(id);
-  }
 }

@@ -1,12 +1,14 @@
 /** The few plain HTTP requests of the page, and the addresses of its sockets. */
 
 import type { Login, Socket } from "./connection";
-import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, type PastSession, type Role, ROLES } from "./protocol";
+import { type Answer, type ApprovalAnswer, type ControlRequest, parseHistory, parseSearchFound, type PastSession, ROLES, type SearchFound, type SearchQuery } from "./protocol";
 import type { Answered } from "./questions";
+import type { Caller } from "./roles";
 
 const LOGIN = "/api/v1/login";
 const ME = "/api/v1/me";
 const HISTORY = "/api/v1/history";
+const SEARCH = "/api/v1/search";
 const SESSIONS = "/api/v1/sessions";
 const QUESTIONS = "/api/v1/questions";
 const APPROVALS = "/api/v1/approvals";
@@ -20,7 +22,7 @@ export function takeToken(): string | undefined {
 }
 
 /** Whether the host knows this browser and, if so, in which role. */
-export type Who = { readonly login: "known"; readonly role: Role } | { readonly login: "unknown" } | { readonly login: "unreachable" };
+export type Who = { readonly login: "known"; readonly caller: Caller } | { readonly login: "unknown" } | { readonly login: "unreachable" };
 
 /** Exchanges the token for a cookie that scripts cannot read. */
 export async function logIn(token: string): Promise<Who> {
@@ -52,9 +54,10 @@ export async function checkLogin(): Promise<Login> {
 
 async function who(response: Response): Promise<Who> {
   if (response.status === 401) return { login: "unknown" };
-  const { role } = (await response.json()) as { role?: unknown };
+  const { role, user } = (await response.json()) as { role?: unknown; user?: unknown };
   const known = ROLES.find((it) => it === role);
-  return known === undefined ? { login: "unreachable" } : { login: "known", role: known };
+  if (known === undefined) return { login: "unreachable" };
+  return { login: "known", caller: { role: known, user: typeof user === "string" ? user : null } };
 }
 
 /** Brings a person's answer to the host. */
@@ -72,17 +75,26 @@ export type Done = "done" | { readonly held: string } | { readonly problem: stri
 
 /** Does something to a session. */
 export async function sendControl(sessionId: string, request: ControlRequest): Promise<Done> {
+  return toSession(sessionId, "control", request, "nothing was done");
+}
+
+/** Types a secret where the terminal asks for one. */
+export async function sendSecret(sessionId: string, text: string): Promise<Done> {
+  return toSession(sessionId, "secret", { text }, "it may not have been typed");
+}
+
+async function toSession(sessionId: string, what: string, body: object, otherwise: string): Promise<Done> {
   try {
-    const response = await fetch(`${SESSIONS}/${encodeURIComponent(sessionId)}/control`, {
+    const response = await fetch(`${SESSIONS}/${encodeURIComponent(sessionId)}/${what}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(request),
+      body: JSON.stringify(body),
     });
     if (response.ok) return "done";
     const { error } = (await response.json()) as { error: { code: string; message: string } };
     return error.code === "held" ? { held: error.message } : { problem: error.message };
   } catch {
-    return { problem: "Portcullis does not answer; nothing was done." };
+    return { problem: `Portcullis does not answer; ${otherwise}.` };
   }
 }
 
@@ -91,6 +103,15 @@ export async function fetchHistory(): Promise<readonly PastSession[]> {
   const response = await fetch(HISTORY, { cache: "no-store" });
   if (!response.ok) throw new Error(`the list of past sessions was not given (${response.status})`);
   return parseHistory(await response.json());
+}
+
+/** Searches the record. */
+export async function searchRecord(query: SearchQuery): Promise<SearchFound> {
+  const fields = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+  const response = await fetch(`${SEARCH}?${new URLSearchParams(fields)}`, { cache: "no-store" });
+  const answer: unknown = await response.json();
+  if (response.ok) return parseSearchFound(answer);
+  throw new Error((answer as { error: { message: string } }).error.message);
 }
 
 /** The record of one of them, and whether that is all of it. */
@@ -127,5 +148,6 @@ export function openTerminal(sessionId: string, seen?: { instance: string; offse
 }
 
 function open(path: string): Socket {
-  return new WebSocket(`ws://${location.host}${path}`);
+  // Encrypted where a proxy in front of the host is.
+  return new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
 }

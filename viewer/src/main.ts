@@ -21,17 +21,17 @@ async function start(): Promise<void> {
   const who = token === undefined ? await whoAmI() : await logIn(token);
   if (who.login === "unknown") return events.loginNeeded();
   if (who.login === "unreachable") return message("Portcullis does not answer", "Is it still running? Then reload this page.");
-  document.body.classList.toggle("may-not-approve", !mayApprove(who.role));
+  document.body.classList.toggle("may-not-approve", !mayApprove(who.caller.role));
   const record = /^\/r\/([^/]+)\/([^/]+)$/.exec(location.pathname);
   if (record !== null || location.pathname === "/replay") {
     const [instance, past] = [record?.[1], record?.[2]].map((it) => (it === undefined ? undefined : decoded(it)));
-    new ReplayPage(document.body, who.role, instance === undefined || past === undefined ? undefined : { instance, session: past });
+    new ReplayPage(document.body, who.caller, instance === undefined || past === undefined ? undefined : { instance, session: past });
     return;
   }
   const session = /^\/s\/([^/]+)$/.exec(location.pathname)?.[1];
   const id = session === undefined ? undefined : decoded(session);
-  if (id === undefined) showSessionsPage(document.body, who.role, events);
-  else new SessionPage(document.body, id, who.role, events);
+  if (id === undefined) showSessionsPage(document.body, who.caller, events);
+  else new SessionPage(document.body, id, who.caller, events);
 }
 
 function decoded(text: string): string | undefined {

@@ -6,6 +6,7 @@
 import { button, element, setText } from "./dom";
 import { fetchHistory } from "./host-api";
 import type { PastSession } from "./protocol";
+import { replayAddress } from "./replay-address";
 import { ago } from "./summary";
 import { durationText } from "./words";
 
@@ -80,7 +81,6 @@ function launch(instance: string, sessions: readonly PastSession[]): HTMLElement
 }
 
 function record(session: PastSession): HTMLLIElement {
-  const address = `/r/${encodeURIComponent(session.instance_id)}/${encodeURIComponent(session.session_id)}`;
   const name = session.name === null ? session.session_id : `${session.session_id} · ${session.name}`;
   const end = session.closed_reason ?? (session.running ? "open" : "its record breaks off");
   const opened = element("time", { datetime: new Date(session.opened_unix_ms).toISOString(), title: new Date(session.opened_unix_ms).toLocaleString() }, ago(session.opened_unix_ms, Date.now()));
@@ -89,7 +89,7 @@ function record(session: PastSession): HTMLLIElement {
   return element(
     "li",
     { class: "record" },
-    element("a", { href: address }, name),
+    element("a", { href: replayAddress({ instance_id: session.instance_id, session_id: session.session_id }) }, name),
     element("span", { class: "host" }, place),
     element("span", { class: "record-end", title: end }, end),
     element("span", { class: "aside" }, opened, ` · ${length}${session.has_content ? "" : " · no contents"}`),

@@ -109,6 +109,11 @@ export class Player {
     return index < 0 ? undefined : this.#times[index];
   }
 
+  /** When the event of that number is played. */
+  timeOfEvent(index: number): number {
+    return this.#times[index] ?? 0;
+  }
+
   #pause(): number {
     return (this.#times[this.#next] ?? this.length) - (this.#times[this.#next - 1] ?? 0);
   }

@@ -27,6 +27,8 @@ export interface InputControl {
   readonly holder: "human" | "agent" | null;
   readonly because: "lease" | "mode" | "typing" | null;
   readonly until_unix_ms: number | null;
+  /** A command of an agent is held back until a person has done. */
+  readonly agent_waits: boolean;
 }
 
 export type InputMode = "auto" | "common" | "human" | "agent";
@@ -75,6 +77,45 @@ export interface PastSession {
   readonly bytes: number;
 }
 
+/** What is looked for in the record; as `portcullis transcript search` has it. */
+export interface SearchQuery {
+  readonly pattern?: string;
+  readonly regex?: boolean;
+  readonly ignore_case?: boolean;
+  readonly since?: string;
+  readonly until?: string;
+  readonly host?: string;
+  readonly session?: string;
+  readonly actor?: string;
+  readonly kind?: string;
+  readonly verdict?: string;
+  readonly exit_code?: number;
+  readonly command?: string;
+  readonly limit?: number;
+}
+
+/** One place in the record. */
+export interface SearchHit {
+  readonly instance_id: string;
+  readonly session_id: string;
+  readonly profile: string;
+  readonly number: number;
+  readonly unix_ms: number;
+  readonly kind: string;
+  readonly offset: number | null;
+  readonly actor: string | null;
+  readonly exit_code: number | null;
+  readonly text: string;
+}
+
+export interface SearchFound {
+  readonly hits: readonly SearchHit[];
+  readonly more: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  readonly problems: readonly string[];
+}
+
 export interface SessionSummary {
   readonly session_id: string;
   readonly name: string | null;
@@ -85,10 +126,14 @@ export interface SessionSummary {
   readonly state: string;
   readonly running_command: string | null;
   readonly running_since_unix_ms: number | null;
+  /** The terminal asks for a password or the like. */
+  readonly asks_for_secret: boolean;
   readonly input: InputControl;
   readonly policy_mode: PolicyMode;
   readonly last_activity_unix_ms: number;
   readonly unhealthy_reason: string | null;
+  /** Why what happens here is not written into the record now. */
+  readonly record_problem: string | null;
   readonly opened_unix_ms: number;
   readonly closed_reason: string | null;
   readonly columns: number;
@@ -330,10 +375,12 @@ function summary(value: unknown): SessionSummary {
     state: string(fields, "state"),
     running_command: stringOrNull(fields, "running_command"),
     running_since_unix_ms: countOrNull(fields, "running_since_unix_ms"),
+    asks_for_secret: truth(fields, "asks_for_secret"),
     input: inputControl(fields["input"]),
     policy_mode: oneOf(fields, "policy_mode", ["safe", "full", "readonly", "restricted"]),
     last_activity_unix_ms: count(fields, "last_activity_unix_ms"),
     unhealthy_reason: stringOrNull(fields, "unhealthy_reason"),
+    record_problem: stringOrNull(fields, "record_problem"),
     opened_unix_ms: count(fields, "opened_unix_ms"),
     closed_reason: stringOrNull(fields, "closed_reason"),
     columns: cells(fields, "columns"),
@@ -348,6 +395,7 @@ function inputControl(value: unknown): InputControl {
     holder: fields["holder"] === null ? null : oneOf(fields, "holder", ["human", "agent"] as const),
     because: fields["because"] === null ? null : oneOf(fields, "because", ["lease", "mode", "typing"] as const),
     until_unix_ms: countOrNull(fields, "until_unix_ms"),
+    agent_waits: truth(fields, "agent_waits"),
   };
 }
 
@@ -388,6 +436,34 @@ function pastSession(value: unknown): PastSession {
     running: truth(fields, "running"),
     has_content: truth(fields, "has_content"),
     bytes: count(fields, "bytes"),
+  };
+}
+
+/** Reads the answer of a search. */
+export function parseSearchFound(value: unknown): SearchFound {
+  const fields = record(value);
+  return {
+    hits: list(fields, "hits").map(searchHit),
+    more: truth(fields, "more"),
+    files: count(fields, "files"),
+    bytes: count(fields, "bytes"),
+    problems: strings(fields, "problems"),
+  };
+}
+
+function searchHit(value: unknown): SearchHit {
+  const fields = record(value);
+  return {
+    instance_id: string(fields, "instance_id"),
+    session_id: string(fields, "session_id"),
+    profile: string(fields, "profile"),
+    number: count(fields, "number"),
+    unix_ms: count(fields, "unix_ms"),
+    kind: string(fields, "kind"),
+    offset: countOrNull(fields, "offset"),
+    actor: stringOrNull(fields, "actor"),
+    exit_code: fields["exit_code"] === null ? null : integer(fields, "exit_code"),
+    text: string(fields, "text"),
   };
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { element, setText } from "./dom";
+import type { Notifier } from "./notifier";
 import type { Answer, Prompt, Question, Wanted } from "./protocol";
 import { timeLeft } from "./summary";
 
@@ -29,7 +30,7 @@ export class QuestionBoard {
   readonly #count = element("span", { class: "count" });
   readonly #cards = new Map<string, QuestionCard>();
 
-  constructor(private readonly events: QuestionEvents) {
+  constructor(private readonly events: QuestionEvents, private readonly notifier: Notifier) {
     const title = element("h2", {}, "Waiting for you", " ", this.#count);
     // Read out when something comes, without taking the keyboard away from where it is.
     const live = { "aria-live": "polite", "aria-relevant": "additions" };
@@ -45,6 +46,7 @@ export class QuestionBoard {
       if (wanted.has(id)) continue;
       card.form.remove();
       this.#cards.delete(id);
+      this.notifier.gone(id);
     }
     setText(this.#count, String(questions.length));
     this.section.hidden = questions.length === 0;
@@ -54,6 +56,8 @@ export class QuestionBoard {
       this.#cards.set(question.id, card);
       this.#list.append(card.form);
       this.events.asked(card.first);
+      // Not a server's own words: they may say anything.
+      this.notifier.came(question.id, "A connection asks you something", `${question.label === "" ? question.profile : question.label}: ${question.target}`);
     }
   }
 }

@@ -4,9 +4,11 @@
  */
 
 import type { Command } from "./protocol";
+import type { Place } from "./replay-address";
 
 export type PlayedEvent =
-  | { readonly at_ms: number; readonly kind: "output"; readonly bytes: Uint8Array }
+  /** `end` is the offset in the session's output behind it, where the recording tells. */
+  | { readonly at_ms: number; readonly kind: "output"; readonly bytes: Uint8Array; readonly end?: number }
   | { readonly at_ms: number; readonly kind: "resize"; readonly columns: number; readonly rows: number }
   /** A command began; its state in the end stands in `commands`. */
   | { readonly at_ms: number; readonly kind: "command"; readonly id: string };
@@ -15,6 +17,8 @@ export interface Recording {
   readonly title: string;
   readonly columns: number;
   readonly rows: number;
+  /** In milliseconds since 1970-01-01 UTC; 0 where it does not say. */
+  readonly started_unix_ms: number;
   readonly events: readonly PlayedEvent[];
   readonly commands: readonly Command[];
   /** Time of the last event. */
@@ -67,8 +71,8 @@ function parseTranscript(opened: Fields, text: string): Recording {
     switch (fields["kind"]) {
       case "output": {
         const bytes = contentOf(fields);
-        if (bytes !== undefined) events.push({ at_ms, kind: "output", bytes });
         printed = number(fields["offset"]);
+        if (bytes !== undefined) events.push({ at_ms, kind: "output", bytes, end: printed });
         for (const { id } of early.filter(({ offset }) => offset <= printed)) events.push({ at_ms, kind: "command", id });
         early = early.filter(({ offset }) => offset > printed);
         break;
@@ -121,7 +125,7 @@ function parseTranscript(opened: Fields, text: string): Recording {
   if (string(opened["transcript"]) === "meta") remarks.push("Only lengths were recorded, no contents.");
   if (torn > 0) remarks.push(`${torn} lines could not be read and are left out.`);
   const title = `${string(opened["session_id"])} on ${string(opened["user"])}@${string(opened["address"])}`;
-  return { title, columns: size(opened["columns"], 80), rows: size(opened["rows"], 24), events, commands: [...commands.values()], length_ms: end, remarks };
+  return { title, columns: size(opened["columns"], 80), rows: size(opened["rows"], 24), started_unix_ms: started, events, commands: [...commands.values()], length_ms: end, remarks };
 }
 
 function parseCast(head: Fields, text: string): Recording {
@@ -158,7 +162,16 @@ function parseCast(head: Fields, text: string): Recording {
   }
   if (torn > 0) remarks.push(`${torn} lines could not be read and are left out.`);
   const title = typeof head["title"] === "string" ? head["title"] : "A recording";
-  return { title, columns: size(term["cols"], 80), rows: size(term["rows"], 24), events, commands, length_ms: Math.round(at), remarks };
+  return { title, columns: size(term["cols"], 80), rows: size(term["rows"], 24), started_unix_ms: started, events, commands, length_ms: Math.round(at), remarks };
+}
+
+/** The first event that shows a place: its output, or what came at that moment. The last one where none does. */
+export function eventAt(recording: Recording, place: Place): number {
+  const { offset, unix_ms } = place;
+  const at_ms = unix_ms - recording.started_unix_ms;
+  const shows = (event: PlayedEvent): boolean => (offset === null ? event.at_ms >= at_ms : event.kind === "output" && (event.end ?? 0) > offset);
+  const index = recording.events.findIndex(shows);
+  return index < 0 ? recording.events.length - 1 : index;
 }
 
 /**

@@ -3,9 +3,9 @@
 import { button, element, setText } from "./dom";
 import { fetchTranscript } from "./host-api";
 import { Player } from "./player";
-import type { Role } from "./protocol";
-import { parseRecording, type Recording, RecordingError } from "./recording";
-import { roleBadge } from "./roles";
+import { eventAt, parseRecording, type Recording, RecordingError } from "./recording";
+import { type Place, placeOf } from "./replay-address";
+import { type Caller, roleBadge } from "./roles";
 import { SearchBox } from "./search-box";
 import { brand } from "./sessions-page";
 import { TerminalView } from "./terminal-view";
@@ -32,7 +32,7 @@ export class ReplayPage {
   readonly #cut = element("input", { type: "checkbox", checked: "" });
   #player: Player | undefined;
 
-  constructor(root: HTMLElement, role: Role, record: { instance: string; session: string } | undefined) {
+  constructor(root: HTMLElement, caller: Caller, record: { instance: string; session: string } | undefined) {
     const search = new SearchBox({
       find: (text, forward) => this.#terminal.find(text, forward),
       end: () => this.#terminal.endSearch(),
@@ -55,7 +55,7 @@ export class ReplayPage {
       button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme()),
     );
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#title), roleBadge(role), element("label", { class: "file" }, "File ", file)),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#title), roleBadge(caller), element("label", { class: "file" }, "File ", file)),
       element("main", { class: "session" }, search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), element("div", { class: "bar" }, controls, this.#remarks)),
     );
     this.#terminal = new TerminalView(this.#frame, { typed: () => {}, link: () => {}, search: () => search.open() });
@@ -78,10 +78,22 @@ export class ReplayPage {
     setText(this.#remarks, "Reading the record …");
     try {
       const { text, whole } = await fetchTranscript(instance, session);
-      this.#load(parseRecording(text), whole ? [] : ["The record is very long; only its beginning is here."]);
+      const recording = parseRecording(text);
+      this.#load(recording, whole ? [] : ["The record is very long; only its beginning is here."]);
+      const place = placeOf(location.hash);
+      if (place !== undefined) this.#showPlace(recording, place);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Where a search has led. */
+  #showPlace(recording: Recording, place: Place): void {
+    const player = this.#player;
+    if (player === undefined || recording.events.length === 0) return;
+    player.seek(player.timeOfEvent(eventAt(recording, place)));
+    // Behind what the seek has written.
+    this.#terminal.write(new Uint8Array(), () => void this.#terminal.find(place.text, false));
   }
 
   async #open(field: HTMLInputElement): Promise<void> {

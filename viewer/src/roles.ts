@@ -11,10 +11,17 @@ export function mayApprove(role: Role): boolean {
   return role === "operator" || role === "approver";
 }
 
-/** What a person's link is for; the owner's own needs no word. */
-export function roleBadge(role: Role): HTMLElement {
-  const words = { operator: "", observer: "observer", driver: "driver", approver: "approver" }[role];
-  const badge = element("span", { class: "role-badge", title: "What your link allows" }, words);
+/** Who a person is to the host, and what for. */
+export interface Caller {
+  readonly role: Role;
+  /** As a proxy has named them. */
+  readonly user: string | null;
+}
+
+/** What a person may do here; the owner's own link needs no word. */
+export function roleBadge({ role, user }: Caller): HTMLElement {
+  const words = user === null ? (role === "operator" ? "" : role) : `${user}: ${role}`;
+  const badge = element("span", { class: "role-badge", title: "What you may do here" }, words);
   badge.hidden = words === "";
   return badge;
 }

@@ -4,7 +4,8 @@ import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
 import { ControlBar } from "./control-bar";
-import { checkLogin, openEvents, openTerminal, sendAnswer, sendControl, sendDecision } from "./host-api";
+import { checkLogin, openEvents, openTerminal, sendAnswer, sendControl, sendDecision, sendSecret } from "./host-api";
+import { Notifier } from "./notifier";
 import {
   type Command,
   parseOutputFrame,
@@ -18,11 +19,13 @@ import {
   writeClientMessage,
 } from "./protocol";
 import { QuestionBoard } from "./questions";
-import { mayDrive, roleBadge } from "./roles";
+import { recordAlarm, showRecordAlarm } from "./record-alarm";
+import { type Caller, mayDrive, roleBadge } from "./roles";
 import { ScreenFeed } from "./screen-feed";
 import { brand } from "./sessions-page";
 import { connectionText, mood, sessionTitle, stateText } from "./summary";
 import { SearchBox } from "./search-box";
+import { SecretField } from "./secret-field";
 import { TerminalView } from "./terminal-view";
 import { turnTheme } from "./theme";
 import { Timeline } from "./timeline";
@@ -49,14 +52,18 @@ export class SessionPage {
   readonly #command = element("span", { class: "running" });
   readonly #size = element("span", { class: "size" });
   readonly #note = element("p", { class: "note", role: "status", "aria-live": "polite" });
+  readonly #alarm = recordAlarm();
   readonly #frame = element("div", { class: "terminal-frame", role: "region", "aria-label": "Terminal. Control and F6 leave it." });
+  readonly #notifier = new Notifier();
   /** Never takes the keyboard: what is meant for the terminal must not end up in an answer. */
-  readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} });
+  readonly #questions = new QuestionBoard({ answer: sendAnswer, asked: () => {} }, this.#notifier);
   readonly #approvals: ApprovalBoard;
   readonly #terminal: TerminalView;
   readonly #control: ControlBar;
+  readonly #secret: SecretField;
   readonly #timeline = new Timeline({ jump: (command) => this.#jump(command) });
   readonly #search: SearchBox;
+  private readonly role: Role;
   readonly #connection: Connection;
   readonly #feed: ScreenFeed;
   #instance: string | undefined;
@@ -74,14 +81,17 @@ export class SessionPage {
   /** Approvals that wait. */
   #waiting = 0;
 
-  constructor(root: HTMLElement, sessionId: string, private readonly role: Role, private readonly events: PageEvents) {
+  constructor(root: HTMLElement, sessionId: string, caller: Caller, private readonly events: PageEvents) {
+    const { role } = caller;
+    this.role = role;
     this.#onlyWatches = !mayDrive(role);
-    this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId });
+    this.#approvals = new ApprovalBoard({ decide: sendDecision, sessionId }, this.#notifier);
     this.#control = new ControlBar(role, {
       control: (request) => sendControl(sessionId, request),
       say: (text) => this.#say(text),
       observe: (observes) => this.#watchOnly(observes),
     });
+    this.#secret = new SecretField({ send: (text) => sendSecret(sessionId, text), sent: () => this.#terminal.focus() });
     this.#search = new SearchBox({
       find: (text, forward) => this.#terminal.find(text, forward),
       end: () => {
@@ -93,10 +103,11 @@ export class SessionPage {
     const name = element("span", { class: "session-id" }, sessionId);
     const footer = element("footer", { class: "bar" }, this.#command, this.#note, name, this.#size, tools);
     root.replaceChildren(
-      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, roleBadge(role), this.#approvals.notify, this.#status),
+      element("header", { class: "masthead" }, brand(), element("div", { class: "place" }, this.#label, this.#places), this.#badge, roleBadge(caller), this.#notifier.button, this.#status),
+      this.#alarm,
       this.#approvals.section,
       this.#questions.section,
-      element("main", { class: "session" }, this.#control.element, this.#search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), footer),
+      element("main", { class: "session" }, this.#control.element, this.#secret.form, this.#search.element, element("div", { class: "stage" }, this.#frame, this.#timeline.section), footer),
     );
     setText(this.#label, sessionId);
     document.title = `${sessionId} · Portcullis`;
@@ -358,6 +369,8 @@ export class SessionPage {
     setText(this.#command, session.running_command ?? "");
     this.#command.title = session.running_command ?? "";
     this.#control.show(session);
+    showRecordAlarm(this.#alarm, session);
+    this.#secret.asked = session.asks_for_secret && mayDrive(this.role);
     if (session.closed_reason !== null) this.#close(session.closed_reason);
   }
 

@@ -4,10 +4,13 @@ import { ApprovalBoard } from "./approvals";
 import { Connection, type ConnectionState } from "./connection";
 import { breadcrumb, button, element, fillBreadcrumb, setText } from "./dom";
 import { checkLogin, openEvents, sendAnswer, sendDecision } from "./host-api";
+import { Notifier } from "./notifier";
 import { PastSessions } from "./past-sessions";
-import { parseServerMessage, type Plugin, ProtocolError, type Role, type SessionSummary } from "./protocol";
+import { parseServerMessage, type Plugin, ProtocolError, type SessionSummary } from "./protocol";
 import { QuestionBoard } from "./questions";
-import { roleBadge } from "./roles";
+import { recordAlarm, showRecordAlarm } from "./record-alarm";
+import { RecordSearch } from "./record-search";
+import { type Caller, roleBadge } from "./roles";
 import { ago, connectionText, mood, sessionTitle, stateText } from "./summary";
 import { turnTheme } from "./theme";
 import { durationText, inputText } from "./words";
@@ -15,20 +18,22 @@ import { durationText, inputText } from "./words";
 /** How often running times and "3 minutes ago" are brought up to date, in milliseconds. */
 const CLOCK_INTERVAL = 1_000;
 
-export function showSessionsPage(root: HTMLElement, role: Role, events: { loginNeeded(): void; outdated(): void }): void {
+export function showSessionsPage(root: HTMLElement, caller: Caller, events: { loginNeeded(): void; outdated(): void }): void {
   const status = element("p", { class: "connection", role: "status" });
   const open = new CardList("Open sessions");
   const closed = new CardList("Closed sessions");
+  const notifier = new Notifier();
   const questions = new QuestionBoard({
     answer: sendAnswer,
     // Nobody is typing into anything else here, unless they are.
     asked: (first) => {
       if (document.activeElement === null || document.activeElement === document.body) first?.focus();
     },
-  });
-  const approvals = new ApprovalBoard({ decide: sendDecision });
+  }, notifier);
+  const approvals = new ApprovalBoard({ decide: sendDecision }, notifier);
   const plugins = new PluginList();
   const past = new PastSessions();
+  const search = new RecordSearch();
   const theme = button("Theme", "Theme: light, dark, or as the system has it", () => turnTheme());
   theme.classList.add("theme");
   const empty = element(
@@ -38,8 +43,8 @@ export function showSessionsPage(root: HTMLElement, role: Role, events: { loginN
     element("p", {}, "As soon as an agent opens one, it appears here."),
   );
   root.replaceChildren(
-    element("header", { class: "masthead" }, brand(), roleBadge(role), approvals.notify, status, theme),
-    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, past.section, plugins.section),
+    element("header", { class: "masthead" }, brand(), roleBadge(caller), notifier.button, status, theme),
+    element("main", { class: "sessions" }, element("h1", {}, "Sessions"), approvals.section, questions.section, empty, open.section, closed.section, search.section, past.section, plugins.section),
   );
   document.title = "Sessions · Portcullis";
   let sessionCount = 0;
@@ -181,6 +186,7 @@ class Card {
   readonly #places = breadcrumb();
   readonly #line = element("span", { class: "command-line" });
   readonly #since = element("span", { class: "since" });
+  readonly #alarm = recordAlarm();
   readonly #command = element("p", { class: "command" }, this.#line, this.#since);
   readonly #opened = element("time");
   readonly #active = element("time");
@@ -193,6 +199,7 @@ class Card {
       "li",
       { class: "card" },
       element("div", { class: "card-head" }, element("h3", {}, this.#label), this.#state),
+      this.#alarm,
       this.#places,
       this.#command,
       // Two sessions of one profile differ by nothing else that a person could name to the agent.
@@ -205,6 +212,7 @@ class Card {
     setText(this.#state, stateText(session));
     this.#state.dataset["mood"] = mood(session);
     this.#state.title = session.unhealthy_reason ?? "";
+    showRecordAlarm(this.#alarm, session);
     setText(this.#host, session.host);
     fillBreadcrumb(this.#places, session.breadcrumb);
     this.#places.hidden = session.breadcrumb.length === 0;

@@ -7,11 +7,13 @@
 
 import { SearchAddon } from "@xterm/addon-search";
 import { Unicode11Addon } from "@xterm/addon-unicode11";
+import { WebLinksAddon } from "@xterm/addon-web-links";
 import { type IMarker, Terminal, type ITheme } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 
 import { element } from "./dom";
 import { isTyped, swallowQueries } from "./queries";
+import { drawFast } from "./renderer";
 import { pasteNeedsConsent, safePaste } from "./paste";
 import type { Screen } from "./screen-feed";
 import { isLight, onThemeChange } from "./theme";
@@ -87,6 +89,9 @@ export class TerminalView implements Screen {
     this.#terminal.loadAddon(this.#search);
     this.#terminal.loadAddon(new Unicode11Addon());
     this.#terminal.unicode.activeVersion = "11";
+    // Addresses that stand in the text; those that a program marks as links go the same way.
+    const shown = { hover: (_: MouseEvent, address: string) => this.events.link(address), leave: () => this.events.link(undefined) };
+    this.#terminal.loadAddon(new WebLinksAddon((event, address) => this.#followLink(event, address), shown));
     swallowQueries(this.#terminal.parser);
     this.#terminal.onData((data) => {
       if (isTyped(data)) this.events.typed(this.#encoder.encode(data));
@@ -94,6 +99,7 @@ export class TerminalView implements Screen {
     this.#terminal.onBinary((data) => this.events.typed(Uint8Array.from(data, (it) => it.charCodeAt(0) & 0xff)));
     frame.append(this.#mount);
     this.#terminal.open(this.#mount);
+    drawFast(this.#terminal, this.#mount);
     this.#terminal.attachCustomKeyEventHandler((event) => this.#ownKey(event));
     this.#guardPaste();
     this.#followTyping();

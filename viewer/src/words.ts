@@ -61,8 +61,12 @@ export function verdictText(command: Command): string {
   return command.verdict === "ask" ? "allowed by a person" : command.verdict;
 }
 
-/** Who has the input. */
+/** Who has the input, and whether an agent waits for it. */
 export function inputText(input: InputControl): string {
+  return `${holderText(input)}${input.agent_waits ? ", the agent waits" : ""}`;
+}
+
+function holderText(input: InputControl): string {
   switch (input.holder) {
     case null:
       return input.mode === "common" ? "Input: both" : "Input: free";

@@ -9,6 +9,7 @@ import {
   LARGEST_TYPED_MESSAGE,
   parseHistory,
   parseOutputFrame,
+  parseSearchFound,
   parseServerMessage,
   ProtocolError,
   type ServerMessage,
@@ -60,6 +61,7 @@ describe("messages", () => {
       ...Object.keys(APPROVALS).map((type) => `approval_${type}.json`),
       ...Object.keys(CONTROLS).map((type) => `control_${type}.json`),
       "history.json",
+      "search.json",
       "output_frame.json",
     ];
     expect([...names].sort()).toEqual(wanted.sort());
@@ -94,6 +96,18 @@ describe("messages", () => {
         const { [field]: _, ...rest } = session;
         expect(() => parseHistory({ sessions: [rest] }), field).toThrow(ProtocolError);
         expect(() => parseHistory({ sessions: [{ ...session, [field]: {} }] }), field).toThrow(ProtocolError);
+      }
+    }
+  });
+
+  it("reads what a search has found, and refuses a hit with any field missing or of another kind", () => {
+    const whole = JSON.parse(read("search.json")) as { hits: Record<string, unknown>[] };
+    expect(parseSearchFound(whole)).toEqual(whole);
+    for (const hit of whole.hits) {
+      for (const field of Object.keys(hit)) {
+        const { [field]: _, ...rest } = hit;
+        expect(() => parseSearchFound({ ...whole, hits: [rest] }), field).toThrow(ProtocolError);
+        expect(() => parseSearchFound({ ...whole, hits: [{ ...hit, [field]: true }] }), field).toThrow(ProtocolError);
       }
     }
   });

@@ -41,8 +41,8 @@ describe("time left", () => {
 describe("state", () => {
   const session: SessionSummary = {
     session_id: "s-1", name: null, profile: "p", label: "", host: "h", breadcrumb: [], state: "at_prompt", running_command: null,
-    unhealthy_reason: null, running_since_unix_ms: null, policy_mode: "safe", last_activity_unix_ms: 0,
-    input: { mode: "auto", holder: null, because: null, until_unix_ms: null },
+    unhealthy_reason: null, record_problem: null, running_since_unix_ms: null, asks_for_secret: false, policy_mode: "safe", last_activity_unix_ms: 0,
+    input: { mode: "auto", holder: null, because: null, until_unix_ms: null, agent_waits: false },
     opened_unix_ms: 0, closed_reason: null, columns: 80, rows: 24,
   };
 
@@ -112,6 +112,7 @@ describe("the input", () => {
     [{ mode: "agent", holder: "agent", because: "mode" }, "Input: agent only"],
     [{ mode: "auto", holder: "agent", because: "lease" }, "Input: held by the agent"],
   ] as const)("%j", (input, words) => {
-    expect(inputText({ ...input, until_unix_ms: null })).toBe(words);
+    expect(inputText({ ...input, until_unix_ms: null, agent_waits: false })).toBe(words);
+    expect(inputText({ ...input, until_unix_ms: null, agent_waits: true })).toBe(`${words}, the agent waits`);
   });
 });

@@ -7,10 +7,12 @@ mod support;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use portcullis_sandbox::Limits;
 use portcullis_sandbox::parser::OutputMeta;
+use portcullis_sandbox::{ComponentFile, Limits, PluginKind, component_kind};
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 
 /// Sessions that ask at the same moment.
@@ -18,25 +20,47 @@ const SESSIONS: usize = 64;
 /// As the host hands output over.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// A folder with further components, such as those of the guide in JavaScript and Python; each is loaded too.
+const FURTHER: &str = "PORTCULLIS_BENCH_COMPONENTS";
+
+/// Longer than it takes until compiled code that does not change is no longer read through.
+const SETTLED: Duration = Duration::from_secs(8);
+
+/// As a host loads a component whose digest it has worked out: those that are built in, and pinned files.
 fn loading(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let lab = support::lab(8);
     let mut group = criterion.benchmark_group("load from the cache");
-    let policy = support::product("policy-standard");
-    group.bench_function("policy-standard", |bencher| {
-        bencher.iter(|| {
-            runtime.block_on(lab.sandbox.load_policy("p", &policy, "{}", Limits::policy())).map(drop).unwrap()
-        });
-    });
-    let navigator = support::product("navigator-cmsm");
-    group.bench_function("navigator-cmsm", |bencher| {
-        let load = || lab.sandbox.load_navigator("n", &navigator, "{}", Limits::navigator());
-        bencher.iter(|| runtime.block_on(load()).map(drop).unwrap());
-    });
-    let parser = support::product("parser-ls");
-    group.bench_function("parser-ls", |bencher| {
-        bencher.iter(|| runtime.block_on(lab.sandbox.load_parser("l", &parser, Limits::parser())).map(drop).unwrap());
-    });
+    let mut further: Vec<(String, Vec<u8>)> = Vec::new();
+    if let Some(folder) = std::env::var_os(FURTHER) {
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        further.extend(
+            files
+                .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
+                .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap())),
+        );
+    }
+    let own = ["policy-standard", "navigator-cmsm", "parser-ls"].map(|name| (name.to_owned(), support::product(name)));
+    for (name, bytes) in own.into_iter().chain(further) {
+        let component = ComponentFile::with_digest(&bytes, Sha256::digest(&bytes).into());
+        let kind = component_kind(&name, &bytes).unwrap();
+        let load = async || match kind {
+            PluginKind::Policy => {
+                drop(lab.sandbox.load_policy(&name, component, "{}", Limits::policy()).await.unwrap());
+            }
+            PluginKind::Navigator => {
+                drop(lab.sandbox.load_navigator(&name, component, "{}", Limits::navigator()).await.unwrap());
+            }
+            PluginKind::Parser => drop(lab.sandbox.load_parser(&name, component, Limits::parser()).await.unwrap()),
+            PluginKind::LogSearch => {
+                drop(lab.sandbox.load_log_search(&name, component, "{}", Limits::log_search()).await.unwrap());
+            }
+        };
+        // Compiled, and a while ago: code that was written only just now is read through at each load.
+        runtime.block_on(load());
+        group.warm_up_time(SETTLED);
+        group.bench_function(&name, |bencher| bencher.iter(|| runtime.block_on(load())));
+    }
     group.finish();
 }
 

@@ -2,16 +2,19 @@
 //!
 //! A file ends with a checksum of what precedes it; anything that does not match is treated as absent. The
 //! checksum is against damage; the directory's mode is what keeps others from planting code here. The code
-//! stands first, where it can be mapped, and a file is never written again once it has its name.
+//! stands first, where it can be mapped, and a file is never written again once it has its name. A file that was
+//! found whole is not read through again while it stays as it is ([`crate::stamp`]).
 
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, File, OpenOptions};
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
+
+use crate::stamp::Stamps;
 
 /// Last bytes of every file, after the checksum; the number changes with the layout.
 const MAGIC: &[u8; 16] = b"portcullis-code2";
@@ -44,6 +47,7 @@ pub(crate) struct Cache {
     directory: Dir,
     path: PathBuf,
     engine_key: String,
+    stamps: Stamps,
 }
 
 impl Cache {
@@ -52,7 +56,7 @@ impl Cache {
         make_private_directory(path)?;
         let path = path.canonicalize()?;
         let directory = Dir::open_ambient_dir(&path, ambient_authority())?;
-        Ok(Self { directory, path, engine_key: engine_key(engine) })
+        Ok(Self { directory, path, engine_key: engine_key(engine), stamps: Stamps::of_this_boot() })
     }
 
     pub(crate) fn file_name(&self, component: &Digest) -> String {
@@ -84,23 +88,23 @@ impl Cache {
 
     fn is_whole(&self, name: &str) -> io::Result<bool> {
         let mut file = self.directory.open(name)?;
-        let size_bytes = file.metadata()?.len();
-        let Some(mut left) = size_bytes.checked_sub(TRAILER_BYTES as u64).filter(|_| size_bytes <= MAX_FILE_BYTES)
-        else {
-            return Ok(false);
-        };
-        let mut checksum = crc32fast::Hasher::new();
-        let mut chunk = vec![0; CHUNK_BYTES];
-        while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-            let part = &mut chunk[..wanted];
-            file.read_exact(part)?;
-            checksum.update(part);
-            left -= wanted as u64;
+        let stamp = self.stamps.take(&file);
+        let stamp_name = format!("{name}.whole");
+        if stamp.as_ref().is_some_and(|stamp| self.read_stamp(&stamp_name).as_ref() == Some(stamp)) {
+            return Ok(true);
         }
-        let mut end = [0; TRAILER_BYTES];
-        file.read_exact(&mut end)?;
-        Ok(end == trailer(checksum.finalize()))
+        let is_whole = checksum_is_right(&mut file)?;
+        // Only what was the same before and after reading it was read as a whole.
+        if is_whole && let Some(stamp) = stamp.filter(|stamp| self.stamps.take(&file).as_ref() == Some(stamp)) {
+            self.replace(&stamp_name, &[stamp.as_bytes()]).unwrap_or_else(|error| {
+                tracing::debug!(file = %stamp_name, %error, "a compiled plugin will be read through again next time");
+            });
+        }
+        Ok(is_whole)
+    }
+
+    fn read_stamp(&self, name: &str) -> Option<String> {
+        self.directory.read_to_string(name).ok()
     }
 
     pub(crate) fn read_whole(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -115,10 +119,14 @@ impl Cache {
 
     /// Keeps compiled code: whole or not at all.
     pub(crate) fn store(&self, component: &Digest, code: &[u8]) -> io::Result<()> {
+        self.replace(&self.file_name(component), &[code, &trailer(crc32fast::hash(code))])
+    }
+
+    /// Gives a name to new content: whole or not at all.
+    fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let (temporary, _) = self.temporary(".part")?;
-        let written = self
-            .write_new(&temporary, &[code, &trailer(crc32fast::hash(code))])
-            .and_then(|()| self.directory.rename(&temporary, &self.directory, self.file_name(component)));
+        let written =
+            self.write_new(&temporary, parts).and_then(|()| self.directory.rename(&temporary, &self.directory, name));
         if written.is_err() {
             self.remove(&temporary);
         }
@@ -145,6 +153,26 @@ impl Cache {
             tracing::debug!(file = %name, %error, "a temporary file is left over");
         }
     }
+}
+
+/// Reads a file through, to its end.
+fn checksum_is_right(file: &mut File) -> io::Result<bool> {
+    let size_bytes = file.metadata()?.len();
+    let Some(mut left) = size_bytes.checked_sub(TRAILER_BYTES as u64).filter(|_| size_bytes <= MAX_FILE_BYTES) else {
+        return Ok(false);
+    };
+    let mut checksum = crc32fast::Hasher::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+        let part = &mut chunk[..wanted];
+        file.read_exact(part)?;
+        checksum.update(part);
+        left -= wanted as u64;
+    }
+    let mut end = [0; TRAILER_BYTES];
+    file.read_exact(&mut end)?;
+    Ok(end == trailer(checksum.finalize()))
 }
 
 fn trailer(checksum: u32) -> [u8; TRAILER_BYTES] {
@@ -223,6 +251,30 @@ mod tests {
             std::fs::write(&file, &whole[..position]).unwrap();
             assert_eq!(cache.find(&component), None, "cut after {position} bytes");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_is_read_through_once_and_again_when_it_is_another() {
+        let (home, mut cache) = cache();
+        cache.stamps = Stamps::of_this_boot().at_once();
+        let component = digest(b"component");
+        cache.store(&component, b"compiled code").unwrap();
+        let file = cache.find(&component).unwrap();
+        let stamp = PathBuf::from(format!("{}.whole", file.display()));
+        assert!(stamp.is_file());
+        let mut damaged = std::fs::read(&file).unwrap();
+        damaged[3] ^= 1;
+        let other = home.path().join("other");
+        std::fs::write(&other, damaged).unwrap();
+        std::fs::rename(&other, &file).unwrap();
+        assert_eq!(cache.find(&component), None, "the stamp is of another file");
+        // Had it been whole when it was read: then it is not read any more.
+        let own = cache.stamps.take(&File::from_std(std::fs::File::open(&file).unwrap())).unwrap();
+        std::fs::write(&stamp, own).unwrap();
+        assert_eq!(cache.find(&component), Some(file.clone()));
+        std::fs::write(&stamp, "no stamp").unwrap();
+        assert_eq!(cache.find(&component), None);
     }
 
     #[cfg(unix)]

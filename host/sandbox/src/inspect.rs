@@ -1,6 +1,6 @@
 //! What a component file says of itself, read without running or compiling it.
 
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Chunk, Parser, Payload, Validator, WasmFeatures};
 
 use crate::error::LoadError;
 use crate::info::PluginKind;
@@ -62,18 +62,41 @@ pub fn component_interfaces(plugin: &str, bytes: &[u8]) -> Result<Interfaces, Lo
 /// When the bytes are no component.
 pub fn component_section(plugin: &str, bytes: &[u8], name: &str) -> Result<Option<Vec<u8>>, LoadError> {
     Interfaces::of(plugin, bytes)?;
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| LoadError::Invalid { plugin: plugin.to_owned(), reason: error.to_string() })? {
-            Payload::Version { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if depth == 1 && section.name() == name => {
-                return Ok(Some(section.data().to_vec()));
+    let mut found = None;
+    outermost(bytes, |payload| {
+        if let Payload::CustomSection(section) = payload
+            && found.is_none()
+            && section.name() == name
+        {
+            found = Some(section.data().to_vec());
+        }
+        Ok(())
+    })
+    .map_err(|error| LoadError::Invalid { plugin: plugin.to_owned(), reason: error.to_string() })?;
+    Ok(found)
+}
+
+/// Gives every part of the component itself; what is nested in it, which is nearly all of its bytes, is passed over.
+fn outermost(bytes: &[u8], mut each: impl FnMut(&Payload<'_>) -> wasmparser::Result<()>) -> wasmparser::Result<()> {
+    let mut parser = Parser::new(0);
+    let mut at = 0;
+    loop {
+        let Some(rest) = bytes.get(at..) else {
+            // A part says that it is longer than the file: a reader that enters it says where it ends.
+            return Parser::new(0).parse_all(bytes).try_for_each(|payload| payload.map(drop));
+        };
+        let Chunk::Parsed { consumed, payload } = parser.parse(rest, true)? else { return Ok(()) };
+        each(&payload)?;
+        at += consumed;
+        match payload {
+            Payload::ModuleSection { unchecked_range: range, .. }
+            | Payload::ComponentSection { unchecked_range: range, .. } => {
+                at = range.end;
             }
+            Payload::End(_) => return Ok(()),
             _ => {}
         }
     }
-    Ok(None)
 }
 
 /// Names at the component's outermost level, with versions, as they stand in the file.
@@ -107,24 +130,22 @@ impl Interfaces {
 
     fn read(bytes: &[u8]) -> wasmparser::Result<Self> {
         let mut found = Self { imports: Vec::new(), exports: Vec::new() };
-        let mut depth = 0_u32;
-        for payload in Parser::new(0).parse_all(bytes) {
-            match payload? {
-                Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
-                Payload::End(_) => depth = depth.saturating_sub(1),
-                Payload::ComponentImportSection(section) if depth == 1 => {
-                    for import in section {
+        outermost(bytes, |payload| {
+            match payload {
+                Payload::ComponentImportSection(section) => {
+                    for import in section.clone() {
                         found.imports.push(import?.name.name.to_owned());
                     }
                 }
-                Payload::ComponentExportSection(section) if depth == 1 => {
-                    for export in section {
+                Payload::ComponentExportSection(section) => {
+                    for export in section.clone() {
                         found.exports.push(export?.name.name.to_owned());
                     }
                 }
                 _ => {}
             }
-        }
+            Ok(())
+        })?;
         Ok(found)
     }
 

@@ -19,6 +19,7 @@ mod bindings;
 mod cache;
 mod check;
 mod compiler;
+mod component;
 mod engine;
 mod error;
 mod health;
@@ -29,6 +30,7 @@ mod limits;
 mod names;
 mod policy_0_1;
 mod sandbox;
+mod stamp;
 mod state;
 
 pub mod common;
@@ -38,6 +40,7 @@ pub mod parser;
 pub mod policy;
 
 pub use compiler::{Compiler, PROGRESS, compile_child_main};
+pub use component::ComponentFile;
 pub use error::{CallError, LoadError, PluginErrorKind, SandboxError};
 pub use health::Breaches;
 pub use info::{PluginInfo, PluginKind};

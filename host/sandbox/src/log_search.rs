@@ -6,6 +6,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::log_search as world;
 use crate::check::{Answer, Question, plugin_error};
+use crate::component::ComponentFile;
 use crate::error::{CallError, LoadError};
 use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded};
@@ -41,11 +42,11 @@ impl Sandbox {
     pub async fn load_log_search(
         &self,
         name: &str,
-        bytes: &[u8],
+        component: impl Into<ComponentFile<'_>>,
         settings: &str,
         limits: Limits,
     ) -> Result<LogSearchPlugin, LoadError> {
-        let offer = Offer::new(name, bytes, settings, limits, PluginKind::LogSearch)?;
+        let offer = Offer::new(name, component.into(), settings, limits, PluginKind::LogSearch)?;
         let (plugin, mut live) = self.load::<world::LogSearchPlugin>(offer, Lane::Others).await?;
         let guest = live.world.portcullis_log_search_log_search();
         let findings = guest.call_validate_config(&mut live.store, settings).await;

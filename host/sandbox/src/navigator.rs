@@ -6,6 +6,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::navigator as world;
 use crate::check::{Answer, Question, plugin_error};
+use crate::component::ComponentFile;
 use crate::error::{CallError, LoadError};
 use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded};
@@ -37,11 +38,11 @@ impl Sandbox {
     pub async fn load_navigator(
         &self,
         name: &str,
-        bytes: &[u8],
+        component: impl Into<ComponentFile<'_>>,
         settings: &str,
         limits: Limits,
     ) -> Result<NavigatorPlugin, LoadError> {
-        let offer = Offer::new(name, bytes, settings, limits, PluginKind::Navigator)?;
+        let offer = Offer::new(name, component.into(), settings, limits, PluginKind::Navigator)?;
         let (plugin, mut live) = self.load::<world::NavigatorPlugin>(offer, Lane::Others).await?;
         let guest = live.world.portcullis_navigator_menu_navigator();
         let findings = guest.call_validate_config(&mut live.store, settings).await;

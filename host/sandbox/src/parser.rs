@@ -10,6 +10,7 @@ use wasmtime::component::ResourceAny;
 use crate::bindings::parser as world;
 use crate::bindings::parser::exports::portcullis::parser::output_parser as contract;
 use crate::check::{Answer, Question, plugin_error};
+use crate::component::ComponentFile;
 use crate::error::{CallError, LoadError};
 use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded};
@@ -62,8 +63,13 @@ impl Sandbox {
     ///
     /// # Errors
     /// When any step of loading fails.
-    pub async fn load_parser(&self, name: &str, bytes: &[u8], limits: Limits) -> Result<ParserPlugin, LoadError> {
-        let offer = Offer::new(name, bytes, "{}", limits, PluginKind::Parser)?;
+    pub async fn load_parser(
+        &self,
+        name: &str,
+        component: impl Into<ComponentFile<'_>>,
+        limits: Limits,
+    ) -> Result<ParserPlugin, LoadError> {
+        let offer = Offer::new(name, component.into(), "{}", limits, PluginKind::Parser)?;
         let (plugin, mut live) = self.load::<world::ParserPlugin>(offer, Lane::Others).await?;
         let guest = live.world.portcullis_parser_output_parser();
         let described = guest.call_describe(&mut live.store).await;

@@ -16,6 +16,7 @@ use crate::bindings::shared::portcullis::common::types::PluginError;
 use crate::bindings::{policy as world, policy_0_1 as world_0_1};
 use crate::check::{Answer, Question, plugin_error};
 use crate::common::ConfigDiagnostic;
+use crate::component::ComponentFile;
 use crate::error::{CallError, LoadError};
 use crate::info::{PluginInfo, PluginKind};
 use crate::instance::{Live, Loaded, Turn, World};
@@ -108,11 +109,11 @@ impl Sandbox {
     pub async fn load_policy(
         &self,
         name: &str,
-        bytes: &[u8],
+        component: impl Into<ComponentFile<'_>>,
         settings: &str,
         limits: Limits,
     ) -> Result<PolicyPlugin, LoadError> {
-        let offer = Offer::new(name, bytes, settings, limits, PluginKind::Policy)?;
+        let offer = Offer::new(name, component.into(), settings, limits, PluginKind::Policy)?;
         let (built_for, rules) = if offer.is_for("0.1") {
             let (evaluators, rules) = self.load_evaluators(offer).await?;
             (BuiltFor::V0_1(evaluators), rules)

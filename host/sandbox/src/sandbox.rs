@@ -8,10 +8,11 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::bindings;
-use crate::cache::{self, Cache, Digest};
+use crate::cache::{Cache, Digest};
 use crate::check::{self, Answer};
 use crate::common::ConfigDiagnostic;
 use crate::compiler::{CodeStore, Compiler};
+use crate::component::ComponentFile;
 use crate::engine::{self, KEPT_INSTANCES, LOADING_INSTANCES, POOL_MEMORY_BYTES};
 use crate::error::{CallError, LoadError, SandboxError};
 use crate::health::Health;
@@ -59,7 +60,7 @@ struct Inner {
 /// A component that may become a plugin, after every check that needs no code of it.
 pub(crate) struct Offer<'a> {
     name: &'a str,
-    bytes: &'a [u8],
+    component: ComponentFile<'a>,
     settings: &'a str,
     limits: Limits,
     contract_version: String,
@@ -69,11 +70,12 @@ impl<'a> Offer<'a> {
     /// Checks name, size, settings, imports, kind and version.
     pub(crate) fn new(
         name: &'a str,
-        bytes: &'a [u8],
+        component: ComponentFile<'a>,
         settings: &'a str,
         limits: Limits,
         kind: PluginKind,
     ) -> Result<Self, LoadError> {
+        let bytes = component.bytes;
         check_name(name)?;
         let limit_bytes = limits.max_component_bytes;
         if bytes.len() > limit_bytes {
@@ -81,7 +83,7 @@ impl<'a> Offer<'a> {
         }
         check_settings(name, settings)?;
         let contract_version = inspect::inspect(name, bytes, kind)?;
-        Ok(Self { name, bytes, settings, limits, contract_version })
+        Ok(Self { name, component, settings, limits, contract_version })
     }
 
     /// Whether it was built for that contract, e.g. `0.1`.
@@ -132,8 +134,8 @@ impl Sandbox {
         offer: Offer<'_>,
         lane: Lane,
     ) -> Result<(Arc<Loaded<W>>, Live<W>), LoadError> {
-        let Offer { name, bytes, settings, limits, contract_version } = offer;
-        let digest = cache::digest(bytes);
+        let Offer { name, component: ComponentFile { bytes, .. }, settings, limits, contract_version } = offer;
+        let digest = offer.component.digest();
         let component = self.code(name, digest, bytes).await?;
         check_resources(name, &component, &limits)?;
         let pre = self.0.linker.instantiate_pre(&component).and_then(W::prepare);

@@ -83,8 +83,13 @@ pub enum Entry<'a> {
         /// The line before this one is a piece of the first that was lost.
         torn_line: bool,
     },
-    /// Something is wrong that is not the session's.
+    /// Something went wrong that whoever reads the record later has to know.
     Error {
+        /// `policy`, `parser`, `navigator`, `level`, `input` or `processes`.
+        about: &'a str,
+        /// The plugin's name, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plugin: Option<&'a str>,
         message: &'a str,
     },
     /// Typed at a question for a secret: only the fact is kept.
@@ -138,6 +143,11 @@ pub enum Entry<'a> {
     Health {
         state: &'a str,
         reason: &'a str,
+    },
+    /// Of whom the lines with the actor `human` are from here on; without a name nobody is known.
+    Person {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
     },
     /// Who may type has changed.
     Control {

@@ -207,6 +207,16 @@ impl Instance {
         self.open_log()
     }
 
+    /// Where the host's log lies.
+    pub fn log_file(&self) -> PathBuf {
+        self.path.join(LOG_FILE)
+    }
+
+    /// Where the sessions' transcripts lie.
+    pub fn transcripts_folder(&self) -> PathBuf {
+        self.path.join(TRANSCRIPTS)
+    }
+
     /// The private socket of the operator's commands, on which nothing listens yet but the caller.
     ///
     /// # Errors

@@ -86,6 +86,13 @@ impl Stored {
         })
     }
 
+    /// Whether it is the transcript of the session with that id, name, or `INSTANCE/SESSION`.
+    pub fn is_called(&self, session: &str) -> bool {
+        self.session == session
+            || session.split_once('/').is_some_and(|(instance, id)| self.instance == instance && self.session == id)
+            || self.opening().is_some_and(|event| event.text_of("name") == Some(session))
+    }
+
     /// The first line, which says what the session is. None of a file without one.
     pub fn opening(&self) -> Option<Event> {
         let mut first = None;

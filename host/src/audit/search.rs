@@ -60,6 +60,19 @@ pub struct Hit {
     pub exit_code: Option<i64>,
     /// The line it is in, or what the event is about.
     pub text: String,
+    /// Where a running viewer shows the session again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_url: Option<String>,
+    /// What shows it where no viewer runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_command: Option<String>,
+}
+
+impl Hit {
+    /// The way back to what was found, for a reader.
+    pub fn replay(&self) -> &str {
+        self.replay_url.as_deref().or(self.replay_command.as_deref()).unwrap_or_default()
+    }
 }
 
 /// What a search has found.
@@ -72,6 +85,21 @@ pub struct Found {
     pub bytes: u64,
     /// Files that could not be read.
     pub problems: Vec<String>,
+}
+
+impl Found {
+    /// Says of each hit where it is seen in its session, given the address of a viewer that runs.
+    #[must_use]
+    pub fn with_replay(mut self, viewer: Option<&str>) -> Self {
+        for hit in &mut self.hits {
+            let place = format!("{}/{}", hit.instance, hit.session);
+            match viewer {
+                Some(viewer) => hit.replay_url = Some(format!("{}/r/{place}", viewer.trim_end_matches('/'))),
+                None => hit.replay_command = Some(format!("portcullis transcript show {place}")),
+            }
+        }
+        self
+    }
 }
 
 impl Query {
@@ -349,6 +377,8 @@ impl<'a> Scan<'a> {
             actor: event.text_of("actor").map(str::to_owned),
             exit_code: exit_code.or_else(|| event.fields.get("exit_code").and_then(Value::as_i64)),
             text,
+            replay_url: None,
+            replay_command: None,
         });
     }
 
@@ -505,6 +535,7 @@ pub fn told(event: &Event) -> String {
         "approval" => format!("{} {}: {}", text("approval_id"), text("state"), text("text")),
         "command_start" => text("text").to_owned(),
         "closed" | "health" => format!("{} {}", text("state"), text("reason")).trim().to_owned(),
+        "error" => format!("{} {}: {}", text("about"), text("plugin"), text("message")).replace(" :", ":"),
         "opened" => format!("{} ({}@{})", text("profile"), text("user"), text("address")),
         _ => {
             let fields: Vec<String> = event.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -188,6 +188,25 @@ fn with_a_key_nobody_else_can_write_a_chain() {
     assert!(verify(&unkeyed.only(), &key("right")).unwrap().first_broken.is_some());
 }
 
+/// The first keys come before the question: a program may take them as its beginning or drop them.
+#[test]
+fn a_secret_that_was_begun_before_its_question_is_recognised_from_then_on() {
+    let record = Record::new();
+    let mut transcript = record.open("s-web-1");
+    opened(&mut transcript, "s-web-1");
+    for key in ["l", "s", "\r", "c", "o", "x", "\x7f", "r", "r"] {
+        transcript.input(Typist::Human, key.as_bytes()).unwrap();
+    }
+    for key in ["e", "c", "t", "-", "h", "o", "r", "s", "e", "\r"] {
+        transcript.secret_input(Typist::Human, key.as_bytes()).unwrap();
+    }
+    print(&mut transcript, 0, "taken: correct-horse, dropped: ect-horse, other: lscorrect\r\n");
+    close(transcript);
+    let text = std::fs::read_to_string(record.only().path).unwrap();
+    assert!(!text.contains("ect-horse") && text.contains("lscorrect"), "{text}");
+    assert_eq!(text.matches("[redacted:").count(), 2, "{text}");
+}
+
 #[test]
 fn what_was_typed_at_a_question_is_on_no_line() {
     let record = Record::new();
@@ -470,4 +489,38 @@ fn a_large_record_is_written_and_searched() {
         );
         assert_eq!(found.hits.len(), 1, "{pattern}");
     }
+}
+
+#[test]
+fn lines_that_were_printed_are_found_as_in_a_log() {
+    let record = Record::new();
+    let mut transcript = record.open("s-web-1");
+    let mut end = 0;
+    // Pieces end anywhere, and a terminal's colours and carriage returns are no text.
+    for piece in [
+        "boot\r\n\x1b[31mERROR\x1b[0m disk ",
+        "full on /srv\r\n\tat one\r\n\tat two\r\nWARN disk",
+        " slow\r\nINFO disk ok",
+    ] {
+        end = print(&mut transcript, end, piece);
+    }
+    close(transcript);
+    let goes_on = |text: &str| text.starts_with([' ', '\t']);
+    let texts = |patterns: &[&str], is_regex, exclude: &[&str], limit| {
+        let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let mut query = LineQuery::new(&own(patterns), is_regex, &own(exclude), false).unwrap();
+        (query.goes_on, query.before, query.limit) = (&goes_on, 1, limit);
+        let found = search_lines(record.stored().iter(), &query);
+        assert!(found.problems.is_empty());
+        (found.matches, found.stopped_by)
+    };
+    let (found, stopped) = texts(&["disk"], false, &["ok"], 10);
+    let shown: Vec<_> = found.iter().map(|found| (found.found.line, found.found.text.as_str())).collect();
+    assert_eq!(shown, [(2, "ERROR disk full on /srv"), (5, "WARN disk slow")]);
+    assert_eq!(stopped, None);
+    assert_eq!(found[0].before.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["boot"]);
+    assert_eq!(found[0].after.len(), 2, "what goes on from a line is part of it");
+    assert_eq!(texts(&["slow", "WARN"], false, &[], 10).0.len(), 1, "all words, in any order");
+    assert_eq!(texts(&["^INFO .* ok$"], true, &[], 10).0[0].found.line, 6, "the last line has no end");
+    assert_eq!(texts(&["disk"], false, &[], 1).1, Some("matches"));
 }

@@ -47,6 +47,8 @@ struct Open {
     output: Stretch,
     /// What a person is typing at a question for a secret.
     typed_secret: Vec<u8>,
+    /// A person's keys since the last line end: whoever types ahead of such a question has begun the secret here.
+    typed_ahead: Vec<u8>,
 }
 
 /// Output between two commands.
@@ -67,6 +69,7 @@ impl Transcript {
             redactor,
             output: Stretch { limit_bytes, ..Stretch::default() },
             typed_secret: Vec::new(),
+            typed_ahead: Vec::new(),
         });
         Self { mode, open }
     }
@@ -203,6 +206,9 @@ impl Open {
         if !full {
             return self.file.append(&Entry::Input { actor, content: Bytes::length(length) }, 0);
         }
+        if actor == Typist::Human {
+            typed.iter().for_each(|byte| edit(&mut self.typed_ahead, *byte));
+        }
         let piece = match actor {
             Typist::Human => self.keys(typed),
             Typist::Agent | Typist::Automation => self.redactor.whole(typed),
@@ -258,23 +264,40 @@ impl Open {
         Ok(())
     }
 
-    /// Keys at a question for a secret, up to the one that ends it.
+    /// Keys at a question for a secret, up to the one that ends it. Some programs drop what was typed ahead of their
+    /// question and some take it as its beginning, so that the value is recognised with and without it.
     fn learn_typed(&mut self, typed: &[u8]) {
         for byte in typed {
-            match byte {
-                b'\r' | b'\n' => {
-                    let secret = zeroize::Zeroizing::new(std::mem::take(&mut self.typed_secret));
-                    if let Ok(secret) = std::str::from_utf8(&secret) {
-                        self.redactor.learn(secret);
-                    }
+            if matches!(byte, b'\r' | b'\n') {
+                let ahead = zeroize::Zeroizing::new(std::mem::take(&mut self.typed_ahead));
+                let secret = zeroize::Zeroizing::new(std::mem::take(&mut self.typed_secret));
+                let whole = zeroize::Zeroizing::new([ahead.as_slice(), secret.as_slice()].concat());
+                let values = [Some(&secret), Some(&whole).filter(|_| !ahead.is_empty())];
+                for value in values.into_iter().flatten().filter_map(|value| std::str::from_utf8(value).ok()) {
+                    self.redactor.learn(value);
                 }
-                0x7f | 0x08 => drop(self.typed_secret.pop()),
-                // Given up, or the whole line taken back.
-                0x03 | 0x04 | 0x15 => self.typed_secret.clear(),
-                byte if self.typed_secret.len() < MAX_TYPED_SECRET => self.typed_secret.push(*byte),
-                _ => {}
+            } else if self.typed_secret.is_empty() && is_erasing(*byte) {
+                edit(&mut self.typed_ahead, *byte);
+            } else {
+                edit(&mut self.typed_secret, *byte);
             }
         }
+    }
+}
+
+/// Takes back a character.
+fn is_erasing(byte: u8) -> bool {
+    matches!(byte, 0x7f | 0x08)
+}
+
+/// What a key makes of an unfinished line.
+fn edit(line: &mut Vec<u8>, byte: u8) {
+    match byte {
+        erasing if is_erasing(erasing) => drop(line.pop()),
+        // Ended, given up, or the whole line taken back.
+        b'\r' | b'\n' | 0x03 | 0x04 | 0x15 => line.clear(),
+        byte if line.len() < MAX_TYPED_SECRET => line.push(byte),
+        _ => {}
     }
 }
 

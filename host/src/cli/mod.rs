@@ -10,12 +10,14 @@ mod demo;
 mod doctor;
 mod install;
 mod logging;
+mod open_files;
 mod operate;
 mod plugin;
 mod policy;
 mod serve;
 mod serving;
 mod stdio;
+mod toolset;
 mod transcript;
 mod trust;
 mod viewer;
@@ -24,9 +26,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-
-use crate::mcp::{SshSessionMcpSettings, Toolset};
+use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, about = "SSH terminals for agents, shared live with a person")]
@@ -45,9 +45,8 @@ enum Command {
         /// What you call this host, in lists of what runs.
         #[arg(long)]
         label: Option<String>,
-        /// Which tools the client finds.
-        #[arg(long, value_enum, default_value_t)]
-        toolset: ToolsetName,
+        #[command(flatten)]
+        tools: toolset::Arguments,
     },
     /// What runs on this machine, and what to do about it.
     #[command(flatten)]
@@ -63,6 +62,8 @@ enum Command {
         /// What you call this host, in lists of what runs.
         #[arg(long)]
         label: Option<String>,
+        #[command(flatten)]
+        tools: toolset::Arguments,
     },
     /// Register this program with an MCP client.
     Install {
@@ -75,6 +76,9 @@ enum Command {
         /// The configuration file that the client's server uses instead of the one that is found.
         #[arg(long)]
         config: Option<PathBuf>,
+        /// Which tools the client finds.
+        #[arg(long, value_enum, default_value_t)]
+        toolset: toolset::ToolsetName,
         /// Print what would be written instead.
         #[arg(long)]
         print: bool,
@@ -185,29 +189,6 @@ enum Command {
     },
 }
 
-/// A set of tools by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum ToolsetName {
-    /// Our own.
-    #[default]
-    Portcullis,
-    /// The tools of `ssh-mcp`, name by name.
-    SshMcp,
-    /// The tools of `ssh-session-mcp`, name by name.
-    SshSessionMcp,
-}
-
-impl ToolsetName {
-    /// With the settings a set has where nothing is said.
-    fn usual(self) -> anyhow::Result<Toolset> {
-        match self {
-            Self::Portcullis => Ok(Toolset::Portcullis),
-            Self::SshMcp => anyhow::bail!("the tools of ssh-mcp are not part of this build"),
-            Self::SshSessionMcp => Ok(Toolset::SshSessionMcp(Box::<SshSessionMcpSettings>::default())),
-        }
-    }
-}
-
 /// Runs the command line and says how it went.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -234,14 +215,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             report(portcullis_sandbox::compile_child_main(&input, &output).map_err(anyhow::Error::from))
         }
         Command::LabKubectl { arguments } => lab::kubectl::main(arguments),
-        Command::Stdio { config, label, toolset } => match toolset.usual() {
-            Ok(toolset) => run(stdio::run(config, label, toolset)),
-            Err(error) => report(Err(error)),
-        },
+        Command::Stdio { config, label, tools } => {
+            run(async move { stdio::run(tools.load(config.as_deref())?, label).await })
+        }
         Command::Operate(command) => run(operate::run(command)),
-        Command::Serve { http, config, label } => run(serve::run(http, config, label)),
-        Command::Install { client, name, config, print } => {
-            report(install::install(install::Wanted { client, name, config, print }))
+        Command::Serve { http, config, label, tools } => {
+            run(async move { serve::run(http, tools.load(config.as_deref())?, label).await })
+        }
+        Command::Install { client, name, config, toolset, print } => {
+            report(install::install(install::Wanted { client, name, config, toolset, print }))
         }
         Command::Uninstall { client, name } => report(install::uninstall(client, &name)),
         Command::Demo { once } => run(demo::run(once)),

@@ -4,16 +4,17 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
 use super::serving::{self, Serving, Start};
-use crate::config::{self, Config, SecretSource};
+use super::toolset::Loaded;
+use super::{logging, open_files};
+use crate::config::{Config, SecretSource};
 use crate::host::{Host, child_compiler};
 use crate::mcp::{self, HttpOptions, Toolset};
 use crate::random;
@@ -23,14 +24,15 @@ const CLIENTS_STOP_LIMIT: Duration = Duration::from_millis(700);
 /// The file of the token that is made at the first start, in the state folder.
 const TOKEN_FILE: &str = "http-token";
 
-pub(super) async fn run(address: SocketAddr, path: Option<PathBuf>, label: Option<String>) -> anyhow::Result<()> {
-    let config = config::load(path.as_deref())?;
+pub(super) async fn run(address: SocketAddr, loaded: Loaded, label: Option<String>) -> anyhow::Result<()> {
+    let Loaded { config, toolset } = loaded;
     logging::start_host(&config.log)?;
+    open_files::raise_limit();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let host = Host::start(config, child_compiler(program)).await?;
     let shutdown = CancellationToken::new();
     serving::stop_on_signals(&shutdown)?;
-    let options = options(address, host.config())?;
+    let options = options(address, host.config(), toolset)?;
     let (_ready, starting) = watch::channel(Some(host.clone()));
     let server = mcp::serve_http(starting, options, shutdown.clone()).await?;
     let around = Serving::begin(host, Start { label, client_process_id: None }, &shutdown).await?;
@@ -42,7 +44,7 @@ pub(super) async fn run(address: SocketAddr, path: Option<PathBuf>, label: Optio
     Ok(())
 }
 
-fn options(address: SocketAddr, config: &Config) -> anyhow::Result<HttpOptions> {
+fn options(address: SocketAddr, config: &Config, toolset: Toolset) -> anyhow::Result<HttpOptions> {
     let http = &config.http;
     let read = |(name, source): &(String, SecretSource)| {
         let token = source.read().with_context(|| format!("the token of the client `{name}`"))?;
@@ -61,7 +63,7 @@ fn options(address: SocketAddr, config: &Config) -> anyhow::Result<HttpOptions> 
         max_sessions: http.max_sessions,
         max_calls: http.max_calls,
         resource: http.resource.clone(),
-        toolset: Toolset::default(),
+        toolset,
         structured: config.mcp.structured,
     })
 }

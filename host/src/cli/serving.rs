@@ -5,12 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::logging;
 use crate::audit::{self, instances};
 use crate::host::Host;
 use crate::operator::{self, Operator};
+use crate::otlp;
+use crate::viewer::proxy_options;
 use crate::web::roles::{Role, Tokens};
 use crate::web::{self, WebOptions, WebServer};
 
@@ -35,6 +38,8 @@ pub(super) struct Serving {
     host: Host,
     viewer: Option<WebServer>,
     operator: Operator,
+    /// Sends figures on, where that is wanted.
+    exporting: Option<JoinHandle<()>>,
     /// Ends viewer and operator's socket, after the sessions.
     watchers: CancellationToken,
 }
@@ -62,7 +67,12 @@ impl Serving {
             Err(error) => tracing::warn!(%error, "ended instances were not cleaned"),
         });
         tokio::spawn(keep_record(host.clone()));
-        Ok(Self { host, viewer, operator, watchers })
+        let exporting = host
+            .config()
+            .otlp
+            .clone()
+            .map(|to| tokio::spawn(otlp::export(to, host.instance().id.clone(), watchers.clone())));
+        Ok(Self { host, viewer, operator, exporting, watchers })
     }
 
     /// Closes the sessions, so that each ending is on record and shown, then the ways to them.
@@ -74,6 +84,10 @@ impl Serving {
             self.operator.stopped().await;
             if let Some(viewer) = self.viewer {
                 viewer.stopped().await;
+            }
+            if let Some(exporting) = self.exporting {
+                // A panic there has been reported by the runtime; the host ends all the same.
+                let _ = exporting.await;
             }
         };
         // Past the limit the process ends all the same; the operating system closes what is left.
@@ -127,7 +141,9 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     }
     let tokens = Tokens::random().context("no random number could be had from the operating system")?;
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone() };
+    let proxy = viewer.proxy.as_ref().map(proxy_options).transpose();
+    let proxy = proxy.context("the secret of the viewer's proxy cannot be read")?;
+    let options = WebOptions { bind, first_port: viewer.first_port, tokens: tokens.clone(), proxy };
     let server = web::serve(host.clone(), options, shutdown.clone()).await?;
     let link = |token: &str| format!("http://{}/#token={token}", server.address);
     host.instance().announce(|file| {
@@ -137,6 +153,11 @@ async fn start_viewer(host: &Host, shutdown: &CancellationToken) -> anyhow::Resu
     let address = format!("http://{}/", server.address);
     // Clients keep what a server writes here, so the token is not in it.
     eprintln!("viewer: {address} (its links: portcullis viewer)");
+    match (server.proxy_address, &viewer.proxy) {
+        (Some(address), _) => eprintln!("viewer for its proxy: http://{address}/"),
+        (None, Some(proxy)) => eprintln!("viewer: not behind its proxy, another program has {}", proxy.listen),
+        (None, None) => {}
+    }
     host.desk().set_viewer(Some(address));
     Ok(Some(server))
 }

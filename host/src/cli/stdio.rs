@@ -1,25 +1,25 @@
 //! `portcullis stdio`: a host of its own for one MCP client.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
 use super::serving::{self, Serving, Start};
-use crate::config;
+use super::toolset::Loaded;
+use super::{logging, open_files};
 use crate::host::{Host, child_compiler};
-use crate::mcp::{self, Toolset};
+use crate::mcp;
 
 /// The handshake waits for the host this long: far more than a start takes, but for the very first one, and far
 /// less than clients wait for a server.
 const HANDSHAKE_WAITS: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(path: Option<PathBuf>, label: Option<String>, toolset: Toolset) -> anyhow::Result<()> {
-    let config = config::load(path.as_deref())?;
+pub(super) async fn run(loaded: Loaded, label: Option<String>) -> anyhow::Result<()> {
+    let Loaded { config, toolset } = loaded;
     logging::start_host(&config.log)?;
+    open_files::raise_limit();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let shutdown = CancellationToken::new();
     let (ready, starting) = watch::channel(None);

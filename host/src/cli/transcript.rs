@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::audit::{self, ChainKey, Event, Form, LineRead, Query, Stored, Verified};
+use crate::audit::{self, ChainKey, Event, Form, LineRead, Query, Stored, Verified, instances};
 use crate::clock;
 use crate::config::{self, Config};
 
@@ -309,8 +309,9 @@ fn search(config: &Config, arguments: &SearchArguments, out: &mut impl Write) ->
         );
     }
     let transcripts = audit::stored(&config.state_directory, instance.as_deref())?;
-    let found = audit::search(transcripts.iter().rev(), &query)?;
-    for hit in &found.hits {
+    let viewer = running_viewer(config);
+    let found = audit::search(transcripts.iter().rev(), &query)?.with_replay(viewer.as_deref());
+    for (number, hit) in found.hits.iter().enumerate() {
         if *json {
             writeln!(out, "{}", serde_json::to_string(hit)?)?;
             continue;
@@ -328,6 +329,10 @@ fn search(config: &Config, arguments: &SearchArguments, out: &mut impl Write) ->
             hit.kind,
             visible(&hit.text)
         )?;
+        // Hits of one session stand together, and one link serves them all.
+        if found.hits.get(number + 1).is_none_or(|next| next.replay() != hit.replay()) {
+            writeln!(out, "  in its session: {}", hit.replay())?;
+        }
     }
     out.flush()?;
     for problem in &found.problems {
@@ -336,6 +341,14 @@ fn search(config: &Config, arguments: &SearchArguments, out: &mut impl Write) ->
     let more = if found.more { ", and more: raise --limit" } else { "" };
     eprintln!("{} hits in {} transcripts ({} MB){more}", found.hits.len(), found.files, found.bytes / 1_000_000);
     Ok(!found.hits.is_empty())
+}
+
+/// The address of a viewer that runs, without its token: one shows the sessions of every host of the state folder.
+fn running_viewer(config: &Config) -> Option<String> {
+    // Where that cannot be found out, the command that shows a session serves as well.
+    let running = instances::running(&config.state_directory).ok()?;
+    let url = running.into_iter().find_map(|found| found.server?.viewer_url)?;
+    url.split('#').next().map(str::to_owned)
 }
 
 fn verify(
@@ -424,19 +437,8 @@ fn unix_ms(time: SystemTime) -> u64 {
 
 /// A moment, or how long ago; of a date its beginning, or its end.
 fn when(text: &str, after: bool) -> anyhow::Result<u64> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let unit_ms = match unit {
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
-    };
-    if let (Ok(number), Some(unit_ms)) = (number.parse::<u64>(), unit_ms) {
-        return Ok(unix_ms(SystemTime::now()).saturating_sub(number.saturating_mul(unit_ms)));
-    }
-    config::moment_unix_ms(text, after)
-        .with_context(|| format!("`{text}` is no moment; write 2026-01-31, 2026-01-31T12:00:00Z, 2h or 7d"))
+    config::moment_or_ago_unix_ms(text, unix_ms(SystemTime::now()), after)
+        .with_context(|| format!("`{text}` is no moment; {}", config::MOMENT_FORMS))
 }
 
 #[cfg(test)]

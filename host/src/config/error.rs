@@ -33,6 +33,9 @@ pub enum ConfigError {
     Edit { path: PathBuf, problem: String },
     #[error("{}: {problem}", path.display())]
     Import { path: PathBuf, problem: String },
+    /// An argument of another program's, or a variable of it.
+    #[error("{0}")]
+    Given(String),
     #[error("there is no profile `{profile}`; there are: {known}")]
     UnknownProfile { profile: String, known: String },
     #[error("{}: profile `{profile}`: {problem}", path.display())]

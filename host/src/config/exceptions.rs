@@ -142,10 +142,29 @@ fn shell_words(plan: &shell::Plan) -> impl Iterator<Item = &shell::Word> {
 }
 
 /// A date or a moment, in milliseconds since 1970; of a date its first one, or the first one after it.
-pub fn moment_unix_ms(text: &str, after: bool) -> Option<u64> {
+fn moment_unix_ms(text: &str, after: bool) -> Option<u64> {
     let is_day = text.trim().parse::<Datetime>().ok()?.time.is_none();
     let end = end(text)?;
     Some(if is_day && !after { end.saturating_sub(MS_PER_DAY.unsigned_abs()) } else { end })
+}
+
+/// How a moment is written, for messages.
+pub const MOMENT_FORMS: &str = "write 2026-01-31, 2026-01-31T12:00:00Z, 2h or 7d";
+
+/// As [`moment_unix_ms`], or how long before `now_unix_ms` it was: `90s`, `5m`, `2h`, `7d`.
+pub fn moment_or_ago_unix_ms(text: &str, now_unix_ms: u64, after: bool) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit_ms = match unit {
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    match (number.parse::<u64>(), unit_ms) {
+        (Ok(number), Some(unit_ms)) => Some(now_unix_ms.saturating_sub(number.saturating_mul(unit_ms))),
+        _ => moment_unix_ms(text, after),
+    }
 }
 
 /// The first millisecond after it.

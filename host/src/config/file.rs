@@ -12,6 +12,7 @@ use super::http::HttpFile;
 use super::plugin::PluginFile;
 use super::record::{RedactionFile, TranscriptFile};
 use super::rules::{self, Rule};
+use super::viewer::ViewerFile;
 use super::{ConfigError, EnterKey, LogFormat, PolicyMode, TranscriptMode, keys};
 
 /// portcullis.toml: how SSH hosts are reached and what may be done there.
@@ -36,6 +37,8 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) log: LogFile,
     #[serde(default)]
+    pub(super) metrics: MetricsFile,
+    #[serde(default)]
     pub(super) attach: AttachFile,
     #[serde(default)]
     pub(super) transcript: TranscriptFile,
@@ -56,15 +59,6 @@ pub(super) struct ConfigFile {
 pub(super) enum SshConfigChoice {
     Used(bool),
     File(PathBuf),
-}
-
-/// The browser's viewer.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ViewerFile {
-    pub(super) enabled: Option<bool>,
-    /// First port tried; the next free one above it is taken.
-    pub(super) port: Option<u16>,
 }
 
 /// What MCP clients get.
@@ -118,6 +112,16 @@ pub(super) struct LogFile {
     pub(super) max_mib: Option<u64>,
 }
 
+/// The figures of a running host, beside what its viewer shows at /metrics.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricsFile {
+    /// An OpenTelemetry collector that takes OTLP over plain HTTP: `http://HOST:PORT`. None: nothing is sent.
+    pub(super) otlp: Option<String>,
+    /// Seconds from one sending to the next.
+    pub(super) interval_s: Option<u32>,
+}
+
 /// `portcullis attach`.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +145,7 @@ pub(super) struct DefaultsFile {
     pub(super) rows: Option<u16>,
     pub(super) transcript: Option<TranscriptMode>,
     pub(super) audited: Option<bool>,
+    pub(super) watch_processes: Option<bool>,
     pub(super) files: Option<FilesFile>,
     /// Rules of your own, for every profile.
     pub(super) rules: Option<Vec<Rule>>,
@@ -216,6 +221,9 @@ pub(super) struct ProfileFile {
     pub(super) transcript: Option<TranscriptMode>,
     /// Nothing is typed there that cannot be recorded.
     pub(super) audited: Option<bool>,
+    /// Looks, on a second channel, at which process has the terminal when a command is silent for long: whether it
+    /// waits for input. For servers with Linux that run commands beside the shell.
+    pub(super) watch_processes: Option<bool>,
     /// What may be sent there.
     pub(super) policy_mode: Option<PolicyMode>,
     /// How long a person has to allow what a policy asks about (default 120); 0 asks nobody.
@@ -353,6 +361,7 @@ impl ProfileFile {
             set_env: self.set_env.or(lower.set_env),
             transcript: self.transcript.or(lower.transcript),
             audited: self.audited.or(lower.audited),
+            watch_processes: self.watch_processes.or(lower.watch_processes),
             policy_mode: self.policy_mode.or(lower.policy_mode),
             approval_timeout_s: self.approval_timeout_s.or(lower.approval_timeout_s),
             policies: self.policies.or(lower.policies),
@@ -412,6 +421,7 @@ impl From<&DefaultsFile> for ProfileFile {
             rows,
             transcript,
             audited,
+            watch_processes,
             files,
             rules,
         } = defaults.clone();
@@ -427,6 +437,7 @@ impl From<&DefaultsFile> for ProfileFile {
             rows,
             transcript,
             audited,
+            watch_processes,
             files,
             rules,
             ..Self::default()
@@ -435,8 +446,18 @@ impl From<&DefaultsFile> for ProfileFile {
 }
 
 impl ConfigFile {
+    /// Mode and rules that the file has for all profiles become those of each, so that they hold for no others.
+    pub(super) fn give_defaults_to_profiles(&mut self) {
+        let (mode, rules) = (self.defaults.policy_mode.take(), self.defaults.rules.take());
+        for profile in self.profiles.values_mut() {
+            profile.policy_mode = profile.policy_mode.or(mode);
+            profile.rules = profile.rules.take().or_else(|| rules.clone());
+        }
+    }
+
     /// Relative paths are relative to the file they stand in.
     pub(super) fn make_paths_absolute(&mut self, base: &Path) {
+        self.viewer.make_paths_absolute(base);
         if let Some(http) = &mut self.mcp.http {
             http.make_paths_absolute(base);
         }

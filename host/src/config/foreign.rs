@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::file::{AuthFile, ConfigFile, ProfileFile};
 use super::foreign_rules;
+use super::viewer::ViewerFile;
 use super::{EnterKey, PolicyMode, ssh_config};
 
 /// What a file of another program says.
@@ -109,6 +110,32 @@ pub(super) fn from_env(variables: Variables<'_>) -> Result<Foreign, String> {
     Ok(foreign)
 }
 
+/// What a file of theirs that came with a folder's contents says, where it is one: its own words only, nothing of the
+/// environment, and no secret.
+pub(super) fn of_folder(path: &Path, text: &str) -> Result<Option<ConfigFile>, String> {
+    let is_env = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".env"));
+    let Foreign { mut file, secrets, .. } = match (is_env, is_json(path, text)) {
+        (true, _) => {
+            let pairs = env_pairs(text);
+            from_env(&|name| pairs.get(name).map(|value| value.to_string()))?
+        }
+        (false, true) => read_json(text, &|_| None)?,
+        (false, false) => return Ok(None),
+    };
+    if let Some(secret) = secrets.first() {
+        return Err(format!(
+            "the {} of profile `{}` stands in it; `portcullis config import {}` moves it to a file of its own",
+            secret.kind.word(),
+            secret.profile,
+            path.display()
+        ));
+    }
+    // Where the viewer listens is the operator's matter.
+    file.viewer = ViewerFile::default();
+    file.give_defaults_to_profiles();
+    Ok(Some(file))
+}
+
 struct Reader<'a> {
     variables: Variables<'a>,
     foreign: Foreign,
@@ -172,7 +199,7 @@ impl Reader<'_> {
             keepalive_s: keepalive,
             columns: number(written, "width")?,
             rows: number(written, "height")?,
-            enter: enter.as_deref().map(enter_key).transpose()?,
+            enter: enter.as_deref().map(EnterKey::from_name).transpose()?,
             policy_mode: mode(security_mode.as_deref(), name, &mut self.foreign.notes),
             ..ProfileFile::default()
         })
@@ -288,15 +315,6 @@ fn seconds(value: &Value, key: &str) -> Option<u64> {
     let seconds = value[key].as_f64().filter(|seconds| (0.0..1e9).contains(seconds))?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1e9")]
     Some(seconds.ceil() as u64)
-}
-
-fn enter_key(name: &str) -> Result<EnterKey, String> {
-    match name.to_ascii_lowercase().as_str() {
-        "lf" | "\n" | "newline" | "linefeed" => Ok(EnterKey::Lf),
-        "cr" | "\r" | "return" | "carriage_return" | "carriage-return" => Ok(EnterKey::Cr),
-        "crlf" | "\r\n" => Ok(EnterKey::CrLf),
-        other => Err(format!("`enter_sequence` is {other:?}; it is cr, lf or crlf")),
-    }
 }
 
 /// Modes of both programs. A mode nobody chose is the one that is built in here, `safe`.

@@ -83,6 +83,7 @@ fn take(
 ) -> Result<(), ConfigError> {
     let Foreign { mut file, secrets: mut inline, notes } = foreign;
     file.make_paths_absolute(source.parent().unwrap_or(Path::new(".")));
+    file.give_defaults_to_profiles();
     report.notes.extend(notes);
     for (name, mut values) in std::mem::take(&mut file.profiles) {
         if edit.has_profile(&name) && !replace_existing {
@@ -92,8 +93,6 @@ fn take(
             );
             return Err(ConfigError::Import { path: source.to_owned(), problem });
         }
-        values.policy_mode = values.policy_mode.or(file.defaults.policy_mode);
-        values.rules = values.rules.or(file.defaults.rules.clone());
         if values.user.is_none() && values.ssh_config_host.is_none() {
             return Err(ConfigError::Import {
                 path: source.to_owned(),

@@ -107,15 +107,13 @@ impl<'a> Walk<'a> {
         if let Some((_, here)) = RENAMED.iter().find(|(other, _)| *other == name) {
             return format!("unknown key `{name}`{place}, here it is `{here}`");
         }
-        let alike = |known: &&String| strsim::jaro_winkler(known, name);
-        let nearest = known.iter().copied().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-        if let Some(nearest) = nearest.filter(|known| alike(known) > ALIKE) {
+        let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+        if let Some(nearest) = nearest(name, &known) {
             return format!("unknown key `{name}`{place}, did you mean `{nearest}`?");
         }
         if let Some(elsewhere) = self.elsewhere(name) {
             return format!("unknown key `{name}`{place}; it belongs in {elsewhere}");
         }
-        let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
         format!("unknown key `{name}`{place}; known there are {}", known.join(", "))
     }
 
@@ -126,10 +124,12 @@ impl<'a> Walk<'a> {
             ("ProfileFile", "[profiles.NAME]"),
             ("AuthFile", "an entry of `auth`"),
             ("ViewerFile", "[viewer]"),
+            ("ViewerProxyFile", "[viewer.proxy]"),
             ("McpFile", "[mcp]"),
             ("HttpFile", "[mcp.http]"),
             ("LimitsFile", "[limits]"),
             ("LogFile", "[log]"),
+            ("MetricsFile", "[metrics]"),
             ("AttachFile", "[attach]"),
             ("TranscriptFile", "[transcript]"),
             ("KeepFile", "[transcript.keep]"),
@@ -144,6 +144,12 @@ impl<'a> Walk<'a> {
         let place = places.into_iter().find(|(table, _)| has(table)).map(|(_, place)| place);
         place.or_else(|| self.root["properties"].get(name).map(|_| "the top of the file, before the first [table]"))
     }
+}
+
+/// The known name that is most like this one, where one is.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let alike = |known: &&&str| strsim::jaro_winkler(known, name);
+    known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|known| alike(known) > ALIKE).copied()
 }
 
 #[cfg(test)]

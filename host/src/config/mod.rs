@@ -2,7 +2,7 @@
 //!
 //! [`file`] is the file as written (TOML, unknown keys refused), `ssh_config` adds the aliases of
 //! OpenSSH's configuration, `find` says which files count, `workspace` what the one in a repository may
-//! say, `files` which files of a host may be reached, `foreign` reads those of other programs, `sources` puts all together; [`Config`] is what the rest of the program
+//! say, `files` which files of a host may be reached, `foreign` reads those of other programs, `predecessor` what was given to the program that is replaced, `sources` puts all together; [`Config`] is what the rest of the program
 //! sees: no optional value that means "default", paths absolute, names checked. Secrets are named
 //! here, never held.
 
@@ -21,6 +21,7 @@ pub(crate) mod key_file;
 mod keys;
 mod layers;
 mod plugin;
+pub mod predecessor;
 pub mod profile;
 mod proxy;
 mod record;
@@ -31,6 +32,7 @@ mod runtime;
 mod show;
 mod sources;
 mod ssh_config;
+mod viewer;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -40,7 +42,7 @@ use std::time::Duration;
 
 pub use edit::Edit;
 pub use error::ConfigError;
-pub use exceptions::{Exception, moment_unix_ms};
+pub use exceptions::{Exception, MOMENT_FORMS, moment_or_ago_unix_ms};
 pub use files::FilesAccess;
 pub use find::{Found, Reason};
 pub use http::HttpConfig;
@@ -57,6 +59,7 @@ pub use runtime::{CONTROL_KEYS, control_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sources::{Sources, found, load, user_file};
+pub use viewer::{ViewerConfig, ViewerProxy, ViewerRole};
 pub use workspace::Workspace;
 
 /// The configuration as used.
@@ -71,6 +74,8 @@ pub struct Config {
     pub http: HttpConfig,
     pub limits: Limits,
     pub log: LogConfig,
+    /// Where figures are sent; none where they are only shown.
+    pub otlp: Option<OtlpConfig>,
     /// The byte that leaves an attached terminal.
     pub detach_key: u8,
     pub transcript: TranscriptConfig,
@@ -112,14 +117,6 @@ pub struct Unusable {
     pub only_alias: bool,
 }
 
-/// The browser viewer.
-#[derive(Debug, Clone)]
-pub struct ViewerConfig {
-    pub enabled: bool,
-    /// The first port tried; the next free one above it is taken.
-    pub first_port: u16,
-}
-
 /// What MCP clients get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct McpConfig {
@@ -155,6 +152,16 @@ pub struct LogConfig {
     pub stderr: String,
     pub format: LogFormat,
     pub max_bytes: u64,
+}
+
+/// A collector of figures, over plain HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpConfig {
+    /// `HOST:PORT`.
+    pub authority: String,
+    /// What is posted to, from the slash on.
+    pub path: String,
+    pub every: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

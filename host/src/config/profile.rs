@@ -68,6 +68,8 @@ pub struct Profile {
     pub transcript: TranscriptMode,
     /// Nothing is typed there that cannot be recorded.
     pub audited: bool,
+    /// A silent command's processes are looked at on a second channel.
+    pub watch_processes: bool,
 }
 
 /// A shell of this machine.
@@ -136,6 +138,19 @@ impl EnterKey {
             Self::CrLf => b"\r\n",
         }
     }
+
+    /// By the names that `ssh-mcp` knows.
+    ///
+    /// # Errors
+    /// Says which names there are.
+    pub fn from_name(name: &str) -> Result<Self, String> {
+        match name.to_ascii_lowercase().as_str() {
+            "lf" | "\n" | "newline" | "linefeed" => Ok(Self::Lf),
+            "cr" | "\r" | "return" | "carriage_return" | "carriage-return" => Ok(Self::Cr),
+            "crlf" | "\r\n" => Ok(Self::CrLf),
+            other => Err(format!("`enter_sequence` is {other:?}; it is cr, lf or crlf")),
+        }
+    }
 }
 
 /// Size of a terminal in character cells.
@@ -149,7 +164,7 @@ pub struct TerminalSize {
 const SIZES: std::ops::RangeInclusive<u16> = 2..=1000;
 
 impl TerminalSize {
-    /// Where nobody says another.
+    /// Where nobody says another: wide enough for tables of pods, as tall as a large window.
     pub const USUAL: Self = Self { columns: 160, rows: 40 };
 
     /// A size within what programs cope with.

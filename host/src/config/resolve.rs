@@ -22,8 +22,7 @@ use super::sources::{Sources, hop_name};
 use super::ssh_config::local_user;
 use super::{
     AuthMethod, Config, ConfigError, Destination, EnterKey, LocalShell, LogSearchChoice, McpConfig, NavigatorChoice,
-    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode, Unusable,
-    ViewerConfig, runtime,
+    PluginEntry, PolicyMode, Profile, QuestionAnswer, SecretSource, TerminalSize, TranscriptMode, Unusable, runtime,
 };
 
 const DEFAULT_PORT: u16 = 22;
@@ -31,8 +30,6 @@ const DEFAULT_CONNECT_TIMEOUT_S: u64 = 15;
 /// Short enough that a dead connection is known within a minute, long enough to cost nothing.
 const DEFAULT_KEEPALIVE_S: u64 = 15;
 const DEFAULT_KEEPALIVE_MAX: u32 = 3;
-/// Wide enough for tables of pods, as tall as a large window.
-const DEFAULT_VIEWER_PORT: u16 = 8765;
 /// The host of a local profile, for people.
 const THIS_MACHINE: &str = "local";
 const DEFAULT_LOG_SEARCH: &str = "log-search-grep";
@@ -103,6 +100,11 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
         key: "mcp.http".to_owned(),
         problem,
     })?;
+    let viewer = top.viewer.resolve().map_err(|problem| ConfigError::Value {
+        path: main.clone(),
+        key: "viewer".to_owned(),
+        problem,
+    })?;
     Ok(Config {
         sources: files,
         state_directory,
@@ -112,12 +114,10 @@ pub(super) fn resolve(sources: Sources) -> Result<Config, ConfigError> {
             elicitation: top.mcp.elicitation != Some(OnOff::Off),
         },
         http,
-        viewer: ViewerConfig {
-            enabled: top.viewer.enabled.unwrap_or(true),
-            first_port: top.viewer.port.unwrap_or(DEFAULT_VIEWER_PORT),
-        },
+        viewer,
         limits: runtime::limits(&top.limits, &main)?,
         log: runtime::log(top.log, &main)?,
+        otlp: runtime::otlp(&top.metrics, &main)?,
         detach_key: runtime::detach_key(top.attach, &main)?,
         transcript: top.transcript.resolve(),
         redaction: top.redaction.resolve(&main)?,
@@ -277,6 +277,7 @@ fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
         set_env: set_env(written)?,
         transcript: written.transcript.unwrap_or_default(),
         audited: audited(written)?,
+        watch_processes: written.watch_processes.unwrap_or(false) && written.kind != Some(KindName::Local),
     })
 }
 

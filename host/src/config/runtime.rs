@@ -1,9 +1,10 @@
 //! The running host in the configuration: its limits, its log, and the key that leaves an attached terminal.
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::file::{AttachFile, LimitsFile, LogFile};
-use super::{ConfigError, Limits, LogConfig};
+use super::file::{AttachFile, LimitsFile, LogFile, MetricsFile};
+use super::{ConfigError, Limits, LogConfig, OtlpConfig};
 
 const MIB: usize = 1 << 20;
 
@@ -20,6 +21,9 @@ const DEFAULT_MEMORY_MIB: usize = 512;
 const DEFAULT_LOG_MIB: u64 = 8;
 const DEFAULT_LOG_LEVEL: &str = "info";
 const DEFAULT_STDERR_LEVEL: &str = "warn";
+const DEFAULT_OTLP_S: u32 = 30;
+/// Below a collector's address (OTLP over HTTP).
+const OTLP_PATH: &str = "v1/metrics";
 /// As with telnet: nothing that shells or editors use much.
 const DEFAULT_DETACH_KEY: &str = "ctrl-]";
 
@@ -60,6 +64,28 @@ pub(super) fn log(written: LogFile, file: &Path) -> Result<LogConfig, ConfigErro
         format: written.format.unwrap_or_default(),
         max_bytes: mib << 20,
     })
+}
+
+/// Where figures are sent.
+pub(super) fn otlp(written: &MetricsFile, file: &Path) -> Result<Option<OtlpConfig>, ConfigError> {
+    let seconds = written.interval_s.unwrap_or(DEFAULT_OTLP_S);
+    if !(1..=3_600).contains(&seconds) {
+        return Err(wrong(file, "metrics.interval_s", "it is from 1 to 3600".to_owned()));
+    }
+    let Some(address) = &written.otlp else { return Ok(None) };
+    let parts = address.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
+    match parts {
+        Some((authority, base)) if authority.contains(':') && is_plain(address) => Ok(Some(OtlpConfig {
+            authority: authority.to_owned(),
+            path: format!("/{}", [base.trim_end_matches('/'), OTLP_PATH].join("/").trim_start_matches('/')),
+            every: Duration::from_secs(seconds.into()),
+        })),
+        _ => {
+            let problem = format!("{address:?} is no `http://HOST:PORT`; for TLS put a collector on this machine");
+            Err(wrong(file, "metrics.otlp", problem))
+        }
+    }
 }
 
 pub(super) fn detach_key(written: AttachFile, file: &Path) -> Result<u8, ConfigError> {
@@ -103,6 +129,20 @@ mod tests {
         for key in ["ctrl-m", "ctrl-[", "ctrl-", "ctrl-ab", "a", "ctrl-é", ""] {
             assert_eq!(named(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_collector_is_named_by_its_address() {
+        let read = |text: &str| otlp(&toml::from_str(text).unwrap(), Path::new("f.toml")).map_err(|e| e.to_string());
+        let to = |text: &str| read(text).unwrap().map(|to| (to.authority, to.path, to.every.as_secs()));
+        assert_eq!(to("interval_s = 5"), None);
+        let near = to("otlp = 'http://127.0.0.1:4318'").unwrap();
+        assert_eq!(near, ("127.0.0.1:4318".to_owned(), "/v1/metrics".to_owned(), 30));
+        assert_eq!(to("otlp = 'http://[::1]:4318/otlp/'").unwrap().1, "/otlp/v1/metrics");
+        for text in ["https://a:1", "a:1", "http://a", "http://u:p@a:1", "http://a:1/\\r\\nX: y"] {
+            assert!(read(&format!("otlp = \"{text}\"")).unwrap_err().contains("metrics.otlp"), "{text}");
+        }
+        assert!(read("interval_s = 0").unwrap_err().contains("from 1 to 3600"));
     }
 
     #[test]

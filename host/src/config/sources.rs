@@ -109,9 +109,9 @@ impl Sources {
         self.files.iter().map(|(path, reason)| (path.as_path(), *reason))
     }
 
-    fn add_main(&mut self, text: &str, path: &Path, reason: Reason) -> Result<(), ConfigError> {
+    pub(super) fn add_main(&mut self, text: &str, path: &Path, reason: Reason) -> Result<(), ConfigError> {
         let (mut top, mut problems) = match foreign::is_json(path, text) {
-            true => self.foreign(text, path)?,
+            true => self.foreign(text, path, &|name| std::env::var(name).ok())?,
             false => (file::parse(text, path)?, BTreeMap::new()),
         };
         top.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
@@ -127,9 +127,13 @@ impl Sources {
     }
 
     /// Another program's file as it is. A secret that stands in it makes its profile unusable.
-    fn foreign(&mut self, text: &str, path: &Path) -> Result<(ConfigFile, BTreeMap<String, String>), ConfigError> {
-        let variables = |name: &str| std::env::var(name).ok();
-        let Foreign { file, secrets, notes } = foreign::read_json(text, &variables)
+    pub(super) fn foreign(
+        &mut self,
+        text: &str,
+        path: &Path,
+        variables: foreign::Variables<'_>,
+    ) -> Result<(ConfigFile, BTreeMap<String, String>), ConfigError> {
+        let Foreign { file, secrets, notes } = foreign::read_json(text, variables)
             .map_err(|problem| ConfigError::Import { path: path.to_owned(), problem })?;
         self.notes.extend(notes);
         let problem = |secret: InlineSecret| {
@@ -145,12 +149,12 @@ impl Sources {
     }
 
     /// What stands beside or below the operator's file.
-    fn add_others(&mut self, workspace: Option<PathBuf>) {
+    pub(super) fn add_others(&mut self, workspaces: impl IntoIterator<Item = PathBuf>) {
         let ssh_config = SshConfig::new(self.top.ssh_config.as_ref());
         if let Some(ssh_config) = &ssh_config {
             self.add_aliases(ssh_config);
         }
-        if let Some(path) = workspace {
+        for path in workspaces {
             self.add_workspace(&path);
         }
         let hops = &mut self.hops;

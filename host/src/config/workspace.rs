@@ -15,7 +15,7 @@ use super::file::{self, ConfigFile, ProfileFile};
 use super::files::{self, FilesFile};
 use super::layers::{Layers, Origin};
 use super::rules::Rule;
-use super::{ConfigError, PolicyMode, find, replace};
+use super::{ConfigError, PolicyMode, find, foreign, replace};
 
 /// Keys a workspace may set for the whole program.
 const TOP_KEYS: &[&str] = &["profiles", "default_profile"];
@@ -69,8 +69,11 @@ impl Workspace {
     /// Names the key and why it may not stand there.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = file::read_text(path)?;
-        let mut file = file::parse(&text, path)?;
         let refused = |problem| ConfigError::Workspace { path: path.to_owned(), problem };
+        let mut file = match foreign::of_folder(path, &text).map_err(refused)? {
+            Some(file) => file,
+            None => file::parse(&text, path)?,
+        };
         check_keys(&file).map_err(refused)?;
         file.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
         Ok(Self { path: path.to_owned(), digest: digest(&text), file })

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_taken_port_is_told() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let viewer = ViewerConfig { enabled: true, first_port: taken.local_addr().unwrap().port() };
+        let viewer = ViewerConfig { enabled: true, first_port: taken.local_addr().unwrap().port(), proxy: None };
         assert_eq!(viewer_port(&viewer).state, State::Note);
     }
 }

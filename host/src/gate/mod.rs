@@ -31,7 +31,7 @@ use crate::approvals::{Cause, Consent, Denial, Leave, Matter};
 use crate::audit::Entry;
 use crate::causes::with_causes;
 use crate::config::{Destination, Secret};
-use crate::plugins::LivePlugins;
+use crate::plugins::{LivePlugins, POLICY_FAILED};
 use judge::SessionPolicy;
 
 pub use exceptions::Excepted;
@@ -88,6 +88,8 @@ pub enum Action {
     Stop { step: StopStep },
     /// A person's bytes.
     Human { bytes: Vec<u8> },
+    /// What a person has given as the answer to a question for a secret; typed there or nowhere.
+    HumanSecret { value: Secret },
     /// A file on the server, beside the terminal. The path is the one that is reached in the end.
     File { access: FileAccess, path: String },
 }
@@ -179,6 +181,11 @@ impl Cleared {
     pub(crate) fn verdict_entry(&self) -> Option<Entry<'_>> {
         self.judged.as_ref().map(Judged::entry)
     }
+
+    /// Policies that gave no usable answer, and what became of them.
+    pub(crate) fn failed_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.judged.iter().flat_map(Judged::failures)
+    }
 }
 
 /// One policy's word on a text.
@@ -224,6 +231,12 @@ impl Judged {
             _ => (ruling.verdict == "warn").then(|| ruling.clone()),
         };
         self.rulings.iter().filter_map(allowed).collect()
+    }
+
+    /// Policies that gave no usable answer, by name, and what became of them; those on trial too.
+    fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+        let failed = self.rulings.iter().chain(&self.on_trial).filter(|ruling| ruling.rule_id == POLICY_FAILED);
+        failed.map(|ruling| (ruling.policy.as_str(), ruling.reason.as_str()))
     }
 
     /// What a person would be asked.
@@ -321,6 +334,11 @@ impl Refusal {
     pub(crate) fn verdict_entry(&self) -> Entry<'_> {
         self.judged.entry()
     }
+
+    /// Policies that gave no usable answer, and what became of them.
+    pub(crate) fn failed_policies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.judged.failures()
+    }
 }
 
 /// The policies, behind the one question everybody has to ask.
@@ -353,6 +371,10 @@ impl Gate {
                 // The only caller is the viewer's adapter, which cannot set another actor.
                 let payload = Payload::Bytes(bytes);
                 Ok(Cleared::new(Typist::Human, payload, Reader::Anything, None))
+            }
+            // Of the same adapter; no policy ever sees it.
+            Action::HumanSecret { value } => {
+                Ok(Cleared::new(Typist::Human, Payload::Secret(value), Reader::SecretQuestion, None))
             }
             Action::Press { key } => {
                 if let Some(reason) = input::objection(key, place) {

@@ -153,6 +153,7 @@ fn destination(input: &PlaceInput, name: String, policy_mode: PolicyMode) -> Des
         set_env: BTreeMap::new(),
         transcript: TranscriptMode::Off,
         audited: false,
+        watch_processes: false,
         name,
     };
     Destination {

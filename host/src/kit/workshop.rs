@@ -47,7 +47,7 @@ impl Workshop {
         let entry = self.config.plugins.iter().find(|entry| entry.name == what);
         let built_in = || built_in(entry.and_then(PluginEntry::built_in_name).unwrap_or(what));
         let found = match entry.and_then(|entry| entry.path.as_ref().map(|path| (entry, path))) {
-            Some((entry, path)) => Some(read_pinned(entry, path)?),
+            Some((entry, path)) => Some(read_pinned(entry, path)?.bytes),
             None => built_in().map(<[u8]>::to_vec),
         };
         if let Some(bytes) = found {
@@ -72,16 +72,16 @@ impl Workshop {
         if kind == PluginKind::Parser && settings != "{}" {
             return Err(KitError::input(format!("`{}` is a parser", subject.name), "parsers have no settings"));
         }
-        load(&self.sandbox, &subject.name, kind, &subject.bytes, settings, &subject.limits).await.map_err(|error| {
-            match error {
+        load(&self.sandbox, &subject.name, kind, subject.bytes.as_slice().into(), settings, &subject.limits)
+            .await
+            .map_err(|error| match error {
                 LoadError::Shape { plugin, difference } => {
                     let differences = shape::differences(&subject.bytes, kind);
                     let differences = if differences.is_empty() { difference } else { differences.join("; ") };
                     KitError::Shape { plugin, differences }
                 }
                 other => other.into(),
-            }
-        })
+            })
     }
 }
 

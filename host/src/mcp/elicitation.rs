@@ -28,7 +28,7 @@ use crate::host::Host;
 use crate::ops::{self, Dismissal};
 
 /// Names the question to the clients that answer with their next call.
-const DECISION: &str = "approval";
+pub(super) const DECISION: &str = "approval";
 /// The decisions of the form; the one that does nothing comes first, for clients that offer the first.
 const DECISIONS: [&str; 3] = ["deny", "allow_once", "allow_rule_for_session"];
 
@@ -73,10 +73,15 @@ fn takes_dialogs(host: &Host, peer: &Peer<RoleServer>) -> bool {
 
 /// The answer to a call that needs consent first: the question, and what the same call brings back with the answer.
 pub(super) fn question(host: &Host, approval_id: &str) -> Option<InputRequiredResult> {
+    let (form, state) = form_for(host, approval_id)?;
+    Some(InputRequiredResult::new(Some(BTreeMap::from([(DECISION.to_owned(), form)])), Some(state)))
+}
+
+/// The question about an approval, and what names it and its digest when the answer comes.
+pub(super) fn form_for(host: &Host, approval_id: &str) -> Option<(InputRequest, String)> {
     let asked = ops::approvals(host).into_iter().find(|asked| asked.id == approval_id)?;
-    let form = InputRequest::Elicitation(ElicitRequest::new(form(&asked)));
-    let requests = BTreeMap::from([(DECISION.to_owned(), form)]);
-    Some(InputRequiredResult::new(Some(requests), Some(format!("{} {}", asked.id, asked.digest))))
+    let state = format!("{} {}", asked.id, asked.digest);
+    Some((InputRequest::Elicitation(ElicitRequest::new(form(&asked))), state))
 }
 
 /// Takes what the user of the client said to a question of a call before. What is no longer open, or somebody else's,

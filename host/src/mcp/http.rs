@@ -144,7 +144,7 @@ fn router(starting: Starting, options: HttpOptions, shutdown: &CancellationToken
     let mut sessions = LocalSessionManager::default();
     sessions.session_config.keep_alive = Some(SESSION_KEPT);
     let sessions = Arc::new(sessions);
-    let shared = Shared::new(starting, options.toolset, options.structured, options.max_calls);
+    let shared = Shared::new(starting, options.toolset, options.structured, options.max_calls, shutdown.clone());
     let until = shutdown.clone();
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(

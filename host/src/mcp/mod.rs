@@ -16,6 +16,7 @@ mod resources;
 mod schema;
 mod server;
 mod subscriptions;
+mod tasks;
 mod tool;
 mod tools;
 mod toolsets;
@@ -23,4 +24,4 @@ mod transport;
 
 pub use http::{HttpError, HttpOptions, HttpServer, serve_http};
 pub use server::{ServeError, Starting, serve_stdio};
-pub use toolsets::{ConfigOrigin, ConfigResolution, SshSessionMcpSettings, Toolset};
+pub use toolsets::{ConfigOrigin, ConfigResolution, SshMcpSettings, SshSessionMcpSettings, Toolset};

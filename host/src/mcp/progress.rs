@@ -1,12 +1,13 @@
-//! Progress notifications for calls whose client gave a token: each step of a navigation as it begins,
-//! and a sign of life while anything else takes long.
+//! How a call goes, as its client is told: each step of a navigation as it begins, a command that has begun, and
+//! a sign of life while anything else takes long. As notifications to calls whose client gave a token; what is made
+//! a task ([`super::tasks`]) shows the same as its status.
 
 use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::Peer;
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::answer::Answer;
@@ -18,7 +19,26 @@ const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
 
 tokio::task_local! {
     /// Where the present call's steps go. A navigation has some dozens of them at most.
-    static STEPS: UnboundedSender<String>;
+    static STEPS: UnboundedSender<Step>;
+}
+
+/// What a call has come to on its way.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// A step of a navigation or a search.
+    Takes(String),
+    /// A command was typed.
+    Runs { session_id: String, job_id: String },
+}
+
+impl Step {
+    /// For whoever waits.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Takes(what) => what.clone(),
+            Self::Runs { session_id, job_id } => format!("runs as job {job_id} in session {session_id}"),
+        }
+    }
 }
 
 /// For the operation that the present call makes.
@@ -29,10 +49,23 @@ pub(super) fn reporter() -> Progress {
         |steps| {
             Progress::new(move |number, what| {
                 // Nobody listens any more when the call is over.
-                let _unheard = steps.send(format!("step {number}: {what}"));
+                let _unheard = steps.send(Step::Takes(format!("step {number}: {what}")));
             })
         },
     )
+}
+
+/// Says that the present call's command runs now.
+pub(super) fn runs(session_id: &str, job_id: &str) {
+    let step = Step::Runs { session_id: session_id.to_owned(), job_id: job_id.to_owned() };
+    // A call that nobody listens to has no channel, and one that is over no listener.
+    let _unheard = STEPS.try_with(|steps| steps.send(step));
+}
+
+/// The call, and its steps as they come.
+pub(super) fn heard<T>(call: impl Future<Output = T>) -> (impl Future<Output = T>, UnboundedReceiver<Step>) {
+    let (sender, steps) = mpsc::unbounded_channel();
+    (STEPS.scope(sender, call), steps)
 }
 
 /// Where it can be seen that a person is waited for.
@@ -57,8 +90,7 @@ pub(super) async fn told(
     token: ProgressToken,
     waits: Waits,
 ) -> Answer {
-    let (sender, mut steps) = mpsc::unbounded_channel();
-    let call = STEPS.scope(sender, call);
+    let (call, mut steps) = heard(call);
     tokio::pin!(call);
     let began = Instant::now();
     let mut signs = interval_at(began + SIGN_OF_LIFE_EVERY, SIGN_OF_LIFE_EVERY);
@@ -67,7 +99,7 @@ pub(super) async fn told(
     loop {
         tokio::select! {
             biased;
-            Some(step) = steps.recv() => told.tell(step).await,
+            Some(step) = steps.recv() => told.tell(step.words()).await,
             reply = &mut call => return reply,
             _ = signs.tick() => {
                 let what = waits.words().unwrap_or_else(|| "goes on".to_owned());

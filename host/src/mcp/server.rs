@@ -9,22 +9,24 @@ use std::time::Instant;
 use futures::FutureExt;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
-    CompletionInfo, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-    SubscriptionFilter, Tool as Definition, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, CompletionInfo, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
+    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool as Definition, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
+use super::answer::Answer;
 use super::http::Principal;
 use super::reply::Reply;
 use super::subscriptions::Subscriptions;
+use super::tasks::{Early, Tasks, Work};
 use super::tool::Tool;
 use super::toolsets::{ToolSet, Toolset};
 use super::transport::Lenient;
@@ -84,7 +86,7 @@ pub async fn serve_stdio(
     let (reader, writer) = rmcp::transport::io::stdio_pipes();
     let transport = AsyncRwTransport::new_server(reader, writer).with_max_line_length(MAX_LINE_BYTES);
     let ended = shutdown.child_token();
-    let shared = Shared::new(starting.clone(), toolset, structured, MOST_CALLS);
+    let shared = Shared::new(starting.clone(), toolset, structured, MOST_CALLS, ended.clone());
     let handler = Handler::new(shared, ended.clone());
     let connection = handler.connection;
     let serving = handler.serve(Lenient::new(transport, ended.clone()));
@@ -128,15 +130,29 @@ fn note_client(host: &Host, name: &str) {
 pub(super) struct Shared {
     starting: Starting,
     /// Results and definitions have their structured part.
-    structured: bool,
-    set: ToolSet,
+    pub(super) structured: bool,
+    pub(super) set: ToolSet,
     /// A place for each call under way.
-    calls: Semaphore,
+    calls: Arc<Semaphore>,
+    pub(super) tasks: Tasks,
 }
 
 impl Shared {
-    pub(super) fn new(starting: Starting, toolset: Toolset, structured: bool, most_calls: usize) -> Arc<Self> {
-        Arc::new(Self { starting, structured, set: toolset.into_set(), calls: Semaphore::new(most_calls) })
+    /// `shutdown` is cancelled when the server ends.
+    pub(super) fn new(
+        starting: Starting,
+        toolset: Toolset,
+        structured: bool,
+        most_calls: usize,
+        shutdown: CancellationToken,
+    ) -> Arc<Self> {
+        let (calls, tasks) = (Arc::new(Semaphore::new(most_calls)), Tasks::new(shutdown));
+        Arc::new(Self { starting, structured, set: toolset.into_set(), calls, tasks })
+    }
+
+    /// The tool of this name.
+    pub(super) fn tool(&self, name: &str) -> Option<&Tool> {
+        self.set.tools.iter().find(|tool| tool.name == name)
     }
 
     fn definition(&self, tool: &Tool) -> Definition {
@@ -187,9 +203,17 @@ impl Handler {
 
     /// Whose request this is.
     fn caller(&self, host: &Host, context: &RequestContext<RoleServer>) -> Caller {
-        let parts = context.extensions.get::<axum::http::request::Parts>();
-        let principal = parts.and_then(|parts| parts.extensions.get::<Principal>());
-        elicitation::caller(host, context, self.connection, principal.and_then(|it| it.0.clone()))
+        elicitation::caller(host, context, self.connection, principal(context))
+    }
+
+    /// Makes the call as one that may become a task.
+    async fn call_or_task(&self, work: Work, place: OwnedSemaphorePermit, cancelled: CancellationToken) -> Early {
+        let (shared, ended) = (self.shared.clone(), self.ended.clone());
+        tokio::select! {
+            early = work.begin(place) => early,
+            () = cancelled.cancelled() => Early::Answered((shared.set.answer)(Reply::cancelled())),
+            () = ended.cancelled() => Early::Answered((shared.set.answer)(Reply::stopping())),
+        }
     }
 
     async fn call(
@@ -201,7 +225,7 @@ impl Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let structured = self.shared.structured;
-        let Ok(_place) = self.shared.calls.try_acquire() else {
+        let Ok(place) = self.shared.calls.clone().try_acquire_owned() else {
             return Ok(self.shared.own(Reply::too_many_calls().or_again(tool.name, &arguments)).into());
         };
         let (began, caller) = (Instant::now(), self.caller(&host, &context));
@@ -212,7 +236,36 @@ impl Handler {
             elicitation::take_answer(&host, &caller, state, request.input_responses.unwrap_or_default()).await?;
         }
         let asks_between_calls = caller.asks_between_calls;
-        let call = (tool.call)(host.clone(), arguments.clone());
+        let takes_tasks = context.client_capabilities().is_some_and(|declared| declared.supports_tasks());
+        let reply = if takes_tasks && self.shared.tasks.suits(tool.name, &arguments) {
+            let (shared, host, arguments) = (self.shared.clone(), host.clone(), arguments.clone());
+            let work = Work { shared, host, caller, tool: tool.name, arguments, span };
+            match self.call_or_task(work, place, context.ct).await {
+                Early::Answered(reply) => reply,
+                Early::Task(task) => return Ok(*task),
+            }
+        } else {
+            self.call_to_the_end(&host, tool, arguments.clone(), caller, span, context).await
+        };
+        metrics::called(tool.name, reply.status_name(), began.elapsed());
+        let asked = reply.awaited_approval().filter(|_| asks_between_calls);
+        if let Some(question) = asked.and_then(|id| elicitation::question(&host, id)) {
+            return Ok(question.into());
+        }
+        Ok(reply.or_again(tool.name, &arguments).into_result(structured).into())
+    }
+
+    /// Makes the call and waits for it.
+    async fn call_to_the_end(
+        &self,
+        host: &Host,
+        tool: &Tool,
+        arguments: JsonObject,
+        caller: Caller,
+        span: tracing::Span,
+        context: RequestContext<RoleServer>,
+    ) -> Answer {
+        let call = (tool.call)(host.clone(), arguments);
         let call = approvals::on_behalf(caller, call).instrument(span).boxed();
         let call = match context.meta.get_progress_token() {
             Some(token) => {
@@ -222,18 +275,18 @@ impl Handler {
             None => call,
         };
         // Dropping the call stops the waiting; the session and its command go on.
-        let reply = tokio::select! {
+        tokio::select! {
             reply = call => reply,
             () = context.ct.cancelled() => (self.shared.set.answer)(Reply::cancelled()),
             () = self.ended.cancelled() => (self.shared.set.answer)(Reply::stopping()),
-        };
-        metrics::called(tool.name, reply.status_name(), began.elapsed());
-        let asked = reply.awaited_approval().filter(|_| asks_between_calls);
-        if let Some(question) = asked.and_then(|id| elicitation::question(&host, id)) {
-            return Ok(question.into());
         }
-        Ok(reply.or_again(tool.name, &arguments).into_result(structured).into())
     }
+}
+
+/// The client of this request, where clients are told apart.
+fn principal(context: &RequestContext<RoleServer>) -> Option<Arc<str>> {
+    let parts = context.extensions.get::<axum::http::request::Parts>()?;
+    parts.extensions.get::<Principal>()?.0.clone()
 }
 
 impl ServerHandler for Handler {
@@ -244,6 +297,7 @@ impl ServerHandler for Handler {
             .enable_resources_subscribe()
             .enable_prompts()
             .enable_completions()
+            .enable_tasks()
             .build();
         capabilities.prompts = capabilities.prompts.filter(|_| self.shared.set.has_prompts);
         ServerConfig::new(capabilities)
@@ -261,8 +315,7 @@ impl ServerHandler for Handler {
     }
 
     fn get_tool(&self, name: &str) -> Option<Definition> {
-        let tool = self.shared.set.tools.iter().find(|tool| tool.name == name);
-        tool.map(|tool| self.shared.definition(tool))
+        self.shared.tool(name).map(|tool| self.shared.definition(tool))
     }
 
     async fn call_tool(
@@ -270,7 +323,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self.shared.set.tools.iter().find(|tool| tool.name == request.name) else {
+        let Some(tool) = self.shared.tool(&request.name) else {
             let names: Vec<&str> = self.shared.set.tools.iter().map(|tool| tool.name).collect();
             let message = format!("there is no tool `{}`; tools: {}", request.name, names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
@@ -280,6 +333,30 @@ impl ServerHandler for Handler {
             Err(_) if context.ct.is_cancelled() => Ok(self.shared.own(Reply::cancelled()).into()),
             Err(_) => Ok(self.shared.own(Reply::stopping()).into()),
         }
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.shared.tasks.get(&request.task_id, &principal(&context)).map(GetTaskResult::new)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.shared.tasks.update(&request.task_id, &principal(&context), request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.shared.tasks.cancel(&request.task_id, &principal(&context))
     }
 
     async fn list_resources(

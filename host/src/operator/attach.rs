@@ -188,7 +188,7 @@ impl Keys<'_> {
 
     /// Types into the session. Reading goes on only afterwards, so keys keep their order.
     async fn press(&self, bytes: Vec<u8>) {
-        let typing = ops::send_human_keys(self.host, self.session.id().as_str(), bytes);
+        let typing = ops::send_human_keys(self.host, self.session.id().as_str(), bytes, None);
         let message = match timeout(KEYS_TIME, typing).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),

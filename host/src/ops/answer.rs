@@ -49,7 +49,7 @@ impl Wanted {
     }
 
     /// None when nothing is waited for.
-    fn found(&self, printed: &str) -> Option<bool> {
+    pub(super) fn found(&self, printed: &str) -> Option<bool> {
         match (&self.text, &self.pattern) {
             (Some(text), _) => Some(printed.contains(text.as_str())),
             (None, Some(pattern)) => Some(pattern.is_match(printed)),
@@ -57,7 +57,7 @@ impl Wanted {
         }
     }
 
-    fn is_something(&self) -> bool {
+    pub(super) fn is_something(&self) -> bool {
         self.text.is_some() || self.pattern.is_some()
     }
 }

@@ -103,7 +103,7 @@ fn types(action: &Action) -> bool {
     match action {
         Action::Run { .. } | Action::MenuLine { .. } | Action::Type { .. } | Action::Secret { .. } => true,
         Action::Press { key } => !key.is_interrupt(),
-        Action::Stop { .. } | Action::Human { .. } | Action::File { .. } => false,
+        Action::Stop { .. } | Action::Human { .. } | Action::HumanSecret { .. } | Action::File { .. } => false,
     }
 }
 

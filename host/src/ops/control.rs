@@ -68,20 +68,26 @@ pub enum PersonsRequest {
     PolicyMode(PolicyMode),
 }
 
-/// Does what a person asked for in the viewer.
+/// Does what a person asked for in the viewer. `by` is their name, where it is known.
 ///
 /// # Errors
 /// When the session is closed, the agent has the input and it was not to be forced, or the profile's mode is not
 /// one that can be changed here.
-pub async fn control(host: &Host, session_id: &str, request: PersonsRequest) -> Result<(), OpError> {
+pub async fn control(
+    host: &Host,
+    session_id: &str,
+    request: PersonsRequest,
+    by: Option<String>,
+) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let asked = match request {
         PersonsRequest::Take { force } => ControlRequest::Take { force, ttl: None },
         PersonsRequest::HandOver => ControlRequest::HandOver { ttl: None },
         PersonsRequest::Mode(mode) => ControlRequest::Mode(mode),
-        PersonsRequest::Interrupt => return send_human_keys(host, session_id, vec![INTERRUPT]).await,
+        PersonsRequest::Interrupt => return send_human_keys(host, session_id, vec![INTERRUPT], by).await,
         PersonsRequest::Close => {
-            session.close("closed by a person").await;
+            let who = by.map_or(String::new(), |by| format!(", {by}"));
+            session.close(&format!("closed by a person{who}")).await;
             host.input().clear(session_id);
             return Ok(());
         }
@@ -89,11 +95,11 @@ pub async fn control(host: &Host, session_id: &str, request: PersonsRequest) -> 
             let was = destination(host, &session)?.policy_mode;
             changeable(was)?;
             changeable(mode)?;
-            let set = session.set_policy_mode(mode, was).await;
+            let set = session.set_policy_mode(mode, was, by).await;
             return set.map_err(|error| OpError::from(error).in_session(session_id));
         }
     };
-    session.control(Party::Human, asked).await.map_err(|error| OpError::from(error).in_session(session_id))
+    session.persons_control(asked, by).await.map_err(|error| OpError::from(error).in_session(session_id))
 }
 
 /// The two modes between which a person goes to and fro.

@@ -12,6 +12,7 @@ use crate::audit::{StoreError, TranscriptError};
 use crate::diagnose::Finding;
 use crate::gate::Refusal;
 use crate::local::LocalError;
+use crate::plugins::POLICY_FAILED;
 use crate::session::{Dropped, SessionError};
 use crate::ssh::ConnectError;
 
@@ -212,7 +213,7 @@ impl OpError {
                 _ => "connection-failure",
             },
             Self::Refused { refusal, .. } if refusal.was_ask() => "policy-ask-denied",
-            Self::Refused { refusal, .. } if refusal.strictest().rule_id == "host/policy-failed" => "plugin-failure",
+            Self::Refused { refusal, .. } if refusal.strictest().rule_id == POLICY_FAILED => "plugin-failure",
             Self::Refused { .. } => "policy-blocked",
             Self::AwaitingApproval(_) => "input-locked",
             Self::SecretAsked { .. } | Self::ApprovalMoved { .. } | Self::BeingStopped { .. } => {

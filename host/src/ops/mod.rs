@@ -4,6 +4,7 @@
 //! web, command line) call these and translate; they decide nothing. Every refusal is on record
 //! before the caller hears of it.
 
+mod about;
 mod answer;
 mod approvals;
 mod approving;
@@ -32,6 +33,7 @@ mod status;
 mod stop;
 mod text;
 mod transcript;
+mod turn;
 mod view;
 
 use std::sync::Arc;
@@ -44,11 +46,12 @@ use self::approving::clear as clear_until;
 use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;
-use crate::session::{Position, SessionHandle};
+use crate::session::{PluginFailure, Position, SessionHandle};
 
 pub use crate::audit::{Event as RecordedEvent, Hit as RecordHit, Query as RecordQuery, told as told_event};
-pub use crate::config::{PolicyMode, Rule, RuleAction};
+pub use crate::config::{EnterKey, PolicyMode, Rule, RuleAction};
 pub use crate::plugins::{Listed as ListedPlugin, Parsed};
+pub use about::{InstanceReport, KeyFacts, PolicyFacts, ProfileReport, instance, policy_facts, profile};
 pub use answer::Standing;
 pub use approvals::{ApprovalError, Dismissal, answer_approval, approvals, dismiss_approval, is_unseen};
 pub use approving::AwaitingApproval;
@@ -68,14 +71,14 @@ pub use navigate::{
     save_place, where_am_i,
 };
 pub use open::{OpenOutcome, OpenReport, OpenRequest, Previous, open};
-pub use past::{PastSession, Whose, is_here, past_sessions, past_transcript};
+pub use past::{PastQuery, PastSession, RecordFound, Whose, is_here, past_sessions, past_transcript, search_past};
 pub use read::{ReadReport, ReadRequest, What, read};
 pub use retry::{Attempt, Backoff, RetryEnd, RetryReport, RetryRequest};
-pub use run::{RunReport, RunRequest, run};
+pub use run::{Begun, RunReport, RunRequest, exit_code, run, run_told};
 pub use search_logs::{FoundAt, FoundKind, FoundLine, SearchMode, SearchReport, SearchRequest, Summary, search_logs};
-pub use send::{SendReport, SendRequest, send, send_human_keys};
+pub use send::{SendReport, SendRequest, send, send_human_keys, send_human_secret};
 pub use session_rules::{SessionRuleError, SessionRulesReport, change_session_rules, read_rule, session_rules};
-pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, status};
+pub use status::{HostsReport, SessionLine, StatusReport, UnusableLine, hosts, session_line, status};
 pub use stop::{StopReport, StopRequest, stop};
 pub use text::{Excerpt, excerpt};
 pub use transcript::{TranscriptReport, TranscriptRequest, transcript};
@@ -134,6 +137,14 @@ fn destination(host: &Host, session: &SessionHandle) -> Result<Arc<Destination>,
         }
         _ => found,
     })
+}
+
+/// Puts the failure of a plugin on the session's record. What came of it goes to the caller in any case.
+async fn on_record(session: &SessionHandle, about: &'static str, plugin: Option<String>, message: &str) {
+    let failure = PluginFailure { about, plugin, message: message.to_owned() };
+    if let Err(error) = session.record_failure(failure).await {
+        tracing::warn!(session = %session.id(), about, %error, "a plugin's failure is not on record");
+    }
 }
 
 /// What the gate has to know of the moment.

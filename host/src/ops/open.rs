@@ -180,7 +180,7 @@ pub(super) fn default_profile(host: &Host) -> Result<String, OpError> {
     })
 }
 
-fn find_destination(host: &Host, profile: &str) -> Result<Arc<Destination>, OpError> {
+pub(super) fn find_destination(host: &Host, profile: &str) -> Result<Arc<Destination>, OpError> {
     let config = host.config();
     let destinations = &config.destinations;
     if let Some(unusable) = config.unusable.get(profile) {

@@ -14,17 +14,18 @@ use tokio::sync::oneshot;
 
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
-use super::{Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, place};
+use super::turn::{self, HeldBack};
+use super::{EnterKey, Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, on_record, place};
 use crate::clock;
 use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
 use crate::host::Host;
 use crate::plugins::Parsed;
 use crate::random;
-use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions};
+use crate::session::{CommandOutput, SessionError, SessionHandle, SessionSummary, StopAttempt, SubmitOptions, Ticket};
 
 /// The prompt of a shell that has been recognised is a few bytes away.
-const LEVEL_PROMPT: Duration = Duration::from_secs(3);
+pub(super) const LEVEL_PROMPT: Duration = Duration::from_secs(3);
 /// A pod's shell may take a while to start on a busy cluster.
 const NESTED_PROMPT: Duration = Duration::from_secs(30);
 /// Output larger than this is not parsed; the text remains.
@@ -46,7 +47,12 @@ pub struct RunRequest {
     pub retry: Option<RetryRequest>,
     /// Look for a parser that can read the output.
     pub parse: bool,
+    /// What Enter sends, where it is not what the profile says.
+    pub enter_key: Option<EnterKey>,
 }
+
+/// Whoever wants to hear of a command as it begins: the session's id and the job's.
+pub type Begun = dyn Fn(&str, &str) + Send + Sync;
 
 #[derive(Debug, Serialize)]
 pub struct RunReport {
@@ -76,12 +82,25 @@ pub struct RunReport {
 /// # Errors
 /// When a policy refuses it, or the terminal is not at a prompt; nothing was sent then.
 pub async fn run(host: &Host, request: RunRequest) -> Result<RunReport, OpError> {
-    let session = find_session(host, request.session_id.as_deref())?;
-    let id = session.id().to_string();
-    run_in(host, &session, request).await.map_err(|error| error.in_session(&id))
+    run_told(host, request, &|_, _| {}).await
 }
 
-async fn run_in(host: &Host, session: &SessionHandle, request: RunRequest) -> Result<RunReport, OpError> {
+/// The same, and `begun` is told of each command as it begins.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_told(host: &Host, request: RunRequest, begun: &Begun) -> Result<RunReport, OpError> {
+    let session = find_session(host, request.session_id.as_deref())?;
+    let id = session.id().to_string();
+    run_in(host, &session, request, begun).await.map_err(|error| error.in_session(&id))
+}
+
+async fn run_in(
+    host: &Host,
+    session: &SessionHandle,
+    request: RunRequest,
+    begun: &Begun,
+) -> Result<RunReport, OpError> {
     let line = request.command.trim_end_matches(['\r', '\n']).to_owned();
     if line.trim().is_empty() {
         return Err(OpError::BadArgument("`command` is empty; give the line to run".to_owned()));
@@ -89,13 +108,13 @@ async fn run_in(host: &Host, session: &SessionHandle, request: RunRequest) -> Re
     let until = Instant::now() + request.wait;
     let retry = request.retry.clone().map(Retry::new).transpose()?;
     let (mut run, report) = match retry {
-        None => (attempt(host, session, &request, &line, until).await?, None),
+        None => (attempt(host, session, &request, &line, until, begun).await?, None),
         Some(retry) => {
-            let (run, report) = attempts(host, session, &request, &line, until, &retry).await?;
+            let (run, report) = attempts(host, session, &request, &line, until, &retry, begun).await?;
             (run, Some(report))
         }
     };
-    let parsed = if request.parse { parse(host, &mut run, &line).await } else { None };
+    let parsed = if request.parse { parse(host, session, &mut run, &line).await } else { None };
     let output = run.output;
     Ok(RunReport {
         session: session.summary(),
@@ -131,22 +150,13 @@ async fn attempt(
     request: &RunRequest,
     line: &str,
     until: Instant,
+    begun: &Begun,
 ) -> Result<Run, OpError> {
     if let Some(stopping) = session.being_stopped() {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
-    let destination = destination(host, session)?;
-    let position = session.position().await?;
-    if position.asks_for_secret {
-        return Err(secret_asked(session, &session.read().await?.screen));
-    }
-    let place = place(session, &destination, &position);
-    let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
-    let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
-    let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
-    let expect_level = request.expect_level.clone();
-    let options = SubmitOptions { opens: opens(line)?, expect_level, ..SubmitOptions::default() };
-    let ticket = session.submit(cleared, options).await?;
+    let Submitted { ticket, place, argv, warnings, held_back } = submit(host, session, request, line, until).await?;
+    begun(session.id().as_str(), &ticket.command_id.to_string());
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
     if matches!(completion.outcome, Outcome::LevelChanged { .. }) {
@@ -154,8 +164,54 @@ async fn attempt(
         session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
     }
     let output = session.read_command(ticket.command_id).await?;
-    let notes = notes(&completion, &output, session.summary().transcript_mode);
+    let mut notes = notes(&completion, &output, session.summary().transcript_mode);
+    notes.extend(held_back);
     Ok(Run { command_id: ticket.command_id, completion, output, argv, place, steps, warnings, notes })
+}
+
+/// A line that was typed.
+struct Submitted {
+    ticket: Ticket,
+    place: Place,
+    argv: Option<Vec<String>>,
+    warnings: Vec<Ruling>,
+    held_back: HeldBack,
+}
+
+/// Has the line judged and typed once no person is typing. Where one has begun in between, all of it comes again.
+async fn submit(
+    host: &Host,
+    session: &SessionHandle,
+    request: &RunRequest,
+    line: &str,
+    until: Instant,
+) -> Result<Submitted, OpError> {
+    let mut held_back = None;
+    loop {
+        held_back = turn::wait(session, until, true).await?.or(held_back);
+        let left = until.saturating_duration_since(Instant::now());
+        if held_back.is_some() && !left.is_zero() && session.summary().state == "running" {
+            // What the person has started with Enter comes first.
+            session.until_prompt(left).await;
+            continue;
+        }
+        let destination = destination(host, session)?;
+        let position = session.position().await?;
+        if position.asks_for_secret {
+            return Err(secret_asked(session, &session.read().await?.screen));
+        }
+        let place = place(session, &destination, &position);
+        let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
+        let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
+        let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
+        let expect_level = request.expect_level.clone();
+        let enter = request.enter_key;
+        let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
+        match session.submit(cleared, options).await {
+            Err(SessionError::Held { .. }) if Instant::now() < until => {}
+            ticket => return Ok(Submitted { ticket: ticket?, place, argv, warnings, held_back }),
+        }
+    }
 }
 
 /// The first report, or what came of stopping the command, or how it stands when the time is over.
@@ -191,8 +247,9 @@ async fn attempts(
     line: &str,
     until: Instant,
     retry: &Retry,
+    begun: &Begun,
 ) -> Result<(Run, RetryReport), OpError> {
-    let mut last = attempt(host, session, request, line, until).await?;
+    let mut last = attempt(host, session, request, line, until, begun).await?;
     let mut made = Vec::new();
     let mut paused = Duration::ZERO;
     loop {
@@ -220,7 +277,7 @@ async fn attempts(
             return Ok((last, report(RetryEnd::OutOfTime, Some(reason))));
         }
         tokio::time::sleep(paused).await;
-        match attempt(host, session, request, line, until).await {
+        match attempt(host, session, request, line, until, begun).await {
             Ok(next) => last = next,
             Err(error) => return Ok((last, report(RetryEnd::Refused, Some(error.to_string())))),
         }
@@ -249,7 +306,8 @@ pub(super) fn secret_asked(session: &SessionHandle, screen: &ScreenView) -> OpEr
     OpError::SecretAsked { kind, prompt, session_id: session.id().to_string() }
 }
 
-pub(super) fn exit_code(completion: &Completion) -> Option<i32> {
+/// What is known of the command's exit code.
+pub fn exit_code(completion: &Completion) -> Option<i32> {
     match completion.outcome {
         Outcome::Completed { exit_code, .. }
         | Outcome::LevelChanged { exit_code, .. }
@@ -294,7 +352,7 @@ pub(super) fn opens(line: &str) -> Result<Option<Expectation>, OpError> {
 }
 
 /// The output as data, where it is whole and of one command that a parser knows.
-async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
+async fn parse(host: &Host, session: &SessionHandle, run: &mut Run, line: &str) -> Option<Parsed> {
     let text = &run.output.text.text;
     if text.len() > MAX_PARSED_BYTES || run.output.evicted_bytes > 0 {
         return None;
@@ -310,6 +368,7 @@ async fn parse(host: &Host, run: &mut Run, line: &str) -> Option<Parsed> {
     match host.plugins().current().parsers().parse(meta, text, exit_code(&run.completion)).await {
         Ok(parsed) => parsed,
         Err(note) => {
+            on_record(session, "parser", None, &note).await;
             run.notes.push(note);
             None
         }

@@ -8,8 +8,12 @@ use portcullis_term::{CommandId, LevelKind, NotReady, Typist};
 use serde::Serialize;
 
 use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
-use super::run::{opens, secret_asked};
-use super::{Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place};
+use super::run::{LEVEL_PROMPT, opens, secret_asked};
+use super::stop::standing;
+use super::{
+    EnterKey, Excerpt, OpError, by_agent, clear, clear_until, destination, excerpt, find_session, place, turn,
+};
+use crate::config::Secret;
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
 use crate::host::Host;
 use crate::random;
@@ -35,6 +39,10 @@ pub struct SendRequest {
     /// The same as a regular expression.
     pub wait_pattern: Option<String>,
     pub wait: Duration,
+    /// Longest wait for an answer where nothing is waited for; the whole of `wait` when none is given.
+    pub settle: Option<Duration>,
+    /// What Enter sends, where it is not what the profile says.
+    pub enter_key: Option<EnterKey>,
     pub max_chars: usize,
 }
 
@@ -72,15 +80,21 @@ pub async fn send(host: &Host, request: SendRequest) -> Result<SendReport, OpErr
 async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> Result<SendReport, OpError> {
     let keys = check(&request)?;
     let wanted = Wanted::new(request.wait_for.as_deref(), request.wait_pattern.as_deref())?;
-    let reading = session.read().await?;
     let only_stops = request.text.is_none() && !request.enter && keys.iter().all(|key| key.is_interrupt());
+    let until = Instant::now() + request.wait;
+    let held_back = match only_stops || only_kept(session, &request) {
+        true => None,
+        false => turn::wait(session, until, request.text.is_some() || request.enter).await?,
+    };
+    let reading = session.read().await?;
     if let (Some(stopping), false) = (session.being_stopped(), only_stops) {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
     if reading.asks_for_secret && !only_stops {
         return Err(secret_asked(session, &reading.screen));
     }
-    let mut typing = Typing::new(host, session, &reading, request.wait)?;
+    let mut typing = Typing::new(host, session, &reading, until, request.enter_key)?;
+    typing.notes.extend(held_back);
     // Enter named as the first key completes the text like the flag does.
     let enter = request.enter || (request.text.is_some() && keys.first() == Some(&Key::Enter));
     let keys = if enter && !request.enter { &keys[1..] } else { &keys[..] };
@@ -88,10 +102,16 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
         typing.text(request.text.as_deref().unwrap_or_default(), enter).await?;
     }
     typing.press_all(keys).await?;
-    let Typing { place, until, typed, held_line, mut notes, .. } = typing;
+    let Typing { place, until, typed, held_line, mut notes, leads_on, .. } = typing;
     let left = until.saturating_duration_since(Instant::now());
+    let left = request.settle.filter(|_| !wanted.is_something()).map_or(left, |settle| left.min(settle));
     let wait = if held_line.is_some() && keys.is_empty() { Duration::ZERO } else { left };
-    let Answer { mut reading, printed, found, known } = typed.answer(session, &wanted, wait).await?;
+    let mut answer = typed.answer(session, &wanted, wait).await?;
+    let is_over = answer.known.as_ref().is_some_and(|known| !known.outcome.is_open());
+    if (answer.found == Some(false) && is_over) || (answer.found == Some(true) && leads_on && !is_over) {
+        look_at_prompt(session, &typed, &wanted, until, &mut answer).await?;
+    }
+    let Answer { mut reading, printed, found, known } = answer;
     if place.terminal == TerminalState::Menu && held_line.is_none() {
         // The text waited for may come before the prompt behind it.
         reading = settled_screen(session, typed.since, MENU_SETTLES).await?;
@@ -113,6 +133,31 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
         held_line,
         notes,
     })
+}
+
+/// The prompt behind a command is none of its output, and often what is waited for: that of another place, which a
+/// moment later is ready for the next line.
+async fn look_at_prompt(
+    session: &SessionHandle,
+    typed: &Typed,
+    wanted: &Wanted,
+    until: Instant,
+    answer: &mut Answer,
+) -> Result<(), OpError> {
+    session.until_prompt(LEVEL_PROMPT.min(until.saturating_duration_since(Instant::now()))).await;
+    answer.reading = session.read().await?;
+    answer.found = Some(answer.found == Some(true) || wanted.found(&answer.reading.line) == Some(true));
+    if let Some(job) = typed.job {
+        answer.known = Some(standing(session, job).await?);
+    }
+    Ok(())
+}
+
+/// Text that waits in the host for its Enter; nothing of it is typed.
+fn only_kept(session: &SessionHandle, request: &SendRequest) -> bool {
+    let is_piece = request.text.as_ref().is_some_and(|text| !text.contains(['\r', '\n']));
+    let kept_here = matches!(session.summary().state.as_str(), "at_prompt" | "menu");
+    is_piece && !request.enter && request.keys.is_empty() && kept_here
 }
 
 /// The menu has led to a shell: puts it on the path, so that lines for it are judged and run as such.
@@ -161,22 +206,42 @@ struct Typing<'a> {
     session: &'a SessionHandle,
     place: Place,
     until: Instant,
+    enter_key: Option<EnterKey>,
     typed: Typed,
     held_line: Option<String>,
+    /// The line that was run should lead to another place.
+    leads_on: bool,
     /// Nothing more is typed in this call.
     stopped_short: bool,
     notes: Vec<String>,
 }
 
 impl<'a> Typing<'a> {
-    fn new(host: &'a Host, session: &'a SessionHandle, reading: &Reading, wait: Duration) -> Result<Self, OpError> {
+    fn new(
+        host: &'a Host,
+        session: &'a SessionHandle,
+        reading: &Reading,
+        until: Instant,
+        enter_key: Option<EnterKey>,
+    ) -> Result<Self, OpError> {
         let place = place(session, &destination(host, session)?, reading);
         if place.terminal == TerminalState::AtPrompt {
             host.input().forget_typed(session.id().as_str());
         }
         let typed = Typed::new(reading);
-        let until = Instant::now() + wait;
-        Ok(Self { host, session, place, until, typed, held_line: None, stopped_short: false, notes: Vec::new() })
+        let notes = Vec::new();
+        Ok(Self {
+            host,
+            session,
+            place,
+            until,
+            enter_key,
+            typed,
+            held_line: None,
+            leads_on: false,
+            stopped_short: false,
+            notes,
+        })
     }
 
     /// Sends the text in the form its reader takes, or keeps it until its Enter.
@@ -260,7 +325,7 @@ impl<'a> Typing<'a> {
             Action::Type { before, text: text.to_owned(), enter }
         };
         let cleared = self.cleared(action).await?;
-        self.session.type_in(cleared).await?;
+        self.session.type_in_with(cleared, self.enter_key).await?;
         if !is_menu {
             self.host.input().typed(self.id(), text, enter);
         }
@@ -296,7 +361,8 @@ impl<'a> Typing<'a> {
         if line.trim().is_empty() {
             return Ok(());
         }
-        let options = SubmitOptions { opens: opens(&line)?, ..SubmitOptions::default() };
+        let options = SubmitOptions { opens: opens(&line)?, enter: self.enter_key, ..SubmitOptions::default() };
+        self.leads_on = options.opens.is_some();
         self.echoed(&line, true);
         let action = Action::Run { line, delivery: Delivery::ShellLine, opens: None };
         let cleared = self.cleared(action).await;
@@ -383,7 +449,7 @@ impl<'a> Typing<'a> {
             return self.line("", true).await;
         }
         let cleared = clear(self.host, self.session, &self.place, by_agent(Action::Press { key }, None)).await?;
-        self.session.type_in(cleared).await?;
+        self.session.type_in_with(cleared, self.enter_key).await?;
         // A program on the whole screen has no line; a client's statement may come from its history now.
         if self.place.at_repl && key != Key::Enter && !key.is_interrupt() {
             self.host.input().edited(self.id());
@@ -397,11 +463,32 @@ impl<'a> Typing<'a> {
     }
 }
 
-/// A person's keys from the viewer.
+/// A person's keys from the viewer. `by` is their name, where it is known.
 ///
 /// # Errors
 /// When there is no such session or it is closed.
-pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> Result<(), OpError> {
+pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>, by: Option<String>) -> Result<(), OpError> {
+    let typed = bytes.clone();
+    by_person(host, session_id, Action::Human { bytes }, by).await?;
+    // At a prompt the terminal itself knows that its line is not empty.
+    host.input().person_typed(session_id, &typed);
+    Ok(())
+}
+
+/// A person's answer to the terminal's question for a secret, with Enter behind it.
+///
+/// # Errors
+/// When the terminal asks for none now; nothing was typed then. Otherwise as [`send_human_keys`].
+pub async fn send_human_secret(
+    host: &Host,
+    session_id: &str,
+    value: Secret,
+    by: Option<String>,
+) -> Result<(), OpError> {
+    by_person(host, session_id, Action::HumanSecret { value }, by).await
+}
+
+async fn by_person(host: &Host, session_id: &str, action: Action, by: Option<String>) -> Result<(), OpError> {
     let session = find_session(host, Some(session_id))?;
     let destination = destination(host, &session)?;
     let place = Place {
@@ -413,11 +500,7 @@ pub async fn send_human_keys(host: &Host, session_id: &str, bytes: Vec<u8>) -> R
         at_repl: false,
         reader: String::new(),
     };
-    let typed = bytes.clone();
-    let intent = Intent { actor: Typist::Human, action: Action::Human { bytes }, purpose: None };
+    let intent = Intent { actor: Typist::Human, action, purpose: None };
     let cleared = clear(host, &session, &place, intent).await?;
-    session.type_in(cleared).await.map_err(|error| OpError::from(error).in_session(session_id))?;
-    // At a prompt the terminal itself knows that its line is not empty.
-    host.input().person_typed(session_id, &typed);
-    Ok(())
+    session.persons_keys(cleared, by).await.map_err(|error| OpError::from(error).in_session(session_id))
 }

@@ -13,7 +13,7 @@ use crate::config::Destination;
 use crate::diagnose::{self, Depth, Finding, State};
 use crate::host::Host;
 use crate::plugins::Listed;
-use crate::session::{CommandRecord, SessionSummary};
+use crate::session::{CommandRecord, SessionHandle, SessionSummary};
 
 /// Commands of a session shown in its status.
 const RECENT_COMMANDS: usize = 10;
@@ -153,8 +153,28 @@ pub struct SessionLine {
     /// Where the session's record lies, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcript: Option<PathBuf>,
-    /// The latest commands, whoever ran them.
+    /// Commands, whoever ran them, oldest first; in a status the latest ones.
     pub jobs: Vec<CommandRecord>,
+}
+
+/// One session with all its commands that are remembered, oldest first.
+///
+/// # Errors
+/// When there is no such session.
+pub async fn session_line(host: &Host, session_id: Option<&str>) -> Result<SessionLine, OpError> {
+    let session = find_session(host, session_id)?;
+    line(&session).await.map_err(|error| error.in_session(session.id().as_str()))
+}
+
+async fn line(session: &SessionHandle) -> Result<SessionLine, OpError> {
+    let jobs = session.commands().await?;
+    let vitals = session.vitals().await?;
+    Ok(SessionLine {
+        summary: SessionSummary { health: vitals.health, ..session.summary() },
+        idle_s: vitals.idle.as_secs(),
+        transcript: session.transcript().map(Path::to_owned),
+        jobs,
+    })
 }
 
 /// Sessions with their latest commands, and the plugins.
@@ -168,15 +188,9 @@ pub async fn status(host: &Host, session_id: Option<&str>) -> Result<StatusRepor
     };
     let mut sessions = Vec::new();
     for session in wanted {
-        let mut jobs = session.commands().await?;
-        jobs.drain(..jobs.len().saturating_sub(RECENT_COMMANDS));
-        let vitals = session.vitals().await?;
-        sessions.push(SessionLine {
-            summary: SessionSummary { health: vitals.health, ..session.summary() },
-            idle_s: vitals.idle.as_secs(),
-            transcript: session.transcript().map(Path::to_owned),
-            jobs,
-        });
+        let mut line = line(&session).await?;
+        line.jobs.drain(..line.jobs.len().saturating_sub(RECENT_COMMANDS));
+        sessions.push(line);
     }
     Ok(StatusReport {
         instance_id: host.instance().id.clone(),

@@ -1,7 +1,7 @@
 //! Reading and searching the record: of the host's own sessions, or of all where the operator allows that.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -45,34 +45,53 @@ impl TranscriptReport {
     }
 }
 
+/// Which transcripts a call may read.
+pub(super) struct Scope {
+    state: PathBuf,
+    /// Of this instance only.
+    instance: Option<String>,
+    /// Where clients are told apart each has its own sessions, and of these only the running host knows whose they are.
+    owned: Option<HashSet<String>>,
+}
+
+impl Scope {
+    pub(super) fn of(host: &Host) -> Self {
+        let owned: Option<HashSet<String>> = callers::principal()
+            .map(|_| callers::visible_sessions(host).iter().map(|it| it.id().as_str().to_owned()).collect());
+        let instance = match host.config().transcript.search_scope {
+            SearchScope::All if owned.is_none() => None,
+            SearchScope::All | SearchScope::Instance => Some(host.instance().id.clone()),
+        };
+        Self { state: host.config().state_directory.clone(), instance, owned }
+    }
+
+    /// They themselves, oldest first.
+    ///
+    /// # Errors
+    /// When the state folder cannot be read.
+    pub(super) fn transcripts(&self) -> Result<Vec<Stored>, StoreError> {
+        let mut transcripts = audit::stored(&self.state, self.instance.as_deref())?;
+        transcripts.retain(|stored| self.owned.as_ref().is_none_or(|owned| owned.contains(&stored.session)));
+        Ok(transcripts)
+    }
+}
+
 /// Reads a session's events or searches the record. Beside the session's task: it reads files.
 ///
 /// # Errors
 /// When there is no such session, the record cannot be read, or what is looked for is no pattern.
 pub async fn transcript(host: &Host, request: TranscriptRequest) -> Result<TranscriptReport, OpError> {
-    let state = host.config().state_directory.clone();
-    // Where clients are told apart each has its own sessions, and of these only the running host knows whose they are.
-    let owned: Option<HashSet<String>> = callers::principal()
-        .map(|_| callers::visible_sessions(host).iter().map(|session| session.id().as_str().to_owned()).collect());
-    let own = match host.config().transcript.search_scope {
-        SearchScope::All if owned.is_none() => None,
-        SearchScope::All | SearchScope::Instance => Some(host.instance().id.clone()),
-    };
+    let scope = Scope::of(host);
+    let viewer = host.desk().viewer();
     // What a session was called is known here while it is open; its file says it too.
-    let reading = tokio::task::spawn_blocking(move || read(&state, own.as_deref(), owned.as_ref(), &request));
+    let reading = tokio::task::spawn_blocking(move || read(&scope, viewer.as_deref(), &request));
     reading.await.map_err(|_| OpError::BadArgument("reading the record was broken off; call again".to_owned()))?
 }
 
-fn read(
-    state: &Path,
-    instance: Option<&str>,
-    owned: Option<&HashSet<String>>,
-    request: &TranscriptRequest,
-) -> Result<TranscriptReport, OpError> {
-    let mut transcripts = audit::stored(state, instance)?;
-    transcripts.retain(|stored| owned.is_none_or(|owned| owned.contains(&stored.session)));
+fn read(scope: &Scope, viewer: Option<&str>, request: &TranscriptRequest) -> Result<TranscriptReport, OpError> {
+    let transcripts = scope.transcripts()?;
     if request.query.has_criteria() {
-        let found = audit::search(transcripts.iter().rev(), &request.query)?;
+        let found = audit::search(transcripts.iter().rev(), &request.query)?.with_replay(viewer);
         let mut notes = found.problems;
         if found.files == 0 {
             notes.push("no transcript fits; those that can be searched here are this host's own".to_owned());
@@ -94,10 +113,7 @@ fn chosen<'a>(transcripts: &'a [Stored], session: Option<&str>) -> Result<&'a St
     let known = || transcripts.iter().map(|stored| stored.session.clone()).collect();
     match session {
         Some(id) => {
-            let named = |stored: &&Stored| {
-                stored.session == id || stored.opening().is_some_and(|event| event.text_of("name") == Some(id))
-            };
-            let found = transcripts.iter().rev().find(named);
+            let found = transcripts.iter().rev().find(|stored| stored.is_called(id));
             found.ok_or_else(|| OpError::UnknownSession { session_id: id.to_owned(), known: known() })
         }
         None => match transcripts {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use portcullis_sandbox::{
-    LoadError, LogSearchPlugin, NavigatorPlugin, PluginInfo, PluginKind, PolicyPlugin, Sandbox, component_kind,
+    ComponentFile, LoadError, LogSearchPlugin, NavigatorPlugin, PluginInfo, PluginKind, PolicyPlugin, Sandbox,
+    component_kind,
 };
 use sha2::{Digest, Sha256};
 
@@ -73,19 +74,23 @@ impl Catalog {
     pub async fn load(sandbox: &Sandbox, config: &Config) -> Result<Self, CatalogError> {
         let mut plugins = built_in_plugins(sandbox, config).await?;
         for entry in &config.plugins {
-            let bytes = match (&entry.path, entry.built_in_name()) {
-                (Some(path), _) => read_pinned(entry, path)?,
+            let file;
+            let component = match (&entry.path, entry.built_in_name()) {
+                (Some(path), _) => {
+                    file = read_pinned(entry, path)?;
+                    file.component()
+                }
                 (None, Some(name)) if name == entry.name => {
                     component_named(entry, name)?;
                     continue;
                 }
-                (None, name) => component_named(entry, name.unwrap_or_default())?.to_vec(),
+                (None, name) => component_named(entry, name.unwrap_or_default())?,
             };
             if plugins.contains_key(&entry.name) {
                 let problem = "there is one of this name already; give yours another name".to_owned();
                 return Err(CatalogError::Kind { plugin: entry.name.clone(), problem });
             }
-            plugins.insert(entry.name.clone(), load_entry(sandbox, entry, &bytes).await?);
+            plugins.insert(entry.name.clone(), load_entry(sandbox, entry, component).await?);
         }
         let rules = rules_of_profiles(sandbox, config).await?;
         let catalog = Self::of(plugins, rules)?;
@@ -132,8 +137,8 @@ impl Catalog {
     }
 
     /// Whether exactly this component is loaded under the name.
-    pub(super) fn has(&self, name: &str, bytes: &[u8]) -> bool {
-        self.plugins.get(name).is_some_and(|plugin| plugin.info().digest_sha256 == digest(bytes))
+    pub(super) fn has(&self, name: &str, file: &ReadComponent) -> bool {
+        self.plugins.get(name).is_some_and(|plugin| plugin.info().digest_sha256 == hexadecimal(&file.sha256))
     }
 
     /// The policies in the form the gate asks them.
@@ -197,12 +202,13 @@ impl Catalog {
 async fn built_in_plugins(sandbox: &Sandbox, config: &Config) -> Result<BTreeMap<String, Loaded>, CatalogError> {
     let loading: Vec<_> = COMPONENTS
         .iter()
-        .map(|(name, _, bytes)| {
+        .map(|(name, bytes, digest)| {
             let entry = config.plugins.iter().find(|entry| entry.path.is_none() && entry.name == *name);
             let settings = entry.map_or_else(|| "{}".to_owned(), |entry| entry.settings.clone());
             let limits = entry.map(|entry| entry.limits.clone()).unwrap_or_default();
             let sandbox = sandbox.clone();
-            let task = async move { load_component(&sandbox, name, bytes, &settings, &limits).await };
+            let component = ComponentFile::with_digest(bytes, *digest);
+            let task = async move { load_component(&sandbox, name, component, &settings, &limits).await };
             (*name, tokio::spawn(task))
         })
         .collect();
@@ -248,28 +254,32 @@ pub(super) async fn load_rules(
         plugin: RULES_POLICY.to_owned(),
         problem: "it is missing from this build, and there are rules; take those out or use a whole build".to_owned(),
     };
-    let bytes = built_in(RULES_POLICY).ok_or_else(missing)?;
-    match load_component(sandbox, RULES_POLICY, bytes, settings, limits).await? {
+    let component = built_in_component(RULES_POLICY).ok_or_else(missing)?;
+    match load_component(sandbox, RULES_POLICY, component, settings, limits).await? {
         Loaded::Policy(plugin) => Ok(plugin),
         Loaded::Navigator(_) | Loaded::Parser(_) | Loaded::LogSearch(_) => Err(missing()),
     }
 }
 
-/// Loads the component of an entry, whose bytes are these.
-pub(super) async fn load_entry(sandbox: &Sandbox, entry: &PluginEntry, bytes: &[u8]) -> Result<Loaded, CatalogError> {
-    load_component(sandbox, &entry.name, bytes, &entry.settings, &entry.limits).await
+/// Loads the component of an entry.
+pub(super) async fn load_entry(
+    sandbox: &Sandbox,
+    entry: &PluginEntry,
+    component: ComponentFile<'_>,
+) -> Result<Loaded, CatalogError> {
+    load_component(sandbox, &entry.name, component, &entry.settings, &entry.limits).await
 }
 
 async fn load_component(
     sandbox: &Sandbox,
     name: &str,
-    bytes: &[u8],
+    component: ComponentFile<'_>,
     settings: &str,
     limits: &PluginLimits,
 ) -> Result<Loaded, CatalogError> {
     let failed = |source| CatalogError::Load { plugin: name.to_owned(), source };
-    let kind = component_kind(name, bytes).map_err(failed)?;
-    load(sandbox, name, kind, bytes, settings, limits).await.map_err(failed)
+    let kind = component_kind(name, component.bytes()).map_err(failed)?;
+    load(sandbox, name, kind, component, settings, limits).await.map_err(failed)
 }
 
 /// Names of the components that are part of this program.
@@ -279,12 +289,18 @@ pub(crate) fn built_in_names() -> impl Iterator<Item = &'static str> {
 
 /// A component that is part of this program.
 pub(crate) fn built_in(name: &str) -> Option<&'static [u8]> {
-    COMPONENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, bytes)| *bytes)
+    COMPONENTS.iter().find(|(known, ..)| *known == name).map(|(_, bytes, _)| *bytes)
+}
+
+/// The same with its digest, to be loaded.
+fn built_in_component(name: &str) -> Option<ComponentFile<'static>> {
+    let (_, bytes, digest) = COMPONENTS.iter().find(|(known, ..)| *known == name)?;
+    Some(ComponentFile::with_digest(bytes, *digest))
 }
 
 /// The component that is built in under the name, which the entry means.
-fn component_named(entry: &PluginEntry, name: &str) -> Result<&'static [u8], CatalogError> {
-    built_in(name).ok_or_else(|| {
+fn component_named(entry: &PluginEntry, name: &str) -> Result<ComponentFile<'static>, CatalogError> {
+    built_in_component(name).ok_or_else(|| {
         let known = built_in_names().collect::<Vec<_>>().join(", ");
         let means = match &entry.builtin {
             Some(_) => format!("its `builtin` is `{name}`, which is not built in"),
@@ -295,18 +311,31 @@ fn component_named(entry: &PluginEntry, name: &str) -> Result<&'static [u8], Cat
     })
 }
 
+/// The content of a component's file.
+pub(crate) struct ReadComponent {
+    pub(crate) bytes: Vec<u8>,
+    sha256: [u8; 32],
+}
+
+impl ReadComponent {
+    pub(super) fn component(&self) -> ComponentFile<'_> {
+        ComponentFile::with_digest(&self.bytes, self.sha256)
+    }
+}
+
 /// The file of a component the operator added, if it is the one that was pinned.
-pub(crate) fn read_pinned(entry: &PluginEntry, path: &Path) -> Result<Vec<u8>, CatalogError> {
+pub(crate) fn read_pinned(entry: &PluginEntry, path: &Path) -> Result<ReadComponent, CatalogError> {
     let bytes = std::fs::read(path).map_err(|source| CatalogError::File {
         plugin: entry.name.clone(),
         path: path.to_owned(),
         source,
     })?;
-    let Some(pinned) = &entry.sha256 else { return Ok(bytes) };
-    check_grants(entry, path, &bytes)?;
-    let found = digest(&bytes);
+    let read = ReadComponent { sha256: Sha256::digest(&bytes).into(), bytes };
+    let Some(pinned) = &entry.sha256 else { return Ok(read) };
+    check_grants(entry, path, &read.bytes)?;
+    let found = hexadecimal(&read.sha256);
     if found.eq_ignore_ascii_case(pinned) {
-        return Ok(bytes);
+        return Ok(read);
     }
     let (plugin, path, pinned) = (entry.name.clone(), path.to_owned(), pinned.clone());
     Err(CatalogError::Pin { plugin, path, found, pinned })
@@ -324,7 +353,20 @@ fn check_grants(entry: &PluginEntry, path: &Path, component: &[u8]) -> Result<()
     }
 }
 
-/// SHA-256 in lower-case hexadecimal digits.
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+/// In lower-case digits.
+fn hexadecimal(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digests_of_built_in_components_are_theirs() {
+        assert!(!COMPONENTS.is_empty());
+        for (name, bytes, digest) in COMPONENTS {
+            assert_eq!(&<[u8; 32]>::from(Sha256::digest(bytes)), digest, "{name}");
+        }
+    }
 }

@@ -217,12 +217,12 @@ impl LivePlugins {
     /// Whether there was anything new in the file.
     async fn take(&self, entry: &PluginEntry) -> Result<bool, CatalogError> {
         let Some(path) = &entry.path else { return Ok(false) };
-        let bytes = read_pinned(entry, path)?;
+        let file = read_pinned(entry, path)?;
         let current = self.current();
-        if current.has(&entry.name, &bytes) {
+        if current.has(&entry.name, &file) {
             return Ok(false);
         }
-        let loaded = load_entry(&self.sandbox, entry, &bytes).await?;
+        let loaded = load_entry(&self.sandbox, entry, file.component()).await?;
         let replaced = current.with(entry, loaded)?;
         // This task alone replaces it, so nothing that came in between is lost.
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(replaced);

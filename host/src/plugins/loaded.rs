@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use portcullis_sandbox::{
-    Limits, LoadError, LogSearchPlugin, NavigatorPlugin, ParserPlugin, PluginInfo, PluginKind, PolicyPlugin, Sandbox,
+    ComponentFile, Limits, LoadError, LogSearchPlugin, NavigatorPlugin, ParserPlugin, PluginInfo, PluginKind,
+    PolicyPlugin, Sandbox,
 };
 
 use crate::config::PluginLimits;
@@ -61,15 +62,15 @@ pub(crate) async fn load(
     sandbox: &Sandbox,
     name: &str,
     kind: PluginKind,
-    bytes: &[u8],
+    component: ComponentFile<'_>,
     settings: &str,
     chosen: &PluginLimits,
 ) -> Result<Loaded, LoadError> {
     let limits = limits(kind, chosen);
     Ok(match kind {
-        PluginKind::Policy => Loaded::Policy(sandbox.load_policy(name, bytes, settings, limits).await?),
-        PluginKind::Navigator => Loaded::Navigator(sandbox.load_navigator(name, bytes, settings, limits).await?),
-        PluginKind::Parser => Loaded::Parser(sandbox.load_parser(name, bytes, limits).await?),
-        PluginKind::LogSearch => Loaded::LogSearch(sandbox.load_log_search(name, bytes, settings, limits).await?),
+        PluginKind::Policy => Loaded::Policy(sandbox.load_policy(name, component, settings, limits).await?),
+        PluginKind::Navigator => Loaded::Navigator(sandbox.load_navigator(name, component, settings, limits).await?),
+        PluginKind::Parser => Loaded::Parser(sandbox.load_parser(name, component, limits).await?),
+        PluginKind::LogSearch => Loaded::LogSearch(sandbox.load_log_search(name, component, settings, limits).await?),
     })
 }

@@ -19,4 +19,4 @@ pub use manifest::Manifest;
 pub(crate) use manifest::with_manifest;
 pub(crate) use parsers::CHUNK_BYTES;
 pub use parsers::{Parsed, ParserSet};
-pub use policies::{PolicyChain, RULES_POLICY, SESSION_RULES_POLICY};
+pub use policies::{POLICY_FAILED, PolicyChain, RULES_POLICY, SESSION_RULES_POLICY};

@@ -124,10 +124,13 @@ async fn ask(name: &str, plugin: Option<&PolicyPlugin>, request: &Request) -> Ve
     said.into_iter().map(|decision| (name.to_owned(), decision)).collect()
 }
 
+/// The rule by which a policy that gives no usable answer denies.
+pub const POLICY_FAILED: &str = "host/policy-failed";
+
 fn failure(name: &str, problem: &str) -> Decision {
     Decision {
         verdict: Verdict::Deny,
-        rule_id: "host/policy-failed".to_owned(),
+        rule_id: POLICY_FAILED.to_owned(),
         category: "policy-failure".to_owned(),
         severity: Severity::High,
         reason: format!("the policy `{name}` gave no usable answer: {problem}; without it nothing is sent"),

@@ -101,6 +101,9 @@ pub struct InputControl {
     pub mode: InputMode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
+    /// A call of an agent is held back until the person has done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agent_waits: bool,
 }
 
 impl InputControl {
@@ -114,7 +117,8 @@ impl InputControl {
             (Some(end), Some(was)) => end.abs_diff(was) < SAME_MS,
             (end, was) => end == was,
         };
-        if self.mode == was.mode && parties(self) == parties(was) && same_end { was } else { self }
+        let same = self.mode == was.mode && parties(self) == parties(was) && self.agent_waits == was.agent_waits;
+        if same && same_end { was } else { self }
     }
 
     /// Nothing worth a word.
@@ -196,13 +200,13 @@ impl Begun {
 
 impl Control {
     /// The setting and who has the input now. `unix_ms` is the wall clock at `now`.
-    pub(super) fn summary(&self, now: Instant, unix_ms: u64) -> InputControl {
+    pub(super) fn summary(&self, now: Instant, unix_ms: u64, agent_waits: bool) -> InputControl {
         let until = |until: Instant| unix_ms + until.saturating_duration_since(now).as_millis() as u64;
         let holder = self.holder(now).map(|(who, because)| {
             let ends = (because == Because::Lease).then_some(self.lease).flatten();
             Holder { who, because, until_unix_ms: ends.map(|lease| until(lease.until)) }
         });
-        InputControl { mode: self.mode, holder }
+        InputControl { mode: self.mode, holder, agent_waits }
     }
 
     fn holder(&self, now: Instant) -> Option<(Party, Because)> {
@@ -291,8 +295,10 @@ impl Control {
                     Err(_) if force && who == Party::Human => true,
                     Err(held) => return Err(held),
                 };
+                // One's own that only lasts longer is no news: whoever types may take it each time.
+                let is_own = self.lease.is_some_and(|lease| lease.owner == who && lease.until > now);
                 self.lease = Some(Lease { owner: who, until: now + ttl.unwrap_or(PERSONS_LEASE) });
-                Ok(Some(if by_force { "taken_by_force" } else { "taken" }))
+                Ok((!is_own).then_some(if by_force { "taken_by_force" } else { "taken" }))
             }
             ControlRequest::HandOver { ttl } => {
                 if who == Party::Agent {
@@ -418,6 +424,10 @@ mod tests {
         control.ask(Party::Agent, ControlRequest::Take { force: false, ttl: minute }, now).unwrap();
         let end = control.due(now).unwrap();
         assert_eq!(end, now + Duration::from_secs(60));
+        let longer = ControlRequest::Take { force: false, ttl: Some(Duration::from_secs(90)) };
+        assert_eq!(control.ask(Party::Agent, longer, now).unwrap(), None, "the same one has it, only for longer");
+        assert_eq!(control.due(now), Some(now + Duration::from_secs(90)));
+        let end = now + Duration::from_secs(90);
         assert_eq!((may(&control, end), control.expire(end)), ((true, true), Some(Party::Agent)));
         control.ask(Party::Agent, ControlRequest::HandOver { ttl: minute }, now).unwrap();
         control.person_typed(b"ls\r", TypedInto::Prompt, now + Duration::from_secs(50));

@@ -28,6 +28,9 @@ pub struct SessionSummary {
     /// When that was started, in milliseconds since 1970-01-01 UTC.
     #[serde(skip)]
     pub running_since_unix_ms: Option<u64>,
+    /// The terminal asks for something only a person may type; agents hear it as their command's outcome.
+    #[serde(skip)]
+    pub asks_for_secret: bool,
     /// Who may type.
     #[serde(skip_serializing_if = "InputControl::is_usual")]
     pub input: InputControl,

@@ -16,7 +16,7 @@ use super::{
     RuleRefused, SessionEvent, SessionId, SessionSummary, StopAttempt, StopGuard,
 };
 use crate::audit::{ApprovalRecord, Durable, FileRecord, TranscriptError};
-use crate::config::{PolicyMode, TerminalSize};
+use crate::config::{EnterKey, PolicyMode, TerminalSize};
 use crate::gate::{Cleared, Refusal};
 use crate::ssh::files::{Files, FilesError, FilesOpener};
 
@@ -56,6 +56,21 @@ pub struct Ticket {
     pub settled: oneshot::Receiver<Completion>,
 }
 
+/// Whether an agent may type.
+#[derive(Debug)]
+pub enum AgentsTurn {
+    Now {
+        /// What persons ran since the agent's last command, quoted, the oldest first.
+        ran: Vec<String>,
+    },
+    Later {
+        /// Why not now, with what the person did.
+        held: SessionError,
+        /// Ends when it makes sense to ask again. Until it is dropped, persons see that an agent waits.
+        comes: oneshot::Receiver<()>,
+    },
+}
+
 /// What goes with a line, beside the line.
 #[derive(Debug, Default)]
 pub struct SubmitOptions {
@@ -64,6 +79,8 @@ pub struct SubmitOptions {
     /// Where the caller thinks the terminal is; elsewhere the line is not typed.
     pub expect_level: Option<String>,
     pub resumes: Option<Resumes>,
+    /// What Enter sends, where it is not what the profile says.
+    pub enter: Option<EnterKey>,
 }
 
 /// Where the terminal is and what it is doing.
@@ -152,7 +169,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, SessionError>>;
 
 pub(super) enum Request {
     Submit { cleared: Cleared, options: Box<SubmitOptions>, reply: Reply<Ticket> },
-    TypeIn { cleared: Cleared, reply: Reply<()> },
+    TypeIn { cleared: Cleared, enter: Option<EnterKey>, by: Option<String>, reply: Reply<()> },
     RecordRefusal { refusal: Box<Refusal>, reply: Reply<()> },
     DeclareLevel { level: Box<Level>, reply: Reply<()> },
     ExpectLevel { expectation: Expectation, reply: Reply<oneshot::Receiver<Result<(), SessionError>>> },
@@ -173,10 +190,22 @@ pub(super) enum Request {
     ReopenedAs { session_id: String, reply: Reply<()> },
     AdmitFile { cleared: Cleared, reply: Reply<String> },
     RecordFile { record: Box<FileRecord>, reply: Reply<()> },
+    RecordFailure { failure: PluginFailure, reply: Reply<()> },
     RecordApproval { record: Box<ApprovalRecord>, reply: Reply<()> },
-    Control { who: Party, request: ControlRequest, reply: Reply<()> },
-    SetPolicyMode { mode: PolicyMode, was: PolicyMode, reply: Reply<()> },
+    Control { who: Party, request: ControlRequest, by: Option<String>, reply: Reply<()> },
+    AgentsTurn { has_line: bool, reply: Reply<AgentsTurn> },
+    SetPolicyMode { mode: PolicyMode, was: PolicyMode, by: Option<String>, reply: Reply<()> },
     ChangeRules { who: Party, change: RuleChange, reply: Reply<()> },
+}
+
+/// What a plugin has failed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginFailure {
+    /// `parser` or `navigator`.
+    pub about: &'static str,
+    /// The plugin's name, where the message does not say it.
+    pub plugin: Option<String>,
+    pub message: String,
 }
 
 /// A cloneable way in. Dropping all of them does not end the session; [`SessionHandle::close`] does.
@@ -273,7 +302,23 @@ impl SessionHandle {
     /// # Errors
     /// When the session is closed or the text cannot be written there.
     pub async fn type_in(&self, cleared: Cleared) -> Result<(), SessionError> {
-        self.ask(|reply| Request::TypeIn { cleared, reply }).await
+        self.type_in_with(cleared, None).await
+    }
+
+    /// The same; `enter` is what Enter sends where it is not what the profile says.
+    ///
+    /// # Errors
+    /// As [`SessionHandle::type_in`].
+    pub async fn type_in_with(&self, cleared: Cleared, enter: Option<EnterKey>) -> Result<(), SessionError> {
+        self.ask(|reply| Request::TypeIn { cleared, enter, by: None, reply }).await
+    }
+
+    /// Types a person's keys. `by` is their name where it is known; it stands in the record before them.
+    ///
+    /// # Errors
+    /// As [`Self::type_in`].
+    pub async fn persons_keys(&self, cleared: Cleared, by: Option<String>) -> Result<(), SessionError> {
+        self.ask(|reply| Request::TypeIn { cleared, enter: None, by, reply }).await
     }
 
     /// Writes a refusal into the transcript, before the agent hears of it.
@@ -454,6 +499,14 @@ impl SessionHandle {
         self.ask(|reply| Request::RecordFile { record: Box::new(record), reply }).await
     }
 
+    /// Records that a plugin has failed at what it was asked for here.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn record_failure(&self, failure: PluginFailure) -> Result<(), SessionError> {
+        self.ask(|reply| Request::RecordFailure { failure, reply }).await
+    }
+
     /// Records that a person was asked to allow something, or what came of it, before it has an effect.
     ///
     /// # Errors
@@ -467,15 +520,36 @@ impl SessionHandle {
     /// # Errors
     /// [`SessionError::Held`] when the other one has it.
     pub async fn control(&self, who: Party, request: ControlRequest) -> Result<(), SessionError> {
-        self.ask(|reply| Request::Control { who, request, reply }).await
+        self.ask(|reply| Request::Control { who, request, by: None, reply }).await
+    }
+
+    /// The same for a person, with their name where it is known.
+    ///
+    /// # Errors
+    /// As [`Self::control`].
+    pub async fn persons_control(&self, request: ControlRequest, by: Option<String>) -> Result<(), SessionError> {
+        self.ask(|reply| Request::Control { who: Party::Human, request, by, reply }).await
+    }
+
+    /// Asks whether an agent may type. `has_line` is for a line that needs a clean prompt.
+    ///
+    /// # Errors
+    /// When the session is closed.
+    pub async fn agents_turn(&self, has_line: bool) -> Result<AgentsTurn, SessionError> {
+        self.ask(|reply| Request::AgentsTurn { has_line, reply }).await
     }
 
     /// A person sets how strictly lines are judged here from now on.
     ///
     /// # Errors
     /// When it could not be recorded.
-    pub async fn set_policy_mode(&self, mode: PolicyMode, was: PolicyMode) -> Result<(), SessionError> {
-        self.ask(|reply| Request::SetPolicyMode { mode, was, reply }).await
+    pub async fn set_policy_mode(
+        &self,
+        mode: PolicyMode,
+        was: PolicyMode,
+        by: Option<String>,
+    ) -> Result<(), SessionError> {
+        self.ask(|reply| Request::SetPolicyMode { mode, was, by, reply }).await
     }
 
     /// Changes the rules that hold here only.

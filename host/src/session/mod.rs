@@ -25,7 +25,8 @@ pub use actor::{Opening, ReopenedFrom, open};
 pub use control::{AGENTS_LEASE, Because, ControlRequest, Holder, InputControl, InputMode, Party};
 pub use event::{AttachFrom, Attachment, CommandRecord, SessionEvent, SessionEventKind, SessionSummary, TimelineEntry};
 pub use handle::{
-    CommandOutput, OutputSlice, Position, Reading, SessionError, SessionHandle, SubmitOptions, Ticket, Vitals,
+    AgentsTurn, CommandOutput, OutputSlice, PluginFailure, Position, Reading, SessionError, SessionHandle,
+    SubmitOptions, Ticket, Vitals,
 };
 pub use health::{Health, HealthState};
 pub(crate) use history::full_screen_after;

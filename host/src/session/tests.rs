@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -35,6 +36,7 @@ impl Scripted {
             set_env: Default::default(),
             transcript: TranscriptMode::Full,
             audited: false,
+            watch_processes: false,
             hops: Vec::new(),
             proxy_command: None,
             auth: Vec::new(),
@@ -200,6 +202,22 @@ async fn a_size_reaches_the_shell() {
     assert_eq!(scripted.until(|summary| summary.columns == 90).await.rows, 30);
 }
 
+/// A terminal's query is answered by typing; what is typed goes on record before it goes out.
+#[tokio::test(start_paused = true)]
+async fn what_can_no_longer_be_typed_is_told_on_record() {
+    let mut scripted = Scripted::open(|_| {});
+    scripted.commands.close();
+    scripted.print("\x1b[6n").await;
+    scripted.tell(ShellEvent::Closed { reason: "the link broke".to_owned() }).await;
+    scripted.until(|summary| summary.closed_reason.is_some()).await;
+    let record = scripted.record();
+    let kinds: Vec<&str> = record.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert!(kinds.ends_with(&["host_input", "error", "closed"]), "{kinds:?}");
+    let error = &record[record.len() - 2];
+    assert_eq!((&error["about"], &error["plugin"]), (&json!("input"), &Value::Null));
+    assert_eq!(error["message"], "6 bytes on record as typed were not sent before the connection ended");
+}
+
 #[tokio::test]
 async fn a_flood_keeps_nobody_from_being_heard() {
     let scripted = Scripted::open(|_| {});
@@ -263,4 +281,33 @@ async fn the_input_is_taken_told_recorded_and_given_back_by_itself() {
     assert_eq!(changes, [("agent", "taken"), ("human", "taken_by_force"), ("human", "expired")]);
     assert_eq!((record[1]["holder"].as_str(), record[2]["holder"].as_str()), (Some("human"), None));
     assert!(scripted.history().await.iter().any(|line| line.contains("input taken_by_force by human")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_waits_is_seen_and_told_when_its_turn_comes() {
+    let scripted = Scripted::open(|_| {});
+    let take = ControlRequest::Take { force: false, ttl: None };
+    scripted.session.control(Party::Human, take).await.unwrap();
+    let later = |turn| match turn {
+        AgentsTurn::Later { held, comes } => (held, comes),
+        AgentsTurn::Now { .. } => panic!("a person has the input"),
+    };
+    let (held, comes) = later(scripted.session.agents_turn(false).await.unwrap());
+    assert!(held.to_string().contains("a person has taken the input"), "{held}");
+    scripted.until(|summary| summary.input.agent_waits).await;
+    // A call that has ended waits no longer.
+    drop(comes);
+    scripted.until(|summary| !summary.input.agent_waits).await;
+    let (_, comes) = later(scripted.session.agents_turn(false).await.unwrap());
+    scripted.session.control(Party::Human, ControlRequest::HandOver { ttl: None }).await.unwrap();
+    comes.await.unwrap_err();
+    assert!(!scripted.session.summary().input.agent_waits);
+    assert!(matches!(scripted.session.agents_turn(false).await, Ok(AgentsTurn::Now { ran }) if ran.is_empty()));
+    // The end of the session ends the wait, too.
+    scripted.session.control(Party::Human, take).await.unwrap();
+    let (_, comes) = later(scripted.session.agents_turn(false).await.unwrap());
+    scripted.session.close("over").await;
+    comes.await.unwrap_err();
+    let ended = scripted.session.agents_turn(false).await.unwrap_err();
+    assert!(matches!(ended, SessionError::Closed { .. }), "{ended}");
 }

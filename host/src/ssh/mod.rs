@@ -14,8 +14,8 @@
 //! offered, `dial` connects, `credential` reads keys and secrets, `certificate` the certificates of keys,
 //! `agent` finds ssh-agents, `auth` logs in, `questions` answers what a server asks then, `person` asks one
 //! what only they may say, `unlock` decrypts keys with what they say, `trust` records a host's key with their
-//! consent, `shell` opens the terminal and moves its bytes, `files` reaches files over SFTP, `keepalive`
-//! watches whether the server is still there, `handler` refuses what a server starts by itself, `socket` cuts
+//! consent, `shell` opens the terminal and moves its bytes, `files` reaches files over SFTP,
+//! `processes` asks which process has the terminal, `keepalive` watches whether the server is still there, `handler` refuses what a server starts by itself, `socket` cuts
 //! connections.
 
 mod agent;
@@ -31,6 +31,7 @@ mod host_key;
 mod keepalive;
 pub mod known_hosts;
 mod person;
+pub mod processes;
 mod proxy;
 mod questions;
 mod shell;

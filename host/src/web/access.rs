@@ -5,12 +5,14 @@
 //! and any other user of the machine can reach it, which is why each request is checked.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Uri};
 use subtle::ConstantTimeEq;
 
+use super::proxy::ProxyOptions;
 use super::roles::{Role, Tokens};
 
 /// Browsers that can be logged in at once; one more logs the oldest out.
@@ -26,6 +28,73 @@ pub(super) enum Refusal {
     /// A page of another origin asks.
     #[error("requests from other origins are refused")]
     Origin,
+    /// Whoever asks at the proxy's door is not the proxy.
+    #[error("only the configured proxy is answered here")]
+    Peer,
+    /// Somebody names themselves with the proxy's header where the proxy is not.
+    #[error("the header that names a person counts only for the configured proxy")]
+    Named,
+}
+
+/// Who asks, once they are let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) role: Role,
+    /// The person's name, where a proxy has told it.
+    pub(super) user: Option<Arc<str>>,
+}
+
+impl Caller {
+    /// The name as the record keeps it.
+    pub(super) fn by(&self) -> Option<String> {
+        self.user.as_deref().map(str::to_owned)
+    }
+}
+
+/// One of the two ways in, each with a listener of its own.
+pub(super) enum Door {
+    /// The loopback address, with links.
+    Own {
+        access: Access,
+        /// The proxy's header, which is refused here.
+        refused: Option<HeaderName>,
+    },
+    /// The one behind which a proxy says who a person is.
+    Proxy(ProxyOptions),
+}
+
+impl Door {
+    /// Checks whence, whither and from which page. `origin_needed` is for everything that changes something or
+    /// opens a socket.
+    pub(super) fn check_source(
+        &self,
+        peer: Option<IpAddr>,
+        uri: &Uri,
+        headers: &HeaderMap,
+        origin_needed: bool,
+    ) -> Result<(), Refusal> {
+        match self {
+            Self::Own { refused: Some(name), .. } if headers.contains_key(name) => Err(Refusal::Named),
+            Self::Own { access, .. } => access.check_source(uri, headers, origin_needed),
+            Self::Proxy(proxy) => proxy.check_source(peer, uri, headers, origin_needed),
+        }
+    }
+
+    /// Who asks; none where they are not known.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        match self {
+            Self::Own { access, .. } => access.role(headers).map(|role| Caller { role, user: None }),
+            Self::Proxy(proxy) => proxy.caller(headers),
+        }
+    }
+
+    /// What lets links in; none at the proxy's door.
+    pub(super) fn links(&self) -> Option<&Access> {
+        match self {
+            Self::Own { access, .. } => Some(access),
+            Self::Proxy(_) => None,
+        }
+    }
 }
 
 /// The secrets of one launch and the checks made with them.
@@ -55,7 +124,7 @@ impl Access {
         if !self.hosts.iter().any(|known| known == host) {
             return Err(Refusal::Host);
         }
-        if uri.authority().is_some_and(|authority| authority.as_str() != host) {
+        if names_another(uri, host) {
             return Err(Refusal::Host);
         }
         if headers.contains_key(ORIGIN) {
@@ -66,17 +135,7 @@ impl Access {
         } else if origin_needed {
             return Err(Refusal::Origin);
         }
-        self.check_fetch_site(headers)
-    }
-
-    /// Browsers also say how the requesting page relates to this one. `cross-site` and `same-site`
-    /// (another port of this machine) may follow a link to the page but not read anything.
-    fn check_fetch_site(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-        const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-        let foreign = headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
-        let navigation = headers.get(FETCH_MODE).is_some_and(|mode| mode == "navigate");
-        if foreign && !navigation { Err(Refusal::Origin) } else { Ok(()) }
+        if is_foreign_page(headers) { Err(Refusal::Origin) } else { Ok(()) }
     }
 
     /// Whose token `candidate` is. Takes the same time for every wrong one.
@@ -122,6 +181,21 @@ impl Access {
     }
 }
 
+/// A full address that is not of the host that `Host` names.
+pub(super) fn names_another(uri: &Uri, host: &str) -> bool {
+    uri.authority().is_some_and(|authority| authority.as_str() != host)
+}
+
+/// Browsers also say how the requesting page relates to this one. `cross-site` and `same-site` (another port of this
+/// machine) may follow a link to the page but not read anything.
+pub(super) fn is_foreign_page(headers: &HeaderMap) -> bool {
+    const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+    let foreign = headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
+    let navigation = headers.get(FETCH_MODE).is_some_and(|mode| mode == "navigate");
+    foreign && !navigation
+}
+
 /// `BYTES` random bytes, two characters each.
 pub(super) fn random_hex<const BYTES: usize>() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; BYTES];
@@ -129,13 +203,13 @@ pub(super) fn random_hex<const BYTES: usize>() -> Result<String, getrandom::Erro
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn equal(left: &str, right: &str) -> bool {
+pub(super) fn equal(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
 }
 
 /// The header's value if it is there exactly once; two of them mean that somebody in between may
 /// have read the other one.
-fn only_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(super) fn only_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)

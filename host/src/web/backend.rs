@@ -10,7 +10,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::protocol::{
-    Answer, Approval, ApprovalAnswer, Command, ControlRequest, PastSession, Plugin, Question, SessionSummary,
+    Answer, Approval, ApprovalAnswer, Command, ControlRequest, PastSession, Plugin, Question, SearchFound, SearchQuery,
+    SecretAnswer, SessionSummary,
 };
 
 /// The host as the viewer sees it. Clones share one host.
@@ -55,7 +56,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Changes its value whenever [`Backend::approvals`] may answer differently.
     fn approval_changes(&self) -> watch::Receiver<u64>;
 
-    /// Brings a person's decision; it is on record when this answers.
+    /// Brings a person's decision; it is on record when this answers. `by` is the person's name, where it is known,
+    /// here and below.
     ///
     /// # Errors
     /// When the approval is gone, is about another text than the one shown, or cannot be recorded.
@@ -63,6 +65,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         approval_id: &str,
         answer: ApprovalAnswer,
+        by: Option<String>,
     ) -> impl Future<Output = Result<(), AnswerRefused>> + Send;
 
     /// A snapshot of the screen and the events after it, taken in one step so that nothing is
@@ -81,6 +84,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         session_id: &str,
         request: ControlRequest,
+        by: Option<String>,
     ) -> impl Future<Output = Result<(), ControlRefused>> + Send;
 
     /// The rules that hold in one session only, and those it has from the configuration, as JSON; changed first
@@ -107,7 +111,33 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Option<(Vec<u8>, bool)>> + Send;
 
     /// Types a person's bytes into the session, through the gate, with the actor `human`.
-    fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> impl Future<Output = Result<(), KeysError>> + Send;
+    fn send_human_keys(
+        &self,
+        session_id: &str,
+        bytes: Vec<u8>,
+        by: Option<String>,
+    ) -> impl Future<Output = Result<(), KeysError>> + Send;
+
+    /// Types a person's answer to the terminal's question for a secret, with Enter behind it.
+    ///
+    /// # Errors
+    /// When the terminal asks for none now; nothing was typed then.
+    fn send_secret(
+        &self,
+        session_id: &str,
+        answer: SecretAnswer,
+        by: Option<String>,
+    ) -> impl Future<Output = Result<(), ControlRefused>> + Send;
+
+    /// Searches the record, of this launch only or of every one, the newest first.
+    ///
+    /// # Errors
+    /// When what is looked for cannot be.
+    fn search(
+        &self,
+        every_launch: bool,
+        query: SearchQuery,
+    ) -> impl Future<Output = Result<SearchFound, SearchRefused>> + Send;
 }
 
 /// What a person changes about the rules of a session.
@@ -241,3 +271,8 @@ pub enum AnswerRefused {
     #[error("{0}")]
     NotFitting(String),
 }
+
+/// Why a search was not made, in the host's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SearchRefused(pub String);

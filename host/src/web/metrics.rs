@@ -33,7 +33,7 @@ pub(super) async fn ready<B: Backend>(State(shared): State<Arc<Shared<B>>>) -> R
 
 /// The figures, for whoever has the token (`Authorization: Bearer`) or a login.
 pub(super) async fn metrics<B: Backend>(State(shared): State<Arc<Shared<B>>>, headers: HeaderMap) -> Response {
-    if shared.access.role(&headers).is_none() {
+    if shared.door.caller(&headers).is_none() {
         let text = "the token of this launch is needed, as `Authorization: Bearer TOKEN`; it stands in server.json\n";
         return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], text).into_response();
     }

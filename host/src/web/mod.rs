@@ -8,7 +8,9 @@
 //! Who calls it: the program, once per launch, through [`serve`]. Everything it needs of the host
 //! is the small [`Backend`] trait, so this folder names no other module but the one that accepts connections.
 //!
-//! Tasks: one that accepts, one per connection, one per upgraded socket. All of them end when the
+//! Two doors: its own, with links, and one for a proxy where that is configured.
+//!
+//! Tasks: one that accepts at each door, one per connection, one per upgraded socket. All of them end when the
 //! token given to [`serve`] is cancelled, and [`WebServer::stopped`] waits for that. Channels: per
 //! terminal socket a bounded one for replies (reader to writer) and a watch for acknowledgements.
 
@@ -18,6 +20,7 @@ mod backend;
 mod events;
 mod metrics;
 pub mod protocol;
+mod proxy;
 pub mod roles;
 mod router;
 mod socket;
@@ -27,21 +30,28 @@ mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::listen;
 
+pub use proxy::{ProxyOptions, SECRET_HEADER};
+
 pub use backend::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
-    LiveItem, RulesChange,
+    LiveItem, RulesChange, SearchRefused,
 };
 
 /// How many ports above the first are tried before giving up.
 const PORT_CANDIDATES: u16 = 100;
+
+/// Searches of the record at once; each reads files as fast as it can.
+const SEARCHES: usize = 2;
 
 /// Fewest characters of an accepted token: 128 bits written in base64 take 22.
 const SHORTEST_TOKEN: usize = 22;
@@ -54,6 +64,8 @@ pub struct WebOptions {
     pub first_port: u16,
     /// The secrets of this launch: at least 128 random bits each, written in URL-safe characters.
     pub tokens: roles::Tokens,
+    /// A further way in, for a proxy that says who a person is.
+    pub proxy: Option<ProxyOptions>,
 }
 
 /// Why the viewer could not be started.
@@ -91,17 +103,21 @@ pub enum WebError {
 pub struct WebServer {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens for the proxy; none where there is none, or another host has its address.
+    pub proxy_address: Option<SocketAddr>,
     /// Names this launch; a page that sees another one knows that its state is stale.
     pub instance_id: String,
-    acceptor: JoinHandle<()>,
+    acceptors: Vec<JoinHandle<()>>,
     tasks: TaskTracker,
 }
 
 impl WebServer {
     /// Waits until every connection has ended. Returns soon after the shutdown token is cancelled.
     pub async fn stopped(self) {
-        // A panic in the acceptor has been reported by the runtime; the connections still end.
-        let _ = self.acceptor.await;
+        for acceptor in self.acceptors {
+            // A panic in it has been reported by the runtime; the connections still end.
+            let _ = acceptor.await;
+        }
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -125,14 +141,44 @@ pub async fn serve<B: Backend>(
     let instance_id = access::random_hex::<8>().map_err(WebError::Random)?;
     let (listener, address) = bind(options.bind, options.first_port).await?;
     let tasks = TaskTracker::new();
-    let router = router::build(router::Shared {
-        backend,
-        access: access::Access::new(options.tokens, address.port()),
-        context: socket::SocketContext::new(instance_id.clone(), shutdown.clone(), tasks.clone()),
-    });
-    let acceptor = tokio::spawn(listen::accept(listener, router, tasks.clone(), shutdown));
+    let context = socket::SocketContext::new(instance_id.clone(), shutdown.clone(), tasks.clone());
+    let searches = Arc::new(Semaphore::new(SEARCHES));
+    let open = |listener: TcpListener, door: access::Door| {
+        let shared = router::Shared {
+            backend: backend.clone(),
+            door,
+            context: context.clone(),
+            searches: Arc::clone(&searches),
+        };
+        tokio::spawn(listen::accept(listener, router::build(shared), tasks.clone(), shutdown.clone()))
+    };
+    let mut acceptors = Vec::new();
+    let mut proxy_address = None;
+    let refused = options.proxy.as_ref().map(|proxy| proxy.user_header.clone());
+    if let Some(proxy) = options.proxy {
+        match bind_exactly(proxy.listen).await? {
+            Some((listener, address)) => {
+                tracing::info!(%address, "viewer listens for its proxy");
+                proxy_address = Some(address);
+                acceptors.push(open(listener, access::Door::Proxy(proxy)));
+            }
+            None => tracing::warn!(address = %proxy.listen, "another program has the address for the viewer's proxy"),
+        }
+    }
+    let access = access::Access::new(options.tokens, address.port());
+    acceptors.push(open(listener, access::Door::Own { access, refused }));
     tracing::info!(%address, "viewer listens");
-    Ok(WebServer { address, instance_id, acceptor, tasks })
+    Ok(WebServer { address, proxy_address, instance_id, acceptors, tasks })
+}
+
+/// A proxy is set up for one address, so no other is taken. None where another host has it: then that one is behind
+/// the proxy, and this one goes on without.
+async fn bind_exactly(wanted: SocketAddr) -> Result<Option<(TcpListener, SocketAddr)>, WebError> {
+    match TcpListener::bind(wanted).await.and_then(|it| Ok((it.local_addr()?, it))) {
+        Ok((address, listener)) => Ok(Some((listener, address))),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(source) => Err(WebError::Bind { address: wanted, source }),
+    }
 }
 
 async fn bind(ip: IpAddr, first_port: u16) -> Result<(TcpListener, SocketAddr), WebError> {

@@ -203,6 +203,8 @@ pub struct SessionSummary {
     pub running_command: Option<String>,
     /// When that was started, in milliseconds since 1970-01-01 UTC.
     pub running_since_unix_ms: Option<u64>,
+    /// The terminal asks for a password or the like.
+    pub asks_for_secret: bool,
     /// Who may type.
     pub input: InputControl,
     /// How strictly lines are judged: `safe`, `full`, `readonly` or `restricted`.
@@ -211,6 +213,8 @@ pub struct SessionSummary {
     pub last_activity_unix_ms: u64,
     /// What is wrong with the connection of an open session: signs of life that do not come.
     pub unhealthy_reason: Option<String>,
+    /// Why what happens here is not written into the record now.
+    pub record_problem: Option<String>,
     /// When it was opened, in milliseconds since 1970-01-01 UTC.
     pub opened_unix_ms: u64,
     /// Set once the session is over.
@@ -261,6 +265,80 @@ pub struct History {
     pub sessions: Vec<PastSession>,
 }
 
+/// What is looked for in the record: the query of `GET /api/v1/search`, as `portcullis transcript search` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchQuery {
+    /// The text to find.
+    pub pattern: Option<String>,
+    /// It is a regular expression.
+    pub regex: bool,
+    /// Large and small letters are the same.
+    pub ignore_case: bool,
+    /// Not before this: a date, a moment, or how long ago (`2h`, `7d`).
+    pub since: Option<String>,
+    /// Not after this.
+    pub until: Option<String>,
+    /// Part of a profile, user, address or session name.
+    pub host: Option<String>,
+    /// A session's id or name.
+    pub session: Option<String>,
+    /// `agent`, `human` or `automation`.
+    pub actor: Option<String>,
+    /// Of the line in the transcript.
+    pub kind: Option<String>,
+    /// `allow`, `warn`, `ask` or `deny`.
+    pub verdict: Option<String>,
+    /// In commands that ended so, or such commands.
+    pub exit_code: Option<i64>,
+    /// In commands with this text, or such commands.
+    pub command: Option<String>,
+    /// Most hits; 100, and 500 at most.
+    pub limit: Option<usize>,
+}
+
+/// The answer of `GET /api/v1/search`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchFound {
+    /// The newest session first.
+    pub hits: Vec<SearchHit>,
+    /// The limit was reached; there may be more.
+    pub more: bool,
+    /// Transcripts that were looked at.
+    pub files: usize,
+    /// Their length.
+    pub bytes: u64,
+    /// Transcripts that could not be read, and why.
+    pub problems: Vec<String>,
+}
+
+/// One place in the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchHit {
+    /// The launch of a host it is in.
+    pub instance_id: String,
+    /// The session there.
+    pub session_id: String,
+    /// The profile it was opened on.
+    pub profile: String,
+    /// Of the line in the transcript.
+    pub number: u64,
+    /// In milliseconds since 1970-01-01 UTC.
+    pub unix_ms: u64,
+    /// What the line is: `output`, `command_start`, `verdict`, …
+    pub kind: String,
+    /// In the session's output.
+    pub offset: Option<u64>,
+    /// Who did it, where somebody did.
+    pub actor: Option<String>,
+    /// Of a command that ended.
+    pub exit_code: Option<i64>,
+    /// The line it is in, without control characters.
+    pub text: String,
+}
+
 /// Who may type in a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -273,6 +351,8 @@ pub struct InputControl {
     pub because: Option<String>,
     /// When that ends by itself, in milliseconds since 1970-01-01 UTC.
     pub until_unix_ms: Option<u64>,
+    /// A command of an agent is held back until a person has done.
+    pub agent_waits: bool,
 }
 
 /// A command beside the terminal.
@@ -502,6 +582,14 @@ pub enum Answer {
     Refuse {},
 }
 
+/// A person's answer to the terminal's question for a secret: the body of `POST /api/v1/sessions/ID/secret`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretAnswer {
+    /// Without Enter.
+    pub text: Typed,
+}
+
 /// What a person typed: wiped when dropped, and never printed.
 #[derive(Deserialize)]
 #[serde(from = "String")]
@@ -634,6 +722,9 @@ mod tests {
             } else if name == "history.json" {
                 round_trip::<History>(&name);
                 "history.json"
+            } else if name == "search.json" {
+                round_trip::<SearchFound>(&name);
+                "search.json"
             } else if name.starts_with("control_") {
                 control_fixture(&round_trip::<ControlRequest>(&name))
             } else if name.starts_with("answer_") {
@@ -645,7 +736,7 @@ mod tests {
             assert_eq!(kind, name);
             seen.insert(name);
         }
-        assert_eq!(seen.len(), 27, "a message without a fixture, or a fixture without a message: {seen:?}");
+        assert_eq!(seen.len(), 28, "a message without a fixture, or a fixture without a message: {seen:?}");
     }
 
     #[test]

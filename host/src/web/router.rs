@@ -3,11 +3,12 @@
 //! `guard` stands before everything: it checks Host and Origin, asks for a login where one is
 //! needed, and puts the security headers on whatever leaves, refusals included.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -16,10 +17,11 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
-use super::access::Access;
-use super::backend::{AnswerRefused, AttachFrom, Backend, ControlRefused, RulesChange};
-use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History};
+use super::access::{Caller, Door};
+use super::backend::{AnswerRefused, AttachFrom, Backend, ControlRefused, RulesChange, SearchRefused};
+use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History, SearchQuery, SecretAnswer};
 use super::roles::Role;
 use super::socket::SocketContext;
 use super::terminal::Wanted;
@@ -54,8 +56,10 @@ const SECURITY_HEADERS: [(&str, &str); 7] = [
 /// What the handlers work with.
 pub(super) struct Shared<B> {
     pub(super) backend: B,
-    pub(super) access: Access,
+    pub(super) door: Door,
     pub(super) context: SocketContext,
+    /// Places for searches of the record, shared with the other door.
+    pub(super) searches: Arc<Semaphore>,
 }
 
 type Site<B> = State<Arc<Shared<B>>>;
@@ -76,6 +80,7 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/api/v1/sessions", get(sessions::<B>))
         .route("/api/v1/history", get(history::<B>))
         .route("/api/v1/history/{instance_id}/{session_id}", get(transcript::<B>))
+        .route("/api/v1/search", get(search::<B>))
         .route("/api/v1/plugins", get(plugins::<B>))
         .route("/api/v1/questions", get(questions::<B>))
         .route("/api/v1/questions/{question_id}", post(answer::<B>).layer(DefaultBodyLimit::max(ANSWER_LIMIT)))
@@ -86,6 +91,7 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/api/v1/sessions/{session_id}/control", post(control::<B>))
         .route("/api/v1/sessions/{session_id}/rules", get(rules::<B>).post(set_rule::<B>).delete(reset_rules::<B>))
         .route("/api/v1/sessions/{session_id}/rules/{rule_id}", delete(remove_rule::<B>))
+        .route("/api/v1/sessions/{session_id}/secret", post(secret::<B>))
         .route("/{*path}", get(|Path(path): Path<String>| async move { assets::file(&path) }))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(Arc::clone(&shared), guard::<B>))
@@ -94,10 +100,10 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
 
 async fn guard<B: Backend>(State(shared): Site<B>, mut request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with(API);
-    let mut response = match admit(&shared.access, &request) {
-        Ok(role) => {
-            if let Some(role) = role {
-                request.extensions_mut().insert(role);
+    let mut response = match admit(&shared.door, &request) {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
             }
             next.run(request).await
         }
@@ -114,21 +120,28 @@ async fn guard<B: Backend>(State(shared): Site<B>, mut request: Request, next: N
 }
 
 #[allow(clippy::result_large_err, reason = "the refusal is the answer and is made once per request")]
-fn admit(access: &Access, request: &Request) -> Result<Option<Role>, Response> {
+fn admit(door: &Door, request: &Request) -> Result<Option<Caller>, Response> {
     let headers = request.headers();
     let reads_only = matches!(*request.method(), Method::GET | Method::HEAD);
     let origin_needed = !reads_only || headers.contains_key(UPGRADE);
-    if let Err(refusal) = access.check_source(request.uri(), headers, origin_needed) {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    if let Err(refusal) = door.check_source(peer, request.uri(), headers, origin_needed) {
         let text = format!("{refusal}\n");
         return Err((StatusCode::FORBIDDEN, text).into_response());
     }
     let path = request.uri().path();
-    let role = access.role(headers);
-    if path.starts_with(API) && path != LOGIN && role.is_none() {
-        let message = "a login is needed; open the link that Portcullis printed when it started";
-        return Err(problem(StatusCode::UNAUTHORIZED, "login_needed", message));
+    let caller = door.caller(headers);
+    match door.links() {
+        Some(_) if path.starts_with(API) && path != LOGIN && caller.is_none() => {
+            let message = "a login is needed; open the link that Portcullis printed when it started";
+            Err(problem(StatusCode::UNAUTHORIZED, "login_needed", message))
+        }
+        None if caller.is_none() => {
+            let message = "the proxy has named nobody who may come in; ask the operator for a role";
+            Err(problem(StatusCode::FORBIDDEN, "no_role", message))
+        }
+        _ => Ok(caller),
     }
-    Ok(role)
 }
 
 #[derive(Deserialize)]
@@ -141,6 +154,8 @@ struct Login {
 struct LoggedIn<'a> {
     instance_id: &'a str,
     role: Role,
+    /// The person's name, where a proxy tells it.
+    user: Option<&'a str>,
 }
 
 async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, JsonRejection>) -> Response {
@@ -148,11 +163,14 @@ async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, Js
         let message = "send a JSON object with the token, as application/json";
         return problem(StatusCode::BAD_REQUEST, "bad_request", message);
     };
-    let Some(role) = shared.access.role_of_token(&login.token) else {
+    let Some(access) = shared.door.links() else {
+        return problem(StatusCode::NOT_FOUND, "no_links", "links do not count behind the proxy");
+    };
+    let Some(role) = access.role_of_token(&login.token) else {
         let message = "the token is not the one of this launch; open the link that Portcullis printed when it started";
         return problem(StatusCode::UNAUTHORIZED, "wrong_token", message);
     };
-    let cookie = match shared.access.log_in(role) {
+    let cookie = match access.log_in(role) {
         Ok(cookie) => HeaderValue::try_from(cookie).ok(),
         Err(error) => {
             tracing::error!(%error, "no random numbers for a login");
@@ -162,28 +180,30 @@ async fn log_in<B: Backend>(State(shared): Site<B>, body: Result<Json<Login>, Js
     let Some(cookie) = cookie else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, "no_login", "the login could not be made; try again");
     };
-    ([(SET_COOKIE, cookie)], Json(LoggedIn { instance_id: &shared.context.instance_id, role })).into_response()
+    ([(SET_COOKIE, cookie)], Json(LoggedIn { instance_id: &shared.context.instance_id, role, user: None }))
+        .into_response()
 }
 
 /// Who the page is to the host.
-async fn me<B: Backend>(State(shared): Site<B>, Extension(role): Extension<Role>) -> Response {
-    Json(LoggedIn { instance_id: &shared.context.instance_id, role }).into_response()
+async fn me<B: Backend>(State(shared): Site<B>, Extension(caller): Extension<Caller>) -> Response {
+    let Caller { role, user } = &caller;
+    Json(LoggedIn { instance_id: &shared.context.instance_id, role: *role, user: user.as_deref() }).into_response()
 }
 
 async fn sessions<B: Backend>(State(shared): Site<B>) -> Response {
     Json(events::list(&shared.backend, &shared.context.instance_id)).into_response()
 }
 
-async fn history<B: Backend>(State(shared): Site<B>, Extension(role): Extension<Role>) -> Response {
-    Json(History { sessions: shared.backend.past(role.sees_other_launches()).await }).into_response()
+async fn history<B: Backend>(State(shared): Site<B>, Extension(caller): Extension<Caller>) -> Response {
+    Json(History { sessions: shared.backend.past(caller.role.sees_other_launches()).await }).into_response()
 }
 
 async fn transcript<B: Backend>(
     State(shared): Site<B>,
     Path((instance_id, session_id)): Path<(String, String)>,
-    Extension(role): Extension<Role>,
+    Extension(caller): Extension<Caller>,
 ) -> Response {
-    match shared.backend.transcript(role.sees_other_launches(), instance_id, session_id).await {
+    match shared.backend.transcript(caller.role.sees_other_launches(), instance_id, session_id).await {
         Some((lines, whole)) => {
             let whole = HeaderValue::from_static(if whole { "yes" } else { "no" });
             let headers = [
@@ -193,6 +213,33 @@ async fn transcript<B: Backend>(
             (headers, lines).into_response()
         }
         None => problem(StatusCode::NOT_FOUND, "no_record", "there is no such record, or it cannot be read"),
+    }
+}
+
+/// Searches the record. A search that has begun goes on when its page leaves, and keeps its place until it ends.
+async fn search<B: Backend>(
+    State(shared): Site<B>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<SearchQuery>, QueryRejection>,
+) -> Response {
+    let Ok(Query(query)) = query else {
+        let message = "a field of the search is unknown or no value of its kind; docs/viewer.md names them";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    let Ok(place) = Arc::clone(&shared.searches).try_acquire_owned() else {
+        let message = "other searches are under way; try again when they have ended";
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+    };
+    let backend = shared.backend.clone();
+    let searching = tokio::spawn(async move {
+        let found = backend.search(caller.role.sees_other_launches(), query).await;
+        drop(place);
+        found
+    });
+    match searching.await {
+        Ok(Ok(found)) => Json(found).into_response(),
+        Ok(Err(SearchRefused(why))) => problem(StatusCode::UNPROCESSABLE_ENTITY, "not_fitting", &why),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "not_searched", "the search was broken off; try again"),
     }
 }
 
@@ -206,11 +253,11 @@ async fn questions<B: Backend>(State(shared): Site<B>) -> Response {
 
 async fn answer<B: Backend>(
     State(shared): Site<B>,
-    Extension(role): Extension<Role>,
+    Extension(caller): Extension<Caller>,
     Path(question_id): Path<String>,
     body: Result<Json<Answer>, JsonRejection>,
 ) -> Response {
-    if !role.may_approve() {
+    if !caller.role.may_approve() {
         return not_yours("to answer questions");
     }
     // What was sent may be a secret, so the error says nothing of it.
@@ -230,11 +277,11 @@ async fn approvals<B: Backend>(State(shared): Site<B>) -> Response {
 
 async fn decide<B: Backend>(
     State(shared): Site<B>,
-    Extension(role): Extension<Role>,
+    Extension(caller): Extension<Caller>,
     Path(approval_id): Path<String>,
     body: Result<Json<ApprovalAnswer>, JsonRejection>,
 ) -> Response {
-    if !role.may_approve() {
+    if !caller.role.may_approve() {
         return not_yours("to decide about approvals");
     }
     let Ok(Json(answer)) = body else {
@@ -246,7 +293,7 @@ async fn decide<B: Backend>(
     };
     // On record or not at all, also when the page goes away meanwhile.
     let backend = shared.backend.clone();
-    match tokio::spawn(async move { backend.decide(&approval_id, answer).await }).await {
+    match tokio::spawn(async move { backend.decide(&approval_id, answer, caller.by()).await }).await {
         Ok(answered) => taken(answered),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "not_taken", "the answer was not taken; look at it again"),
     }
@@ -287,7 +334,7 @@ struct Start {
 async fn control<B: Backend>(
     State(shared): Site<B>,
     Path(session_id): Path<String>,
-    Extension(role): Extension<Role>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<ControlRequest>, JsonRejection>,
 ) -> Response {
     let Ok(Json(request)) = body else {
@@ -296,15 +343,38 @@ async fn control<B: Backend>(
     };
     // Loosening the policy gives away what an approver would be asked.
     let allowed = match request {
-        ControlRequest::PolicyMode { .. } => role.may_approve(),
-        _ => role.may_drive(),
+        ControlRequest::PolicyMode { .. } => caller.role.may_approve(),
+        _ => caller.role.may_drive(),
     };
     if !allowed {
         return not_yours("that");
     }
     // On record or not at all, also when the page goes away meanwhile.
     let backend = shared.backend.clone();
-    match tokio::spawn(async move { backend.control(&session_id, request).await }).await {
+    done(tokio::spawn(async move { backend.control(&session_id, request, caller.by()).await }).await)
+}
+
+/// What a person types where the terminal asks for a secret: no part of it is in any answer or log.
+async fn secret<B: Backend>(
+    State(shared): Site<B>,
+    Path(session_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Json<SecretAnswer>, JsonRejection>,
+) -> Response {
+    if !caller.role.may_drive() {
+        return not_yours("to type");
+    }
+    let Ok(Json(answer)) = body else {
+        let message = "send a JSON object with the answer as `text`, as application/json";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    let backend = shared.backend.clone();
+    done(tokio::spawn(async move { backend.send_secret(&session_id, answer, caller.by()).await }).await)
+}
+
+/// What came of something that was done to a session.
+fn done(result: Result<Result<(), ControlRefused>, tokio::task::JoinError>) -> Response {
+    match result {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
         Ok(Err(refused)) => not_done(&refused),
         Err(_) => broken_off(),
@@ -386,7 +456,7 @@ async fn terminal_socket<B: Backend>(
     State(shared): Site<B>,
     Path(session_id): Path<String>,
     Query(start): Query<Start>,
-    Extension(role): Extension<Role>,
+    Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if session_id.len() > SESSION_ID_LIMIT {
@@ -401,7 +471,7 @@ async fn terminal_socket<B: Backend>(
     };
     let backend = shared.backend.clone();
     shared.context.open(upgrade, move |socket, context| {
-        terminal::serve(socket, backend, Wanted { session_id, from, role }, context)
+        terminal::serve(socket, backend, Wanted { session_id, from, caller }, context)
     })
 }
 

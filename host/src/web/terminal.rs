@@ -13,12 +13,12 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
+use super::access::Caller;
 use super::backend::{AttachError, AttachFrom, Attached, Backend, LiveEvent, LiveEvents, LiveItem};
 use super::protocol::{
     AttachCause, ClientMessage, ErrorCode, PROTOCOL_VERSION, ServerMessage, SessionSummary, UNACKNOWLEDGED_LIMIT,
     output_frame,
 };
-use super::roles::Role;
 use super::socket::{Ending, Inbox, PING_INTERVAL, Sender, SocketContext, close, send, send_message};
 
 /// Least time between two snapshots for one page; taking one costs the session a little.
@@ -40,12 +40,12 @@ const ERROR_TEXT_LIMIT: usize = 1_000;
 pub(super) struct Wanted {
     pub(super) session_id: String,
     pub(super) from: AttachFrom,
-    pub(super) role: Role,
+    pub(super) caller: Caller,
 }
 
 /// Talks to one page until it leaves, the session ends or the host ends.
 pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, wanted: Wanted, context: SocketContext) {
-    let Wanted { session_id, from, role } = wanted;
+    let Wanted { session_id, from, caller } = wanted;
     let (mut sender, receiver) = socket.split();
     let (reply_sender, replies) = mpsc::channel(REPLY_QUEUE);
     let (drawn_sender, drawn) = watch::channel(0);
@@ -66,7 +66,7 @@ pub(super) async fn serve<B: Backend>(socket: WebSocket, backend: B, wanted: Wan
         inbox: Inbox::new(receiver),
         backend,
         session_id,
-        role,
+        caller,
         replies: reply_sender,
         drawn: drawn_sender,
         bad_messages: 0,
@@ -225,7 +225,7 @@ struct Reader<B> {
     inbox: Inbox,
     backend: B,
     session_id: String,
-    role: Role,
+    caller: Caller,
     replies: mpsc::Sender<ServerMessage>,
     drawn: watch::Sender<u64>,
     bad_messages: u32,
@@ -252,11 +252,12 @@ impl<B: Backend> Reader<B> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if !self.role.may_drive() {
+        if !self.caller.role.may_drive() {
             let message = "this link is for watching; nothing was typed".to_owned();
             return self.reply(ServerMessage::Error { code: ErrorCode::RoleNeeded, message }).await;
         }
-        let message = match timeout(KEYS_TIME, self.backend.send_human_keys(&self.session_id, bytes)).await {
+        let typing = self.backend.send_human_keys(&self.session_id, bytes, self.caller.by());
+        let message = match timeout(KEYS_TIME, typing).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => limited(&error.to_string()),
             Err(_) => "the session took no input for ten seconds; what was typed may not have arrived".to_owned(),

@@ -34,4 +34,4 @@ pub use outcome::{AwaitingKind, CommandId, Completion, Confidence, ExitSource, O
 pub use ring::{Offset, OutputRing, Slice, Span};
 pub use screen::{Row, ScreenView};
 pub use terminal::{Fed, Snapshot, Terminal, TerminalOptions};
-pub use track::{Event, Expectation, NotReady, State, Submission, Typist};
+pub use track::{Event, Expectation, Foreground, NotReady, Silence, State, Submission, Typist};

@@ -46,6 +46,8 @@ pub(crate) enum Found {
     Text,
     /// A sequence, or the part of one that is in these bytes.
     Sequence,
+    /// `CSI … m`, whole.
+    Rendition,
     /// An operating system command that ends here; [`Scanner::string`] has it.
     Osc,
     /// `CSI ? … h` or `l`; [`Scanner::modes`] has the numbers.
@@ -169,7 +171,8 @@ impl Scanner {
                 return (text, Found::Text);
             }
             if let Some(length) = simple_csi(bytes) {
-                return (length, Found::Sequence);
+                let found = if bytes[length - 1] == b'm' { Found::Rendition } else { Found::Sequence };
+                return (length, found);
             }
         }
         self.in_sequence(bytes)

@@ -5,6 +5,7 @@
 
 mod dump;
 mod emulator;
+mod rendition;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -325,6 +326,13 @@ impl Surface<'_> for Screen {
         self.feed(bytes);
     }
 
+    fn rendition(&mut self, bytes: &[u8]) {
+        self.end_character();
+        if !rendition::read(bytes, |attribute| self.emulator.terminal_attribute(attribute)) {
+            self.feed(bytes);
+        }
+    }
+
     fn repeat(&mut self, count: u16) {
         self.end_character();
         // A part of this sequence may have gone to the parser.
@@ -603,7 +611,7 @@ mod tests {
         assert_eq!(screen.line_before_cursor(), "0123456789012345678901234 宽$ ");
     }
 
-    const FRAGMENTS: [&[u8]; 36] = [
+    const FRAGMENTS: [&[u8]; 38] = [
         b"plain text of a log line",
         b"a line that is longer than the screen is wide\r\nand the next\r\n",
         "宽字符❤️é".as_bytes(),
@@ -633,6 +641,8 @@ mod tests {
         b"\x1b[2P\x1b[3@\x1b[2X",
         b"\x1b[K\x1b[1J",
         b"\x1b[41;4:3;58;5;9m",
+        b"\x1b[1;3;38;5;200;48;2;1;2;3m",
+        b"\x1b[;7;97m",
         b"\x1b[m",
         b"\x1b[?1049h",
         b"\x1b[?1049l",

@@ -66,6 +66,10 @@ pub trait Surface<'a> {
     fn text(&mut self, bytes: &'a [u8]);
     /// A sequence, or a part of one.
     fn sequence(&mut self, bytes: &'a [u8]);
+    /// A whole sequence that sets colours and attributes, `CSI … m`.
+    fn rendition(&mut self, bytes: &'a [u8]) {
+        self.sequence(bytes);
+    }
     /// Prints the last character again. A part of that sequence may have been drawn already.
     fn repeat(&mut self, count: u16);
     /// Bytes of a string that is too long already; they are not drawn.
@@ -102,6 +106,7 @@ impl Tap {
             length += read;
             match found {
                 Found::Text => surface.text(part),
+                Found::Rendition => surface.rendition(part),
                 Found::Repeat { count } => surface.repeat(count),
                 Found::StringRest => surface.spared(part),
                 _ => surface.sequence(part),

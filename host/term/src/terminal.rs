@@ -11,7 +11,9 @@ use crate::ring::{Offset, OutputRing, Slice, Span};
 use crate::screen::{Screen, ScreenView};
 use crate::tap::{Nowhere, Tap};
 use crate::track::echo::MAX_ECHO_BYTES;
-use crate::track::{Actions, Event, Expectation, Glance, NotReady, Show, State, Submission, Tracker, output_start};
+use crate::track::{
+    Actions, Event, Expectation, Foreground, Glance, NotReady, Show, Silence, State, Submission, Tracker, output_start,
+};
 
 /// Injected lines and their echo never come near this; more than it is shown at once.
 const MAX_HELD_BYTES: usize = 64 * 1024;
@@ -119,6 +121,19 @@ impl Terminal {
         let actions = self.look(|tracker, glance, end| tracker.tick(end, at, glance));
         self.carry_out(actions, &mut fed);
         self.reply(&mut fed);
+        fed
+    }
+
+    /// The running command has been silent for long and nothing says why; a look at the server's processes may.
+    pub fn silence(&mut self, at: Duration) -> Option<Silence> {
+        self.look(|tracker, glance, _| tracker.silence(at, glance))
+    }
+
+    /// What a look at the server's processes has found in that silence.
+    pub fn foreground_seen(&mut self, silence: &Silence, seen: &Foreground, at: Duration) -> Fed {
+        let mut fed = Fed::default();
+        let actions = self.look(|tracker, glance, end| tracker.foreground_seen(silence, seen, end, at, glance));
+        self.carry_out(actions, &mut fed);
         fed
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use portcullis_term::{
-    Encoding, Event, Expectation, Level, LevelKind, Outcome, State, Submission, Terminal, TerminalOptions, Typist,
+    AwaitingKind, Encoding, Event, Expectation, Foreground, Level, LevelKind, Outcome, State, Submission, Terminal,
+    TerminalOptions, Typist,
 };
 
 fn at(ms: u64) -> Duration {
@@ -225,4 +226,64 @@ fn a_full_screen_program_that_never_rests_is_told() {
         told.extend(terminal.tick(at(ms + 100)).events);
     }
     assert!(matches!(outcomes(&told)[..], [Outcome::Fullscreen]), "{told:?}");
+}
+
+/// At the prompt of a shell of the server itself, with a command that prints nothing.
+fn silent_command() -> Terminal {
+    let mut terminal = Terminal::new(&TerminalOptions::default());
+    terminal.expect_level(Expectation::new(LevelKind::Shell, "host", "0123abcd".into(), at(20_000)), at(3));
+    arm(&mut terminal, "0123abcd", 10);
+    let line = Submission { text: "cat".to_owned(), typist: Typist::Agent, opens: None, expect_level: None };
+    terminal.begin(&line, at(1000)).unwrap();
+    terminal.feed(b"cat\r\n\x1b]133;C;aid=0123abcd.7\x07", at(1010));
+    terminal
+}
+
+fn seen(reads_terminal: Option<bool>) -> Foreground {
+    Foreground { program: "cat".to_owned(), reads_terminal }
+}
+
+#[test]
+fn the_servers_processes_tell_a_reader_from_a_worker_in_the_silence_they_were_seen_in() {
+    let mut terminal = silent_command();
+    assert_eq!(terminal.silence(at(2900)), None);
+    let silence = terminal.silence(at(3100)).unwrap();
+    assert_eq!(silence.shell_pid, 7);
+
+    // Of one that works nothing is told at once; who asks hears how it is known.
+    assert!(terminal.foreground_seen(&silence, &seen(Some(false)), at(3200)).events.is_empty());
+    let interim = terminal.interim().unwrap();
+    assert_eq!(interim.outcome, Outcome::Running);
+    assert!(interim.evidence.iter().any(|evidence| evidence.contains("does not read")), "{interim:?}");
+
+    let fed = terminal.foreground_seen(&silence, &seen(Some(true)), at(3300));
+    assert!(
+        matches!(&fed.events[..], [Event::Report(told)]
+        if matches!(told.outcome, Outcome::AwaitingInput { kind: AwaitingKind::Text, .. })),
+        "{fed:?}"
+    );
+    // Told once, and void from the next byte on.
+    assert!(terminal.foreground_seen(&silence, &seen(Some(true)), at(3400)).events.is_empty());
+    terminal.feed(b"x", at(3500));
+    assert!(terminal.foreground_seen(&silence, &seen(Some(true)), at(5600)).events.is_empty());
+}
+
+#[test]
+fn no_look_at_processes_where_it_would_tell_of_something_else() {
+    // What was typed may not have reached the program yet.
+    let mut terminal = silent_command();
+    let silence = terminal.silence(at(3100)).unwrap();
+    terminal.foreground_seen(&silence, &seen(Some(true)), at(3200));
+    terminal.program_typed(b"answer\r");
+    assert_eq!(terminal.silence(at(3300)), None);
+    assert!(terminal.foreground_seen(&silence, &seen(Some(true)), at(3300)).events.is_empty());
+    // Behind a menu the shell is another machine's, and a full-screen program waits for keys anyway.
+    let mut behind = behind_a_menu();
+    let line = Submission { text: "cat".to_owned(), typist: Typist::Agent, opens: None, expect_level: None };
+    behind.begin(&line, at(1000)).unwrap();
+    behind.feed(b"cat\r\n\x1b]133;C;aid=0123abcd.7\x07", at(1010));
+    assert_eq!(behind.silence(at(9000)), None);
+    let mut full_screen = silent_command();
+    full_screen.feed(b"\x1b[?1049h", at(1020));
+    assert_eq!(full_screen.silence(at(9000)), None);
 }

@@ -39,6 +39,7 @@ fn profile_for(host: &str, port: u16, user: &str) -> Profile {
         set_env: Default::default(),
         transcript: TranscriptMode::Full,
         audited: false,
+        watch_processes: false,
         hops: Vec::new(),
         proxy_command: None,
         auth: Vec::new(),

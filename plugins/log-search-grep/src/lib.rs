@@ -42,7 +42,8 @@ impl LogSearch for Grep {
 
     fn wanted_tools() -> Vec<String> {
         let bounds = ["timeout", "nice", "ionice"];
-        let programs = ["find", "grep", "stat", "head", "tail", "cut", "tr", "zcat", "xzcat", "zstdcat", "bzcat"];
+        let programs =
+            ["find", "grep", "stat", "head", "tail", "cut", "tr", "awk", "zcat", "xzcat", "zstdcat", "bzcat"];
         bounds.into_iter().chain(programs).map(str::to_owned).collect()
     }
 

@@ -105,3 +105,21 @@ proptest! {
         holds::<Files>("stat x", "stat/1", text.as_bytes(), size, |line| line.contains(": "));
     }
 }
+
+#[test]
+fn captured_languages_are_read_whole() {
+    for file in [
+        output!("stat-german-captured"),
+        output!("stat-french-captured"),
+        output!("stat-japanese-captured"),
+        output!("stat-chinese-captured"),
+    ] {
+        let files = read_stored::<Files>(file);
+        assert_eq!((files.documents.len(), files.unparsed.len()), (2, 0), "{file}");
+        let link = files.find("name", "link");
+        assert_eq!(
+            (&link["target"], &link["kind"], &link["links"]),
+            (&json!("plain file.txt"), &json!("symlink"), &json!(1))
+        );
+    }
+}

@@ -11,6 +11,9 @@ pub(crate) fn read(text: &str, iso: bool) -> Option<(Cow<'_, str>, &str)> {
     if let Some(read) = usual(text) {
         return Some(read);
     }
+    if let Some(read) = chinese(text) {
+        return Some(read);
+    }
     let rest = behind(text, iso)?;
     let shown = text[..text.len() - rest.len()].trim_matches(' ');
     let shown = match shown.as_bytes().windows(2).any(|pair| pair == b"  ") {
@@ -46,6 +49,30 @@ fn usual(text: &str) -> Option<(Cow<'_, str>, &str)> {
         single.push_str(part);
     }
     Some((Cow::Owned(single), rest))
+}
+
+/// `11月26日 22:09`, `2024年 2月 3日`: as written, with one blank between its two words.
+fn chinese(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let text = text.trim_start_matches(' ');
+    let (year, rest) = match part(text, 4..=4, '年') {
+        Some((year, rest)) => (Some(year), rest),
+        None => (None, text),
+    };
+    let (month, rest) = part(rest.trim_start_matches(' '), 1..=2, '月')?;
+    let (day, rest) = part(rest.trim_start_matches(' '), 1..=2, '日')?;
+    match year {
+        Some(year) => Some((Cow::Owned(format!("{year}{month}{day}")), rest)),
+        None => {
+            let (clock, rest) = word(rest)?;
+            is_clock(clock).then(|| (Cow::Owned(format!("{month}{day} {clock}")), rest))
+        }
+    }
+}
+
+/// A number with its sign behind it, and what follows.
+fn part(text: &str, count: std::ops::RangeInclusive<usize>, sign: char) -> Option<(&str, &str)> {
+    let at = text.find(sign).filter(|at| digits(&text[..*at], count))?;
+    Some(text.split_at(at + sign.len_utf8()))
 }
 
 /// What follows the date.
@@ -166,6 +193,10 @@ mod tests {
             ("21 nov. 04:15 x", false, "21 nov. 04:15"),
             ("11月 21 04:15 x", false, "11月 21 04:15"),
             ("ноя 21 04:15 x", false, "ноя 21 04:15"),
+            ("11月26日 22:09 x", false, "11月26日 22:09"),
+            (" 2月 3日 22:09 x", false, "2月3日 22:09"),
+            ("2024年 2月 3日 x", false, "2024年2月3日"),
+            ("2024年11月13日 x", false, "2024年11月13日"),
             ("Nov 21 04:15:33 2026 x", false, "Nov 21 04:15:33 2026"),
             ("Thu Nov  6 04:15:33 2026 x", false, "Thu Nov 6 04:15:33 2026"),
             ("2026-11-21 04:15 x", false, "2026-11-21 04:15"),
@@ -190,6 +221,9 @@ mod tests {
             "2026-11-21 x",
             "2026-11-21 04:15:33 x",
             "11-21 04:15 x",
+            "11月26日 x",
+            "2024年 2月 22:09 x",
+            "24年 2月 3日 x",
         ] {
             assert_eq!(read(text, false), None, "{text}");
         }

@@ -219,6 +219,24 @@ fn real_listings_are_read_whole() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+#[test]
+fn captured_languages_are_read_whole() {
+    for file in [
+        include_str!("../tests/outputs/ls-german.txt"),
+        include_str!("../tests/outputs/ls-french.txt"),
+        include_str!("../tests/outputs/ls-japanese.txt"),
+        include_str!("../tests/outputs/ls-chinese.txt"),
+    ] {
+        let mut lines = file.splitn(3, '\n');
+        let command = lines.next().and_then(|line| line.strip_prefix("$ ")).unwrap();
+        let output = lines.nth(1).unwrap();
+        let (documents, unparsed) = read(command, false, &[output.as_bytes()], false);
+        assert_eq!((documents.len(), unparsed), (7, vec![]), "{file}");
+        let link = documents.iter().find(|document| document["name"] == "link").unwrap();
+        assert_eq!(link["target"], "plain file.txt", "{file}");
+    }
+}
+
 /// Rows, headings and rubbish, in any order.
 fn listing() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![

@@ -79,13 +79,27 @@ fn brief(text: &str) -> Option<Document> {
     name(&mut document, cells[0]);
     document.set("state", cells[1]);
     let mut addresses = Vec::new();
-    for word in words::all(rest) {
+    let mut words = words::all(rest).into_iter();
+    while let Some(word) = words.next() {
         if let Some(flags) = word.strip_prefix('<') {
             document.set("flags", flags.strip_suffix('>')?.split(',').collect::<Vec<_>>());
         } else if let Some((address, length)) = word.split_once('/') {
             let mut document = Document::new();
             document.set("family", if address.contains(':') { "inet6" } else { "inet" });
             document.set("address", address);
+            document.set("prefix_length", integer(length)?);
+            addresses.push(Value::from(document));
+        } else if word.contains(['.', ':'])
+            && let Some(("peer", peer)) = words.as_slice().first().zip(words.as_slice().get(1)).map(|(a, b)| (*a, *b))
+        {
+            // `10.9.0.1 peer 10.9.0.2/32`: the prefix is that of the other end.
+            words.nth(1);
+            let (_, length) = peer.split_once('/')?;
+            let mut document = Document::new();
+            document.set("family", if word.contains(':') { "inet6" } else { "inet" });
+            for (name, value) in [("address", word), ("local", word), ("peer", peer)] {
+                document.set(name, value);
+            }
             document.set("prefix_length", integer(length)?);
             addresses.push(Value::from(document));
         } else if word.len() == 17 && word.matches(':').count() == 5 {

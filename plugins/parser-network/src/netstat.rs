@@ -32,6 +32,21 @@ const STATES: [&str; 18] = [
     "BOUND",
 ];
 
+/// Headings of the languages whose own is not English, and what they say. What stands behind these columns is
+/// English in all of them.
+const HEADINGS: [(&str, &str); 2] = [
+    (
+        "Proto Recv-Q Send-Q Adresse locale          Adresse distante        Etat ",
+        "Proto Recv-Q Send-Q Local Address Foreign Address State ",
+    ),
+    (
+        "Proto 受信-Q 送信-Q 内部アドレス            外部アドレス            状態 ",
+        "Proto Recv-Q Send-Q Local Address Foreign Address State ",
+    ),
+];
+/// How lines begin that say what follows.
+const TITLES: [&str; 4] = ["Active ", "Aktive ", "Connexions Internet ", "稼働中の"];
+
 pub(crate) fn claim_sockets(command: &Command<'_>, head: &str) -> Option<u8> {
     let others = [('r', "route"), ('i', "interfaces"), ('s', "statistics"), ('g', "groups"), ('M', "masquerade")];
     let is_sockets = command.program == "netstat" && !others.iter().any(|(letter, long)| command.has(*letter, long));
@@ -60,7 +75,11 @@ enum Section {
 
 impl Section {
     fn of(line: &str) -> Option<Self> {
-        let words = words::all(line);
+        let line = HEADINGS
+            .iter()
+            .find(|(written, _)| line.starts_with(written))
+            .map_or_else(|| line.to_owned(), |(written, english)| format!("{english}{}", &line[written.len()..]));
+        let words = words::all(&line);
         let has_program = words.contains(&"PID/Program");
         match words.as_slice() {
             ["Proto", "Recv-Q", "Send-Q", "Local", "Address", "Foreign", "Address", ..] => {
@@ -162,7 +181,7 @@ impl Reader for Sockets {
             self.section = Some(section);
         } else if let Some(document) = self.section.and_then(|section| section.row(text)) {
             sink.row(&document, line);
-        } else if !text.trim().is_empty() && !text.starts_with("Active ") {
+        } else if !text.trim().is_empty() && !TITLES.iter().any(|title| text.starts_with(title)) {
             sink.leave(line.number, text);
         }
     }
@@ -222,7 +241,8 @@ fn route(fields: &[&str], cells: &[&str]) -> Option<Document> {
     let mut document = Document::new();
     for (field, cell) in fields.iter().zip(cells) {
         match NUMBERS.contains(field) {
-            true if *cell == "-" => {}
+            // A route that refuses has no measure.
+            true if ["-", "-1"].contains(cell) => {}
             true => document.set(field, integer(cell)?),
             false => document.set(field, *cell),
         }

@@ -179,3 +179,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn captured_outputs_are_read_whole() {
+    for (file, documents) in [
+        (output!("ip-addr-bridge"), 4),
+        (output!("ip-addr-bridge-busybox"), 4),
+        (output!("ip-details"), 4),
+        (output!("ip-statistics"), 4),
+        (output!("ip-brief-peer"), 4),
+        (output!("ip-oneline-peer"), 10),
+        (output!("ip-route-kinds"), 8),
+        (output!("ip-route-kinds-busybox"), 8),
+        (output!("ip-route-tables"), 27),
+        (output!("ip-route6-default"), 5),
+        (output!("ss-tulpni"), 3),
+        (output!("ss-tanp"), 7),
+        (output!("ss-timers"), 7),
+        (output!("ss-internals"), 7),
+        (output!("ss-all-processes"), 18),
+        (output!("netstat-anpe"), 9),
+        (output!("netstat-an-busybox"), 9),
+        (output!("netstat-tulpn"), 3),
+        (output!("netstat-timers"), 9),
+        (output!("netstat-routes6"), 11),
+        (output!("netstat-french"), 1),
+        (output!("netstat-german"), 1),
+        (output!("netstat-japanese"), 1),
+        (output!("route-n"), 8),
+        (output!("route-n-busybox"), 8),
+    ] {
+        assert_eq!(whole(file).documents.len(), documents, "{file}");
+    }
+    let brief = whole(output!("ip-brief-peer"));
+    let peer = &brief.find("name", "veth1")["addresses"][0];
+    assert_eq!((&peer["address"], &peer["peer"]), (&json!("10.9.0.1"), &json!("10.9.0.2/32")));
+    let french = whole(output!("netstat-french"));
+    assert_eq!((&french.documents[0]["local_port"], &french.documents[0]["state"]), (&json!(2024), &json!("LISTEN")));
+}

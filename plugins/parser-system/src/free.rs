@@ -6,6 +6,8 @@ use parser_kit::{Command, Document, End, Reader, Sink, words};
 use portcullis_plugin::lines::Line;
 use portcullis_plugin::parser::OutputMeta;
 
+/// Behind the name of a row; Chinese has one of its own.
+const COLONS: [char; 2] = [':', '：'];
 /// The command says what the output is.
 const SCORE: u8 = 90;
 /// Long options for a unit.
@@ -58,7 +60,7 @@ impl Reader for Memory {
         // `total used free …`, in any language.
         let is_heading = text.starts_with(' ')
             && words.len() >= 3
-            && !text.contains(':')
+            && !text.contains(COLONS)
             && !words.iter().any(|word| is_scaled(word));
         if words.is_empty() {
             return;
@@ -77,7 +79,7 @@ impl Reader for Memory {
 
 impl Memory {
     fn row(&self, text: &str) -> Option<Document> {
-        let (name, rest) = text.split_once(':')?;
+        let (name, rest) = text.split_once(COLONS)?;
         let cells = words::all(rest);
         let mut document = Document::new();
         document.set("name", name);

@@ -359,3 +359,53 @@ proptest! {
         holds::<System>("env", "env/1", &text, size, |_| false);
     }
 }
+
+#[test]
+fn captured_journals_are_read_whole() {
+    for file in [
+        output!("journal-short-lines"),
+        output!("journal-iso-lines"),
+        output!("journal-iso-precise"),
+        output!("journal-precise"),
+        output!("journal-full-lines"),
+        output!("journal-monotonic-lines"),
+        output!("journal-unix"),
+        output!("journal-with-unit"),
+        output!("journal-json-lines"),
+    ] {
+        let journal = whole(file);
+        assert_eq!(journal.documents.len(), 7, "{file}");
+        let lines = journal.documents.iter().filter(|document| document.to_string().contains("second line"));
+        assert_eq!(lines.count(), 1, "an entry of several lines is one: {file}");
+    }
+}
+
+#[test]
+fn captured_languages_are_read() {
+    for (file, name, total) in [
+        (output!("free-german"), "Speicher", "gesamt_mib"),
+        (output!("free-french"), "Mem", "total_mib"),
+        (output!("free-chinese"), "内存", "total_mib"),
+    ] {
+        let memory = whole(file);
+        assert_eq!(memory.documents.len(), 2);
+        assert_eq!(
+            (&memory.documents[0]["name"], &memory.documents[0][total]),
+            (&json!(name), &json!(24_105)),
+            "{file}"
+        );
+    }
+    for file in [output!("df-types-german"), output!("df-types-french"), output!("df-types-chinese")] {
+        assert_eq!(whole(file).documents[0]["mounted_on"], "/", "{file}");
+    }
+    for file in [output!("top-german-captured"), output!("top-french-captured")] {
+        let top = whole(file);
+        let summary = &top.documents[0];
+        assert!(summary["tasks"]["total"].is_u64() && summary["cpu_percent"].is_object(), "{summary}");
+        assert!(summary["memory_mib"]["total"].is_number() && summary["swap_mib"]["total"].is_number(), "{summary}");
+    }
+    // Its heading has no name for the state, so that no row fits.
+    let chinese = read_stored::<System>(output!("top-chinese"));
+    assert_eq!((chinese.documents.len(), chinese.unparsed.len()), (1, 3));
+    assert_eq!(chinese.documents[0]["tasks"]["total"], 98);
+}

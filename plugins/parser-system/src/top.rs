@@ -21,6 +21,14 @@ pub(crate) fn begin(_command: &Command<'_>, _meta: &OutputMeta) -> Box<dyn Reade
     Box::new(Top::default())
 }
 
+// What the lines of the summary begin with, in the languages procps speaks.
+const TASKS: [&str; 10] =
+    ["Tasks", "Tareas", "Tâches", "Tarefas", "Zadania", "Sarcini", "Uppgifter", "Завдання", "Tác vụ", "任务"];
+const THREADS: [&str; 8] = ["Threads", "Hilos", "Wątki", "Fire exec", "Trådar", "Потоки", "Tuyến trình", "스레드"];
+const PROCESSORS: [&str; 7] = ["CPU", "Cpu(s)", "%Cpu(s)", "%CPU(s)", "%CPU", "%Cpu/er", "%CПроц."];
+const MEMORY: [&str; 8] = ["Mem", "mem", "Spch", "RAM", "Minn", "Пам", "BNhớ", "메모리"];
+const SWAP: [&str; 8] = ["Swap", "swap", "Intercambio", "Éch", "Växl", "Своп", "TĐổi", "스  왑"];
+
 #[derive(Default)]
 struct Top {
     summary: Document,
@@ -76,20 +84,23 @@ fn summary(text: &str) -> Option<(String, Document)> {
     if label == "Load average" {
         return Some(("load".to_owned(), load_average(rest)?));
     }
-    let name = match label {
-        "Tasks" => "tasks".to_owned(),
-        "Threads" => "threads".to_owned(),
-        "CPU" | "Cpu(s)" | "%Cpu(s)" => "cpu_percent".to_owned(),
-        "Mem" | "KiB Mem" => "memory_kib".to_owned(),
-        "Swap" | "KiB Swap" => "swap_kib".to_owned(),
-        "MiB Mem" => "memory_mib".to_owned(),
-        "MiB Swap" => "swap_mib".to_owned(),
-        "GiB Mem" => "memory_gib".to_owned(),
-        "GiB Swap" => "swap_gib".to_owned(),
-        _ => {
-            let number = label.strip_prefix("%Cpu").or_else(|| label.strip_prefix("Cpu"))?;
-            format!("cpu_{}_percent", integer(number.trim())?)
-        }
+    let (unit, kind) = ["KiB", "MiB", "GiB"]
+        .into_iter()
+        .find_map(|unit| Some((unit, label.strip_prefix(unit)?.strip_prefix(' ')?)))
+        .unwrap_or(("KiB", label));
+    let name = if TASKS.contains(&label) {
+        "tasks".to_owned()
+    } else if THREADS.contains(&label) {
+        "threads".to_owned()
+    } else if PROCESSORS.contains(&label) {
+        "cpu_percent".to_owned()
+    } else if MEMORY.contains(&kind) {
+        format!("memory_{}", unit.to_lowercase())
+    } else if SWAP.contains(&kind) {
+        format!("swap_{}", unit.to_lowercase())
+    } else {
+        let number = label.strip_prefix("%Cpu").or_else(|| label.strip_prefix("Cpu"))?;
+        format!("cpu_{}_percent", integer(number.trim())?)
     };
     Some((name, amounts(rest)?))
 }

@@ -245,3 +245,9 @@ proptest! {
         holds::<Tables>("cat x.csv", "csv/1", &text, size, |_| false);
     }
 }
+
+#[test]
+fn captured_unit_files_are_read_whole() {
+    let units = read_stored::<Tables>(output!("systemctl-list-unit-files-captured"));
+    assert_eq!((units.documents.len(), units.unparsed.len()), (39, 0));
+}

@@ -5,6 +5,7 @@ import path from "node:path";
 
 import { Agent } from "../support/asking.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
+import { shownNotifications, watchNotifications } from "../support/notifications.mjs";
 
 /** Harmless to run, and everything an agent might try on the person who reads it. */
 const LINE = "echo deploy '<img src=x onerror=\"document.title=1\">' && echo 键";
@@ -32,8 +33,7 @@ export async function approve({ checks, program, scratch, person, watchOf, pictu
     const href = await agent.link();
     const origin = new URL(href).origin;
     const context = await person(origin, { colorScheme: "dark" });
-    await context.addInitScript(watchNotifications);
-    await context.grantPermissions(["notifications"], { origin });
+    await watchNotifications(context, origin);
     const list = await context.newPage();
     await list.goto(href);
     await list.getByRole("heading", { name: "Sessions", exact: true }).waitFor();
@@ -56,19 +56,6 @@ export async function approve({ checks, program, scratch, person, watchOf, pictu
   }
 }
 
-/** Runs in the page: keeps what would be shown on the desktop, as if the person looked elsewhere. */
-function watchNotifications() {
-  window.shownNotifications = [];
-  document.hasFocus = () => false;
-  window.Notification = class {
-    static permission = "granted";
-    constructor(title, options) {
-      window.shownNotifications.push(`${title} | ${options.body}`);
-    }
-    close() {}
-  };
-}
-
 async function allowOnce({ checks, agent, list, session, picture }) {
   const running = agent.call("ssh_run", { command: LINE, wait_s: 45, purpose: PURPOSE });
   const card = list.locator("form.approval");
@@ -89,7 +76,7 @@ async function allowOnce({ checks, agent, list, session, picture }) {
     ensureEqual(await card.locator("b, img").count(), 0, "elements made of the agent's words");
   });
   await checks.run("a person who looks elsewhere is told on the desktop, without the text", async () => {
-    ensureEqual(await list.evaluate(() => window.shownNotifications), ["An approval waits for you | local: lab/deploy"], "notifications");
+    ensureEqual(await shownNotifications(list), ["An approval waits for you | local: lab/deploy"], "notifications");
   });
   await checks.run("it is allowed once, by the keyboard, and runs", async () => {
     const once = card.getByRole("button", { name: "Allow once" });

@@ -3,12 +3,11 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
-import { Agent } from "../support/asking.mjs";
+import { Agent, SHOP } from "../support/asking.mjs";
 import { breaches } from "../support/axe.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
 import { TerminalPage } from "../support/terminal.mjs";
 
-const PROFILES = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
 /** Megabytes of the flood. */
 const BURST_MB = Number(process.env.PORTCULLIS_BURST_MB ?? 4);
 const BURST_LIMIT = 120_000;
@@ -17,7 +16,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isM
 const CAST = ['{"version":3,"term":{"cols":40,"rows":8},"title":"A cast of one\'s own"}', '[0.1,"o","played-from-a-file\\r\\n"]', '[0.1,"m","a mark"]', '[90,"o","the-end\\r\\n"]'].join("\n");
 
 export async function shareTheInput({ checks, program, scratch, person, watchOf, picture }) {
-  const agent = new Agent(program, path.join(scratch, "host"), PROFILES);
+  const agent = new Agent(program, path.join(scratch, "host"), SHOP);
   try {
     await agent.start();
     const href = await agent.link();
@@ -142,15 +141,23 @@ async function followCommands({ checks, agent, page, terminal, picture, id }) {
   });
 }
 
-async function holdTheAgentOff({ checks, agent, page, terminal, id, list }) {
+async function holdTheAgentOff({ checks, agent, page, terminal, id, list, picture }) {
   await checks.run("what a person has begun holds the agent off, and the agent hears it", async () => {
     await type(page, "echo half-a-line");
     await until("the page says so", async () => (await holder(page).textContent()) === "Input: a person is typing");
     await until("the list says so", async () => (await list.locator(".card .holder").textContent()) === "Input: a person is typing");
-    const held = await agent.call("ssh_run", { command: "echo no", session_id: id });
+    const held = await agent.call("ssh_run", { command: "echo no", session_id: id, wait_s: 0 });
     ensureEqual([held.result_status, held.failure_category], ["blocked", "input-locked"], "what the agent was told");
     ensure(held.summary.includes("`echo half-a-line`"), held.summary);
+    // With time to wait it is held back, the person sees that, and it runs when they have done.
+    const waiting = agent.call("ssh_run", { command: "echo the-agents-turn", session_id: id, wait_s: 30 });
+    const words = "Input: a person is typing, the agent waits";
+    await until("the page says that the agent waits", async () => (await holder(page).textContent()) === words, { describe: () => holder(page).textContent() });
+    await picture(page, "29-the-agent-waits");
     await page.keyboard.press("Enter");
+    const ran = await waiting;
+    ensureEqual(ran.text, "the-agents-turn\n", "what the agent ran then");
+    ensure(ran.notes.some((note) => note.includes("held back") && note.includes("`echo half-a-line`")), JSON.stringify(ran.notes));
     await terminal.shows(/^half-a-line$/);
     await until("the input is free", async () => (await holder(page).textContent()) === "Input: free");
     ensureEqual((await agent.call("ssh_run", { command: "echo yes", session_id: id })).text, "yes\n", "afterwards");
@@ -159,7 +166,7 @@ async function holdTheAgentOff({ checks, agent, page, terminal, id, list }) {
 
 async function takeAndHandOver({ checks, agent, page, terminal, id, picture, record }) {
   const lock = (action) => agent.call("ssh_lock", { action, session_id: id });
-  const run = (command) => agent.call("ssh_run", { command, session_id: id, wait_s: 5 });
+  const run = (command) => agent.call("ssh_run", { command, session_id: id, wait_s: 1 });
   const note = page.locator(".note");
   await checks.run("the agent holds the input: a person's keys are not sent, but Control C is", async () => {
     ensureEqual((await lock("take")).result_status, "success", "taking");

@@ -5,6 +5,7 @@ import path from "node:path";
 
 import { Agent, AskingServer, PASSWORD, vault } from "../support/asking.mjs";
 import { ensure, ensureEqual, until } from "../support/checks.mjs";
+import { shownNotifications, watchNotifications } from "../support/notifications.mjs";
 
 /** Everything a server might try in a question: markup, escape codes, a turned direction, sheer length. */
 const HOSTILE = [
@@ -21,6 +22,7 @@ export async function answerQuestions({ checks, program, scratch, person, watchO
     await agent.start();
     const href = await agent.link();
     const context = await person(new URL(href).origin);
+    await watchNotifications(context, new URL(href).origin);
     const page = await context.newPage();
     await page.goto(href);
     await page.getByRole("heading", { name: "Sessions", exact: true }).waitFor();
@@ -44,6 +46,7 @@ async function trustAndAnswer({ checks, agent, server, page, picture }) {
   await checks.run("an unknown host key is put before a person with its fingerprint, and trusted by a button", async () => {
     await card.getByRole("heading", { name: "Is this really The vault?" }).waitFor();
     ensureEqual(await card.locator(".fingerprint").textContent(), server.fingerprint, "fingerprint");
+    ensureEqual(await shownNotifications(page), [`A connection asks you something | The vault: root@127.0.0.1:${server.port}`], "told on the desktop");
     ensure(await page.title() === "(1) Sessions · Portcullis", `the title is ${await page.title()}`);
     const trust = card.getByRole("button", { name: "Trust it and connect" });
     await until("the button can be pressed", () => trust.isEnabled());

@@ -85,6 +85,9 @@ export function vault(port) {
   ];
 }
 
+/** The profile of a plain shell on this machine. */
+export const SHOP = ["[profiles.here]", 'label = "The shop"', 'kind = "local"', 'shell = ["bash", "--noprofile", "--norc"]'];
+
 /** `portcullis stdio` with a configuration of its own, and the agent that uses it. */
 export class Agent {
   #child;
@@ -99,7 +102,9 @@ export class Agent {
     const lines = ["ssh_config = false", 'state_directory = "state"', "[viewer]", "port = 18865", ...profiles];
     const file = path.join(folder, "portcullis.toml");
     writeFileSync(file, lines.join("\n") + "\n");
-    this.#child = spawn(program, ["stdio", "--config", file], { stdio: ["pipe", "pipe", "ignore"], env: { ...process.env, TMPDIR: folder } });
+    // A file that may not grow stands for a full disk; the signal that comes with it does not.
+    const start = `trap '' XFSZ; exec "$0" stdio --config "$1"`;
+    this.#child = spawn("sh", ["-c", start, program, file], { stdio: ["pipe", "pipe", "ignore"], env: { ...process.env, TMPDIR: folder } });
     this.#child.stdout.setEncoding("utf8").on("data", (text) => this.#read(text));
   }
 
@@ -134,6 +139,11 @@ export class Agent {
     const instances = path.join(this.folder, "state/instances");
     const [instance] = readdirSync(instances);
     return JSON.parse(readFileSync(path.join(instances, instance, "server.json"), "utf8")).viewer_links;
+  }
+
+  /** Lets no file of the host's grow beyond this many bytes; `unlimited` ends that. */
+  limitFiles(bytes) {
+    execFileSync("prlimit", ["--pid", String(this.#child.pid), `--fsize=${bytes}:unlimited`]);
   }
 
   stop() {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::clients::Client;
 use self::clients::Launch;
+use super::toolset::ToolsetName;
 use crate::config;
 
 /// What was made for an entry.
@@ -33,13 +34,14 @@ pub(super) struct Wanted {
     pub(super) client: Client,
     pub(super) name: String,
     pub(super) config: Option<PathBuf>,
+    pub(super) toolset: ToolsetName,
     pub(super) print: bool,
 }
 
 pub(super) fn install(wanted: Wanted) -> anyhow::Result<()> {
-    let Wanted { client, name, config, print } = wanted;
+    let Wanted { client, name, config, toolset, print } = wanted;
     check_name(&name)?;
-    let launch = launch(config)?;
+    let launch = launch(config, toolset)?;
     let file = client.file(&home()?);
     if print {
         let (text, _) = set("", client, &name, &launch)?;
@@ -135,12 +137,16 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     }
 }
 
-fn launch(config: Option<PathBuf>) -> anyhow::Result<Launch> {
+fn launch(config: Option<PathBuf>, toolset: ToolsetName) -> anyhow::Result<Launch> {
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let mut arguments = vec!["stdio".to_owned()];
     if let Some(path) = config {
         let path = path.canonicalize().with_context(|| format!("there is no {}", path.display()))?;
         arguments.extend(["--config".to_owned(), path.display().to_string()]);
+    }
+    // Behind it stands what belongs to the set, so it is the last of ours.
+    if toolset != ToolsetName::default() {
+        arguments.extend(["--toolset".to_owned(), toolset.name().to_owned()]);
     }
     Ok(Launch { program, arguments })
 }

@@ -51,8 +51,25 @@ pub(super) fn all() -> Vec<Tool> {
     ]
 }
 
+tokio::task_local! {
+    /// How long the present call waits where its caller has not said.
+    static PATIENCE: Duration;
+}
+
+/// A call that waits for so long where its caller has not said.
+pub(super) async fn with_patience<T>(patience: Option<Duration>, call: impl Future<Output = T>) -> T {
+    match patience {
+        Some(patience) => PATIENCE.scope(patience, call).await,
+        None => call.await,
+    }
+}
+
 fn wait(seconds: Option<u32>, default: u32) -> Duration {
-    Duration::from_secs(seconds.unwrap_or(default).min(MAX_WAIT_S).into())
+    let default = Duration::from_secs(default.min(MAX_WAIT_S).into());
+    match seconds {
+        Some(seconds) => Duration::from_secs(seconds.min(MAX_WAIT_S).into()),
+        None => PATIENCE.try_with(|patience| *patience).unwrap_or(default),
+    }
 }
 
 fn chars(wanted: Option<u32>) -> usize {

@@ -61,6 +61,11 @@ pub(super) fn tell(completion: &Completion, session_id: &str, wait_s: u32) -> To
     told
 }
 
+/// What is known of a command, on one line; nothing yet where it has not been told of.
+pub(super) fn words(completion: Option<&Completion>) -> String {
+    completion.map_or_else(|| "running".to_owned(), |completion| tell(completion, "", 0).words)
+}
+
 fn waits(kind: AwaitingKind, prompt: &str, options: &[String], default: Option<&str>) -> String {
     let who = match kind {
         kind if kind.is_secret() => "a person must type it in the viewer",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, chars, named, notes, wait};
+use super::{breadcrumb, chars, named, notes, outcome, wait};
 use crate::host::Host;
 use crate::ops::{self, Choice, Filter, NextStep, OpError, ReadReport, ReadRequest};
 
@@ -126,8 +126,7 @@ fn told(report: &ReadReport) -> String {
     let session = &report.session;
     match (report.what, &report.job, &report.cursor) {
         (_, Some(job), _) => {
-            let outcome = job.completion.as_ref().map(|completion| format!("{:?}", completion.outcome));
-            let outcome = outcome.unwrap_or_else(|| "running".to_owned());
+            let outcome = outcome::words(job.completion.as_ref());
             format!("job {} · {outcome} · {:.1} s", job.command_id, job.duration_ms as f64 / 1000.0)
         }
         (_, _, Some(cursor)) => {

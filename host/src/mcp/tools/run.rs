@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::super::progress;
 use super::super::reply::{Reply, Status, remote};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
@@ -110,8 +111,9 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         expect_level: parameters.expect_level,
         retry: parameters.retry.map(Retry::into_request),
         parse: true,
+        enter_key: None,
     };
-    match ops::run(&host, request).await {
+    match ops::run_told(&host, request, &progress::runs).await {
         Ok(report) => render(&report),
         Err(error) => error.into(),
     }

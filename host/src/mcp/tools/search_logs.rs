@@ -35,7 +35,7 @@ struct Parameters {
     mode: Mode,
     #[serde(default)]
     ignore_case: bool,
-    /// Paths, globs, journal:UNIT, kubectl:NS/POD, docker:NAME; default: the profile's.
+    /// Paths, globs, journal:UNIT, kubectl:NS/POD, docker:NAME, transcript; or the profile's.
     #[serde(default)]
     sources: Option<Vec<String>>,
     /// Names, e.g. *.log.
@@ -118,8 +118,11 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 }
 
 fn render(report: &SearchReport) -> Reply {
-    let summary =
-        format!("{} · {} · session {}", counted(report), breadcrumb(&report.session), report.session.session_id);
+    let place = match &report.session {
+        Some(session) => format!("{} · session {}", breadcrumb(session), session.session_id),
+        None => format!("{} of {} transcripts", report.files_done, report.files),
+    };
+    let summary = format!("{} · {place}", counted(report));
     let mut body = String::new();
     for found in &report.matches {
         found_line(&mut body, found);
@@ -142,19 +145,16 @@ fn render(report: &SearchReport) -> Reply {
     }
     body.push_str(&notes(&report.notes));
     let complete = report.completed && report.notes.is_empty();
-    let evidence = format!(
-        "ran: {}{}",
-        report.command,
-        match report.commands {
-            0 | 1 => String::new(),
-            commands => format!(" (the last of {commands} lines)"),
-        }
-    );
+    let evidence = match report.commands {
+        0 => Vec::new(),
+        1 => vec![format!("ran: {}", report.command)],
+        commands => vec![format!("ran: {} (the last of {commands} lines)", report.command)],
+    };
     let status = if complete { Status::Success } else { Status::PartialSuccess };
-    let next = report.cursor.as_ref().map(|cursor| {
-        NextStep::new("ssh_search_logs", json!({ "cursor": cursor, "session_id": report.session.session_id }))
+    let next = report.cursor.as_ref().zip(report.session.as_ref()).map(|(cursor, session)| {
+        NextStep::new("ssh_search_logs", json!({ "cursor": cursor, "session_id": session.session_id }))
     });
-    Reply::new(status, summary, body, report).with_next(next).with_evidence(vec![evidence])
+    Reply::new(status, summary, body, report).with_next(next).with_evidence(evidence)
 }
 
 /// What there is, and whether that is all.

@@ -62,6 +62,8 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         wait_for: parameters.wait_for,
         wait_pattern: parameters.wait_pattern,
         wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
+        settle: None,
+        enter_key: None,
         max_chars: chars(parameters.max_chars),
     };
     match ops::send(&host, request).await {

@@ -1,5 +1,6 @@
 //! `ssh_status`: sessions, jobs, plugins.
 
+use portcullis_term::Typist;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -7,7 +8,7 @@ use serde_json::json;
 use super::super::reply::{Reply, Status};
 use super::super::schema;
 use super::super::tool::{self, Class, Tool};
-use super::{breadcrumb, named, waits_for_person};
+use super::{breadcrumb, named, outcome, waits_for_person};
 use crate::host::Host;
 use crate::ops::{self, ListedPlugin, SessionLine, StatusReport};
 use crate::session::HealthState;
@@ -80,14 +81,14 @@ fn render(report: &StatusReport) -> Reply {
         body.push_str(&format!("{} · {} · {}{closed}", named(session), breadcrumb(session), session.state));
         body.push_str(&health(line));
         for command in &line.jobs {
-            let outcome = command.completion.as_ref().map(|completion| format!("{:?}", completion.outcome));
+            let typist = match command.typist {
+                Typist::Agent => "agent",
+                Typist::Human => "person",
+                Typist::Automation => "navigator",
+            };
             let text: String = command.text.chars().take(100).collect();
-            body.push_str(&format!(
-                "  {} {:?}: {text} → {}\n",
-                command.command_id,
-                command.typist,
-                outcome.unwrap_or_else(|| "running".to_owned())
-            ));
+            let outcome = outcome::words(command.completion.as_ref());
+            body.push_str(&format!("  {} {typist}: {text} → {outcome}\n", command.command_id));
         }
     }
     for awaiting in &report.awaiting {

@@ -73,7 +73,14 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
 }
 
 fn render(report: &TranscriptReport) -> Reply {
-    let mut body: String = report.events.iter().map(event_line).chain(report.hits.iter().map(hit_line)).collect();
+    let mut body: String = report.events.iter().map(event_line).collect();
+    for (number, hit) in report.hits.iter().enumerate() {
+        body.push_str(&hit_line(hit));
+        // Hits of one session stand together, and one link serves them all.
+        if report.hits.get(number + 1).is_none_or(|next| next.replay() != hit.replay()) {
+            body.push_str(&format!("  in its session: {}\n", hit.replay()));
+        }
+    }
     for note in &report.notes {
         body.push_str(&format!("note: {note}\n"));
     }

@@ -1,5 +1,6 @@
 //! The sets of tools a server can offer: our own, and those of predecessors, name by name.
 
+mod ssh_mcp;
 mod ssh_session_mcp;
 
 use super::answer::Answer;
@@ -7,6 +8,7 @@ use super::reply::Reply;
 use super::tool::Tool;
 use super::{server, tools};
 
+pub use ssh_mcp::SshMcpSettings;
 pub use ssh_session_mcp::{ConfigOrigin, ConfigResolution, SshSessionMcpSettings};
 
 /// Which set of tools a client finds.
@@ -15,6 +17,8 @@ pub enum Toolset {
     /// Our own.
     #[default]
     Portcullis,
+    /// Those of `ssh-mcp`.
+    SshMcp(SshMcpSettings),
     /// Those of `ssh-session-mcp`.
     SshSessionMcp(Box<SshSessionMcpSettings>),
 }
@@ -42,6 +46,7 @@ impl Toolset {
                 has_prompts: true,
                 answer: Answer::Ours,
             },
+            Self::SshMcp(settings) => ssh_mcp::set(settings),
             Self::SshSessionMcp(settings) => ssh_session_mcp::set(*settings),
         }
     }

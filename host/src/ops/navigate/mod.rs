@@ -19,7 +19,8 @@ use serde::Serialize;
 
 use self::convert::{last_rows, screen};
 use self::journey::Journey;
-use super::{OpError, Stopped, destination, find_session};
+use super::{OpError, Stopped, destination, find_session, on_record};
+use crate::causes::with_causes;
 use crate::config::Destination;
 use crate::gate::level;
 use crate::host::Host;
@@ -114,6 +115,20 @@ pub(super) fn known_route(
 pub async fn navigate(host: &Host, request: NavigateRequest) -> Result<NavigateReport, OpError> {
     let session = find_session(host, request.session_id.as_deref())?;
     let destination = destination(host, &session)?;
+    let navigator = destination.navigator.as_ref().map(|choice| choice.plugin.clone());
+    let went = go(host, &session, destination, request).await;
+    if let Err(error @ (OpError::Navigation(_) | OpError::Plugin { .. })) = went.as_ref().map_err(OpError::told) {
+        on_record(&session, "navigator", navigator, &with_causes(error)).await;
+    }
+    went
+}
+
+async fn go(
+    host: &Host,
+    session: &SessionHandle,
+    destination: Arc<Destination>,
+    request: NavigateRequest,
+) -> Result<NavigateReport, OpError> {
     let parameters = known_route(&destination, &request.route)?;
     let choice = destination.navigator.as_ref().map(|choice| choice.plugin.clone()).unwrap_or_default();
     let plugin = host
@@ -121,8 +136,8 @@ pub async fn navigate(host: &Host, request: NavigateRequest) -> Result<NavigateR
         .current()
         .navigator(&choice)
         .ok_or_else(|| OpError::NoNavigator { profile: destination.profile.name.clone() })?;
-    let mut journey = Journey::new(host, &session, destination, request.route.clone(), request.progress);
-    let way = Way { session: &session, plugin, choice, route: request.route, parameters };
+    let mut journey = Journey::new(host, session, destination, request.route.clone(), request.progress);
+    let way = Way { session, plugin, choice, route: request.route, parameters };
     loop {
         match way.follow(&mut journey).await.map_err(|error| error.in_session(session.id().as_str()))? {
             Ok(outcome) => {

@@ -2,9 +2,14 @@
 //!
 //! The plugin plans argv stages with the tools found there, the host quotes them and has the policies judge the
 //! line like any other, the output is read back by the plugin in chunks. A plugin that can do so searches in
-//! several such steps ([`steps`]). A command ends with its call: a cancelled call stops it there.
+//! several such steps ([`steps`]). A command ends with its call: a cancelled call stops it there. The same query is
+//! asked of the record by [`record`], which types nothing.
 
+// One copy decides what a line's level is, for logs and for the record.
+#[path = "../../../../plugins/log-search-grep/src/level.rs"]
+mod level;
 mod moment;
+mod record;
 mod steps;
 mod summary;
 
@@ -81,10 +86,13 @@ pub enum SearchMode {
     AllWords,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct SearchReport {
-    pub session: SessionSummary,
-    /// The last line that was run.
+    /// Where it was searched; none of a search of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionSummary>,
+    /// The last line that was run; empty where none was.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub command: String,
     /// Lines that were run.
     pub commands: usize,
@@ -129,6 +137,9 @@ pub struct FoundLine {
     /// Where counting began, in a file of which only a part was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_from_byte: Option<u64>,
+    /// In the record: the number of the event that completed the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<u64>,
     /// Of an entry of several lines: the one that matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched_line: Option<u64>,
@@ -174,6 +185,9 @@ impl From<SessionError> for SearchError {
 /// # Errors
 /// When the plugin cannot plan, a policy refuses the line, or the terminal is not at a prompt.
 pub async fn search_logs(host: &Host, request: SearchRequest) -> Result<SearchReport, OpError> {
+    if let Some(sessions) = record::asked(&request.sources)? {
+        return record::search(host, request, sessions).await;
+    }
     let session = find_session(host, request.session_id.as_deref())?;
     let id = session.id().to_string();
     search_in(host, &session, request).await.map_err(|error| error.in_session(&id))
@@ -237,24 +251,23 @@ fn kept(host: &Host, session: &SessionHandle, cursor: &str) -> Result<KeptSearch
     Ok(kept)
 }
 
-/// A new search.
-fn begin(
+/// When what is looked for was written, at the earliest and at the latest, in milliseconds since 1970.
+///
+/// # Errors
+/// When a time is none, or nothing at all is looked for.
+fn period(
     request: &SearchRequest,
-    session: &SessionHandle,
-    around: &Surroundings,
-    (plugin, sources): (&str, &[String]),
-) -> Result<KeptSearch, OpError> {
+    now_ms: i64,
+    utc_offset_minutes: i32,
+) -> Result<(Option<i64>, Option<i64>), OpError> {
     let narrowed = request.level.is_some() || request.since.is_some() || request.until.is_some();
     if request.text.trim().is_empty() && !narrowed && !request.discover {
         let message = "`query` is empty; give the text to look for, a `level` or a time, or list with `discover`";
         return Err(OpError::BadArgument(message.to_owned()));
     }
-    let own_clock = i64::try_from(clock::unix_ms()).unwrap_or(i64::MAX);
-    let now_ms = own_clock.saturating_add(around.ahead_ms.unwrap_or(0));
-    let offset = around.utc_offset_minutes.unwrap_or(0);
     let moment = |name: &str, text: &Option<String>| -> Result<Option<i64>, OpError> {
         let Some(text) = text else { return Ok(None) };
-        let parsed = moment::parse(text, now_ms, offset).ok_or_else(|| {
+        let parsed = moment::parse(text, now_ms, utc_offset_minutes).ok_or_else(|| {
             OpError::BadArgument(format!(
                 "`{name}` is `{text}`; write a time as 2026-03-02T08:31:40Z, or how long ago: 15m, 2h, 3d"
             ))
@@ -267,6 +280,19 @@ fn begin(
     {
         return Err(OpError::BadArgument("`since` is later than `until`; turn them round".to_owned()));
     }
+    Ok((since, until))
+}
+
+/// A new search.
+fn begin(
+    request: &SearchRequest,
+    session: &SessionHandle,
+    around: &Surroundings,
+    (plugin, sources): (&str, &[String]),
+) -> Result<KeptSearch, OpError> {
+    let own_clock = i64::try_from(clock::unix_ms()).unwrap_or(i64::MAX);
+    let now_ms = own_clock.saturating_add(around.ahead_ms.unwrap_or(0));
+    let (since, until) = period(request, now_ms, around.utc_offset_minutes.unwrap_or(0))?;
     let sources = if request.sources.is_empty() { sources.to_vec() } else { request.sources.clone() };
     let summary = session.summary();
     Ok(KeptSearch {
@@ -310,7 +336,7 @@ fn report(
     let truncated = searched.stopped_by.is_some() || searched.state.is_some() || !searched.completed;
     let cursor = searched.state.map(|state| keep(host, KeptSearch { state, ..search })).transpose()?;
     Ok(SearchReport {
-        session: session.summary(),
+        session: Some(session.summary()),
         command: searched.command,
         commands: searched.commands,
         matches,
@@ -539,6 +565,7 @@ pub(crate) fn found(found: LogMatch) -> FoundLine {
     let number = |key: &str| field(key).and_then(|value| value.parse().ok());
     FoundLine {
         counted_from_byte: number("counted-from-byte"),
+        event: None,
         matched_line: number("matched-line"),
         not_checked: field("time-window"),
         source: found.source,

@@ -27,9 +27,9 @@ const JOB: &str = "log-search.job";
 const STATE: &str = "log-search.state";
 const REPORT: &str = "log-search.report";
 /// Clients give a call up after a minute.
-const SEARCH_TIME: Duration = Duration::from_secs(40);
+pub(super) const SEARCH_TIME: Duration = Duration::from_secs(40);
 /// A summary looks at that many matches.
-const MAX_SUMMED: usize = 20_000;
+pub(super) const MAX_SUMMED: usize = 20_000;
 const MAX_STEPS: usize = 1_000;
 
 /// What a step reports.

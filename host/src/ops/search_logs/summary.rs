@@ -225,6 +225,7 @@ mod tests {
             source: Some(source.to_owned()),
             line: Some(line),
             counted_from_byte: None,
+            event: None,
             matched_line: None,
             unix_ms: Some(1_772_440_300_000 + second * 1000),
             level: None,

@@ -1,11 +1,13 @@
 //! The task that owns one session.
 //!
 //! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
-//! who hold a handle, `control` says who may type, `jobs` keeps the commands, `life` watches over health and idleness.
+//! who hold a handle, `control` says who may type, `jobs` keeps the commands, `life` watches over health and idleness,
+//! `processes` over what a silent command does.
 
 mod control;
 mod jobs;
 mod life;
+mod processes;
 mod requests;
 
 use std::collections::VecDeque;
@@ -22,6 +24,7 @@ use tracing::Instrument;
 
 use jobs::Kept;
 
+use self::control::TurnWaiter;
 use super::control::Control;
 use super::handle::{Request, SessionError, SessionHandle};
 use super::health::Pulse;
@@ -131,6 +134,8 @@ struct Actor {
     commands: VecDeque<Kept>,
     command_waiters: Vec<(CommandId, oneshot::Sender<Completion>)>,
     level_waiters: Vec<oneshot::Sender<Result<(), SessionError>>>,
+    /// Calls of agents that are held back.
+    turn_waiters: Vec<TurnWaiter>,
     exit_status: Option<i32>,
     closed: Option<String>,
     closed_unix_ms: Option<u64>,
@@ -141,6 +146,8 @@ struct Actor {
     /// The same for everybody to read.
     last_activity_unix_ms: Arc<AtomicU64>,
     control: Control,
+    /// Of whom the newest human line in the record is, where a name is known.
+    person: Option<String>,
     policy_mode: Option<PolicyMode>,
     rules: SessionRules,
     refusals: VecDeque<TimelineEntry>,
@@ -153,6 +160,7 @@ struct Actor {
     record_problem: Option<String>,
     /// Ends what brings lines to the disk.
     until_gone: Option<DropGuard>,
+    watch: processes::Watch,
 }
 
 /// What ended a wait.
@@ -164,6 +172,9 @@ enum Woken {
     Due,
     Idle,
     ControlDue,
+    WatchDue,
+    Processes(Option<processes::Seen>),
+    TurnGivenUp,
 }
 
 impl Actor {
@@ -218,6 +229,7 @@ impl Actor {
             state: state_name(&terminal.state()).to_owned(),
             running_command: None,
             running_since_unix_ms: None,
+            asks_for_secret: false,
             input: InputControl::default(),
             policy_mode: None,
             rules: SessionRules::default(),
@@ -251,6 +263,7 @@ impl Actor {
             commands: VecDeque::new(),
             command_waiters: Vec::new(),
             level_waiters: Vec::new(),
+            turn_waiters: Vec::new(),
             exit_status: None,
             closed: None,
             closed_unix_ms: None,
@@ -259,6 +272,7 @@ impl Actor {
             last_activity: Instant::now(),
             last_activity_unix_ms: Arc::new(clock::unix_ms().into()),
             control: Control::default(),
+            person: None,
             policy_mode: None,
             rules: SessionRules::default(),
             refusals: VecDeque::new(),
@@ -267,6 +281,7 @@ impl Actor {
             last_state: State::Unknown,
             record_problem: None,
             until_gone: None,
+            watch: processes::Watch::default(),
         })
     }
 
@@ -285,15 +300,19 @@ impl Actor {
                 Woken::Room(permit) => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(bytes)) => drop(permit.send(ShellCommand::Write(bytes))),
                     // The reading arm reports the end with its reason.
-                    _ => self.outbox.clear(),
+                    (_, bytes) => self.lose_waiting(bytes.map_or(0, |bytes| bytes.len())),
                 },
                 Woken::Asked(request) => self.answer(*request),
                 Woken::Due => {
                     let full_screen = self.terminal.alternate_screen();
                     let fed = self.terminal.tick(self.at());
                     self.carry(fed, full_screen);
+                    self.watch_silence();
                 }
+                Woken::WatchDue => self.watch_due(),
+                Woken::Processes(seen) => self.processes_seen(seen),
                 Woken::ControlDue => self.control_due(),
+                Woken::TurnGivenUp => self.refresh(),
                 Woken::Idle => {
                     let idle = self.last_activity.elapsed().as_secs();
                     self.end(&format!("idle: nobody typed and nothing was printed for {idle} s (idle_close_s)"));
@@ -312,6 +331,8 @@ impl Actor {
         let idle_due = idle.unwrap_or(self.opened);
         let control = self.control.due(Instant::now()).filter(|_| open);
         let control_due = control.unwrap_or(self.opened);
+        let watch = self.watch.due().filter(|_| open);
+        let watch_due = watch.unwrap_or(self.opened);
         tokio::select! {
             // Closing outranks everything; output outranks requests, so that an answer is as fresh
             // as it can be.
@@ -325,6 +346,11 @@ impl Actor {
             () = tokio::time::sleep_until(due), if deadline.is_some() => Some(Woken::Due),
             () = tokio::time::sleep_until(idle_due), if idle.is_some() => Some(Woken::Idle),
             () = tokio::time::sleep_until(control_due), if control.is_some() => Some(Woken::ControlDue),
+            () = tokio::time::sleep_until(watch_due), if watch.is_some() => Some(Woken::WatchDue),
+            seen = self.watch.seen(), if open => Some(Woken::Processes(seen)),
+            () = control::given_up(&mut self.turn_waiters), if !self.turn_waiters.is_empty() => {
+                Some(Woken::TurnGivenUp)
+            }
         }
     }
 
@@ -401,7 +427,9 @@ impl Actor {
             self.write(write);
         }
         let state = self.terminal.state();
-        let changed = !fed.events.is_empty() || state != self.last_state;
+        // That something is asked is news of its own; that it is answered shows in the output alone.
+        let answered = self.summary.borrow().asks_for_secret && !self.asks_for_secret();
+        let changed = !fed.events.is_empty() || state != self.last_state || answered;
         for event in fed.events {
             self.happened(event);
         }
@@ -447,6 +475,8 @@ impl Actor {
                 self.history.happened(&format!("back at {}", breadcrumb.join(" › ")));
             }
             Event::LevelFailed { label, reason } => {
+                let message = format!("{label} was not reached: {reason}");
+                self.record(&Entry::Error { about: "level", plugin: None, message: &message });
                 for waiter in self.level_waiters.drain(..) {
                     let error = SessionError::LevelFailed { label: label.clone(), reason: reason.clone() };
                     drop(waiter.send(Err(error)));
@@ -519,8 +549,18 @@ impl Actor {
                     return;
                 }
                 // The reading arm reports the end with its reason.
-                Err(_) => self.outbox.clear(),
+                Err(mpsc::error::TrySendError::Closed(ShellCommand::Write(bytes))) => self.lose_waiting(bytes.len()),
+                Err(_) => self.lose_waiting(0),
             }
+        }
+    }
+
+    /// What was to be typed can no longer be, though it is on record as typed; `taken_bytes` of it were under way.
+    fn lose_waiting(&mut self, taken_bytes: usize) {
+        let lost = taken_bytes + self.outbox.drain(..).map(|bytes| bytes.len()).sum::<usize>();
+        if lost > 0 && self.closed.is_none() {
+            let message = format!("{lost} bytes on record as typed were not sent before the connection ended");
+            self.record(&Entry::Error { about: "input", plugin: None, message: &message });
         }
     }
 
@@ -542,6 +582,7 @@ impl Actor {
         let full_screen = self.terminal.alternate_screen();
         let fed = self.terminal.close(reason, self.exit_status);
         self.carry(fed, full_screen);
+        self.lose_waiting(0);
         self.record(&Entry::Closed { reason, exit_code: self.exit_status });
         self.end_without_record(reason);
     }
@@ -570,6 +611,7 @@ impl Actor {
     }
 
     fn refresh(&mut self) {
+        let agent_waits = self.agents_wait();
         let state = self.terminal.state();
         let running = self.terminal.running();
         let kept = running.and_then(|id| self.commands.iter().find(|kept| kept.id == id));
@@ -581,7 +623,8 @@ impl Actor {
         };
         let running_command = kept.map(|kept| kept.record.text.clone());
         let running_since_unix_ms = kept.map(|kept| kept.record.started_unix_ms);
-        let input = self.control.summary(Instant::now(), clock::unix_ms());
+        let input = self.control.summary(Instant::now(), clock::unix_ms(), agent_waits);
+        let asks_for_secret = self.closed.is_none() && self.asks_for_secret();
         let policy_mode = self.policy_mode;
         let rules = self.rules.clone();
         let breadcrumb = self.terminal.breadcrumb();
@@ -595,6 +638,7 @@ impl Actor {
                 state: name.to_owned(),
                 running_command,
                 running_since_unix_ms,
+                asks_for_secret,
                 input: input.unless_same_as(summary.input),
                 policy_mode,
                 rules,

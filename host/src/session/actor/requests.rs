@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::super::control::TypedInto;
 use super::super::handle::{
-    OutputSlice, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
+    OutputSlice, PluginFailure, Position, Reading, Reply, Request, SessionError, SubmitOptions, Ticket, Vitals,
 };
 use super::super::history::full_screen_after;
 use super::super::{AttachFrom, Attachment, SessionEventKind};
@@ -24,7 +24,7 @@ impl Actor {
         // A caller that no longer waits for its answer is no reason to stop.
         match request {
             Request::Submit { cleared, options, reply } => drop(reply.send(self.submit(cleared, *options))),
-            Request::TypeIn { cleared, reply } => drop(reply.send(self.type_in(cleared))),
+            Request::TypeIn { cleared, enter, by, reply } => drop(reply.send(self.type_in(cleared, enter, by))),
             Request::RecordRefusal { refusal, reply } => drop(reply.send(self.record_refusal(&refusal))),
             Request::DeclareLevel { level, reply } => {
                 self.terminal.declare_level(*level);
@@ -67,15 +67,17 @@ impl Actor {
             }
             Request::AdmitFile { cleared, reply } => drop(reply.send(self.admit_file(cleared))),
             Request::RecordFile { record, reply } => drop(reply.send(self.record_file(&record))),
+            Request::RecordFailure { failure, reply } => drop(reply.send(self.record_failure(&failure))),
             Request::RecordApproval { record, reply } => drop(reply.send(self.record_approval(&record))),
-            Request::Control { who, request, reply } => drop(reply.send(self.control(who, request))),
-            Request::SetPolicyMode { mode, was, reply } => drop(reply.send(self.set_policy_mode(mode, was))),
+            Request::Control { who, request, by, reply } => drop(reply.send(self.control(who, request, by))),
+            Request::AgentsTurn { has_line, reply } => drop(reply.send(self.agents_turn(has_line))),
+            Request::SetPolicyMode { mode, was, by, reply } => drop(reply.send(self.set_policy_mode(mode, was, by))),
             Request::ChangeRules { who, change, reply } => drop(reply.send(self.change_rules(who, &change))),
         }
     }
 
     fn submit(&mut self, cleared: Cleared, options: SubmitOptions) -> Result<Ticket, SessionError> {
-        let SubmitOptions { opens, expect_level, resumes } = options;
+        let SubmitOptions { opens, expect_level, resumes, enter } = options;
         self.must_be_open()?;
         self.must_be_admitted(&cleared)?;
         self.record_verdict(&cleared)?;
@@ -100,7 +102,7 @@ impl Actor {
         }
         let (waiter, settled) = oneshot::channel();
         self.command_waiters.push((command_id, waiter));
-        let bytes = shell_line(bytes, self.profile.enter);
+        let bytes = shell_line(bytes, enter.unwrap_or(self.profile.enter));
         if let Err(error) = self.record_line(typist, &submission.text, &bytes) {
             // The terminal waits for the end of a command by now, and it must not be typed.
             self.end_without_record(&error.to_string());
@@ -111,10 +113,13 @@ impl Actor {
         Ok(Ticket { command_id, settled })
     }
 
-    fn type_in(&mut self, cleared: Cleared) -> Result<(), SessionError> {
+    fn type_in(&mut self, cleared: Cleared, enter: Option<EnterKey>, by: Option<String>) -> Result<(), SessionError> {
         self.must_be_open()?;
         self.must_be_admitted(&cleared)?;
         self.must_still_hold(&cleared)?;
+        if cleared.typist() == Typist::Human {
+            self.record_person(by)?;
+        }
         self.record_verdict(&cleared)?;
         self.count(&cleared);
         let typist = cleared.typist();
@@ -123,7 +128,7 @@ impl Actor {
         if let Payload::Secret(secret) = &payload {
             self.transcript.learn(secret);
         }
-        let bytes = self.bytes_of(payload);
+        let bytes = self.bytes_of(payload, enter.unwrap_or(self.profile.enter));
         let written = self.encoded(&bytes)?;
         self.record_input(typist, &bytes)?;
         if typist == Typist::Human {
@@ -150,15 +155,15 @@ impl Actor {
     }
 
     /// What is typed for the payload, as UTF-8.
-    fn bytes_of(&self, payload: Payload) -> Vec<u8> {
+    fn bytes_of(&self, payload: Payload, enter: EnterKey) -> Vec<u8> {
         match payload {
             Payload::Bytes(bytes) => bytes,
             Payload::Text(text) => text.into_bytes(),
-            Payload::Line(text) => [text.as_bytes(), self.profile.enter.bytes()].concat(),
-            Payload::Secret(secret) => [secret.expose().as_bytes(), self.profile.enter.bytes()].concat(),
+            Payload::Line(text) => [text.as_bytes(), enter.bytes()].concat(),
+            Payload::Secret(secret) => [secret.expose().as_bytes(), enter.bytes()].concat(),
             // Never typed: `must_still_hold` lets nothing through that nobody reads.
             Payload::Path(_) => Vec::new(),
-            Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), self.profile.enter),
+            Payload::Key(key) => with_enter(key.bytes(self.terminal.application_cursor()).to_vec(), enter),
         }
     }
 
@@ -200,7 +205,7 @@ impl Actor {
         }
     }
 
-    fn asks_for_secret(&self) -> bool {
+    pub(super) fn asks_for_secret(&self) -> bool {
         let line = self.terminal.line_before_cursor();
         patterns::awaiting(&line).is_some_and(|kind| kind.is_secret())
     }
@@ -225,15 +230,33 @@ impl Actor {
         Ok(())
     }
 
-    fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
-        match cleared.verdict_entry() {
-            Some(entry) => self.must_record(&entry),
-            None => Ok(()),
+    /// Says who a person is, where that is known, before the first line that is of somebody else than the last one.
+    pub(super) fn record_person(&mut self, by: Option<String>) -> Result<(), SessionError> {
+        if by == self.person {
+            return Ok(());
         }
+        self.must_record(&Entry::Person { name: by.as_deref() })?;
+        self.person = by;
+        Ok(())
+    }
+
+    fn record_verdict(&mut self, cleared: &Cleared) -> Result<(), SessionError> {
+        if let Some(entry) = cleared.verdict_entry() {
+            self.must_record(&entry)?;
+        }
+        self.record_failed_policies(cleared.failed_policies());
+        Ok(())
+    }
+
+    fn record_failed_policies<'a>(&mut self, failed: impl Iterator<Item = (&'a str, &'a str)>) {
+        failed.for_each(|(plugin, message)| {
+            self.record(&Entry::Error { about: "policy", plugin: Some(plugin), message })
+        });
     }
 
     fn record_refusal(&mut self, refusal: &Refusal) -> Result<(), SessionError> {
         self.must_record(&refusal.verdict_entry())?;
+        self.record_failed_policies(refusal.failed_policies());
         let rule = &refusal.strictest().rule_id;
         let what = match refusal.is_dry_run() {
             true => "judged only, by",
@@ -273,6 +296,14 @@ impl Actor {
         let FileRecord { operation, path, result, .. } = record;
         let bytes = record.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
         self.history.happened(&format!("file {operation}: {path} ({result}{bytes})"));
+        Ok(())
+    }
+
+    fn record_failure(&mut self, failure: &PluginFailure) -> Result<(), SessionError> {
+        let PluginFailure { about, plugin, message } = failure;
+        self.must_record(&Entry::Error { about, plugin: plugin.as_deref(), message })?;
+        let named = plugin.as_ref().map_or(String::new(), |name| format!(" `{name}`"));
+        self.history.happened(&format!("{about}{named}: {message}"));
         Ok(())
     }
 

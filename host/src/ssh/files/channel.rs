@@ -49,11 +49,16 @@ impl FilesOpener {
         Self::new(Duration::ZERO).0
     }
 
-    /// A channel with the server's SFTP at its end.
-    pub(super) async fn channel(&self) -> Result<Channel<Msg>, FilesError> {
+    /// A channel with nothing at its end yet.
+    pub(in crate::ssh) async fn bare_channel(&self) -> Opened {
         let (reply, answer) = oneshot::channel();
         self.openings.send(reply).await.map_err(|_| FilesError::Gone)?;
-        let mut channel = answer.await.map_err(|_| FilesError::Gone)??;
+        answer.await.map_err(|_| FilesError::Gone)?
+    }
+
+    /// A channel with the server's SFTP at its end.
+    pub(super) async fn channel(&self) -> Result<Channel<Msg>, FilesError> {
+        let mut channel = self.bare_channel().await?;
         let started = start_subsystem(&mut channel, self.limit).await;
         if started.is_err() {
             // An error means that there is nothing left to close.

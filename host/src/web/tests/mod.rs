@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod client;
+mod proxy;
 mod questions;
 mod roles;
 mod scripted;
@@ -45,7 +46,7 @@ impl Drop for Fixture {
 }
 
 fn options(first_port: u16) -> WebOptions {
-    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, tokens: Tokens::made_of(TOKEN) }
+    WebOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port, tokens: Tokens::made_of(TOKEN), proxy: None }
 }
 
 #[tokio::test]

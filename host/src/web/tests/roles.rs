@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::client::{PATIENCE, Received};
 use super::{Fixture, TOKEN};
-use crate::web::protocol::{AttachCause, ClientMessage, ErrorCode, History, ServerMessage};
+use crate::web::protocol::{AttachCause, ClientMessage, ErrorCode, History, SearchFound, ServerMessage};
 use crate::web::roles::{Role, Tokens};
 
 const CONTROL: &str = "/api/v1/sessions/s-lab-1/control";
@@ -189,4 +189,51 @@ async fn what_is_asked_of_a_session_is_read_strictly_and_refusals_are_told() {
     assert_eq!(held.status, 409);
     assert!(held.body.contains("the agent has taken the input"), "{}", held.body);
     assert_eq!(fixture.client.post(CONTROL, "{\"type\":\"take\",\"force\":true}", &headers).await.status, 204);
+}
+
+#[tokio::test]
+async fn the_record_is_searched_as_far_as_each_role_sees() {
+    let fixture = Fixture::start().await;
+    for role in Role::ALL {
+        let authorization = bearer(role);
+        let get = async |query: &str| {
+            fixture.client.get(&format!("/api/v1/search?{query}"), &[("Authorization", &authorization)]).await
+        };
+        let answer = get("pattern=a%20%22b%22&regex=true&exit_code=-1&actor=agent&since=2h&limit=1").await;
+        let found: SearchFound = serde_json::from_str(&answer.body).unwrap();
+        let launches: Vec<&str> = found.hits.iter().map(|hit| hit.instance_id.as_str()).collect();
+        let all = ["here", "elsewhere"];
+        assert_eq!(launches, if role == Role::Operator { &all[..] } else { &all[..1] }, "{role:?}");
+        let hit = &found.hits[0];
+        assert_eq!((hit.text.as_str(), hit.actor.as_deref(), hit.exit_code), ("a \"b\"", Some("agent"), Some(-1)));
+        assert_eq!(get("regex=true").await.status, 422);
+        for wrong in ["patern=x", "pattern=x&limit=-1", "pattern=x&exit_code=a", "pattern=x&regex=maybe"] {
+            assert_eq!(get(wrong).await.status, 400, "{wrong}");
+        }
+    }
+    assert_eq!(fixture.client.get("/api/v1/search?pattern=x", &[]).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_secret_is_typed_by_those_who_drive_where_one_is_asked_for_and_told_nowhere() {
+    const SECRET: &str = "/api/v1/sessions/s-lab-1/secret";
+    let fixture = Fixture::start().await;
+    let own = fixture.client.origin();
+    let send = async |role: Role, body: &str| {
+        let authorization = bearer(role);
+        fixture.client.post(SECRET, body, &[("Authorization", &authorization), ("Origin", &own)]).await
+    };
+    let body = r#"{"text":"hunter2"}"#;
+    assert_eq!(send(Role::Driver, body).await.status, 422, "nothing is asked");
+    fixture.backend.change_summary(|summary| summary.asks_for_secret = true);
+    for role in Role::ALL {
+        let before = fixture.backend.said().len();
+        let answer = send(role, body).await;
+        assert_eq!(answer.status, if role.may_drive() { 204 } else { 403 }, "{role:?}");
+        assert_eq!(fixture.backend.said().len() > before, role.may_drive(), "{role:?}");
+        for broken in [r#"{"text":"hunter2","enter":true}"#, r#"{"tekst":"hunter2"}"#, "hunter2"] {
+            let answer = send(role, broken).await;
+            assert!(answer.status >= 400 && !answer.body.contains("hunter2"), "{role:?} {}", answer.body);
+        }
+    }
 }

@@ -6,11 +6,12 @@ use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use crate::web::protocol::{
-    Answer, Approval, ApprovalAnswer, ControlRequest, InputControl, PastSession, Plugin, Question, SessionSummary,
+    Answer, Approval, ApprovalAnswer, ControlRequest, InputControl, PastSession, Plugin, Question, SearchFound,
+    SearchHit, SearchQuery, SecretAnswer, SessionSummary,
 };
 use crate::web::{
     AnswerRefused, AttachError, AttachFrom, Attached, Backend, ControlRefused, KeysError, LiveEvent, LiveEvents,
-    LiveItem, RulesChange,
+    LiveItem, RulesChange, SearchRefused,
 };
 
 /// Events kept for a reader that is behind; small, so that tests can fall behind.
@@ -52,10 +53,18 @@ impl Default for ScriptedBackend {
             state: "ready".to_owned(),
             running_command: None,
             running_since_unix_ms: None,
-            input: InputControl { mode: "auto".to_owned(), holder: None, because: None, until_unix_ms: None },
+            asks_for_secret: false,
+            input: InputControl {
+                mode: "auto".to_owned(),
+                holder: None,
+                because: None,
+                until_unix_ms: None,
+                agent_waits: false,
+            },
             policy_mode: "safe".to_owned(),
             last_activity_unix_ms: 1_780_000_000_000,
             unhealthy_reason: None,
+            record_problem: None,
             opened_unix_ms: 1_780_000_000_000,
             closed_reason: None,
             columns: 120,
@@ -177,7 +186,7 @@ impl Backend for ScriptedBackend {
         self.0.asked.subscribe()
     }
 
-    async fn decide(&self, approval_id: &str, answer: ApprovalAnswer) -> Result<(), AnswerRefused> {
+    async fn decide(&self, approval_id: &str, answer: ApprovalAnswer, by: Option<String>) -> Result<(), AnswerRefused> {
         let mut state = self.0.state.lock().unwrap();
         let place = state.approvals.iter().position(|it| it.id == approval_id).ok_or(AnswerRefused::NotOpen)?;
         let (digest, words) = match answer {
@@ -189,7 +198,7 @@ impl Backend for ScriptedBackend {
             return Err(AnswerRefused::NotFitting("another text".to_owned()));
         }
         state.approvals.remove(place);
-        state.said.push((approval_id.to_owned(), words));
+        state.said.push((approval_id.to_owned(), signed(words, by)));
         drop(state);
         self.0.asked.send_modify(|count| *count += 1);
         Ok(())
@@ -239,7 +248,12 @@ impl Backend for ScriptedBackend {
         })
     }
 
-    async fn control(&self, session_id: &str, request: ControlRequest) -> Result<(), ControlRefused> {
+    async fn control(
+        &self,
+        session_id: &str,
+        request: ControlRequest,
+        by: Option<String>,
+    ) -> Result<(), ControlRefused> {
         let mut state = self.0.state.lock().unwrap();
         if session_id != state.summary.session_id {
             return Err(ControlRefused::UnknownSession);
@@ -247,7 +261,7 @@ impl Backend for ScriptedBackend {
         if let (ControlRequest::Take { force: false }, Some(refusal)) = (&request, &state.refusal) {
             return Err(ControlRefused::Held(refusal.clone()));
         }
-        state.said.push((session_id.to_owned(), format!("{request:?}")));
+        state.said.push((session_id.to_owned(), signed(format!("{request:?}"), by)));
         Ok(())
     }
 
@@ -274,15 +288,56 @@ impl Backend for ScriptedBackend {
         (every_launch || instance_id == "here").then(|| (b"{}\n".to_vec(), true))
     }
 
-    async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>) -> Result<(), KeysError> {
-        let state = self.0.state.lock().unwrap();
+    async fn send_human_keys(&self, session_id: &str, bytes: Vec<u8>, by: Option<String>) -> Result<(), KeysError> {
+        let mut state = self.0.state.lock().unwrap();
         assert_eq!(session_id, state.summary.session_id);
         if let Some(refusal) = &state.refusal {
             return Err(KeysError(refusal.clone()));
         }
+        if by.is_some() {
+            state.said.push((session_id.to_owned(), signed("keys".to_owned(), by)));
+        }
         self.0.typed.send_modify(|typed| typed.extend_from_slice(&bytes));
         Ok(())
     }
+
+    async fn send_secret(
+        &self,
+        session_id: &str,
+        answer: SecretAnswer,
+        by: Option<String>,
+    ) -> Result<(), ControlRefused> {
+        let mut state = self.0.state.lock().unwrap();
+        if !state.summary.asks_for_secret {
+            return Err(ControlRefused::NotPossible("nothing is asked".to_owned()));
+        }
+        state.said.push((session_id.to_owned(), signed(answer.text.0.to_string(), by)));
+        Ok(())
+    }
+
+    async fn search(&self, every_launch: bool, query: SearchQuery) -> Result<SearchFound, SearchRefused> {
+        let pattern = query.pattern.ok_or_else(|| SearchRefused("nothing to look for".to_owned()))?;
+        let hit = |instance_id: &str| SearchHit {
+            instance_id: instance_id.to_owned(),
+            session_id: "s-lab-1".to_owned(),
+            profile: "lab".to_owned(),
+            number: 1,
+            unix_ms: 2,
+            kind: "output".to_owned(),
+            offset: Some(3),
+            actor: query.actor.clone(),
+            exit_code: query.exit_code,
+            text: pattern.clone(),
+        };
+        let launches: &[&str] = if every_launch { &["here", "elsewhere"] } else { &["here"] };
+        let hits = launches.iter().map(|launch| hit(launch)).collect();
+        Ok(SearchFound { hits, more: query.limit == Some(1), files: 1, bytes: 4, problems: Vec::new() })
+    }
+}
+
+/// With the name of who said it.
+fn signed(words: String, by: Option<String>) -> String {
+    by.map_or(words.clone(), |by| format!("{words} by {by}"))
 }
 
 fn past_session(instance_id: &str, here: bool) -> PastSession {

@@ -18,6 +18,7 @@
 
 pub(crate) mod echo;
 mod fingerprint;
+mod foreground;
 mod levels;
 mod marks;
 mod menu;
@@ -37,6 +38,7 @@ use crate::screen::Screen;
 
 pub(crate) use echo::output_start;
 pub(crate) use fingerprint::Fingerprint;
+pub use foreground::{Foreground, Silence};
 
 /// A line editor that has switched bracketed paste on, or a prompt mark whose `B` never comes:
 /// quiet for this long means it waits.
@@ -258,6 +260,8 @@ struct Current {
     /// What it had asked for when something was typed, and when the last byte had come by then.
     answered: Option<(Outcome, Duration)>,
     popped: bool,
+    /// What the server's processes have last told of it.
+    foreground: Option<String>,
 }
 
 #[derive(Debug)]
@@ -468,6 +472,7 @@ impl Tracker {
             reported: None,
             answered: None,
             popped: false,
+            foreground: None,
         })
     }
 
@@ -491,7 +496,9 @@ impl Tracker {
         let current = self.current.as_ref()?;
         let outcome = current.reported.clone().unwrap_or(Outcome::Running);
         let evidence = "no end seen yet; the time to wait is over";
-        Some(completion(current, offset, outcome, Confidence::Low, evidence))
+        let mut interim = completion(current, offset, outcome, Confidence::Low, evidence);
+        interim.evidence.extend(current.foreground.clone());
+        Some(interim)
     }
 
     /// The line whose echo stands in front of the running command's output; `None` when a mark says

@@ -23,7 +23,7 @@ const PROMPT_QUIET: Duration = Duration::from_millis(300);
 /// A question that stands unchanged behind its answer is told again after this many times quiet.
 const ANSWER_PATIENCE: u32 = 10;
 /// Rows above the cursor that may be a list to choose from.
-const LIST_ROWS: usize = 12;
+pub(super) const LIST_ROWS: usize = 12;
 
 /// An open outcome and how sure it is.
 struct Open {

@@ -1,5 +1,5 @@
 //! Which files, and which part of each, can hold the time asked for; and when the sources of a listing begin
-//! and end. Files are looked at before they are read: 4 KiB at their beginning, then at seven places in between.
+//! and end. Files are looked at before they are read: 4 KiB at their beginning, then at some places in between.
 //!
 //! Times in a log ascend, more or less: lines of several threads go back by seconds, and a clock that was set
 //! back goes back by more. Samples that go back by more than [`SLACK_MS`] show the second; such a file is read
@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 
 use portcullis_plugin::log_search::Query;
 
-use super::script::{PEEK_BYTES, SAMPLES, Toolbox, overhead, quoted_bytes};
+use super::script::{FEW_SAMPLES, PEEK_BYTES, SAMPLES, Toolbox, overhead, quoted_bytes};
 use super::state::{Doing, File, Kind, State};
 use super::{Order, entry, listing};
 
 /// Lines may stand this much before or behind their place.
 pub(super) const SLACK_MS: i64 = 120_000;
-/// A part of a file that is not worth further samples.
-const SMALL_BYTES: u64 = 256 << 10;
+/// A part of a file that is not worth further samples: reading it takes no longer than starting their programs.
+const SMALL_BYTES: u64 = 3 << 20;
+/// A part up to that length is looked at in fewer places.
+const MIDDLING_BYTES: u64 = 8 << 20;
 /// Sources of a listing that are looked into; the others have no times.
 const MAX_OPENED: usize = 200;
 /// The end of a compressed file costs reading all of it.
@@ -32,7 +34,9 @@ pub(super) fn next(state: &mut State, query: &Query, order: &Order, toolbox: &To
         return None;
     }
     let mut parts = Vec::new();
-    let mut room = toolbox.room(overhead(&Doing::Sample(Vec::new())));
+    let largest = state.files.iter().filter(|file| !file.sampled).map(File::length).max().unwrap_or(0);
+    let samples = if largest <= MIDDLING_BYTES { FEW_SAMPLES } else { SAMPLES };
+    let mut room = toolbox.room(overhead(&Doing::Sample(samples, Vec::new())));
     for index in 0..state.files.len() {
         let file = &mut state.files[index];
         if file.kind != Kind::Plain || file.first.is_none() || file.length() <= SMALL_BYTES {
@@ -41,10 +45,10 @@ pub(super) fn next(state: &mut State, query: &Query, order: &Order, toolbox: &To
         let name = quoted_bytes(&file.path) + 22;
         if !file.sampled && (name <= room || parts.is_empty()) {
             room = room.saturating_sub(name);
-            parts.push((index, file.from, file.length() / (SAMPLES + 1)));
+            parts.push((index, file.from, file.length() / (samples + 1)));
         }
     }
-    (!parts.is_empty()).then_some(Doing::Sample(parts))
+    (!parts.is_empty()).then_some(Doing::Sample(samples, parts))
 }
 
 /// Of a listing: the first files that have not been looked into.

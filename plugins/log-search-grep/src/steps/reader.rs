@@ -82,7 +82,7 @@ impl StepReader {
         match self.job.doing {
             Doing::Look => self.looked(text),
             Doing::Scan(_) => self.scanned(text),
-            Doing::Peek(_) | Doing::PeekInto(_) | Doing::Sample(_) => {
+            Doing::Peek(_) | Doing::PeekInto(_) | Doing::Sample(..) => {
                 self.held.push(Held { number: 0, matched: false, text: text.to_owned() });
             }
         }
@@ -157,7 +157,7 @@ impl StepReader {
             Doing::Scan(files) => files.get(part).copied(),
             Doing::Peek(parts) => parts.get(part).map(|(file, _)| *file),
             Doing::PeekInto(files) => files.get(part / super::script::ends(&self.job.order)).copied(),
-            Doing::Sample(_) | Doing::Look => None,
+            Doing::Sample(..) | Doing::Look => None,
         }
     }
 
@@ -190,7 +190,7 @@ impl StepReader {
                     self.job.state.at = index + 1;
                 }
             }
-            Doing::Peek(_) | Doing::PeekInto(_) | Doing::Sample(_) => self.end_of_peek(),
+            Doing::Peek(_) | Doing::PeekInto(_) | Doing::Sample(..) => self.end_of_peek(),
         }
     }
 
@@ -215,9 +215,9 @@ impl StepReader {
                     }
                 }
             }
-            Doing::Sample(files) => {
+            Doing::Sample(samples, files) => {
                 self.samples.push(text);
-                let samples = usize::try_from(super::script::SAMPLES).unwrap_or(usize::MAX);
+                let samples = usize::try_from(*samples).unwrap_or(usize::MAX);
                 if self.samples.len() == samples
                     && let Some((index, from, distance)) = files.get(part / samples).copied()
                 {
@@ -358,7 +358,7 @@ impl StepReader {
                     return Err(PluginError::InvalidInput(format!("the search did not work: {message}")));
                 }
             }
-            Doing::Peek(_) | Doing::PeekInto(_) | Doing::Sample(_) => {
+            Doing::Peek(_) | Doing::PeekInto(_) | Doing::Sample(..) => {
                 // A file that could not be looked into is read as a whole.
                 mark_seen(state, &self.job.doing);
                 if self.job.order.discover && find::is_listed(state) {
@@ -433,11 +433,11 @@ fn mark_seen(state: &mut State, doing: &Doing) {
     match doing {
         Doing::Peek(parts) => parts.iter().for_each(|(file, _)| state.files[*file].opened = true),
         Doing::PeekInto(files) => files.iter().for_each(|file| state.files[*file].opened = true),
-        Doing::Sample(parts) => {
+        Doing::Sample(samples, parts) => {
             for (file, from, distance) in parts {
                 let file = &mut state.files[*file];
                 // Its samples did not come: the output was cut.
-                file.sampled |= file.from == *from && file.length() / (super::script::SAMPLES + 1) == *distance;
+                file.sampled |= file.from == *from && file.length() / (samples + 1) == *distance;
             }
         }
         Doing::Look | Doing::Scan(_) => {}

@@ -4,7 +4,7 @@ use portcullis_plugin::PluginError;
 use portcullis_plugin::log_search::{MatchMode, Query};
 
 use super::Order;
-use super::script::{Toolbox, quoted_bytes, scanned};
+use super::script::{self, Toolbox, quoted_bytes, scanned};
 use super::state::{Doing, File, Kind, State};
 use crate::pattern;
 
@@ -55,6 +55,11 @@ impl<'a> Reading<'a> {
 
     pub(super) fn after(&self) -> u64 {
         u64::from(self.query.after).max(if self.order.whole_entries { ENTRY_AFTER } else { 0 })
+    }
+
+    /// Lines around a match are printed only to see its entry.
+    pub(super) fn for_entries_only(&self) -> bool {
+        self.entries() && self.query.before == 0 && self.query.after == 0
     }
 
     pub(super) fn max_line_bytes(&self) -> usize {
@@ -108,14 +113,9 @@ pub(super) fn severity(level: &str) -> Option<usize> {
 }
 
 /// The next files that can be read by one command.
-pub(super) fn next(state: &mut State, query: &Query, toolbox: &Toolbox) -> Doing {
-    // The pattern of all words is their orders, at most 24 of them.
-    let orders = match (query.mode, query.text.split_whitespace().count()) {
-        (MatchMode::AllWords, words @ 2..) => (1..=words).product(),
-        _ => 1,
-    };
-    let words = 390 + orders * (quoted_bytes(&query.text) + 16);
-    let mut room = toolbox.room(words);
+pub(super) fn next(state: &mut State, query: &Query, order: &Order, toolbox: &Toolbox) -> Doing {
+    let Some(first) = state.files.get(state.at) else { return Doing::Scan(Vec::new()) };
+    let mut room = script::room_for_files(&Reading::new(query, order, state), toolbox, first);
     let step_bytes = if state.gnu { STEP_BYTES } else { SLOW_STEP_BYTES };
     let mut bytes = 0;
     let mut files: Vec<usize> = Vec::new();

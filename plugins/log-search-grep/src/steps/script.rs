@@ -20,8 +20,10 @@ pub(super) const MAX_OUTPUT_BYTES: u64 = 512 * 1024;
 pub(super) const PEEK_BYTES: usize = 4096;
 /// The same of a sample, of which there are many.
 const SAMPLE_BYTES: usize = 1024;
-/// Samples of a file in one step; they cut it into eight parts.
+/// Samples of a file in one step; they cut it into eight parts. Of a part that is not large four will do: each
+/// costs the start of two programs.
 pub(super) const SAMPLES: u64 = 7;
+pub(super) const FEW_SAMPLES: u64 = 4;
 /// Programs that print one end of their input.
 const ENDS: [&str; 2] = ["head", "tail"];
 /// A terminal must not be given what it would obey.
@@ -86,8 +88,10 @@ pub(super) fn argv(
         Doing::Look => look(settings, query, order, state, (mark, now_ms)),
         Doing::Peek(parts) => (peek(mark), parts.iter().map(|(file, at)| peeked(&state.files[*file], *at)).collect()),
         Doing::PeekInto(files) => peek_into(state, files, order, mark),
-        Doing::Sample(files) => (sample(mark), files.iter().map(|part| sampled(&state.files[part.0], *part)).collect()),
-        Doing::Scan(files) => scan(query, order, state, files, mark)?,
+        Doing::Sample(samples, files) => {
+            (sample(mark, *samples), files.iter().map(|part| sampled(&state.files[part.0], *part)).collect())
+        }
+        Doing::Scan(files) => scan(toolbox, query, order, (state, files), mark)?,
     };
     let mut argv = toolbox.bounds(seconds);
     argv.extend([script, "sh".to_owned()]);
@@ -127,7 +131,7 @@ fn look(
 
 fn peek(mark: &str) -> String {
     format!(
-        "for a;do echo {mark};tail -c \"+${{a%%:*}}\" -- \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done 2>&1|{HARMLESS}"
+        "export LC_ALL=C;for a;do echo {mark};tail -c \"+${{a%%:*}}\" -- \"${{a#*:}}\"|head -c {PEEK_BYTES};echo;done 2>&1|{HARMLESS}"
     )
 }
 
@@ -149,10 +153,10 @@ pub(super) fn ends(order: &Order) -> usize {
     if order.discover { ENDS.len() } else { 1 }
 }
 
-fn sample(mark: &str) -> String {
-    let numbers: Vec<String> = (1..=SAMPLES).map(|number| number.to_string()).collect();
+fn sample(mark: &str, samples: u64) -> String {
+    let numbers: Vec<String> = (1..=samples).map(|number| number.to_string()).collect();
     format!(
-        "for a;do b=${{a%%:*}};a=${{a#*:}};s=${{a%%:*}};for k in {};do echo {mark};tail -c +$((b+k*s)) -- \
+        "export LC_ALL=C;for a;do b=${{a%%:*}};a=${{a#*:}};s=${{a%%:*}};for k in {};do echo {mark};tail -c +$((b+k*s)) -- \
          \"${{a#*:}}\"|head -c {SAMPLE_BYTES};echo;done;done 2>&1|{HARMLESS}",
         numbers.join(" ")
     )
@@ -166,18 +170,49 @@ fn sampled(file: &File, (_, from, distance): (usize, u64, u64)) -> String {
 pub(super) fn overhead(doing: &Doing) -> usize {
     let script = match doing {
         Doing::Peek(_) => peek("@199c0ffee00"),
-        Doing::Sample(_) => sample("@199c0ffee00"),
+        Doing::Sample(samples, _) => sample("@199c0ffee00", *samples),
         Doing::Look | Doing::PeekInto(_) | Doing::Scan(_) => return 200,
     };
     quoted_bytes(&script) + 4
 }
 
+/// Of the lines that grep prints around its matches, lets only those through that can belong to the match's entry:
+/// 85 lines around each match of a frequent word are more than a terminal carries in time.
+///
+/// A line that begins as most entries do, by its time, ends the entry above it and begins its own. What begins in
+/// another form is let through, and the reader sees what it is. A time of that form that is none (`29:70:00`) would
+/// end an entry too.
+const TRIM: &str = concat!(
+    r#"|awk 'BEGIN{d="[0-9]";e=d d;r="^"d"+[-:](([[]?20"e"[-/]"e"[-/]"e"[T :]|[A-Z][a-z][a-z] [ 0-3]"d" |"#,
+    r#"[IWEF]"e e" |[^ ]+ - [^ ]+ [[]"e"/[A-Z][a-z][a-z]/20"e":)"e":"e":"e"|[{].(ts|time).:.?[12]"e e")"}"#,
+    r#"{s=$0~r}/^[0-9]+-/{if(s){m=0;b=$0"\n"}else if(m)print;else b=b$0"\n";next}"#,
+    r#"{m=/^[0-9]+:/;if(m&&!s)printf"%s",b;b="";print}'"#,
+);
+
+/// The stage that lets only entries through, where only they are wanted, it can be had, and there is room for it
+/// beside a file.
+fn trim(reading: &scan::Reading<'_>, toolbox: &Toolbox, first: &File) -> &'static str {
+    let fits = quoted_bytes(&scanned(first)) <= toolbox.room(scan_bytes(reading) + quoted_bytes(TRIM));
+    if reading.for_entries_only() && toolbox.has("awk") && fits { TRIM } else { "" }
+}
+
+/// Bytes of the script of a scan, at most, and of its pattern.
+fn scan_bytes(reading: &scan::Reading<'_>) -> usize {
+    const SCRIPT_BYTES: usize = 360;
+    SCRIPT_BYTES + reading.grep().map_or(0, |(pattern, _)| quoted_bytes(&pattern))
+}
+
+/// Bytes left for the names of files that one scan reads, `first` being the first.
+pub(super) fn room_for_files(reading: &scan::Reading<'_>, toolbox: &Toolbox, first: &File) -> usize {
+    toolbox.room(scan_bytes(reading) + quoted_bytes(trim(reading, toolbox, first)))
+}
+
 /// Reads files through grep. All of one step are read the same way.
 fn scan(
+    toolbox: &Toolbox,
     query: &Query,
     order: &Order,
-    state: &State,
-    files: &[usize],
+    (state, files): (&State, &[usize]),
     mark: &str,
 ) -> Result<(String, Vec<String>), PluginError> {
     let Some(first) = files.first().map(|file| &state.files[*file]) else {
@@ -208,8 +243,9 @@ fn scan(
     };
     let script = format!(
         "export LC_ALL=C;p=$1;shift;{{ for f;do {take}echo {mark};{binary}{read}|cut -b 1-{};done;echo {mark};}} \
-         2>&1|{HARMLESS}|head -c {MAX_OUTPUT_BYTES}",
-        reading.max_line_bytes()
+         2>&1{}|{HARMLESS}|head -c {MAX_OUTPUT_BYTES}",
+        reading.max_line_bytes(),
+        trim(&reading, toolbox, first)
     );
     let mut words = vec![pattern];
     words.extend(files.iter().map(|file| scanned(&state.files[*file])));

@@ -160,8 +160,8 @@ pub(super) enum Doing {
     /// beginning and its end.
     Peek(Vec<(usize, u64)>),
     PeekInto(Vec<usize>),
-    /// Seven samples of a file: from an offset, at that distance.
-    Sample(Vec<(usize, u64, u64)>),
+    /// That many samples of each file: from an offset, at that distance.
+    Sample(u64, Vec<(usize, u64, u64)>),
     Scan(Vec<usize>),
 }
 
@@ -254,7 +254,7 @@ impl State {
         if order.discover {
             return Doing::Scan(Vec::new());
         }
-        scan::next(self, query, toolbox)
+        scan::next(self, query, order, toolbox)
     }
 
     /// A file is not read.

@@ -365,6 +365,52 @@ fn a_trace_is_one_match() {
     }
 }
 
+/// Every entry as its lines; searched with `awk` and without.
+#[test]
+fn what_is_left_out_of_the_output_belongs_to_no_match() {
+    let mut logs = Logs::new("trim");
+    let written = START + 100_000;
+    let mut mixed = Vec::new();
+    for number in 0..200 {
+        let at = START + number * 10;
+        let stamp = match number % 4 {
+            0 => time::rfc3339(at),
+            1 => format!("Mar  2 00:{:02}:{:02} host app[1]:", number * 10 / 60 % 60, number * 10 % 60),
+            2 => format!("E0302 00:{:02}:{:02}.402 1 x.go:3]", number * 10 / 60 % 60, number * 10 % 60),
+            // A form that the script does not know.
+            _ => format!(r#"level=error time="{}""#, time::rfc3339(at)),
+        };
+        let word = if number % 9 == 2 { " needle" } else { "" };
+        mixed.push(format!("{stamp} ERROR number {number}{word}"));
+        if number % 5 == 2 {
+            mixed.extend(["java.lang.X: needle", "\tat a.B(C.java:1)", "", "2 needles"].map(str::to_owned));
+        }
+    }
+    logs.file("mixed.log", mixed, written);
+    logs.file("plain.log", (0..300).map(|number| format!("line {number} needle")).collect(), written);
+    let bare = logs.folder.with_extension("without-awk");
+    let _ = fs::remove_dir_all(&bare);
+    fs::create_dir_all(&bare).unwrap();
+    for name in Grep::wanted_tools().iter().map(String::as_str).filter(|name| *name != "awk").chain(["sh", "wc"]) {
+        let found = Command::new("sh").args(["-c", "command -v \"$1\"", "sh", name]).output().unwrap().stdout;
+        let path = String::from_utf8(found).unwrap();
+        if path.starts_with('/') {
+            std::os::unix::fs::symlink(path.trim(), bare.join(name)).unwrap();
+        }
+    }
+    for order in [
+        json!({ "whole_entries": true, "utc_offset_minutes": 0 }),
+        json!({ "level": "error", "utc_offset_minutes": 0 }),
+    ] {
+        let told = |found: Found| -> Vec<String> { found.matches.iter().map(|found| format!("{found:?}")).collect() };
+        let all = told(search(&query(&logs, "needle"), &order, Some(&bare)).unwrap());
+        let trimmed = told(search(&query(&logs, "needle"), &order, None).unwrap());
+        assert!(all.len() > 20, "{all:?}");
+        assert_eq!(trimmed, all, "{order}");
+    }
+    let _ = fs::remove_dir_all(&bare);
+}
+
 #[test]
 fn other_sources_are_commands() {
     let logs = Logs::new("streams");

@@ -75,6 +75,8 @@ fn request(known: &Known, text: Option<String>, enter: bool, keys: Vec<String>, 
         wait_for: None,
         wait_pattern: None,
         wait,
+        settle: None,
+        enter_key: None,
         max_chars: OUTPUT_CHARS,
     }
 }

@@ -78,6 +78,7 @@ pub(super) fn request(seen: &Seen, command: String, wait: Duration) -> RunReques
         expect_level: None,
         retry: None,
         parse: true,
+        enter_key: None,
     }
 }
 

@@ -1,0 +1,244 @@
+//! Calls as tasks (the protocol's extension `io.modelcontextprotocol/tasks`): a client that declares it gets a
+//! handle for a call that takes long, asks how it stands and fetches its result when it is there.
+//!
+//! Which calls become tasks is decided here: those of [`AS_TASKS`] that are not over after a moment, where the caller
+//! has not said how long it wants to wait. The job itself stays the session's; a task only waits for it, for longer
+//! than one request may. Whatever asks for a person's consent on the way is put to the client as the task's input.
+//!
+//! The library keeps the state of tasks; here stands whose they are. One tokio task for each that is under way; all
+//! end with the server.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rmcp::model::{CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask, ErrorData, JsonObject};
+use rmcp::task_manager::{TaskContext, TaskExit, TaskManager, TaskOptions};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::answer::Answer;
+use super::elicitation;
+use super::progress::{self, Step};
+use super::reply::Reply;
+use super::server::Shared;
+use super::tools;
+use crate::approvals::{self, Caller};
+use crate::host::Host;
+use crate::metrics;
+use crate::ops::{self, StopRequest};
+
+/// The tools whose calls may take longer than a client waits.
+const AS_TASKS: [&str; 3] = ["ssh_navigate", "ssh_run", "ssh_search_logs"];
+/// A call that is over by then is answered at once.
+const TASK_AFTER: Duration = Duration::from_secs(1);
+/// How long a task waits for its command. What goes on then is answered with its job, as without tasks: an agent that
+/// waits for a command without an end has to get control back.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// A task is kept for so long, and again after its end. Longer than any call: the library ends a task that is not
+/// over then.
+const KEPT_MS: u64 = 30 * 60 * 1000;
+/// How often a client should ask.
+const POLL_MS: u64 = 1_000;
+/// Tasks kept at once, of all clients; beyond them calls are answered as without tasks.
+const MOST_TASKS: usize = 256;
+
+/// Who a task belongs to; nobody in particular where clients are not told apart.
+type Owner = Option<Arc<str>>;
+
+/// The tasks of a server.
+pub(super) struct Tasks {
+    manager: TaskManager,
+    owners: Mutex<HashMap<String, Owner>>,
+    /// The server ends.
+    shutdown: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn new(shutdown: CancellationToken) -> Self {
+        Self { manager: TaskManager::new(), owners: Mutex::default(), shutdown }
+    }
+
+    /// Whether such a call of a client that takes tasks may become one.
+    pub(super) fn suits(&self, tool: &str, arguments: &JsonObject) -> bool {
+        AS_TASKS.contains(&tool) && !arguments.contains_key("wait_s")
+    }
+
+    /// How the task stands.
+    ///
+    /// # Errors
+    /// When the owner has no such task.
+    pub(super) fn get(&self, task_id: &str, owner: &Owner) -> Result<DetailedTask, ErrorData> {
+        self.own(task_id, owner)?;
+        self.manager.get_task(task_id)
+    }
+
+    /// Hands over what the client's user has said.
+    ///
+    /// # Errors
+    /// When the owner has no such task.
+    pub(super) fn update(
+        &self,
+        task_id: &str,
+        owner: &Owner,
+        responses: impl IntoIterator<Item = (String, serde_json::Value)>,
+    ) -> Result<(), ErrorData> {
+        self.own(task_id, owner)?;
+        self.manager.update_task(task_id, responses)
+    }
+
+    /// Asks the task to end; its command is interrupted.
+    ///
+    /// # Errors
+    /// When the owner has no such task.
+    pub(super) fn cancel(&self, task_id: &str, owner: &Owner) -> Result<(), ErrorData> {
+        self.own(task_id, owner)?;
+        self.manager.cancel_task(task_id)
+    }
+
+    /// Somebody else's task looks like one that never was.
+    fn own(&self, task_id: &str, owner: &Owner) -> Result<(), ErrorData> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        match owners.get(task_id) {
+            Some(known) if known == owner => Ok(()),
+            _ => Err(ErrorData::invalid_params(format!("there is no task `{task_id}`, or no longer"), None)),
+        }
+    }
+
+    /// Whether there is room for another; forgets those that are no longer kept.
+    fn has_room(&self) -> bool {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.retain(|task_id, _| self.manager.get_task(task_id).is_ok());
+        owners.len() < MOST_TASKS
+    }
+}
+
+/// A call of a client that takes tasks.
+pub(super) struct Work {
+    pub(super) shared: Arc<Shared>,
+    pub(super) host: Host,
+    pub(super) caller: Caller,
+    pub(super) tool: &'static str,
+    pub(super) arguments: JsonObject,
+    pub(super) span: tracing::Span,
+}
+
+/// What a call came to before it was made a task.
+pub(super) enum Early {
+    Answered(Answer),
+    Task(Box<CallToolResponse>),
+}
+
+impl Work {
+    /// Makes the call, and a task of it when it takes longer than a moment.
+    pub(super) async fn begin(self, place: OwnedSemaphorePermit) -> Early {
+        let patience = if self.shared.tasks.has_room() { Some(PATIENCE) } else { None };
+        let (mut call, steps) = self.make(patience);
+        if patience.is_none() {
+            return Early::Answered(call.await);
+        }
+        if let Ok(answer) = tokio::time::timeout(TASK_AFTER, &mut call).await {
+            return Early::Answered(answer);
+        }
+        let options = TaskOptions::new()
+            .with_ttl_ms(KEPT_MS)
+            .with_poll_interval_ms(POLL_MS)
+            .with_status_message(format!("{} is under way", self.tool));
+        let (shared, owner) = (self.shared.clone(), self.caller.principal.clone());
+        // Held while the task is made, so that nobody asks for one whose owner is not known yet.
+        let mut owners = shared.tasks.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = shared.tasks.manager.spawn(options, move |context| {
+            let following = Following { work: self, call, steps, job: None, _place: place };
+            following.to_the_end(context).boxed()
+        });
+        owners.insert(task.task_id.clone(), owner);
+        Early::Task(Box::new(CallToolResponse::Task(CreateTaskResult::new(task))))
+    }
+
+    /// The call, with more patience than a client's own where it is for a task.
+    fn make(&self, patience: Option<Duration>) -> (BoxFuture<'static, Answer>, UnboundedReceiver<Step>) {
+        let tool = self.shared.tool(self.tool).map(|tool| (tool.call)(self.host.clone(), self.arguments.clone()));
+        let call = async move {
+            match tool {
+                Some(call) => call.await,
+                // The set of tools does not change while the program runs.
+                None => Reply::stopping().into(),
+            }
+        };
+        let call = approvals::on_behalf(self.caller.clone(), tools::with_patience(patience, call));
+        let (call, steps) = progress::heard(call.instrument(self.span.clone()));
+        (call.boxed(), steps)
+    }
+}
+
+/// A task under way.
+struct Following {
+    work: Work,
+    call: BoxFuture<'static, Answer>,
+    steps: UnboundedReceiver<Step>,
+    /// The session and number of the command that runs.
+    job: Option<(String, String)>,
+    /// Of a call under way; a task is one.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Following {
+    async fn to_the_end(mut self, task: TaskContext) -> Result<CallToolResult, TaskExit> {
+        let (began, shared) = (Instant::now(), self.work.shared.clone());
+        let mut questions = 0_u32;
+        loop {
+            let answer = tokio::select! {
+                biased;
+                () = task.cancelled() => {
+                    self.interrupt(&task).await;
+                    return Err(TaskExit::Cancelled);
+                }
+                () = shared.tasks.shutdown.cancelled() => (shared.set.answer)(Reply::stopping()),
+                Some(step) = self.steps.recv() => {
+                    self.note(step, &task);
+                    continue;
+                }
+                answer = &mut self.call => answer,
+            };
+            let asks = self.work.caller.asks_between_calls;
+            let asked = answer.awaited_approval().filter(|_| asks);
+            if let Some((question, state)) = asked.and_then(|id| elicitation::form_for(&self.work.host, id)) {
+                questions += 1;
+                let response = task.request_input(format!("approval-{questions}"), question).await?;
+                let responses = BTreeMap::from([(elicitation::DECISION.to_owned(), response)]);
+                elicitation::take_answer(&self.work.host, &self.work.caller, &state, responses).await?;
+                (self.call, self.steps) = self.work.make(Some(PATIENCE));
+                continue;
+            }
+            metrics::called(self.work.tool, answer.status_name(), began.elapsed());
+            return Ok(answer.or_again(self.work.tool, &self.work.arguments).into_result(shared.structured));
+        }
+    }
+
+    fn note(&mut self, step: Step, task: &TaskContext) {
+        task.set_status_message(step.words());
+        if let Step::Runs { session_id, job_id } = step {
+            self.job = Some((session_id, job_id));
+        }
+    }
+
+    /// Ends the waiting, and the command as ctrl-c does.
+    async fn interrupt(&mut self, task: &TaskContext) {
+        while let Ok(step) = self.steps.try_recv() {
+            self.note(step, task);
+        }
+        self.call = std::future::ready(Answer::from(Reply::cancelled())).boxed();
+        let Some((session_id, job_id)) = self.job.take() else { return };
+        let request = StopRequest { session_id: Some(session_id.clone()), job_id: Some(job_id.clone()), force: false };
+        let stopped = approvals::on_behalf(self.work.caller.clone(), ops::stop(&self.work.host, request)).await;
+        task.set_status_message(match stopped {
+            Ok(report) if report.ended => format!("job {job_id} in session {session_id} was interrupted and has ended"),
+            Ok(_) => format!("job {job_id} in session {session_id} was interrupted; its end was not seen"),
+            Err(error) => format!("job {job_id} in session {session_id} goes on: {error}"),
+        });
+    }
+}

@@ -1,0 +1,123 @@
+//! A disk of a few hundred kilobytes for one server's state: it fills up, and can be made read-only.
+//!
+//! A tmpfs in a mount namespace of the server's own, where this machine lets us mount (as root, or with user
+//! namespaces); elsewhere a limit on the size of its files, which it meets as it meets a full disk.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is unexpected fails the test")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::mcp::{Client, program};
+use crate::scene::Scene;
+
+/// A server whose state lies on a disk of its own.
+pub struct SmallDisk {
+    process_id: u32,
+    /// A real disk, seen by the server alone.
+    mounted: bool,
+    state: PathBuf,
+}
+
+/// Whether this machine lets us mount, tried once.
+fn may_mount() -> bool {
+    let tried = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    tried.is_ok_and(|tried| tried.status.success())
+}
+
+impl SmallDisk {
+    /// Starts a server with the scene's configuration, whose `state` is on a disk of that size.
+    #[allow(clippy::print_stdout, reason = "which of the two it was belongs to what the test shows")]
+    pub fn serve(scene: &Scene, kilobytes: u32) -> (Client, Self) {
+        let (mounted, state) = (may_mount(), scene.path("state"));
+        println!(
+            "{}",
+            if mounted { "a disk of its own: tmpfs" } else { "no right to mount here: a limit on file sizes" }
+        );
+        std::fs::create_dir_all(&state).unwrap();
+        let mut command = Command::new(if mounted { "unshare" } else { "sh" });
+        if mounted {
+            command.args(["-rm", "sh"]);
+        }
+        // The signal for a file that has become too large is as little the program's affair as the disk's size.
+        let mount = format!("mount -t tmpfs -o mode=700,size={kilobytes}k tmpfs \"$2\" &&");
+        let script = format!("trap '' XFSZ; {} exec \"$0\" stdio --config \"$1\"", if mounted { &mount } else { "" });
+        command.args(["-c", &script]).arg(program()).arg(scene.path("portcullis.toml")).arg(&state);
+        let client = Client::start_command(command);
+        let process_id = client.process_id();
+        (client, Self { process_id, mounted, state })
+    }
+
+    /// The same file as this test sees it.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        if !self.mounted {
+            return path.to_owned();
+        }
+        let mut seen = PathBuf::from(format!("/proc/{}/root", self.process_id));
+        seen.push(path.strip_prefix("/").expect("an absolute path"));
+        seen
+    }
+
+    /// A command that sees the disk as the server does.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        if !self.mounted {
+            return Command::new(program);
+        }
+        let mut command = Command::new("nsenter");
+        let target = self.process_id.to_string();
+        command.args(["--target", &target, "--user", "--preserve-credentials", "--mount"]).arg(program);
+        command
+    }
+
+    /// Nothing more fits, or only what is left of the last page.
+    pub fn fill(&self) {
+        if !self.mounted {
+            let largest = |path: PathBuf| std::fs::metadata(path).map_or(0, |known| known.len());
+            let most = self.transcripts().into_iter().map(largest).max().unwrap_or(0);
+            return self.limit_files(&(most + 100).to_string());
+        }
+        let mut filler = std::fs::File::create(self.seen(&self.state.join("filler"))).unwrap();
+        let full = loop {
+            if let Err(error) = std::io::Write::write_all(&mut filler, &[0; 512]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    }
+
+    /// Nothing can be written there any more.
+    pub fn make_read_only(&self) {
+        match self.mounted {
+            true => self.remount("ro"),
+            false => self.fill(),
+        }
+    }
+
+    /// There is room again, and it can be written.
+    pub fn mend(&self) {
+        if !self.mounted {
+            return self.limit_files("unlimited");
+        }
+        self.remount("rw");
+        let _absent = std::fs::remove_file(self.seen(&self.state.join("filler")));
+    }
+
+    fn remount(&self, how: &str) {
+        let done = self.command("mount").args(["-o", &format!("remount,{how}")]).arg(&self.state).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    /// Sets how large the server's files may become.
+    fn limit_files(&self, bytes: &str) {
+        let (limit, process_id) = (format!("--fsize={bytes}:"), self.process_id.to_string());
+        assert!(Command::new("prlimit").args(["--pid", &process_id, &limit]).status().unwrap().success());
+    }
+
+    /// All transcripts on it, as this test sees them.
+    pub fn transcripts(&self) -> Vec<PathBuf> {
+        let instances = std::fs::read_dir(self.seen(&self.state.join("instances"))).unwrap();
+        let folders = instances.map(|entry| entry.unwrap().path().join("transcripts"));
+        let files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+        files.map(|file| file.unwrap().path()).collect()
+    }
+}
