@@ -39,6 +39,16 @@ fn connected() -> (Sshd, Scene, Client) {
     (sshd, scene, client)
 }
 
+/// The same in the mode `full`, for programs that wait for typing.
+fn connected_in_full_mode() -> (Sshd, Scene, Client) {
+    let (sshd, scene, client) = one_device();
+    drop(client);
+    scene.allow_everything_but_the_worst();
+    let mut client = self::client(&scene.path("portcullis.toml"));
+    done(&mut client, "ssh-quick-connect", json!({}));
+    (sshd, scene, client)
+}
+
 /// Calls a tool; whatever came of it has the fields of every result, and the first block says the same.
 fn call(client: &mut Client, tool: &str, arguments: Value) -> Answer {
     let answer = client.call(tool, arguments);

@@ -164,6 +164,9 @@ pub struct TerminalSize {
 const SIZES: std::ops::RangeInclusive<u16> = 2..=1000;
 
 impl TerminalSize {
+    /// Where nobody says another: wide enough for tables of pods, as tall as a large window.
+    pub const USUAL: Self = Self { columns: 160, rows: 40 };
+
     /// A size within what programs cope with.
     ///
     /// # Errors

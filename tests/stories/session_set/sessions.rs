@@ -1,5 +1,6 @@
 //! Opening, naming, listing, the active session, closing; devices, viewer, diagnostics.
 
+use e2e::http::{HttpClient, Server};
 use e2e::scene::{Scene, sshd_profile};
 use e2e::sshd::{Sshd, SshdOptions};
 use serde_json::{Value, json};
@@ -225,4 +226,54 @@ fn without_a_viewer_that_is_said() {
     assert_eq!((&connected["viewerEnabled"], &connected["terminalUrl"]), (&json!(false), &Value::Null), "{connected}");
     let missing = refused(&mut client, "ssh-viewer-ensure", json!({}));
     assert_eq!(missing["failureCategory"], "viewer-unavailable", "{missing}");
+}
+
+#[test]
+fn over_http_each_client_has_its_own_sessions_and_its_own_active_one() {
+    let scene = Scene::empty();
+    scene.configure(
+        "enabled = false\n[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\n\
+         [mcp.http]\nclients = { alice = { env = 'ALICE_TOKEN' }, bob = { env = 'BOB_TOKEN' } }\n",
+    );
+    let (alice, bob) = ("the-token-of-alice-0123456789", "the-token-of-bob-9876543210");
+    let tokens = [("ALICE_TOKEN", alice), ("BOB_TOKEN", bob)];
+    let server = Server::start_with(&scene.path("portcullis.toml"), &tokens, &super::TOOLSET);
+    let mut alice = HttpClient::new(&server.address, alice, "2025-11-25", json!({}));
+    let mut bob = HttpClient::new(&server.address, bob, "2026-07-28", json!({}));
+    let told = |client: &mut HttpClient, tool: &str, arguments: Value| {
+        client.call(tool, arguments)["structuredContent"].clone()
+    };
+    let opened = told(&mut alice, "ssh-quick-connect", json!({}));
+    let id = opened["session"]["sessionId"].clone();
+    let started = told(&mut alice, "ssh-run", json!({ "command": "sleep 600", "waitMs": 0 }));
+    for (tool, arguments) in [
+        ("ssh-run", json!({ "command": "id", "session": id })),
+        ("ssh-run", json!({ "command": "id", "session": "here/main" })),
+        ("ssh-run", json!({ "command": "id" })),
+        ("ssh-retry", json!({ "command": "id", "session": id })),
+        ("ssh-command-status", json!({ "commandId": started["commandId"] })),
+        ("ssh-session-send", json!({ "input": "id", "session": id })),
+        ("ssh-session-control", json!({ "control": "ctrl_c", "session": id })),
+        ("ssh-session-read", json!({ "session": id })),
+        ("ssh-session-history", json!({ "session": id })),
+        ("ssh-session-watch", json!({ "session": id })),
+        ("ssh-session-resize", json!({ "cols": 80, "rows": 24, "session": id })),
+        ("ssh-session-diagnostics", json!({ "session": id })),
+        ("ssh-session-set-active", json!({ "session": id })),
+        ("ssh-session-close", json!({ "session": id })),
+        ("ssh-viewer-ensure", json!({ "session": id })),
+        ("ssh-session-policy-list", json!({ "session": id })),
+        ("ssh-session-policy-reset", json!({ "session": id })),
+    ] {
+        let answer = told(&mut bob, tool, arguments);
+        assert_eq!(answer["resultStatus"], "failure", "{tool}: {answer}");
+        assert!(answer.get("sessionId").is_none(), "{tool}: {answer}");
+    }
+    let status = told(&mut bob, "ssh-status", json!({}));
+    assert_eq!((&status["activeSessions"], &status["activeSessionRef"]), (&json!(0), &Value::Null), "{status}");
+    let own = told(&mut bob, "ssh-quick-connect", json!({}));
+    assert_eq!((&own["reused"], &own["activeSessionRef"]), (&json!(false), &json!("here/main")), "{own}");
+    assert_ne!(own["session"]["sessionId"], id, "{own}");
+    let still = told(&mut alice, "ssh-command-status", json!({ "commandId": started["commandId"] }));
+    assert_eq!(still["status"], "running", "{still}");
 }

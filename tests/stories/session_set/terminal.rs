@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::mcp::wait_until;
 use serde_json::{Value, json};
 
-use super::{call, connected, done, refused, run, second_block};
+use super::{call, connected, connected_in_full_mode, done, refused, run, second_block};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -35,7 +35,7 @@ fn output_is_read_by_offset_without_a_gap_or_a_repetition() {
     }
     let tail = done(&mut client, "ssh-session-read", json!({ "maxChars": 300 }));
     assert_eq!(tail["truncatedBefore"], true, "{tail}");
-    let beyond = done(&mut client, "ssh-session-read", json!({ "offset": 1 << 40 }));
+    let beyond = done(&mut client, "ssh-session-read", json!({ "offset": 1_u64 << 40 }));
     assert_eq!(
         (&beyond["effectiveOffset"], &beyond["returnedChars"]),
         (&beyond["availableEnd"], &json!(0)),
@@ -107,7 +107,7 @@ fn history_is_numbered_and_says_who_typed() {
 
 #[test]
 fn a_program_is_answered_and_a_line_for_a_shell_waits_for_its_enter() {
-    let (_sshd, _scene, mut client) = connected();
+    let (_sshd, _scene, mut client) = connected_in_full_mode();
     let asks = "read -rp 'Name? ' name; echo \"hello $name\"";
     let asked = call(&mut client, "ssh-run", json!({ "command": asks, "waitMs": 5000 })).structured;
     assert_eq!((&asked["async"], &asked["status"]), (&json!(true), &json!("running")), "{asked}");
@@ -136,7 +136,7 @@ fn a_program_is_answered_and_a_line_for_a_shell_waits_for_its_enter() {
 
 #[test]
 fn keys_are_pressed_and_the_terminal_changes_its_size() {
-    let (_sshd, _scene, mut client) = connected();
+    let (_sshd, _scene, mut client) = connected_in_full_mode();
     let started = call(&mut client, "ssh-run", json!({ "command": "sleep 600", "waitMs": 0 })).structured;
     let pressed = done(&mut client, "ssh-session-control", json!({ "control": "ctrl_c" }));
     assert_eq!((&pressed["control"], &pressed["actor"]), (&json!("ctrl_c"), &json!("agent")), "{pressed}");
@@ -146,16 +146,16 @@ fn keys_are_pressed_and_the_terminal_changes_its_size() {
         (status["status"] == "completed").then(|| status["exitCode"].clone())
     });
     assert_eq!(ended, Some(json!(130)));
-    for control in ["enter", "tab", "esc", "up", "down", "left", "right", "backspace", "ctrl_d"] {
-        if control == "ctrl_d" {
-            call(&mut client, "ssh-run", json!({ "command": "cat", "waitMs": 500 }));
-        }
-        let pressed = call(&mut client, "ssh-session-control", json!({ "control": control })).structured;
+    // At a shell's prompt they would change a line unseen.
+    let unseen = refused(&mut client, "ssh-session-control", json!({ "control": "up" }));
+    assert_eq!(unseen["error"], "COMMAND_BLOCKED", "{unseen}");
+    call(&mut client, "ssh-run", json!({ "command": "cat", "waitMs": 500 }));
+    for control in ["enter", "tab", "esc", "up", "down", "left", "right", "backspace", "ctrl_d", "ctrl_c"] {
+        let pressed = done(&mut client, "ssh-session-control", json!({ "control": control }));
         assert_eq!(pressed["control"], control, "{pressed}");
-        if control == "up" || control == "esc" {
-            done(&mut client, "ssh-session-control", json!({ "control": "ctrl_c" }));
-        }
     }
+    let free = |client: &mut _| done(client, "ssh-session-list", json!({}))["sessions"][0]["inputLock"] == "none";
+    wait_until(LIMIT, || free(&mut client).then_some(())).expect("a free prompt");
     let resized = done(&mut client, "ssh-session-resize", json!({ "cols": 101, "rows": 33 }));
     assert_eq!((&resized["cols"], &resized["rows"]), (&json!(101), &json!(33)), "{resized}");
     let (_, size) = run(&mut client, "stty size");

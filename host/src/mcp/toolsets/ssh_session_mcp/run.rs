@@ -98,9 +98,21 @@ pub(super) fn refused(seen: &Seen, error: OpError) -> Told {
 
 /// How the command stands, as one result.
 pub(super) fn told(seen: &Seen, job_id: &str, completion: &Completion, elapsed_ms: u64, text: &Cut) -> Told {
-    let told = match &completion.outcome {
-        End::Completed { exit_code, .. } => ended(*exit_code, "sentinel"),
-        End::PromptNoStatus => ended(None, "prompt"),
+    let told = outcome(&completion.outcome);
+    let id = command_id(seen.id(), job_id);
+    let hint = format!("Read it with ssh-command-status, commandId \"{id}\".");
+    let told = if completion.outcome.is_open() { told.with("hint", hint) } else { told };
+    told.with("commandId", id)
+        .with_all(place(seen))
+        .with("elapsedMs", elapsed_ms)
+        .with_all(text.fields())
+        .evidence(completion.evidence.iter().map(|line| words(line)))
+}
+
+fn outcome(outcome: &End) -> Told {
+    match outcome {
+        End::Completed { exit_code, .. } => ended(*exit_code),
+        End::PromptNoStatus => ended(None),
         End::LevelChanged { breadcrumb, exit_code } => Told::success(format!("now at {}", breadcrumb.join(" › ")))
             .with("status", "completed")
             .with("completionReason", "prompt")
@@ -127,28 +139,26 @@ pub(super) fn told(seen: &Seen, job_id: &str, completion: &Completion, elapsed_m
                 .with("exitCode", json!(exit_code))
                 .next("Open the device again with ssh-quick-connect; nothing is run again by itself.")
         }
-    };
-    let id = command_id(seen.id(), job_id);
-    let hint = format!("Read it with ssh-command-status, commandId \"{id}\".");
-    let told = if completion.outcome.is_open() { told.with("hint", hint) } else { told };
-    told.with("commandId", id)
-        .with_all(place(seen))
-        .with("elapsedMs", elapsed_ms)
-        .with_all(text.fields())
-        .evidence(completion.evidence.iter().map(|line| words(line)))
+    }
 }
 
-fn ended(exit_code: Option<i32>, reason: &str) -> Told {
-    let told = match exit_code {
-        Some(code) => Told::success(format!("the command ended with exit code {code}")),
-        None => Told::success("the command ended; the shell told no exit code"),
+/// The prompt is back. Only a code that the shell has told is one.
+fn ended(exit_code: Option<i32>) -> Told {
+    let (summary, reason, hint) = match exit_code {
+        Some(0) => ("the command ended with exit code 0".to_owned(), "sentinel", None),
+        Some(code) => (
+            format!("the command ended with exit code {code}"),
+            "sentinel",
+            Some("The command says that it failed; its output says why."),
+        ),
+        None => (
+            "the command ended; the shell told no exit code".to_owned(),
+            "prompt",
+            Some("Nothing is known of success or failure; look at the output."),
+        ),
     };
-    let hint = match exit_code {
-        Some(0) => None,
-        Some(_) => Some("The command says that it failed; its output says why."),
-        None => Some("Nothing is known of success or failure; look at the output."),
-    };
-    told.with("status", "completed")
+    Told::success(summary)
+        .with("status", "completed")
         .with("completionReason", reason)
         .with("exitCode", json!(exit_code))
         .with_some("exitHint", hint)
@@ -183,9 +193,19 @@ pub(super) fn with_report(told: Told, report: &RunReport) -> Told {
     let told = told.with_some("parsed", data).notes(report.notes.iter().map(|note| words(note)));
     let Some(ruling) = report.warnings.first() else { return told };
     told.with("warning", words(&ruling.reason))
-        .with("policyNoticeLevel", ruling.verdict)
+        .with("policyNoticeLevel", if ruling.verdict == "warn" { "warning" } else { ruling.verdict })
         .with("policyNotice", words(&ruling.reason))
         .with("policyRuleCategory", ruling.category.as_str())
         .with("policyRuleId", ruling.rule_id.as_str())
-        .with("policyRuleSource", ruling.policy.as_str())
+        .with("policyRuleSource", source(&ruling.policy))
+}
+
+/// Where a rule comes from, in the predecessor's words; of a plugin, its name.
+fn source(policy: &str) -> &str {
+    match policy {
+        "policy-standard" => "built-in",
+        "policy-rules" => "default",
+        "session-rules" => "session",
+        other => other,
+    }
 }

@@ -10,7 +10,10 @@ pub(super) const ALWAYS: &[&str] = &["resultStatus", "summary"];
 
 /// What a call came to.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Told(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     status: &'static str,
     fields: Map<String, Value>,
     evidence: Vec<String>,
@@ -44,14 +47,13 @@ impl Told {
         let fields =
             Map::from_iter([("resultStatus".to_owned(), json!(status)), ("summary".to_owned(), json!(summary.into()))]);
         let (evidence, notes, blocks) = (Vec::new(), Vec::new(), Vec::new());
-        Self { status, fields, evidence, notes, blocks, awaited_approval: None }
+        Self(Box::new(Inner { status, fields, evidence, notes, blocks, awaited_approval: None }))
     }
 
     /// An answer of the server itself.
     pub(super) fn of_parts(parts: Parts) -> Self {
         let Parts { status, words, fields, failure_category, awaited_approval } = parts;
-        let mut told = Self { awaited_approval, ..Self::new(status, words) };
-        told.fields.extend(fields);
+        let told = Self::new(status, words).with_all(fields).awaiting(awaited_approval);
         match failure_category {
             Some(category) => told.with("failureCategory", category),
             None => told,
@@ -59,7 +61,7 @@ impl Told {
     }
 
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+        self.0.fields.insert(name.to_owned(), value.into());
         self
     }
 
@@ -73,7 +75,7 @@ impl Told {
 
     /// All of them, beside those that are there.
     pub(super) fn with_all(mut self, fields: Map<String, Value>) -> Self {
-        self.fields.extend(fields);
+        self.0.fields.extend(fields);
         self
     }
 
@@ -83,25 +85,26 @@ impl Told {
 
     pub(super) fn evidence(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
         let trimmed = evidence.into_iter().map(|line| line.trim().to_owned());
-        self.evidence.extend(trimmed.filter(|line| !line.is_empty()));
+        self.0.evidence.extend(trimmed.filter(|line| !line.is_empty()));
         self
     }
 
     /// Where this differs from what the predecessor would have done.
     pub(super) fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
-        self.notes.extend(notes);
+        self.0.notes.extend(notes);
         self
     }
 
     /// A further block of text.
     pub(super) fn block(mut self, text: String) -> Self {
-        self.blocks.push(text);
+        self.0.blocks.push(text);
         self
     }
 
     /// Making the call again goes on from there.
-    pub(super) fn awaiting(self, approval_id: Option<String>) -> Self {
-        Self { awaited_approval: approval_id, ..self }
+    pub(super) fn awaiting(mut self, approval_id: Option<String>) -> Self {
+        self.0.awaited_approval = approval_id;
+        self
     }
 }
 
