@@ -709,3 +709,21 @@ fn a_clients_entry_is_written_with_the_set() {
     let entry: Value = serde_json::from_str(&printed.stdout).unwrap();
     assert_eq!(entry["mcpServers"]["ssh"]["args"], json!(["stdio", "--toolset", "ssh-mcp"]), "{entry}");
 }
+
+#[test]
+fn a_folders_env_file_counts_after_a_person_has_allowed_it_and_never_with_a_secret() {
+    let home = Home::new();
+    let file = home.write("work/.env", "SSH_HOST=board\nSSH_USER=root\nSSH_PASSWORD=hunter2-env\n");
+    let file = file.to_str().unwrap().to_owned();
+    let serve = || home.run_in("work", &["stdio", "--toolset", "ssh-session-mcp", "--viewerPort=0"]).stderr;
+    assert!(serve().contains("config allow .env"), "{}", serve());
+    let refused = home.run(&["config", "allow", &file]);
+    assert!(!refused.success && refused.stderr.contains("config import"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("hunter2-env"), "{}", refused.stderr);
+    home.write("work/.env", "SSH_HOST=board\nSSH_USER=root\n");
+    let asked = home.run(&["config", "allow", &file]);
+    let digest = asked.stderr.split("SHA-256 ").nth(1).unwrap().split(')').next().unwrap().to_owned();
+    let allowed = home.run(&["config", "allow", &file, "--sha256", &digest]);
+    assert!(allowed.success, "{}", allowed.stderr);
+    assert!(!serve().contains("config allow .env"), "{}", serve());
+}
