@@ -229,7 +229,7 @@ fn a_command_has_its_output_its_code_and_a_place_in_the_list() {
 
 #[test]
 fn text_is_sent_with_its_enter_and_waited_for_without_its_echo() {
-    let mut set = on_host();
+    let mut set = on_host_with("policy_mode = 'full'\n");
     // The echo of the text has the words; what is printed has them only later.
     let sent =
         set.ok("send_text", json!({ "text": "sleep 1; echo fin''ished", "wait_for": "finished", "timeout": 20 }));
@@ -481,7 +481,8 @@ fn s1_x01_a_persons_lock_blocks_and_force_does_not_take_it() {
         assert!(refused["error"].as_str().unwrap().contains("person"), "{tool}: {refused}");
         assert_eq!(refused["session"]["input_lock"]["actor"], "human", "{tool}: {refused}");
     }
-    page.press(b"\x03");
+    page.press(b" done\r");
+    assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("half done").count() == 2));
     let free = |told: &Value| told["input_lock"]["locked"] == false && told["session"]["state"] == "at_prompt";
     wait_until(LIMIT, || free(&set.ok("input_lock_status", json!({}))).then_some(())).expect("the input is free again");
     let ran = set.ok("execute_command", json!({ "command": "echo agent", "actor": "human", "force": true }));
