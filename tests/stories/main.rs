@@ -33,6 +33,7 @@ mod record;
 mod retrying;
 mod running;
 mod secrets;
+mod session_set;
 mod sharing;
 mod ssh_config;
 mod ssh_mcp_set;

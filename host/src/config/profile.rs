@@ -162,6 +162,9 @@ pub struct TerminalSize {
 const SIZES: std::ops::RangeInclusive<u16> = 2..=1000;
 
 impl TerminalSize {
+    /// Where nobody says another.
+    pub const USUAL: Self = Self { columns: 160, rows: 40 };
+
     /// A size within what programs cope with.
     ///
     /// # Errors

@@ -32,7 +32,6 @@ const DEFAULT_CONNECT_TIMEOUT_S: u64 = 15;
 const DEFAULT_KEEPALIVE_S: u64 = 15;
 const DEFAULT_KEEPALIVE_MAX: u32 = 3;
 /// Wide enough for tables of pods, as tall as a large window.
-const DEFAULT_SIZE: TerminalSize = TerminalSize { columns: 160, rows: 40 };
 const DEFAULT_VIEWER_PORT: u16 = 8765;
 /// The host of a local profile, for people.
 const THIS_MACHINE: &str = "local";
@@ -60,8 +59,8 @@ pub(super) fn built_in() -> ProfileFile {
         keepalive_max: Some(DEFAULT_KEEPALIVE_MAX),
         idle_close_s: Some(0),
         encoding: Some(EncodingName::Utf8),
-        columns: Some(DEFAULT_SIZE.columns),
-        rows: Some(DEFAULT_SIZE.rows),
+        columns: Some(TerminalSize::USUAL.columns),
+        rows: Some(TerminalSize::USUAL.rows),
         enter: Some(EnterKey::default()),
         transcript: Some(TranscriptMode::default()),
         policy_mode: Some(PolicyMode::default()),
@@ -236,8 +235,10 @@ fn destination(name: &str, layers: &Layers, plugins: &[PluginEntry]) -> Result<D
 }
 
 fn profile(name: &str, written: &ProfileFile) -> Result<Profile, String> {
-    let size =
-        TerminalSize::new(written.columns.unwrap_or(DEFAULT_SIZE.columns), written.rows.unwrap_or(DEFAULT_SIZE.rows))?;
+    let size = TerminalSize::new(
+        written.columns.unwrap_or(TerminalSize::USUAL.columns),
+        written.rows.unwrap_or(TerminalSize::USUAL.rows),
+    )?;
     let keepalive_max = written.keepalive_max.unwrap_or(DEFAULT_KEEPALIVE_MAX);
     if keepalive_max == 0 {
         return Err("`keepalive_max` is at least 1; `keepalive_s = 0` switches keepalive off".to_owned());

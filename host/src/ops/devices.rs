@@ -18,7 +18,8 @@ pub struct Device {
     pub port: u16,
     pub user: String,
     pub tags: Vec<String>,
-    pub size: TerminalSize,
+    /// Of its terminals, where somebody has said one.
+    pub size: Option<TerminalSize>,
     /// After how long without anything happening its sessions are closed; zero keeps them open.
     pub idle_close: Duration,
     pub auth: DeviceAuth,
@@ -48,7 +49,7 @@ pub fn devices(host: &Host) -> Vec<Device> {
             port: profile.port,
             user: profile.user.clone(),
             tags: profile.tags.clone(),
-            size: profile.terminal,
+            size: Some(profile.terminal).filter(|size| *size != TerminalSize::USUAL),
             idle_close: profile.idle_close,
             auth: profile.auth.first().map_or(DeviceAuth::Other, auth),
             is_default: usual.as_ref() == Some(name),

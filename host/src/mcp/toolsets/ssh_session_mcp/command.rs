@@ -11,7 +11,8 @@ use super::state::State;
 use super::told::{Outcome, Told};
 use super::{About, Call, tool};
 use crate::mcp::tool::{Class, Tool};
-use crate::ops::{self, ReadRequest, What};
+use crate::ops::{self, OpError, ReadRequest, What};
+use crate::session::SessionError;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -44,7 +45,7 @@ async fn status(call: Call, parameters: Parameters) -> Outcome {
         max_chars: usize::MAX,
         ..ReadRequest::default()
     };
-    let report = ops::read(&call.host, request).await?;
+    let report = ops::read(&call.host, request).await.map_err(|error| not_found(id, error))?;
     let record = report.job.ok_or_else(|| unknown(id))?;
     let completion = ops::standing_of(&call.host, &known.id(), job).await?;
     let seen = call.see(known).await?;
@@ -55,6 +56,13 @@ async fn status(call: Call, parameters: Parameters) -> Outcome {
     let evicted = report.bytes.evicted_bytes.is_some_and(|bytes| bytes > 0);
     let told = told.with("outputTruncatedBefore", evicted).with("outputTruncatedAfter", is_cut);
     Ok(with_output(told, &seen, &completion, &text, max_chars))
+}
+
+fn not_found(id: &str, error: OpError) -> Told {
+    match error {
+        OpError::BadArgument(_) | OpError::Session { source: SessionError::UnknownCommand(_), .. } => unknown(id),
+        other => other.into(),
+    }
 }
 
 fn unknown(id: &str) -> Told {

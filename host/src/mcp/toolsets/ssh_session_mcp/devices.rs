@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::state::State;
 use super::summary::{TERM, milliseconds};
 use super::told::{Outcome, Told};
-use super::{About, Call, tool};
+use super::{About, Call, NoParameters, tool};
 use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, Device, DeviceAuth};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Parameters {}
 
 pub(super) fn device_tool(state: &Arc<State>) -> Tool {
     let about = About {
@@ -49,7 +43,7 @@ impl Call {
     }
 }
 
-async fn list_devices(call: Call, _: Parameters) -> Outcome {
+async fn list_devices(call: Call, _: NoParameters) -> Outcome {
     let devices = ops::devices(&call.host);
     let default = devices.iter().find(|device| device.is_default).map(|device| device.profile.clone());
     let settings = &call.state.settings;
@@ -62,11 +56,12 @@ async fn list_devices(call: Call, _: Parameters) -> Outcome {
             json!({ "mode": settings.mode.as_str(), "idleTimeoutMs": milliseconds(settings.idle_timeout) }),
         )
         .with("defaultDevice", json!(default))
-        .with("devices", devices.iter().map(device).collect::<Vec<_>>());
+        .with("devices", devices.iter().map(|it| device(it, settings.size())).collect::<Vec<_>>());
     Ok(told.next("Open one with ssh-quick-connect, device set to its id."))
 }
 
-fn device(device: &Device) -> Value {
+fn device(device: &Device, usual: (u16, u16)) -> Value {
+    let (cols, rows) = device.size.map_or(usual, |size| (size.columns, size.rows));
     let auth = match &device.auth {
         DeviceAuth::PasswordVariable(name) => json!({ "type": "passwordEnv", "passwordEnv": name }),
         DeviceAuth::KeyFile(path) => json!({ "type": "keyPath", "keyPath": path }),
@@ -82,8 +77,8 @@ fn device(device: &Device) -> Value {
         "tags": device.tags,
         "defaults": {
             "term": TERM,
-            "cols": device.size.columns,
-            "rows": device.size.rows,
+            "cols": cols,
+            "rows": rows,
             "idleTimeoutMs": milliseconds(device.idle_close),
         },
         "isDefault": device.is_default,

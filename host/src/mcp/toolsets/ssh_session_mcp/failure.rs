@@ -7,8 +7,14 @@ use super::told::Told;
 use crate::ops::{AwaitingApproval, NextStep, OpError, SessionRuleError};
 use crate::session::{Party, RuleRefused, SessionError};
 
+/// What a call with a mistake in it comes to.
+pub(super) const MEND: &str = "Mend the arguments and call again.";
+
 /// Our tools as errors name them, and the predecessor's.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 13] = [
+    ("`retry.success_pattern`", "`successPattern`"),
+    ("`retry.failure_pattern`", "`failPattern`"),
+    ("`retry.attempts`", "1 + `maxRetries`"),
     ("ssh_hosts", "ssh-device-list"),
     ("ssh_status", "ssh-status"),
     ("ssh_open", "ssh-session-open"),
@@ -29,7 +35,7 @@ impl From<OpError> for Told {
         }
         let blocked = error.is_blocked() || matches!(code(&error), Some("AGENT_BUSY" | "WRONG_TERMINAL_MODE"));
         let made = if blocked { Self::blocked } else { Self::failure };
-        let told = made(category(&error), summary).with_some("error", code(&error)).next(next(&error.next()));
+        let told = made(category(&error), summary).with_some("error", code(&error)).next(next(&error));
         let told = match error.told() {
             OpError::Refused { refusal, .. } => {
                 let ruling = refusal.strictest();
@@ -120,7 +126,18 @@ fn code(error: &OpError) -> Option<&'static str> {
     }
 }
 
-fn next(step: &NextStep) -> String {
+fn next(error: &OpError) -> String {
+    match error.told() {
+        OpError::Refused { refusal, .. } if refusal.strictest().suggestion.is_some() => {
+            "Nothing was sent: go by `suggestion`, or ask the person to do it in the viewer.".to_owned()
+        }
+        OpError::Refused { .. } => "Nothing was sent: ask the person to do it in the viewer.".to_owned(),
+        OpError::BadArgument(_) | OpError::BadPattern { .. } | OpError::SessionRule(_) => MEND.to_owned(),
+        _ => next_call(&error.next()),
+    }
+}
+
+fn next_call(step: &NextStep) -> String {
     let given = |name: &str| step.arguments.get(name).and_then(Value::as_str);
     match (step.tool.as_str(), given("session_id"), given("job_id")) {
         ("ssh_read", Some(session), Some(job)) => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::state::{Known, State};
 use super::told::{Outcome, Told};
-use super::{About, Call, tool};
+use super::{About, Call, SessionParameter, tool};
 use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, StopRequest};
 
@@ -57,8 +57,8 @@ async fn list_sessions(call: Call, parameters: ListParameters) -> Outcome {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SessionParameter {
-    /// Id, device/connection or name.
+struct ActiveParameters {
+    /// Id, device/connection or name; none when left out.
     #[serde(default)]
     session: Option<String>,
 }
@@ -73,7 +73,7 @@ pub(super) fn set_active(state: &Arc<State>) -> Tool {
     tool(state, about, choose)
 }
 
-async fn choose(call: Call, parameters: SessionParameter) -> Outcome {
+async fn choose(call: Call, parameters: ActiveParameters) -> Outcome {
     let Some(reference) = parameters.session else {
         call.state.set_active(None);
         return Ok(Told::success("no session is active")

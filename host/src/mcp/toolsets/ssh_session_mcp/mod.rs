@@ -34,6 +34,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -104,6 +105,20 @@ struct Call {
     state: Arc<State>,
 }
 
+/// Parameters of a tool that needs only a session.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SessionParameter {
+    /// Id, device/connection or name; the active session when left out.
+    #[serde(default)]
+    session: Option<String>,
+}
+
+/// Parameters of a tool that needs none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoParameters {}
+
 /// What a tool is called and what it says of itself.
 struct About {
     name: &'static str,
@@ -126,7 +141,7 @@ where
         async move {
             let told = match arguments::read(arguments, schema::of::<P>) {
                 Ok(parameters) => run(call, parameters).await.unwrap_or_else(|failed| failed),
-                Err(reply) => Told::of_parts(reply.into_parts()),
+                Err(reply) => Told::of_parts(reply.into_parts()).next(failure::MEND),
             };
             Answer::from(PredecessorAnswer::from(told))
         }

@@ -115,10 +115,10 @@ async fn open_session(call: Call, parameters: OpenParameters) -> Outcome {
         profile: Some(device.clone()),
         new: true,
         name: parameters.session_name.clone(),
-        columns: parameters.cols.or(call.state.settings.columns),
-        rows: parameters.rows.or(call.state.settings.rows),
         ..request(&call, &device, idle)
     };
+    let (columns, rows) = (parameters.cols.or(request.columns), parameters.rows.or(request.rows));
+    let request = OpenRequest { columns, rows, ..request };
     let (known, mut notes) = opened(&call, request, connection).await?;
     if let Some(input) = parameters.startup_input.clone().filter(|input| !input.is_empty()) {
         let wait = Duration::from_millis(parameters.startup_wait_ms.unwrap_or(DEFAULT_STARTUP_WAIT_MS));
@@ -181,9 +181,16 @@ fn connection_without_device() -> Told {
 
 /// What any session of this set is opened with.
 fn request(call: &Call, device: &str, idle: Option<Duration>) -> OpenRequest {
-    let own = ops::devices(&call.host).into_iter().find(|it| it.profile == device).map(|it| it.idle_close);
-    let own = own.filter(|idle| !idle.is_zero());
-    OpenRequest { idle_close: idle.or(own).or(Some(call.state.settings.idle_timeout)), ..OpenRequest::default() }
+    let settings = &call.state.settings;
+    let own = ops::devices(&call.host).into_iter().find(|it| it.profile == device);
+    let own_idle = own.as_ref().map(|it| it.idle_close).filter(|idle| !idle.is_zero());
+    let size = own.and_then(|it| it.size).map_or(settings.size(), |size| (size.columns, size.rows));
+    OpenRequest {
+        idle_close: idle.or(own_idle).or(Some(settings.idle_timeout)),
+        columns: Some(size.0),
+        rows: Some(size.1),
+        ..OpenRequest::default()
+    }
 }
 
 /// Opens it, gives its connection the name, and makes it the active session.
@@ -302,9 +309,8 @@ async fn connect(call: Call, parameters: QuickParameters) -> Outcome {
         }
         None => {
             let connection = call.state.connection_for(&call.host, &device, Some(connection))?;
-            let (columns, rows) = (call.state.settings.columns, call.state.settings.rows);
             let (profile, name) = (Some(device.clone()), parameters.session_name);
-            let request = OpenRequest { profile, name, new: true, columns, rows, ..request(&call, &device, None) };
+            let request = OpenRequest { profile, name, new: true, ..request(&call, &device, None) };
             let (known, notes) = opened(&call, request, connection).await?;
             (known, notes, false)
         }

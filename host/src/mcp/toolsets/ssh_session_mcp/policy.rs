@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::State;
 use super::told::{Outcome, Told};
-use super::{About, Call, tool};
+use super::{About, Call, SessionParameter, tool};
 use crate::mcp::tool::{Class, Tool};
 use crate::ops::{self, Rule, RuleAction, SessionRulesReport};
 use crate::session::{Party, RuleChange};
@@ -23,14 +23,6 @@ const SAFE_MODES: [&str; 3] = ["safe", "readonly", "restricted"];
 const PATTERN_FLAGS: &str = "imsu";
 /// Letters that say how often or where to look, which does not matter here.
 const IDLE_FLAGS: &str = "gyd";
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SessionParameter {
-    /// Id, device/connection or name; the active session when left out.
-    #[serde(default)]
-    session: Option<String>,
-}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -81,15 +81,16 @@ async fn retry(call: Call, parameters: Parameters) -> Outcome {
         Some(made) => ended(made),
         None => run::told(&seen, &report.job_id, &report.completion, report.duration_ms, &text),
     };
-    let last = made.and_then(|made| made.attempts.last());
+    // Of a single attempt its own result tells the code.
+    let last = made.and_then(|made| made.attempts.last()).map(|last| json!(last.exit_code));
     let told = told
         .with("command", parameters.command)
         .with("sessionRef", seen.reference())
         .with("commandId", command_id(seen.id(), &report.job_id))
         .with("attempts", made.map_or(1, |made| made.attempts.len()))
-        .with("exitCode", json!(last.and_then(|last| last.exit_code)))
+        .with_some("exitCode", last)
         .with("outputTruncatedAfter", is_cut)
-        .with("attemptsMade", json!(made.map(|made| &made.attempts)));
+        .with_some("attemptsMade", made.map(|made| json!(made.attempts)));
     Ok(with_report(with_output(told, &seen, &report.completion, &text, DEFAULT_CHARS), &report))
 }
 

@@ -17,7 +17,7 @@ pub struct SshSessionMcpSettings {
     pub mode: PolicyMode,
     /// A session in which nothing happens for this long is closed, where its device does not say; zero keeps it.
     pub idle_timeout: Duration,
-    /// The terminal of a new session, where neither the call nor the device says.
+    /// The terminal of a new session, where neither the call nor the device says; 120 and 40 where this does not.
     pub columns: Option<u16>,
     pub rows: Option<u16>,
     /// Characters of a read.
@@ -30,6 +30,16 @@ pub struct SshSessionMcpSettings {
     pub default_dashboard_right_events: usize,
     /// Where the configuration came from, as the tools tell it.
     pub origin: ConfigOrigin,
+}
+
+/// The predecessor's terminal.
+const USUAL_SIZE: (u16, u16) = (120, 40);
+
+impl SshSessionMcpSettings {
+    /// Columns and rows of a terminal of which nobody says more.
+    pub(super) fn size(&self) -> (u16, u16) {
+        (self.columns.unwrap_or(USUAL_SIZE.0), self.rows.unwrap_or(USUAL_SIZE.1))
+    }
 }
 
 impl Default for SshSessionMcpSettings {

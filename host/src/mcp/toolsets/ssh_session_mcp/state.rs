@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::failure::MEND;
 use super::settings::SshSessionMcpSettings;
 use super::told::Told;
 use crate::approvals;
@@ -15,6 +16,9 @@ use crate::session::{SessionHandle, SessionSummary};
 
 /// The first connection of a device.
 const MAIN: &str = "main";
+
+/// Longest name of a connection, in characters.
+const MAX_NAME_CHARS: usize = 40;
 
 /// The client that an active session is of; none where clients are not told apart.
 type Client = Option<Arc<str>>;
@@ -98,10 +102,14 @@ impl State {
     /// A name for one more connection of the device: the one that is wanted, or the next free one.
     ///
     /// # Errors
-    /// When an open session of the device has the name.
+    /// When an open session of the device has the name, or it is none.
     pub(super) fn connection_for(&self, host: &Host, device: &str, wanted: Option<&str>) -> Result<String, Told> {
         let known = self.known(host);
         match wanted {
+            Some(name) if !is_name(name) => {
+                let summary = format!("`connectionName` is 1 to {MAX_NAME_CHARS} letters, digits, `-`, `_` or `.`");
+                Err(Told::failure("config-error", summary).next(MEND))
+            }
             Some(name) if is_taken(&known, device, name) => {
                 let summary = format!("the device {device} has an open connection called {name} already");
                 Err(Told::failure("config-error", summary)
@@ -194,6 +202,12 @@ fn client() -> Client {
 fn is_taken(known: &[Known], device: &str, name: &str) -> bool {
     let open = known.iter().filter(|it| !it.session.is_closed());
     open.into_iter().any(|it| it.connection == name && it.summary().profile == device)
+}
+
+/// A reference with it is one word.
+fn is_name(name: &str) -> bool {
+    let length = name.chars().count();
+    (1..=MAX_NAME_CHARS).contains(&length) && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
 }
 
 /// `main`, then `main-2` and so on.

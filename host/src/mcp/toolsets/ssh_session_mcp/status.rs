@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::state::State;
 use super::told::{Outcome, Told};
-use super::{About, Call, tool, viewer};
+use super::{About, Call, NoParameters, tool, viewer};
 use crate::mcp::tool::{Class, Tool};
 use crate::ops;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Parameters {}
 
 pub(super) fn status_tool(state: &Arc<State>) -> Tool {
     let about = About {
@@ -34,7 +28,7 @@ impl Call {
     }
 }
 
-async fn status(call: Call, _: Parameters) -> Outcome {
+async fn status(call: Call, _: NoParameters) -> Outcome {
     let known = call.state.known(&call.host);
     let active = call.state.active(&known);
     let mut sessions = Vec::new();

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::{Known, State};
 use super::told::{Outcome, Told};
-use super::{About, Call, tool};
+use super::{About, Call, NoParameters, tool};
 use crate::mcp::tool::{Class, Tool};
 
 /// What the person does beside opening the address.
@@ -121,10 +121,6 @@ async fn ensure_viewer(call: Call, parameters: EnsureParameters) -> Outcome {
         .next(LOGIN))
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListParameters {}
-
 pub(super) fn list(state: &Arc<State>) -> Tool {
     let about = About {
         name: "ssh-viewer-list",
@@ -135,7 +131,7 @@ pub(super) fn list(state: &Arc<State>) -> Tool {
     tool(state, about, list_viewers)
 }
 
-async fn list_viewers(call: Call, _: ListParameters) -> Outcome {
+async fn list_viewers(call: Call, _: NoParameters) -> Outcome {
     let known = call.state.known(&call.host);
     let open: Vec<&Known> = known.iter().filter(|it| !it.session.is_closed()).collect();
     let entry = |it: &&Known| {
