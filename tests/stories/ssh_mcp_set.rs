@@ -236,7 +236,7 @@ fn text_is_sent_with_its_enter_and_waited_for_without_its_echo() {
     has_fields(&sent, RESULT_FIELDS);
     assert_eq!((&sent["matched"], &sent["timed_out"]), (&json!(true), &json!(false)), "{sent}");
     let late = set.ok("send_text", json!({ "text": "echo waits-for-echo", "wait_for": "echo waits", "timeout": 1 }));
-    assert_eq!((&late["matched"], &late["timed_out"]), (&json!(false), &json!(true)), "{late}");
+    assert_eq!((&late["matched"], &late["timed_out"]), (&json!(false), &json!(false)), "it has ended: {late}");
     // Without Enter nothing is run; a bare Enter runs it.
     let held = set.ok("send_text", json!({ "text": "echo he''ld", "enter": false }));
     assert!(held["notes"].to_string().contains("waits in the host"), "{held}");
