@@ -35,7 +35,7 @@ fn output_is_read_by_offset_without_a_gap_or_a_repetition() {
     }
     let tail = done(&mut client, "ssh-session-read", json!({ "maxChars": 300 }));
     assert_eq!(tail["truncatedBefore"], true, "{tail}");
-    let beyond = done(&mut client, "ssh-session-read", json!({ "offset": 1 << 40 }));
+    let beyond = done(&mut client, "ssh-session-read", json!({ "offset": 1_u64 << 40 }));
     assert_eq!(
         (&beyond["effectiveOffset"], &beyond["returnedChars"]),
         (&beyond["availableEnd"], &json!(0)),
