@@ -229,14 +229,14 @@ fn a_command_has_its_output_its_code_and_a_place_in_the_list() {
 
 #[test]
 fn text_is_sent_with_its_enter_and_waited_for_without_its_echo() {
-    let mut set = on_host();
+    let mut set = on_host_with("policy_mode = 'full'\n");
     // The echo of the text has the words; what is printed has them only later.
     let sent =
         set.ok("send_text", json!({ "text": "sleep 1; echo fin''ished", "wait_for": "finished", "timeout": 20 }));
     has_fields(&sent, RESULT_FIELDS);
     assert_eq!((&sent["matched"], &sent["timed_out"]), (&json!(true), &json!(false)), "{sent}");
     let late = set.ok("send_text", json!({ "text": "echo waits-for-echo", "wait_for": "echo waits", "timeout": 1 }));
-    assert_eq!((&late["matched"], &late["timed_out"]), (&json!(false), &json!(true)), "{late}");
+    assert_eq!((&late["matched"], &late["timed_out"]), (&json!(false), &json!(false)), "it has ended: {late}");
     // Without Enter nothing is run; a bare Enter runs it.
     let held = set.ok("send_text", json!({ "text": "echo he''ld", "enter": false }));
     assert!(held["notes"].to_string().contains("waits in the host"), "{held}");
@@ -481,7 +481,8 @@ fn s1_x01_a_persons_lock_blocks_and_force_does_not_take_it() {
         assert!(refused["error"].as_str().unwrap().contains("person"), "{tool}: {refused}");
         assert_eq!(refused["session"]["input_lock"]["actor"], "human", "{tool}: {refused}");
     }
-    page.press(b"\x03");
+    page.press(b" done\r");
+    assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("half done").count() == 2));
     let free = |told: &Value| told["input_lock"]["locked"] == false && told["session"]["state"] == "at_prompt";
     wait_until(LIMIT, || free(&set.ok("input_lock_status", json!({}))).then_some(())).expect("the input is free again");
     let ran = set.ok("execute_command", json!({ "command": "echo agent", "actor": "human", "force": true }));
@@ -708,4 +709,22 @@ fn a_clients_entry_is_written_with_the_set() {
     assert!(printed.success, "{}", printed.stderr);
     let entry: Value = serde_json::from_str(&printed.stdout).unwrap();
     assert_eq!(entry["mcpServers"]["ssh"]["args"], json!(["stdio", "--toolset", "ssh-mcp"]), "{entry}");
+}
+
+#[test]
+fn a_folders_env_file_counts_after_a_person_has_allowed_it_and_never_with_a_secret() {
+    let home = Home::new();
+    let file = home.write("work/.env", "SSH_HOST=board\nSSH_USER=root\nSSH_PASSWORD=hunter2-env\n");
+    let file = file.to_str().unwrap().to_owned();
+    let serve = || home.run_in("work", &["stdio", "--toolset", "ssh-session-mcp", "--viewerPort=0"]).stderr;
+    assert!(serve().contains("config allow .env"), "{}", serve());
+    let refused = home.run(&["config", "allow", &file]);
+    assert!(!refused.success && refused.stderr.contains("config import"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("hunter2-env"), "{}", refused.stderr);
+    home.write("work/.env", "SSH_HOST=board\nSSH_USER=root\n");
+    let asked = home.run(&["config", "allow", &file]);
+    let digest = asked.stderr.split("SHA-256 ").nth(1).unwrap().split(')').next().unwrap().to_owned();
+    let allowed = home.run(&["config", "allow", &file, "--sha256", &digest]);
+    assert!(allowed.success, "{}", allowed.stderr);
+    assert!(!serve().contains("config allow .env"), "{}", serve());
 }

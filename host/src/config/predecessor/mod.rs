@@ -56,6 +56,9 @@ impl Predecessor {
     }
 }
 
+/// What a `.env` may say: where, and as whom. All else decides about trust, and is for flags and variables.
+const OF_ENV_FILE: [&str; 5] = ["SSH_HOST", "SSH_PORT", "SSH_USER", "SSH_KEY", "SSH_KEY_FILE"];
+
 /// Its flags and variables, the stronger of each: flag, variable, `.env`.
 pub struct Given {
     predecessor: Predecessor,
@@ -112,10 +115,11 @@ impl Given {
 
     fn read_env_file(&mut self, path: &Path) {
         let Ok(text) = std::fs::read_to_string(path).map(Zeroizing::new) else { return };
-        let pairs = foreign::env_pairs(&text);
+        let mut pairs = foreign::env_pairs(&text);
+        pairs.retain(|name, _| OF_ENV_FILE.contains(&name.as_str()));
         if Workspace::is_allowed(path) {
             self.env_file = pairs;
-        } else if pairs.contains_key("SSH_HOST") || pairs.contains_key("SSH_MCP_CONFIG") {
+        } else if pairs.contains_key("SSH_HOST") {
             self.notes.push(
                 "the file .env of this folder is not used: no person on this machine has allowed it; \
                  `portcullis config import .env` takes its host over, `portcullis config allow .env` lets it count"
@@ -265,10 +269,14 @@ fn add_device(sources: &mut Sources, given: &Given) -> Result<bool, ConfigError>
     if profile.user.is_none() {
         return Err(ConfigError::Given("there is a host and no user; give --user or SSH_USER".to_owned()));
     }
-    // Read where it is, when it is needed; nothing of it is kept.
-    if (given.environment)("SSH_PASSWORD").is_some() && given.variable("SSH_PASSWORD_FILE").is_none() {
-        let password = AuthFile { password_env: Some("SSH_PASSWORD".to_owned()), ..AuthFile::default() };
-        profile.auth.get_or_insert_default().push(password);
+    let auth = profile.auth.get_or_insert_default();
+    // A folder's contents could have a secret sent to a host of their choice.
+    let host_is_operators = given.flags.contains_key("host") || (given.environment)("SSH_HOST").is_some();
+    if !host_is_operators {
+        auth.retain(|method| method.password_file.is_none());
+    } else if (given.environment)("SSH_PASSWORD").is_some() && given.variable("SSH_PASSWORD_FILE").is_none() {
+        // Read where it is, when it is needed; nothing of it is kept.
+        auth.push(AuthFile { password_env: Some("SSH_PASSWORD".to_owned()), ..AuthFile::default() });
     }
     file.default_profile = Some(ONLY_DEVICE.to_owned());
     sources.notes.extend(notes);

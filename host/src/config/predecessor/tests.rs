@@ -89,6 +89,17 @@ fn a_device_of_flags_and_variables_is_the_default_and_names_its_secret() {
 }
 
 #[test]
+fn no_secret_goes_to_a_host_that_an_env_file_names() {
+    let mut given = session(&[], &[("SSH_PASSWORD", "hunter2"), ("SSH_PASSWORD_FILE", "/secret")]);
+    given.env_file = foreign::env_pairs("SSH_HOST=theirs\nSSH_USER=root\nSSH_KEY=/keys/id\n");
+    let mut sources = Sources::default();
+    assert!(add_device(&mut sources, &given).unwrap());
+    let auth = sources.profiles["default"].merged().auth.unwrap();
+    assert_eq!(auth.len(), 1, "{auth:?}");
+    assert!(auth[0].key_file.is_some());
+}
+
+#[test]
 fn their_profiles_come_below_ours_and_change_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let theirs = folder.path().join("profiles.json");

@@ -74,7 +74,9 @@ pub(super) fn viewer_url(viewer: &str, session_id: &str) -> String {
 /// The input lock object. Only one agent and one person share a terminal, so these are the two actors.
 pub(super) fn input_lock(context: &Context, summary: &SessionSummary) -> Value {
     let now = clock::unix_ms();
-    let holder = summary.input.holder.filter(|holder| holder.until_unix_ms.is_none_or(|until| until > now));
+    // Nobody holds what is closed.
+    let is_now = |until: Option<u64>| summary.closed_reason.is_none() && until.is_none_or(|until| until > now);
+    let holder = summary.input.holder.filter(|holder| is_now(holder.until_unix_ms));
     let is_agent = holder.is_some_and(|holder| holder.who == Party::Agent);
     let acquired = context.memory.lease(&summary.session_id, is_agent);
     let until = holder.and_then(|holder| holder.until_unix_ms);

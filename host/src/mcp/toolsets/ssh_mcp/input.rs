@@ -261,7 +261,9 @@ fn told(context: &Context, report: &SendReport, line: &SessionLine, by: &By) -> 
         Standing::Command(known) => Some(known),
         Standing::State { .. } => None,
     };
-    let timed_out = report.found == Some(false);
+    // Of a command that has ended nothing more is to come, whatever time is left.
+    let is_over = known.is_some_and(|known| !known.outcome.is_open());
+    let timed_out = report.found == Some(false) && !is_over;
     let truncated = report.output_omitted_chars > 0;
     Outcomes { output: &report.output, truncated, known, found: report.found, timed_out }.answer(context, line, &notes)
 }
