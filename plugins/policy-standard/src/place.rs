@@ -323,6 +323,11 @@ pub fn holds_secrets(path: &str) -> bool {
         || path.ends_with("/environ") && path.starts_with("/proc/")
 }
 
+/// A name for what the program is given to read.
+pub fn is_standard_input(path: &str) -> bool {
+    matches!(path, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+}
+
 fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
