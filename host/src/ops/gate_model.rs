@@ -210,6 +210,8 @@ impl<'a> Stage<'a> {
     /// What the shell got, and what the record says.
     async fn end(self) -> (Vec<u8>, Vec<serde_json::Value>) {
         self.settle().await;
+        // What the shell answered may have had the session type more.
+        self.settle().await;
         let (reply, got) = tokio::sync::oneshot::channel();
         self.orders.send(Order::Tell(reply)).await.unwrap();
         let got = got.await.unwrap();

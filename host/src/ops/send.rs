@@ -254,7 +254,7 @@ impl<'a> Typing<'a> {
         };
         let action = if is_menu {
             Action::MenuLine { text: text.to_owned() }
-        } else if before.is_empty() && text.is_empty() {
+        } else if before.trim().is_empty() && text.is_empty() {
             Action::Press { key: Key::Enter }
         } else {
             Action::Type { before, text: text.to_owned(), enter }
@@ -384,12 +384,23 @@ impl<'a> Typing<'a> {
         }
         let cleared = clear(self.host, self.session, &self.place, by_agent(Action::Press { key }, None)).await?;
         self.session.type_in(cleared).await?;
-        // A program on the whole screen has no line; a client's statement may come from its history now.
-        if self.place.at_repl && key != Key::Enter && !key.is_interrupt() {
-            self.host.input().edited(self.id());
-        }
+        self.followed(key);
         self.typed.echo.push_str(&key.echo());
         Ok(())
+    }
+
+    /// What the key does to the line that a later Enter completes. A program on the whole screen has none.
+    fn followed(&self, key: Key) {
+        if key == Key::Enter || key.is_interrupt() {
+            return;
+        }
+        let (input, id) = (self.host.input(), self.id());
+        match self.place.terminal {
+            // A client's statement may come from its history now.
+            _ if self.place.at_repl => input.edited(id),
+            TerminalState::Fullscreen => {}
+            _ => input.pressed(id, key),
+        }
     }
 
     fn id(&self) -> &'a str {
