@@ -184,6 +184,10 @@ fn a_person_tightens_one_session_until_they_loosen_it_again() {
     assert_eq!((&tried["verdict"], &tried["rulings"][0]["policy"]), (&json!("deny"), &json!("session-rules")));
     let status = client.succeed("ssh_status", json!({}));
     assert_eq!(status["sessions"][0]["rules"][0]["id"], "no-uname", "{status}");
+    let plugins = status["plugins"].as_array().unwrap();
+    let of_rules = plugins.iter().find(|plugin| plugin["name"] == "policy-rules").unwrap();
+    // The profile's rules for each of the three lines, the session's for the last two.
+    assert_eq!(of_rules["calls"], 5, "{of_rules}");
 
     // It only tightens: a milder rule on what is refused already changes nothing, and no exception speaks of it.
     stage.say(&["session", "add", "no-date", "--action", "warn", "--program", "date"]);
