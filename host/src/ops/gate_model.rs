@@ -5,7 +5,13 @@
 //! checked is the record, after the bytes in it were found to be the bytes the shell got. One seed is one
 //! session; `PORTCULLIS_GATE_SEEDS` asks for more than the usual ones.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 mod far;
 
@@ -251,7 +257,7 @@ impl Line {
 }
 
 /// How often each thing happened, so that a model in which nothing happens is found out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     completed: usize,
     begun_by_a_person: usize,
@@ -337,6 +343,9 @@ async fn no_line_an_agent_completes_goes_unjudged() {
         assert_eq!(String::from_utf8(got).unwrap(), written, "seed {seed}: the record is not what was written");
         check(seed, &record, &mut seen);
     }
+    println!("{seeds} sessions: {seen:?}");
+    let seeds = usize::try_from(seeds).unwrap();
     let Seen { completed, begun_by_a_person, refused, consented } = seen;
-    assert!(completed > 3 * 500 && refused > 500 && consented > 50 && begun_by_a_person > 20, "{seen:?}");
+    assert!(completed >= seeds && refused >= seeds, "too little has happened: {seen:?}");
+    assert!(consented * 20 >= seeds && begun_by_a_person * 50 >= seeds, "too little has happened: {seen:?}");
 }
