@@ -310,9 +310,9 @@ impl<'a> Typing<'a> {
     /// Asks the gate, and a person where that is needed, for as long as the call may take.
     async fn cleared(&mut self, action: Action) -> Result<Cleared, OpError> {
         let intent = by_agent(action, None);
-        // What this call has typed already belongs to the place.
+        // What this call has typed already belongs to the place, and a rule set meanwhile holds.
         let now = place(self.session, &self.place.destination, &self.session.position().await?);
-        self.place.reader = now.reader;
+        (self.place.reader, self.place.session_rules) = (now.reader, now.session_rules);
         let cleared = clear_until(self.host, self.session, &self.place, intent, self.until).await?;
         let asked = cleared.warnings().into_iter().filter(|ruling| ruling.verdict == "ask");
         self.notes.extend(asked.map(|ruling| format!("rule {}: {}", ruling.rule_id, ruling.reason)));
