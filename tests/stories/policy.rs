@@ -210,6 +210,27 @@ fn a_person_tightens_one_session_until_they_loosen_it_again() {
     assert!(stage.say(&["session", "reset"]).starts_with("removed no-uname\n"));
     assert_eq!(client.succeed("ssh_run", json!({ "command": "uname -s" }))["exit_code"], 0);
 
+    // The same from a browser's side.
+    let (address, token) = e2e::viewer::link(&stage.scene.path("state"));
+    let (bearer, origin) = (format!("Bearer {token}"), format!("http://{address}"));
+    let asked = |method: &str, below: &str, body: &Value| {
+        let headers = [("Authorization", bearer.as_str()), ("Origin", &origin), ("Content-Type", "application/json")];
+        let path = format!("/api/v1/sessions/{session_id}/rules{below}");
+        let answered = e2e::http::request(&address, method, &path, &headers, &body.to_string());
+        (answered.status, answered.body)
+    };
+    let rule = json!({ "id": "no-uname", "action": "deny", "programs": ["uname"] });
+    let (status, set) = asked("POST", "", &rule);
+    assert!(status == 200 && set.contains("\"set_by\":\"human\""), "{status} {set}");
+    assert_eq!(client.fail("ssh_run", json!({ "command": "uname" }))["rule_id"], "session/no-uname");
+    let (status, told) = asked("POST", "", &json!({ "id": "x", "action": "deny", "flags": ["r"] }));
+    assert!(status == 422 && told.contains("rule.flags[0]"), "{status} {told}");
+    assert_eq!(
+        (asked("DELETE", "/keep-out", &Value::Null).0, asked("DELETE", "/no-uname", &Value::Null).0),
+        (422, 200)
+    );
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "uname -s" }))["exit_code"], 0);
+
     let record = stage.scene.transcript(&session_id);
     let changes: Vec<String> = record
         .iter()
@@ -222,6 +243,8 @@ fn a_person_tightens_one_session_until_they_loosen_it_again() {
         r#""human" "set" "no-date" "deny""#,
         r#""human" "removed" "no-date" null"#,
         r#""human" "reset" null null"#,
+        r#""human" "set" "no-uname" "deny""#,
+        r#""human" "removed" "no-uname" null"#,
     ];
     assert_eq!(changes, expected);
 }
