@@ -184,6 +184,10 @@ fn a_person_tightens_one_session_until_they_loosen_it_again() {
     assert_eq!((&tried["verdict"], &tried["rulings"][0]["policy"]), (&json!("deny"), &json!("session-rules")));
     let status = client.succeed("ssh_status", json!({}));
     assert_eq!(status["sessions"][0]["rules"][0]["id"], "no-uname", "{status}");
+    let plugins = status["plugins"].as_array().unwrap();
+    let of_rules = plugins.iter().find(|plugin| plugin["name"] == "policy-rules").unwrap();
+    // The profile's rules for each of the three lines, the session's for the last two.
+    assert_eq!(of_rules["calls"], 5, "{of_rules}");
 
     // It only tightens: a milder rule on what is refused already changes nothing, and no exception speaks of it.
     stage.say(&["session", "add", "no-date", "--action", "warn", "--program", "date"]);
@@ -206,6 +210,27 @@ fn a_person_tightens_one_session_until_they_loosen_it_again() {
     assert!(stage.say(&["session", "reset"]).starts_with("removed no-uname\n"));
     assert_eq!(client.succeed("ssh_run", json!({ "command": "uname -s" }))["exit_code"], 0);
 
+    // The same from a browser's side.
+    let (address, token) = e2e::viewer::link(&stage.scene.path("state"));
+    let (bearer, origin) = (format!("Bearer {token}"), format!("http://{address}"));
+    let asked = |method: &str, below: &str, body: &Value| {
+        let headers = [("Authorization", bearer.as_str()), ("Origin", &origin), ("Content-Type", "application/json")];
+        let path = format!("/api/v1/sessions/{session_id}/rules{below}");
+        let answered = e2e::http::request(&address, method, &path, &headers, &body.to_string());
+        (answered.status, answered.body)
+    };
+    let rule = json!({ "id": "no-uname", "action": "deny", "programs": ["uname"] });
+    let (status, set) = asked("POST", "", &rule);
+    assert!(status == 200 && set.contains("\"set_by\":\"human\""), "{status} {set}");
+    assert_eq!(client.fail("ssh_run", json!({ "command": "uname" }))["rule_id"], "session/no-uname");
+    let (status, told) = asked("POST", "", &json!({ "id": "x", "action": "deny", "flags": ["r"] }));
+    assert!(status == 422 && told.contains("rule.flags[0]"), "{status} {told}");
+    assert_eq!(
+        (asked("DELETE", "/keep-out", &Value::Null).0, asked("DELETE", "/no-uname", &Value::Null).0),
+        (422, 200)
+    );
+    assert_eq!(client.succeed("ssh_run", json!({ "command": "uname -s" }))["exit_code"], 0);
+
     let record = stage.scene.transcript(&session_id);
     let changes: Vec<String> = record
         .iter()
@@ -218,6 +243,8 @@ fn a_person_tightens_one_session_until_they_loosen_it_again() {
         r#""human" "set" "no-date" "deny""#,
         r#""human" "removed" "no-date" null"#,
         r#""human" "reset" null null"#,
+        r#""human" "set" "no-uname" "deny""#,
+        r#""human" "removed" "no-uname" null"#,
     ];
     assert_eq!(changes, expected);
 }

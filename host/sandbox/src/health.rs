@@ -55,6 +55,20 @@ impl Breaches {
         *self == Self::default()
     }
 
+    /// Of both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            fuel: self.fuel + other.fuel,
+            time: self.time + other.time,
+            memory: self.memory + other.memory,
+            log: self.log + other.log,
+            answer: self.answer + other.answer,
+            instances: self.instances + other.instances,
+            crashes: self.crashes + other.crashes,
+            resting: self.resting + other.resting,
+        }
+    }
+
     /// Those that are not 0, by name.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
         let all = [

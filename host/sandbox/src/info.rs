@@ -84,3 +84,18 @@ pub struct PluginInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rests_for_s: Option<u64>,
 }
+
+impl PluginInfo {
+    /// One line for one component that is loaded several times, with other settings each.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            failures: self.failures + other.failures,
+            breaches: self.breaches.and(other.breaches),
+            last_failure: self.last_failure.or(other.last_failure),
+            rests_for_s: self.rests_for_s.max(other.rests_for_s),
+            ..self
+        }
+    }
+}

@@ -13,11 +13,14 @@ enum Unit {
     Opaque(Part),
 }
 
+/// Whether there is anything to expand.
+pub(crate) fn may_stand_in(parts: &Parts) -> bool {
+    parts.iter().any(|part| matches!(part, Part::Literal { text, quoted: false } if text.contains('{')))
+}
+
 /// The words `parts` expand to, or none when they are too many to follow.
 pub(crate) fn expand(parts: &Parts) -> Option<Vec<Parts>> {
-    let has_brace =
-        parts.iter().any(|part| matches!(part, Part::Literal { text, quoted: false } if text.contains('{')));
-    if !has_brace {
+    if !may_stand_in(parts) {
         return Some(vec![parts.clone()]);
     }
     let mut units = Vec::new();

@@ -74,22 +74,26 @@ impl Field {
 impl Lowering {
     /// The words `word` becomes; none at all when it expands to nothing.
     pub(crate) fn fields(&mut self, word: &RawWord, frame: &Frame) -> Vec<Field> {
+        let mut fields = Vec::new();
+        if !braces::may_stand_in(&word.parts) {
+            self.add_fields(&mut fields, &word.parts, word, frame);
+            return fields;
+        }
         let Some(words) = braces::expand(&word.parts) else {
             // Walk what is inside once, so that nothing that runs is missed.
             let _ = self.pieces(&word.parts, true, frame);
             return vec![Field::unknown(&word.text, word.span)];
         };
-        let mut fields = Vec::new();
         for parts in words {
-            let pieces = self.pieces(&parts, true, frame);
-            fields.extend(
-                pieces
-                    .split(|piece| *piece == Piece::Break)
-                    .filter(|pieces| !pieces.is_empty())
-                    .map(|pieces| field(pieces, word)),
-            );
+            self.add_fields(&mut fields, &parts, word, frame);
         }
         fields
+    }
+
+    fn add_fields(&mut self, fields: &mut Vec<Field>, parts: &Parts, word: &RawWord, frame: &Frame) {
+        let pieces = self.pieces(parts, true, frame);
+        let words = pieces.split(|piece| matches!(piece, Piece::Break)).filter(|pieces| !pieces.is_empty());
+        fields.extend(words.map(|pieces| field(pieces, word)));
     }
 
     /// The one text `parts` become where the shell does not split: assignments, redirections, operands.
@@ -115,6 +119,7 @@ impl Lowering {
                     if text.is_empty() && *quoted {
                         pieces.push(Piece::Mark);
                     }
+                    pieces.reserve(text.len());
                     pieces.extend(text.chars().map(|character| Piece::Char { character, quoted: *quoted }));
                 }
                 Part::Parameter { parameter, quoted } => {
@@ -175,6 +180,7 @@ impl Lowering {
             pieces.push(Piece::Unknown { guess: None });
             return;
         };
+        pieces.reserve(value.len() + 1);
         if quoted || !split {
             pieces.push(Piece::Mark);
             pieces.extend(value.chars().map(|character| Piece::Char { character, quoted: quoted || !split }));
@@ -195,7 +201,7 @@ impl Lowering {
 }
 
 fn text_of(pieces: &[Piece]) -> Known {
-    let mut text = String::new();
+    let mut text = String::with_capacity(pieces.len());
     for piece in pieces {
         match piece {
             Piece::Char { character, .. } => text.push(*character),

@@ -580,8 +580,18 @@ impl Lowering {
         let inner = Frame { input, stage: 0, stages: 1, ..frame.deeper() };
         let before = self.environment.clone();
         let output = self.bounded(frame, |lowering| lowering.script(script, &inner));
-        self.environment = before;
-        if writes { None } else { output }
+        self.environment = before.clone();
+        if !writes {
+            return output;
+        }
+        // Some commands (`tee`) hand on what they read. Whether this one does is not known here, so the script
+        // is followed once more with that text, beside what is said of text that nobody knows.
+        if let Input::Pipe(text @ Some(_)) | Input::Text(text @ Some(_)) = &frame.input {
+            let inner = Frame { input: Input::Pipe(text.clone()), ..inner };
+            self.bounded(frame, |lowering| lowering.script(script, &inner));
+            self.environment = before;
+        }
+        None
     }
 
     pub(crate) fn emit(&mut self, kind: InvocationKind, program: Known, call: &Call, frame: &Frame) {

@@ -131,6 +131,23 @@ impl InputLine {
         typed.entry(session_id.to_owned()).or_default().unknown = true;
     }
 
+    /// The session's agent has pressed a key in a program that reads lines: spaces are text, rubbing out is
+    /// followed, and others leave a line that was begun unknown.
+    pub fn pressed(&self, session_id: &str, key: Key) {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = typed.entry(session_id.to_owned()).or_default();
+        match key {
+            // It may end one reader and be text for another.
+            Key::Quit => begun.unknown = true,
+            Key::Space | Key::Backspace => begun.follow(&String::from_utf8_lossy(key.bytes(false))),
+            // Where nothing was begun, arrows and the like choose from a list, and Enter takes what they chose.
+            _ => begun.unknown |= !begun.text.is_empty(),
+        }
+        if *begun == Begun::default() {
+            typed.remove(session_id);
+        }
+    }
+
     /// The program was sent `text`. Of a line that grows without end its newest part is kept.
     pub fn typed(&self, session_id: &str, text: &str, enter: bool) {
         let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,6 +212,23 @@ mod tests {
         assert_eq!(input.begun("s"), None);
         input.clear("s");
         assert_eq!(input.begun("s").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn an_agent_s_keys_are_part_of_the_line_too() {
+        let input = InputLine::default();
+        input.pressed("s", Key::Up);
+        assert_eq!(input.begun("s").as_deref(), Some(""), "it chooses from a list");
+        input.typed("s", "rm -rf", false);
+        input.pressed("s", Key::Space);
+        input.typed("s", "/x", false);
+        input.pressed("s", Key::Backspace);
+        assert_eq!(input.begun("s").as_deref(), Some("rm -rf /"));
+        input.pressed("s", Key::Tab);
+        assert_eq!(input.begun("s"), None);
+        input.clear("s");
+        input.pressed("s", Key::Quit);
+        assert_eq!(input.begun("s"), None);
     }
 
     /// A line editor that follows every key, for the model below; none once a key did what only it knows.

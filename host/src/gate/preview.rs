@@ -7,7 +7,7 @@ use portcullis_shell as shell;
 use serde::Serialize;
 
 use super::judge::SessionPolicy;
-use super::{Gate, Judged, Place, Refusal, Ruling, judge, question};
+use super::{Gate, Judged, Place, Refusal, Ruling, judge};
 use crate::plugins::Catalog;
 
 /// What would become of a line.
@@ -63,9 +63,8 @@ pub struct PlannedUnknown {
 }
 
 impl PlanSummary {
-    /// Of the line as the host reads it.
-    pub fn of(line: &str) -> Self {
-        let shell::Plan { invocations, unknowns } = shell::parse(line);
+    /// Of a line as the host reads it.
+    pub(super) fn of(shell::Plan { invocations, unknowns }: shell::Plan) -> Self {
         let unknown = |unknown: shell::Unknown| PlannedUnknown {
             kind: match unknown.kind {
                 shell::UnknownKind::Unresolved => "unresolved",
@@ -155,10 +154,12 @@ async fn previewed(
     line: &str,
     purpose: Option<String>,
 ) -> Preview {
-    let request = question(place, Typist::Agent, Delivery::ShellLine, line, purpose);
+    let parsed = shell::parse(line);
+    let plan = PlanSummary::of(parsed.clone());
+    let request = judge::request(place, Typist::Agent, Delivery::ShellLine, line, parsed, purpose);
     let mut judged = judge::judged(catalog, &place.destination, session, &request).await;
     if judged.verdict == Verdict::Abstain {
         judged.no_opinion();
     }
-    Preview { judged, plan: PlanSummary::of(line) }
+    Preview { judged, plan }
 }

@@ -319,7 +319,7 @@ impl<'a> Typing<'a> {
         };
         let action = if is_menu {
             Action::MenuLine { text: text.to_owned() }
-        } else if before.is_empty() && text.is_empty() {
+        } else if before.trim().is_empty() && text.is_empty() {
             Action::Press { key: Key::Enter }
         } else {
             Action::Type { before, text: text.to_owned(), enter }
@@ -376,9 +376,9 @@ impl<'a> Typing<'a> {
     /// Asks the gate, and a person where that is needed, for as long as the call may take.
     async fn cleared(&mut self, action: Action) -> Result<Cleared, OpError> {
         let intent = by_agent(action, None);
-        // What this call has typed already belongs to the place.
+        // What this call has typed already belongs to the place, and a rule set meanwhile holds.
         let now = place(self.session, &self.place.destination, &self.session.position().await?);
-        self.place.reader = now.reader;
+        (self.place.reader, self.place.session_rules) = (now.reader, now.session_rules);
         let cleared = clear_until(self.host, self.session, &self.place, intent, self.until).await?;
         let asked = cleared.warnings().into_iter().filter(|ruling| ruling.verdict == "ask");
         self.notes.extend(asked.map(|ruling| format!("rule {}: {}", ruling.rule_id, ruling.reason)));
@@ -450,12 +450,23 @@ impl<'a> Typing<'a> {
         }
         let cleared = clear(self.host, self.session, &self.place, by_agent(Action::Press { key }, None)).await?;
         self.session.type_in_with(cleared, self.enter_key).await?;
-        // A program on the whole screen has no line; a client's statement may come from its history now.
-        if self.place.at_repl && key != Key::Enter && !key.is_interrupt() {
-            self.host.input().edited(self.id());
-        }
+        self.followed(key);
         self.typed.echo.push_str(&key.echo());
         Ok(())
+    }
+
+    /// What the key does to the line that a later Enter completes. A program on the whole screen has none.
+    fn followed(&self, key: Key) {
+        if key == Key::Enter || key.is_interrupt() {
+            return;
+        }
+        let (input, id) = (self.host.input(), self.id());
+        match self.place.terminal {
+            // A client's statement may come from its history now.
+            _ if self.place.at_repl => input.edited(id),
+            TerminalState::Fullscreen => {}
+            _ => input.pressed(id, key),
+        }
     }
 
     fn id(&self) -> &'a str {

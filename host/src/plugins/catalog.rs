@@ -167,7 +167,10 @@ impl Catalog {
 
     /// What is loaded, with digests and how each has fared; policies first, the standard one before all.
     pub fn list(&self) -> Vec<PluginInfo> {
-        let mut list: Vec<PluginInfo> = self.plugins.values().map(Loaded::info).collect();
+        let of_rules = || self.rules.values().map(PolicyPlugin::info);
+        let whole =
+            |info: PluginInfo| if info.name == RULES_POLICY { of_rules().fold(info, PluginInfo::and) } else { info };
+        let mut list: Vec<PluginInfo> = self.plugins.values().map(Loaded::info).map(whole).collect();
         list.sort_by_key(|info| (info.kind, info.name != STANDARD_POLICY));
         list
     }

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use portcullis_sandbox::{PluginInfo, PolicyPlugin, Sandbox};
 use serde::Serialize;
 
+use super::RULES_POLICY;
 use super::catalog::{Catalog, CatalogError, load_entry, load_rules, read_pinned, rules_limits};
 use crate::causes::with_causes;
 use crate::config::{Config, PluginEntry, PluginLimits};
@@ -145,7 +146,12 @@ impl LivePlugins {
             }
             None => Listed { info, path: None, reloads: 0, problem: None },
         };
-        self.current().list().into_iter().map(listed).collect()
+        let of_sessions: Vec<PluginInfo> = self.kept_rules().iter().map(|(_, plugin)| plugin.info()).collect();
+        let whole = |info: PluginInfo| match info.name == RULES_POLICY {
+            true => of_sessions.iter().cloned().fold(info, PluginInfo::and),
+            false => info,
+        };
+        self.current().list().into_iter().map(whole).map(listed).collect()
     }
 
     /// The component of rules with those of a session, which are these settings.
@@ -157,7 +163,7 @@ impl LivePlugins {
             return Ok(ready);
         }
         let loaded = load_rules(&self.sandbox, settings, &self.rules_limits).await?;
-        let mut kept = self.session_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept_rules();
         // Two sessions may have waited for the same ones; either is as good.
         kept.retain(|(known, _)| known != settings);
         if kept.len() == READY_SESSION_RULES {
@@ -168,12 +174,16 @@ impl LivePlugins {
     }
 
     fn ready_rules(&self, settings: &Arc<str>) -> Option<PolicyPlugin> {
-        let mut kept = self.session_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept_rules();
         let place = kept.iter().position(|(known, _)| known == settings)?;
         let found = kept.remove(place)?;
         let plugin = found.1.clone();
         kept.push_back(found);
         Some(plugin)
+    }
+
+    fn kept_rules(&self) -> MutexGuard<'_, VecDeque<(Arc<str>, PolicyPlugin)>> {
+        self.session_rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watched(&self) -> MutexGuard<'_, BTreeMap<String, Watched>> {

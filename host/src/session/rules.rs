@@ -14,6 +14,8 @@ use crate::config::{Rule, rule_settings};
 const MAX_SESSION_RULES: usize = 64;
 /// In front of an agent's message: a person who reads it should know whose words they are.
 const AGENTS_WORDS: &str = "a rule that the agent has set itself";
+/// Longest message of an agent's, so that both together are no longer than a message may be.
+const AGENTS_MESSAGE_BYTES: usize = 900;
 
 /// A rule of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,6 +58,8 @@ pub enum RuleRefused {
     Unknown { id: String, known: Vec<String> },
     #[error("this session has {MAX_SESSION_RULES} rules, which is the most; remove one first")]
     TooMany,
+    #[error("rule.message: an agent's is at most {AGENTS_MESSAGE_BYTES} bytes long")]
+    LongMessage,
 }
 
 impl SessionRules {
@@ -84,6 +88,7 @@ impl SessionRules {
             _ => Ok(place),
         };
         match change {
+            RuleChange::Set(rule) if who == Party::Agent && is_long(rule) => return Err(RuleRefused::LongMessage),
             RuleChange::Set(rule) => {
                 let rule = SessionRule { rule: Rule::clone(rule), set_by: who };
                 match place_of(&rule.rule.id).map(theirs).transpose()? {
@@ -103,6 +108,10 @@ impl SessionRules {
         let settings = rule_settings(told.iter().filter(|rule| rule.is_enabled())).map(Into::into);
         Ok(Self(Arc::new(Held { all, settings })))
     }
+}
+
+fn is_long(rule: &Rule) -> bool {
+    rule.message.as_ref().is_some_and(|message| message.len() > AGENTS_MESSAGE_BYTES)
 }
 
 /// The rule in the words in which it speaks.
@@ -170,6 +179,9 @@ mod tests {
         assert_eq!(settings["rules"].as_array().map(Vec::len), Some(1));
         assert_eq!(settings["rules"][0]["message"], "a rule that the agent has set itself: never x");
         assert_eq!(rules.all()[1].rule.message.as_deref(), Some("never x"));
+        let long = RuleChange::Set(Box::new(Rule { message: Some("x".repeat(901)), ..rule("long") }));
+        assert_eq!(rules.after(Party::Agent, &long), Err(RuleRefused::LongMessage));
+        assert!(rules.after(Party::Human, &long).is_ok());
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Prints how long the policy takes over each file named, the parsing left out: the least of twenty times, in
 //! microseconds, with the number of decisions.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a native tool for developers")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a native tool for developers"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -12,23 +12,10 @@ const TOP_LEVEL: &[&str] = &[
 /// Where the above really live on a host with a merged /usr.
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 const CRITICAL: &[&str] = &["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/sudoers", "/etc/fstab"];
-const PROTECTED: &[&str] = &[
-    "/etc",
-    "/boot",
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/root",
-    "/proc",
-    "/sys",
-    "/var/lib",
-    "/var/spool",
-    "/run/systemd",
-];
+/// Directories at the top, and some below, that no command should write in.
+const PROTECTED_TOP: &[&str] =
+    &["etc", "boot", "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "root", "proc", "sys"];
+const PROTECTED_BELOW: &[&str] = &["/var/lib", "/var/spool", "/run/systemd"];
 const STARTUP: &[&str] = &[
     ".bashrc",
     ".bash_profile",
@@ -261,16 +248,24 @@ pub fn target(path: &str) -> Target {
         return Target::Critical;
     }
     let name = path.rsplit('/').next().unwrap_or(path);
-    let framed = format!("/{}/", path.trim_start_matches('/'));
-    let in_startup_directory = STARTUP_DIRECTORIES.iter().any(|directory| framed.contains(directory));
-    if STARTUP.contains(&name)
-        || in_startup_directory
-        || PROTECTED.iter().any(|place| path == *place || is_below(path, place))
-        || path == "/"
-    {
+    if STARTUP.contains(&name) || is_in_startup_directory(path) || is_protected(path) || path == "/" {
         return Target::Protected;
     }
     if is_scratch(path) { Target::Scratch } else { Target::Plain }
+}
+
+fn is_in_startup_directory(path: &str) -> bool {
+    // Most paths have none of the names with which all of them begin.
+    if !path.split('/').any(|part| part.starts_with('.') || part == "Library") {
+        return false;
+    }
+    let framed = format!("/{}/", path.trim_start_matches('/'));
+    STARTUP_DIRECTORIES.iter().any(|directory| framed.contains(directory))
+}
+
+fn is_protected(path: &str) -> bool {
+    let Some(top) = path.strip_prefix('/').and_then(|below| below.split('/').next()) else { return false };
+    PROTECTED_TOP.contains(&top) || PROTECTED_BELOW.iter().any(|place| path == *place || is_below(path, place))
 }
 
 fn device_target(device: &str) -> Target {
@@ -321,6 +316,11 @@ pub fn holds_secrets(path: &str) -> bool {
         || ENDINGS.iter().any(|ending| path.ends_with(ending))
         || FOLDERS.iter().any(|folder| path.contains(folder))
         || path.ends_with("/environ") && path.starts_with("/proc/")
+}
+
+/// A name for what the program is given to read.
+pub fn is_standard_input(path: &str) -> bool {
+    matches!(path, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
 }
 
 fn is_below(path: &str, directory: &str) -> bool {

@@ -278,9 +278,6 @@ impl<'a> Review<'a> {
         {
             return;
         }
-        if redirection.target.text.starts_with(">(") {
-            return;
-        }
         let touch = if redirection.operator.contains(">>") { Touch::Append } else { Touch::Overwrite };
         self.touch(&redirection.target, touch);
     }
@@ -324,6 +321,10 @@ impl<'a> Review<'a> {
 
     /// Notes a file that the line writes; programs made this way are not run unseen.
     pub fn touch(&mut self, word: &Word, touch: Touch) {
+        if word.text.starts_with(">(") {
+            // What reads the other end is a command of the line itself.
+            return;
+        }
         let Some(value) = word.value.as_deref() else {
             self.touch_unknown(word);
             return;

@@ -3,6 +3,7 @@
 use portcullis_plugin::policy::StandardInput;
 
 use crate::call::Call;
+use crate::place;
 use crate::review::Review;
 use crate::rule;
 
@@ -421,7 +422,7 @@ fn make(review: &mut Review<'_>, call: &Call<'_>) {
         review.add(&rule::FLAG_EXEC);
     }
     if let Some(path) = call.option_text('f', &["--file", "--makefile"]) {
-        if path == "-" || path == "/dev/stdin" {
+        if place::is_standard_input(&path) {
             review.add(&rule::OPAQUE);
         } else {
             script_operand(review, Some(&path));

@@ -41,9 +41,11 @@ fn sed(review: &mut Review<'_>, call: &Call<'_>) {
             Some("-f" | "--file") => {
                 has_file = true;
                 let path = words.next().and_then(|word| word.value.as_deref());
-                if path.is_none_or(|path| review.is_unreviewed(path)) {
-                    review.add(&rule::OPAQUE);
-                }
+                sed_script_in(review, call, path);
+            }
+            Some(value) if value.starts_with("--file=") => {
+                has_file = true;
+                sed_script_in(review, call, value.strip_prefix("--file="));
             }
             Some(value) if value.starts_with("--expression=") => {
                 sed_script(review, value.trim_start_matches("--expression="));
@@ -62,6 +64,18 @@ fn sed(review: &mut Review<'_>, call: &Call<'_>) {
             None if script.text.trim_start_matches(['"', '\'']).starts_with('$') => review.add(&rule::OPAQUE),
             None => sed_script(review, script.text.trim_matches(['"', '\''])),
         }
+    }
+}
+
+/// A script in a file: of the project, given on the line, or seen by nobody.
+fn sed_script_in(review: &mut Review<'_>, call: &Call<'_>, path: Option<&str>) {
+    match path {
+        Some(path) if place::is_standard_input(path) => match call.input_text() {
+            Some(text) => sed_script(review, text),
+            None => review.add(&rule::OPAQUE),
+        },
+        Some(path) if !review.is_unreviewed(path) => {}
+        _ => review.add(&rule::OPAQUE),
     }
 }
 

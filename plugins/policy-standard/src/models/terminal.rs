@@ -605,7 +605,9 @@ fn streams(call: &Call<'_>) -> bool {
         "ss" => call.has("E", &["--events"]),
         "conntrack" => call.has("E", &["--event"]),
         "candump" | "btmon" | "hcidump" | "evtest" | "xev" | "libinput" | "jackd" | "irw" => true,
-        "logread" | "varnishlog" | "varnishstat" => call.has("f", &[]) || call.program != "logread",
+        "logread" => call.has("f", &[]),
+        "varnishlog" => !call.has("d", &[]),
+        "varnishstat" => !call.has("1jxl", &[]),
         _ => false,
     }
 }

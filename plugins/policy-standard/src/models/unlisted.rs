@@ -126,6 +126,7 @@ const DESTROYS: &[&str] = &[
     "remove",
     "rm",
     "purge",
+    "forget",
     "terminate",
     "undefine",
     "unregister",
