@@ -130,7 +130,7 @@ pub(super) struct Work {
 
 /// What a call came to before it was made a task.
 pub(super) enum Early {
-    Answered(Answer),
+    Answered(Box<Answer>),
     Task(Box<CallToolResponse>),
 }
 
@@ -141,10 +141,10 @@ impl Work {
         let (mut call, steps) = self.make(patience);
         let first = approvals::on_behalf(self.caller.clone(), &mut call);
         match patience {
-            None => return Early::Answered(first.await),
+            None => return Early::Answered(Box::new(first.await)),
             Some(_) => {
                 if let Ok(answer) = tokio::time::timeout(TASK_AFTER, first).await {
-                    return Early::Answered(answer);
+                    return Early::Answered(Box::new(answer));
                 }
             }
         }
