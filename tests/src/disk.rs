@@ -1,4 +1,4 @@
-//! A disk of a few hundred kilobytes for one server's state: it fills up, and can be made read-only.
+//! A disk of a few hundred kilobytes for one server's state, which fills up; and one that cannot be written.
 //!
 //! A tmpfs in a mount namespace of the server's own, where this machine lets us mount (as root, or with user
 //! namespaces); elsewhere a limit on the size of its files, which it meets as it meets a full disk.
@@ -10,6 +10,17 @@ use std::process::Command;
 
 use crate::mcp::{Client, program};
 use crate::scene::Scene;
+
+/// A server started with the scene's configuration, whose `state` cannot be written: the command that starts it.
+pub fn on_read_only_disk(scene: &Scene) -> Command {
+    let state = scene.path("state");
+    std::fs::create_dir_all(&state).unwrap();
+    assert!(may_mount(), "a read-only disk takes the right to mount: run this as root, or allow user namespaces");
+    let mut command = Command::new("unshare");
+    let script = "mount -t tmpfs -o mode=700,ro tmpfs \"$2\" && exec \"$0\" stdio --config \"$1\"";
+    command.args(["-rm", "sh", "-c", script]).arg(program()).arg(scene.path("portcullis.toml")).arg(&state);
+    command
+}
 
 /// A server whose state lies on a disk of its own.
 pub struct SmallDisk {
@@ -85,26 +96,12 @@ impl SmallDisk {
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
     }
 
-    /// Nothing can be written there any more.
-    pub fn make_read_only(&self) {
+    /// There is room again.
+    pub fn empty(&self) {
         match self.mounted {
-            true => self.remount("ro"),
-            false => self.fill(),
+            true => std::fs::remove_file(self.seen(&self.state.join("filler"))).unwrap(),
+            false => self.limit_files("unlimited"),
         }
-    }
-
-    /// There is room again, and it can be written.
-    pub fn mend(&self) {
-        if !self.mounted {
-            return self.limit_files("unlimited");
-        }
-        self.remount("rw");
-        let _absent = std::fs::remove_file(self.seen(&self.state.join("filler")));
-    }
-
-    fn remount(&self, how: &str) {
-        let done = self.command("mount").args(["-o", &format!("remount,{how}")]).arg(&self.state).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
     }
 
     /// Sets how large the server's files may become.

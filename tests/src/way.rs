@@ -28,6 +28,7 @@ pub fn capabilities(elicitation: bool, tasks: bool) -> Value {
     declared
 }
 
+/// See the module.
 pub enum Way {
     Stdio { client: Client, version: String, capabilities: Value },
     Http(HttpClient),

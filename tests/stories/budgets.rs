@@ -41,7 +41,7 @@ impl Replay {
         self.succeed(next["tool"].as_str().expect("a next step"), next["arguments"].clone())
     }
 
-    /// Holds what it cost against the budget.
+    /// Holds what it cost against the budget: what it cost when this was written, and 15 % of the characters more.
     #[allow(clippy::print_stdout, reason = "the figures are what the budget is measured by")]
     fn within(self, calls: usize, chars: usize) {
         println!("{}: {} calls, {} characters", self.name, self.calls, self.chars);
@@ -67,7 +67,7 @@ fn a_command_and_its_exit_code() {
     replay.succeed("ssh_open", json!({ "profile": profile }));
     let ran = replay.succeed("ssh_run", json!({ "command": "grep -c root /etc/passwd; (exit 7)" }));
     assert_eq!((&ran["exit_code"], &ran["text"]), (&json!(7), &json!("1\n")));
-    replay.within(3, 9_999);
+    replay.within(3, 1_840);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn through_a_bastion_into_a_pods_log() {
     replay.succeed("ssh_open", json!({ "profile": profile, "route": "orders-api" }));
     let found = replay.succeed("ssh_search_logs", json!({ "query": "upstream timeout" }));
     assert!(found["matches"][0]["text"].as_str().unwrap().contains("lab-timeout-001"), "{found}");
-    replay.within(3, 9_999);
+    replay.within(3, 5_360);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_long_job_from_start_to_end() {
     let ended = &last["job"]["completion"];
     assert_eq!((&ended["exit_code"], &last["text"]), (&json!(4), &json!("made\n")), "{last}");
     assert_eq!(last["job"]["command_id"], job, "{last}");
-    replay.within(3, 9_999);
+    replay.within(3, 2_630);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_file_is_changed_and_checked() {
     let written = replay.succeed("ssh_write_file", arguments);
     let checked = replay.succeed("ssh_read_file", json!({ "path": file }));
     assert_eq!((&checked["sha256"], &checked["content"]), (&written["sha256"], &json!(changed)));
-    replay.within(4, 9_999);
+    replay.within(4, 3_640);
 }
 
 #[test]
@@ -143,5 +143,5 @@ fn a_refused_line_and_what_is_done_instead() {
     let instead = "git -c user.name=a -c user.email=a@b stash && git status --short";
     let instead = replay.succeed("ssh_run", json!({ "command": instead }));
     assert_eq!(instead["exit_code"], 0, "{instead}");
-    replay.within(5, 9_999);
+    replay.within(5, 3_580);
 }

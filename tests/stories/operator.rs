@@ -486,7 +486,7 @@ fn the_guides_settings_are_taken() {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/operating.md"))
             .unwrap();
     let pieces: Vec<&str> = guide.split("```toml\n").skip(1).filter_map(|piece| piece.split("```").next()).collect();
-    assert_eq!(pieces.len(), 3);
+    assert_eq!(pieces.len(), 4);
     for piece in pieces {
         let scene = Scene::empty();
         scene.configure(&format!("{LOCAL}{piece}"));

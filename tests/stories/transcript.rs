@@ -1,10 +1,10 @@
 //! The record as its operator uses it: searched, checked, exported; after a kill, on a full disk.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use e2e::disk::SmallDisk;
+use e2e::disk::{SmallDisk, on_read_only_disk};
 use e2e::mcp::{Client, program, wait_until};
 use e2e::scene::Scene;
 use serde_json::{Value, json};
@@ -147,15 +147,15 @@ fn a_killed_host_has_everything_on_record_that_it_has_answered() {
     assert!(all > 0, "no command was answered in any round");
 }
 
-/// A session whose record cannot be written any more, once `damage` is done to its disk.
-fn on_bad_disk(further: &str, damage: impl FnOnce(&SmallDisk)) -> (Scene, Client, SmallDisk, PathBuf) {
+/// A session on a disk that is full by now.
+fn on_full_disk(further: &str) -> (Scene, Client, SmallDisk, PathBuf) {
     let scene = Scene::empty();
     scene.configure(&format!("{LOCAL}{further}[transcript]\nsync = 'data'\n"));
     let (mut client, disk) = SmallDisk::serve(&scene, 512);
     client.succeed("ssh_open", json!({ "profile": "here" }));
     client.succeed("ssh_run", json!({ "command": "echo before" }));
     let path = disk.transcripts().remove(0);
-    damage(&disk);
+    disk.fill();
     (scene, client, disk, path)
 }
 
@@ -173,9 +173,9 @@ fn gaps(path: &Path) -> Vec<Value> {
 /// What is left of a disk's last page takes some lines yet.
 const FEW: u32 = 40;
 
-/// Nothing more is typed there, and once it can be written again the record says what is missing.
-fn is_left_alone(damage: impl FnOnce(&SmallDisk)) -> Value {
-    let (scene, mut client, disk, path) = on_bad_disk("audited = true\n", damage);
+#[test]
+fn on_a_full_disk_nothing_is_typed_where_it_is_audited() {
+    let (scene, mut client, disk, path) = on_full_disk("audited = true\n");
     let refused = (0..FEW).find_map(|number| {
         let answer = client.call("ssh_run", json!({ "command": format!("touch typed-without-record-{number}") }));
         answer.is_error.then_some((number, answer.structured))
@@ -185,11 +185,12 @@ fn is_left_alone(damage: impl FnOnce(&SmallDisk)) -> Value {
     assert_eq!(refused["failure_category"], "runtime-state-abnormal");
     let status = client.call("ssh_status", json!({}));
     assert!(status.text.contains("RECORD FAILING"), "{}", status.text);
-    disk.mend();
+    // Once there is room again everything goes on, and the record says what is missing.
+    disk.empty();
     assert_eq!(client.succeed("ssh_run", json!({ "command": "echo after" }))["text"], "after\n");
     assert!(client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].is_null());
     let gaps = gaps(&path);
-    assert!(gaps.len() == 1 && gaps[0]["lines"].as_u64().unwrap() >= 1, "{gaps:?}");
+    assert!(gaps.len() == 1 && gaps[0]["lines"].as_u64().unwrap() >= 1 && gaps[0]["torn_line"] == true, "{gaps:?}");
     assert!(!std::fs::read_to_string(&path).unwrap().contains(&format!("typed-without-record-{number}\\r")));
     let verified = verified(&scene, &disk);
     assert!(
@@ -197,24 +198,22 @@ fn is_left_alone(damage: impl FnOnce(&SmallDisk)) -> Value {
         "{}",
         text_of(&verified)
     );
-    gaps[0].clone()
 }
 
+/// Nothing begins whose record could not be written, and it is said why.
 #[test]
-fn on_a_full_disk_nothing_is_typed_where_it_is_audited() {
-    let gap = is_left_alone(SmallDisk::fill);
-    // What fitted of the first line that did not.
-    assert_eq!(gap["torn_line"], true, "{gap}");
-}
-
-#[test]
-fn on_a_read_only_disk_nothing_is_typed_where_it_is_audited() {
-    is_left_alone(SmallDisk::make_read_only);
+fn on_a_read_only_disk_a_host_does_not_start() {
+    let scene = Scene::empty();
+    scene.configure(LOCAL);
+    let ended = on_read_only_disk(&scene).stdin(Stdio::null()).output().unwrap();
+    let told = text_of(&ended);
+    assert!(!ended.status.success(), "{told}");
+    assert!(told.contains("Read-only file system") && told.contains("state"), "{told}");
 }
 
 #[test]
 fn on_a_full_disk_work_goes_on_loudly_elsewhere() {
-    let (scene, mut client, disk, path) = on_bad_disk("", SmallDisk::fill);
+    let (scene, mut client, disk, path) = on_full_disk("");
     let told = (0..FEW).find_map(|_| {
         assert_eq!(client.succeed("ssh_run", json!({ "command": "echo meanwhile" }))["text"], "meanwhile\n");
         let told = client.succeed("ssh_status", json!({}))["sessions"][0]["record_problem"].clone();
@@ -222,7 +221,7 @@ fn on_a_full_disk_work_goes_on_loudly_elsewhere() {
     });
     assert!(told.as_ref().is_some_and(|told| told.contains("NOT on record")), "{told:?}");
     client.succeed("ssh_run", json!({ "command": "echo lost" }));
-    disk.mend();
+    disk.empty();
     client.succeed("ssh_run", json!({ "command": "echo after" }));
     let gap = &gaps(&path)[0];
     assert!(gap["lines"].as_u64().unwrap() >= 4 && gap["output_bytes"].as_u64().unwrap() > 0, "{gap}");

@@ -73,15 +73,21 @@ fn takes_dialogs(host: &Host, peer: &Peer<RoleServer>) -> bool {
 
 /// The answer to a call that needs consent first: the question, and what the same call brings back with the answer.
 pub(super) fn question(host: &Host, approval_id: &str) -> Option<InputRequiredResult> {
-    let (form, state) = form_for(host, approval_id)?;
+    let asked = ops::approvals(host).into_iter().find(|asked| asked.id == approval_id)?;
+    let (form, state) = form_and_state(&asked);
     Some(InputRequiredResult::new(Some(BTreeMap::from([(DECISION.to_owned(), form)])), Some(state)))
 }
 
 /// The question about an approval, and what names it and its digest when the answer comes.
-pub(super) fn form_for(host: &Host, approval_id: &str) -> Option<(InputRequest, String)> {
-    let asked = ops::approvals(host).into_iter().find(|asked| asked.id == approval_id)?;
-    let state = format!("{} {}", asked.id, asked.digest);
-    Some((InputRequest::Elicitation(ElicitRequest::new(form(&asked))), state))
+pub(super) fn form_and_state(asked: &Asked) -> (InputRequest, String) {
+    (InputRequest::Elicitation(ElicitRequest::new(form(asked))), format!("{} {}", asked.id, asked.digest))
+}
+
+/// What calls of this connection wait for now.
+pub(super) fn open_questions(host: &Host, connection: u64) -> Vec<Asked> {
+    let mut own = ops::approvals(host);
+    own.retain(|asked| asked.caller.as_ref().is_some_and(|caller| caller.connection == connection));
+    own
 }
 
 /// Takes what the user of the client said to a question of a call before. What is no longer open, or somebody else's,
@@ -115,8 +121,7 @@ pub(super) async fn serve(host: Host, peer: Peer<RoleServer>, connection: u64, e
     let mut shown = HashSet::new();
     loop {
         changes.borrow_and_update();
-        let mut own = ops::approvals(&host);
-        own.retain(|asked| asked.caller.as_ref().is_some_and(|caller| caller.connection == connection));
+        let own = open_questions(&host, connection);
         shown.retain(|id| own.iter().any(|asked| asked.id == *id));
         for asked in own {
             if shown.insert(asked.id.clone()) {

@@ -208,12 +208,12 @@ impl Handler {
 
     /// Makes the call as one that may become a task.
     async fn call_or_task(&self, work: Work, place: OwnedSemaphorePermit, cancelled: CancellationToken) -> Early {
-        let (shared, ended) = (self.shared.clone(), self.ended.clone());
-        tokio::select! {
-            early = work.begin(place) => early,
-            () = cancelled.cancelled() => Early::Answered((shared.set.answer)(Reply::cancelled())),
-            () = ended.cancelled() => Early::Answered((shared.set.answer)(Reply::stopping())),
-        }
+        let answer = tokio::select! {
+            early = work.begin(place) => return early,
+            () = cancelled.cancelled() => Reply::cancelled(),
+            () = self.ended.cancelled() => Reply::stopping(),
+        };
+        Early::Answered(Box::new((self.shared.set.answer)(answer)))
     }
 
     async fn call(
@@ -241,7 +241,7 @@ impl Handler {
             let (shared, host, arguments) = (self.shared.clone(), host.clone(), arguments.clone());
             let work = Work { shared, host, caller, tool: tool.name, arguments, span };
             match self.call_or_task(work, place, context.ct).await {
-                Early::Answered(reply) => reply,
+                Early::Answered(reply) => *reply,
                 Early::Task(task) => return Ok(*task),
             }
         } else {

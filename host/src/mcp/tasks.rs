@@ -8,7 +8,7 @@
 //! The library keeps the state of tasks; here stands whose they are. One tokio task for each that is under way; all
 //! end with the server.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rmcp::model::{CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask, ErrorData, JsonObject};
 use rmcp::task_manager::{TaskContext, TaskExit, TaskManager, TaskOptions};
+use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,7 @@ impl Tasks {
         &self,
         task_id: &str,
         owner: &Owner,
-        responses: impl IntoIterator<Item = (String, serde_json::Value)>,
+        responses: impl IntoIterator<Item = (String, Value)>,
     ) -> Result<(), ErrorData> {
         self.own(task_id, owner)?;
         self.manager.update_task(task_id, responses)
@@ -129,7 +130,7 @@ pub(super) struct Work {
 
 /// What a call came to before it was made a task.
 pub(super) enum Early {
-    Answered(Answer),
+    Answered(Box<Answer>),
     Task(Box<CallToolResponse>),
 }
 
@@ -138,11 +139,14 @@ impl Work {
     pub(super) async fn begin(self, place: OwnedSemaphorePermit) -> Early {
         let patience = if self.shared.tasks.has_room() { Some(PATIENCE) } else { None };
         let (mut call, steps) = self.make(patience);
-        if patience.is_none() {
-            return Early::Answered(call.await);
-        }
-        if let Ok(answer) = tokio::time::timeout(TASK_AFTER, &mut call).await {
-            return Early::Answered(answer);
+        let first = approvals::on_behalf(self.caller.clone(), &mut call);
+        match patience {
+            None => return Early::Answered(Box::new(first.await)),
+            Some(_) => {
+                if let Ok(answer) = tokio::time::timeout(TASK_AFTER, first).await {
+                    return Early::Answered(Box::new(answer));
+                }
+            }
         }
         let options = TaskOptions::new()
             .with_ttl_ms(KEPT_MS)
@@ -152,7 +156,7 @@ impl Work {
         // Held while the task is made, so that nobody asks for one whose owner is not known yet.
         let mut owners = shared.tasks.owners.lock().unwrap_or_else(PoisonError::into_inner);
         let task = shared.tasks.manager.spawn(options, move |context| {
-            let following = Following { work: self, call, steps, job: None, _place: place };
+            let following = Following::new(self, call, steps, place);
             following.to_the_end(context).boxed()
         });
         owners.insert(task.task_id.clone(), owner);
@@ -169,17 +173,28 @@ impl Work {
                 None => Reply::stopping().into(),
             }
         };
-        let call = approvals::on_behalf(self.caller.clone(), tools::with_patience(patience, call));
-        let (call, steps) = progress::heard(call.instrument(self.span.clone()));
+        let (call, steps) = progress::heard(tools::with_patience(patience, call).instrument(self.span.clone()));
         (call.boxed(), steps)
     }
 }
 
+/// What the client's user was asked and has not answered: the approval, what names it with its digest, and the answer
+/// to come.
+type Asking<'a> = (String, String, BoxFuture<'a, Result<Value, TaskExit>>);
+
 /// A task under way.
 struct Following {
     work: Work,
+    /// The call, whose caller is named at each poll.
     call: BoxFuture<'static, Answer>,
     steps: UnboundedReceiver<Step>,
+    /// Who the call is made for once it is a task: it waits where it is for the consent it needs, and is not made
+    /// again with the answer.
+    caller: Caller,
+    /// Consent is asked for as the task's input.
+    asks: bool,
+    /// Approvals that were asked about.
+    asked: HashSet<String>,
     /// The session and number of the command that runs.
     job: Option<(String, String)>,
     /// Of a call under way; a task is one.
@@ -187,10 +202,27 @@ struct Following {
 }
 
 impl Following {
+    fn new(
+        work: Work,
+        call: BoxFuture<'static, Answer>,
+        steps: UnboundedReceiver<Step>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let asks = work.caller.asks_between_calls;
+        // A number of its own tells its questions from those of the client's other calls.
+        let connection = if asks { elicitation::connection() } else { work.caller.connection };
+        let caller = Caller { asks_between_calls: false, connection, ..work.caller.clone() };
+        Self { work, call, steps, caller, asks, asked: HashSet::new(), job: None, _place: place }
+    }
+
     async fn to_the_end(mut self, task: TaskContext) -> Result<CallToolResult, TaskExit> {
         let (began, shared) = (Instant::now(), self.work.shared.clone());
-        let mut questions = 0_u32;
+        let mut approvals = self.work.host.approvals().watch();
+        let mut asking: Option<Asking<'_>> = None;
         loop {
+            approvals.borrow_and_update();
+            // What was decided elsewhere is no longer asked.
+            asking = asking.filter(|(approval_id, ..)| self.is_open(approval_id)).or_else(|| self.next_question(&task));
             let answer = tokio::select! {
                 biased;
                 () = task.cancelled() => {
@@ -202,21 +234,38 @@ impl Following {
                     self.note(step, &task);
                     continue;
                 }
-                answer = &mut self.call => answer,
+                (state, response) = answered(&mut asking) => {
+                    asking = None;
+                    let responses = BTreeMap::from([(elicitation::DECISION.to_owned(), response?)]);
+                    elicitation::take_answer(&self.work.host, &self.work.caller, &state, responses).await?;
+                    continue;
+                }
+                Ok(()) = approvals.changed(), if self.asks => continue,
+                answer = approvals::on_behalf(self.caller.clone(), &mut self.call) => answer,
             };
-            let asks = self.work.caller.asks_between_calls;
-            let asked = answer.awaited_approval().filter(|_| asks);
-            if let Some((question, state)) = asked.and_then(|id| elicitation::form_for(&self.work.host, id)) {
-                questions += 1;
-                let response = task.request_input(format!("approval-{questions}"), question).await?;
-                let responses = BTreeMap::from([(elicitation::DECISION.to_owned(), response)]);
-                elicitation::take_answer(&self.work.host, &self.work.caller, &state, responses).await?;
+            if self.asks && answer.awaited_approval().is_some() {
+                // It has given up waiting and the question is still open: made again it waits on.
                 (self.call, self.steps) = self.work.make(Some(PATIENCE));
                 continue;
             }
             metrics::called(self.work.tool, answer.status_name(), began.elapsed());
             return Ok(answer.or_again(self.work.tool, &self.work.arguments).into_result(shared.structured));
         }
+    }
+
+    fn is_open(&self, approval_id: &str) -> bool {
+        let open = elicitation::open_questions(&self.work.host, self.caller.connection);
+        open.iter().any(|asked| asked.id == approval_id)
+    }
+
+    /// The next thing that the call needs consent for, put to the client's user.
+    fn next_question<'a>(&mut self, task: &'a TaskContext) -> Option<Asking<'a>> {
+        let open = self.asks.then(|| elicitation::open_questions(&self.work.host, self.caller.connection));
+        let next = open?.into_iter().find(|asked| !self.asked.contains(&asked.id))?;
+        let (form, state) = elicitation::form_and_state(&next);
+        let key = format!("approval-{}", self.asked.len() + 1);
+        self.asked.insert(next.id.clone());
+        Some((next.id, state, task.request_input(key, form).boxed()))
     }
 
     fn note(&mut self, step: Step, task: &TaskContext) {
@@ -234,11 +283,19 @@ impl Following {
         self.call = std::future::ready(Answer::from(Reply::cancelled())).boxed();
         let Some((session_id, job_id)) = self.job.take() else { return };
         let request = StopRequest { session_id: Some(session_id.clone()), job_id: Some(job_id.clone()), force: false };
-        let stopped = approvals::on_behalf(self.work.caller.clone(), ops::stop(&self.work.host, request)).await;
+        let stopped = approvals::on_behalf(self.caller.clone(), ops::stop(&self.work.host, request)).await;
         task.set_status_message(match stopped {
             Ok(report) if report.ended => format!("job {job_id} in session {session_id} was interrupted and has ended"),
             Ok(_) => format!("job {job_id} in session {session_id} was interrupted; its end was not seen"),
             Err(error) => format!("job {job_id} in session {session_id} goes on: {error}"),
         });
+    }
+}
+
+/// The answer to what is asked; never where nothing is.
+async fn answered(asking: &mut Option<Asking<'_>>) -> (String, Result<Value, TaskExit>) {
+    match asking {
+        Some((_, state, answer)) => (state.clone(), answer.await),
+        None => std::future::pending().await,
     }
 }
