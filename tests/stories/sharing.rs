@@ -113,10 +113,8 @@ fn a_command_is_held_back_while_a_person_types_and_runs_when_they_have_done() {
         "{held}"
     );
     // Nor where the call is given up while it waits.
-    let call = client.begin(
-        "tools/call",
-        json!({ "name": "ssh_run", "arguments": { "command": "echo given-up", "wait_s": 40 } }),
-    );
+    let call = client
+        .begin("tools/call", json!({ "name": "ssh_run", "arguments": { "command": "echo given-up", "wait_s": 40 } }));
     waits(&mut page, "\"agent_waits\":true");
     client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } }));
     waits(&mut page, "\"agent_waits\":false");
