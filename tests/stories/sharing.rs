@@ -115,9 +115,11 @@ fn a_command_is_held_back_while_a_person_types_and_runs_when_they_have_done() {
     // Nor where the call is given up while it waits.
     let call = client
         .begin("tools/call", json!({ "name": "ssh_run", "arguments": { "command": "echo given-up", "wait_s": 40 } }));
-    waits(&mut page, "\"agent_waits\":true");
+    let agent_waits =
+        |client: &mut Client| client.succeed("ssh_status", json!({}))["sessions"][0]["input"]["agent_waits"] == true;
+    wait_until(LIMIT, || agent_waits(&mut client).then_some(())).expect("the call waits");
     client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } }));
-    waits(&mut page, "\"agent_waits\":false");
+    wait_until(LIMIT, || (!agent_waits(&mut client)).then_some(())).expect("it is given up");
     page.press(b"\r");
     assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("mine").count() == 2));
     let after = client.succeed("ssh_run", json!({ "command": "echo after" }));

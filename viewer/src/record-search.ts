@@ -88,7 +88,11 @@ export class RecordSearch {
       const found = await searchRecord(this.#query());
       if (asked === this.#asked) this.#show(found);
     } catch (error) {
-      if (asked === this.#asked) setText(this.#said, error instanceof Error ? error.message : "The record cannot be searched.");
+      if (asked !== this.#asked) return;
+      setText(this.#said, error instanceof Error ? error.message : "The record cannot be searched.");
+      // What an older search has found would be taken for this one's.
+      this.#hits.replaceChildren();
+      this.#more.hidden = true;
     }
   }
 

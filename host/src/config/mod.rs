@@ -94,7 +94,8 @@ impl Config {
     /// Every secret that the configuration names anywhere and that can be read now: none of them may be written.
     pub fn secrets(&self) -> Vec<Secret> {
         let of_destinations = self.destinations.values().flat_map(|destination| destination.secret_sources());
-        let sources = of_destinations.chain(&self.redaction.secrets);
+        let of_proxy = self.viewer.proxy.iter().filter_map(|proxy| proxy.secret.as_ref());
+        let sources = of_destinations.chain(&self.redaction.secrets).chain(of_proxy);
         // One that cannot be read is told where it is needed; here there is nothing to hide then.
         sources.filter_map(|source| source.read().ok()).collect()
     }

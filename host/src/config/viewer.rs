@@ -222,4 +222,17 @@ mod tests {
             assert_eq!(with_secret.secret, Some(SecretSource::Environment("PROXY_SECRET".to_owned())));
         }
     }
+
+    #[test]
+    fn what_the_guide_shows_is_configuration() {
+        let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/viewer.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        let pieces: Vec<&str> =
+            guide.split("```toml\n").skip(1).filter_map(|piece| piece.split("```").next()).collect();
+        assert_eq!(pieces.len(), 2);
+        for piece in pieces {
+            let file: super::super::file::ConfigFile = toml::from_str(piece).unwrap();
+            file.viewer.resolve().unwrap();
+        }
+    }
 }

@@ -155,6 +155,7 @@ impl<'a> Stage<'a> {
             expect_level: None,
             retry: None,
             parse: false,
+            enter_key: None,
         };
         // Refused, held off, not ready: whatever comes of it is for the record to tell.
         drop(run(self.host, request).await);
@@ -169,13 +170,15 @@ impl<'a> Stage<'a> {
             wait_for: None,
             wait_pattern: None,
             wait: Duration::ZERO,
+            settle: None,
+            enter_key: None,
             max_chars: 100,
         };
         drop(send(self.host, request).await);
     }
 
     async fn person(&self, keys: &str) {
-        drop(send_human_keys(self.host, self.id(), keys.as_bytes().to_vec()).await);
+        drop(send_human_keys(self.host, self.id(), keys.as_bytes().to_vec(), None).await);
     }
 
     /// A person allows or denies what waits, or lets it expire.
@@ -200,8 +203,8 @@ impl<'a> Stage<'a> {
                 let columns = 40 + u16::try_from(dice.below(60)).unwrap();
                 self.session.resize(TerminalSize { columns, rows: 24 }).await.unwrap();
             }
-            1 => drop(control(self.host, self.id(), PersonsRequest::Take { force: true }).await),
-            2 => drop(control(self.host, self.id(), PersonsRequest::HandOver).await),
+            1 => drop(control(self.host, self.id(), PersonsRequest::Take { force: true }, None).await),
+            2 => drop(control(self.host, self.id(), PersonsRequest::HandOver, None).await),
             3 => {
                 let rule = serde_json::json!({ "id": "no-ls", "action": "deny", "programs": ["ls"] });
                 let change = RuleChange::Set(Box::new(read_rule(rule).unwrap()));

@@ -77,6 +77,11 @@ pub enum WebError {
     /// A short token could be guessed.
     #[error("the viewer's token is shorter than {SHORTEST_TOKEN} characters; give it 128 random bits or more")]
     WeakToken,
+    /// So could a short secret of the proxy.
+    #[error(
+        "the secret of the viewer's proxy is shorter than {SHORTEST_TOKEN} characters; give it 128 random bits or more"
+    )]
+    WeakSecret,
     /// All candidates are taken.
     #[error("ports {first} to {last} are all in use; choose another first port for the viewer")]
     NoFreePort {
@@ -137,6 +142,10 @@ pub async fn serve<B: Backend>(
     }
     if options.tokens.iter().any(|(_, token)| token.len() < SHORTEST_TOKEN) {
         return Err(WebError::WeakToken);
+    }
+    let secret = options.proxy.as_ref().and_then(|proxy| proxy.secret.as_ref());
+    if secret.is_some_and(|secret| secret.len() < SHORTEST_TOKEN) {
+        return Err(WebError::WeakSecret);
     }
     let instance_id = access::random_hex::<8>().map_err(WebError::Random)?;
     let (listener, address) = bind(options.bind, options.first_port).await?;

@@ -80,6 +80,7 @@ async function search({ checks, list, picture, agent, person, origin, id }) {
     await section.getByRole("checkbox", { name: "Pattern" }).uncheck();
     await find(list, "");
     await until("it says so", async () => (await said.textContent()).includes("nothing to look for"), { describe: () => said.textContent() });
+    ensureEqual(await section.getByRole("link").count(), 0, "hits of an older search");
   });
   await checks.run("the observer finds what this launch has recorded", async () => {
     const context = await person(origin, { colorScheme: "light" });

@@ -10,7 +10,7 @@ use super::scripted::ScriptedBackend;
 use super::{TOKEN, options};
 use crate::web::protocol::AttachCause;
 use crate::web::roles::Role;
-use crate::web::{ProxyOptions, WebServer, serve};
+use crate::web::{ProxyOptions, WebError, WebOptions, WebServer, serve};
 
 const SECRET: &str = "the-proxys-own-secret-of-many-characters";
 const HOST: &str = "ssh.example.org";
@@ -24,11 +24,8 @@ struct Doors {
     _shutdown: tokio_util::sync::DropGuard,
 }
 
-async fn doors(trusted: &str) -> Doors {
-    let backend = ScriptedBackend::default();
-    let shutdown = CancellationToken::new();
-    let mut options = options(0);
-    options.proxy = Some(ProxyOptions {
+fn proxy(trusted: &str) -> ProxyOptions {
+    ProxyOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         trusted: vec![trusted.parse().unwrap()],
         secret: Some(Zeroizing::new(SECRET.to_owned())),
@@ -39,7 +36,13 @@ async fn doors(trusted: &str) -> Doors {
         users: [("ann".to_owned(), Role::Operator), ("bob".to_owned(), Role::Observer)].into(),
         groups: std::collections::BTreeMap::new(),
         default_role: None,
-    });
+    }
+}
+
+async fn doors(trusted: &str) -> Doors {
+    let backend = ScriptedBackend::default();
+    let shutdown = CancellationToken::new();
+    let options = WebOptions { proxy: Some(proxy(trusted)), ..options(0) };
     let server = serve(backend.clone(), options, shutdown.clone()).await.unwrap();
     let own = Client { address: server.address };
     let proxy = Client { address: server.proxy_address.unwrap() };
@@ -145,4 +148,22 @@ async fn the_viewers_own_door_refuses_the_proxys_header() {
     // The proxy's names are not answered here, nor this one's there.
     let (status, _) = passed_on(&doors.own, "GET", "/api/v1/me", &by(&[]), "").await;
     assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn a_guessable_secret_is_refused_and_a_taken_address_costs_only_the_proxys_door() {
+    let start = async |change: &dyn Fn(&mut ProxyOptions)| {
+        let mut proxy = proxy("127.0.0.0/8");
+        change(&mut proxy);
+        let options = WebOptions { proxy: Some(proxy), ..options(0) };
+        serve(ScriptedBackend::default(), options, CancellationToken::new()).await
+    };
+    let weak = start(&|proxy| proxy.secret = Some(Zeroizing::new("hunter2".to_owned()))).await;
+    assert!(matches!(weak, Err(WebError::WeakSecret)));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let server = start(&|proxy| proxy.listen = address).await.unwrap();
+    assert_eq!(server.proxy_address, None);
+    let own = Client { address: server.address };
+    assert_eq!(own.get("/api/v1/me", &[("X-Forwarded-User", "ann")]).await.status, 403, "refused all the same");
 }

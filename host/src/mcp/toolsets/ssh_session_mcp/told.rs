@@ -109,7 +109,8 @@ impl Told {
 }
 
 impl From<Told> for PredecessorAnswer {
-    fn from(mut told: Told) -> Self {
+    fn from(told: Told) -> Self {
+        let mut told = *told.0;
         for (name, lines) in [("evidence", told.evidence), ("notes", told.notes)] {
             if !lines.is_empty() {
                 told.fields.insert(name.to_owned(), json!(lines));
