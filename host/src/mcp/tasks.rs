@@ -157,7 +157,7 @@ impl Work {
         let mut owners = shared.tasks.owners.lock().unwrap_or_else(PoisonError::into_inner);
         let task = shared.tasks.manager.spawn(options, move |context| {
             let following = Following::new(self, call, steps, place);
-            following.to_the_end(context).boxed()
+            following.until_the_end(context).boxed()
         });
         owners.insert(task.task_id.clone(), owner);
         Early::Task(Box::new(CallToolResponse::Task(CreateTaskResult::new(task))))
@@ -215,7 +215,7 @@ impl Following {
         Self { work, call, steps, caller, asks, asked: HashSet::new(), job: None, _place: place }
     }
 
-    async fn to_the_end(mut self, task: TaskContext) -> Result<CallToolResult, TaskExit> {
+    async fn until_the_end(mut self, task: TaskContext) -> Result<CallToolResult, TaskExit> {
         let (began, shared) = (Instant::now(), self.work.shared.clone());
         let mut approvals = self.work.host.approvals().watch();
         let mut asking: Option<Asking<'_>> = None;

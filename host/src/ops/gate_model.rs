@@ -241,7 +241,7 @@ impl Line {
         let mut keys = bytes.chars();
         while let Some(key) = keys.next() {
             match (key, self.0.as_mut()) {
-                ('\r', _) => completed.push(std::mem::replace(&mut self.0, Some(String::new()))),
+                ('\r', _) => completed.push(self.0.replace(String::new())),
                 ('\x03' | '\x1c', _) => self.0 = Some(String::new()),
                 ('\x7f', Some(text)) => drop(text.pop()),
                 (key, _) if key.is_control() => {

@@ -137,7 +137,7 @@ fn a_program_is_answered_and_a_line_for_a_shell_waits_for_its_enter() {
 #[test]
 fn keys_are_pressed_and_the_terminal_changes_its_size() {
     let (_sshd, _scene, mut client) = connected_in_full_mode();
-    let started = call(&mut client, "ssh-run", json!({ "command": "sleep 600", "waitMs": 0 })).structured;
+    let started = call(&mut client, "ssh-run", json!({ "command": "sleep 600", "waitMs": 1000 })).structured;
     let pressed = done(&mut client, "ssh-session-control", json!({ "control": "ctrl_c" }));
     assert_eq!((&pressed["control"], &pressed["actor"]), (&json!("ctrl_c"), &json!("agent")), "{pressed}");
     let id = started["commandId"].clone();

@@ -109,13 +109,13 @@ impl Told {
 }
 
 impl From<Told> for PredecessorAnswer {
-    fn from(told: Told) -> Self {
-        let mut told = *told.0;
-        for (name, lines) in [("evidence", told.evidence), ("notes", told.notes)] {
+    fn from(Told(told): Told) -> Self {
+        let Inner { status, mut fields, evidence, notes, blocks, awaited_approval } = *told;
+        for (name, lines) in [("evidence", evidence), ("notes", notes)] {
             if !lines.is_empty() {
-                told.fields.insert(name.to_owned(), json!(lines));
+                fields.insert(name.to_owned(), json!(lines));
             }
         }
-        Self { fields: told.fields, blocks: told.blocks, status: told.status, awaited_approval: told.awaited_approval }
+        Self { fields, blocks, status, awaited_approval }
     }
 }
