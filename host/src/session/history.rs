@@ -165,7 +165,8 @@ impl History {
 
     /// The number of the first line that is kept, `start` being the oldest output that is.
     pub(super) fn first_line(&self, start: Offset) -> u64 {
-        let kept = |piece: &&Piece| !matches!(piece, Piece::Output { span, .. } if span.to <= start && !span.is_empty());
+        let kept =
+            |piece: &&Piece| !matches!(piece, Piece::Output { span, .. } if span.to <= start && !span.is_empty());
         self.pieces.iter().find(kept).map_or(self.complete, Piece::first) + 1
     }
 

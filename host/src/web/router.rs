@@ -402,11 +402,11 @@ async fn rules<B: Backend>(State(shared): Site<B>, Path(session_id): Path<String
 async fn set_rule<B: Backend>(
     site: Site<B>,
     Path(session_id): Path<String>,
-    role: Extension<Role>,
+    caller: Extension<Caller>,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Response {
     match body {
-        Ok(Json(rule)) => change_rules(site, session_id, role, RulesChange::Set(rule)).await,
+        Ok(Json(rule)) => change_rules(site, session_id, caller, RulesChange::Set(rule)).await,
         Err(_) => {
             let message =
                 "send the rule as a JSON object with the keys of [[profiles.NAME.rules]], as application/json";
@@ -418,23 +418,23 @@ async fn set_rule<B: Backend>(
 async fn remove_rule<B: Backend>(
     site: Site<B>,
     Path((session_id, rule_id)): Path<(String, String)>,
-    role: Extension<Role>,
+    caller: Extension<Caller>,
 ) -> Response {
-    change_rules(site, session_id, role, RulesChange::Remove(rule_id)).await
+    change_rules(site, session_id, caller, RulesChange::Remove(rule_id)).await
 }
 
-async fn reset_rules<B: Backend>(site: Site<B>, Path(session_id): Path<String>, role: Extension<Role>) -> Response {
-    change_rules(site, session_id, role, RulesChange::Reset).await
+async fn reset_rules<B: Backend>(site: Site<B>, Path(session_id): Path<String>, caller: Extension<Caller>) -> Response {
+    change_rules(site, session_id, caller, RulesChange::Reset).await
 }
 
 async fn change_rules<B: Backend>(
     State(shared): Site<B>,
     session_id: String,
-    Extension(role): Extension<Role>,
+    Extension(caller): Extension<Caller>,
     change: RulesChange,
 ) -> Response {
     // Taking a rule away loosens what is judged, as another mode does.
-    if !role.may_approve() {
+    if !caller.role.may_approve() {
         return not_yours("to change what is judged");
     }
     // On record or not at all, also when the page goes away meanwhile.
