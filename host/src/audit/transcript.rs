@@ -130,6 +130,7 @@ impl Transcript {
         if !full {
             return open.file.append(&Entry::HostInput { content: Bytes::length(length) }, 0);
         }
+        open.tell_keys_so_far()?;
         let redacted = open.redactor.whole(typed);
         let content = Bytes::written(&redacted.bytes, length, redacted.redacted);
         open.file.append(&Entry::HostInput { content }, 0)
@@ -211,7 +212,10 @@ impl Open {
         }
         let piece = match actor {
             Typist::Human => self.keys(typed),
-            Typist::Agent | Typist::Automation => self.redactor.whole(typed),
+            Typist::Agent | Typist::Automation => {
+                self.tell_keys_so_far()?;
+                self.redactor.whole(typed)
+            }
         };
         let content = Bytes::written(&piece.bytes, length, piece.redacted);
         self.file.append(&Entry::Input { actor, content }, 0)
@@ -228,13 +232,24 @@ impl Open {
         piece
     }
 
+    /// A person's keys stand in front of what somebody else types after them, as the shell has got them.
+    fn tell_keys_so_far(&mut self) -> Result<(), TranscriptError> {
+        let keys = self.redactor.settle(Direction::Input);
+        self.tell_keys(&keys)
+    }
+
+    fn tell_keys(&mut self, keys: &Redacted) -> Result<(), TranscriptError> {
+        if keys.bytes.is_empty() {
+            return Ok(());
+        }
+        let content = Bytes::written(&keys.bytes, 0, keys.redacted);
+        self.file.append(&Entry::Input { actor: Typist::Human, content }, 0)
+    }
+
     /// The ends of both streams.
     fn finish(&mut self) -> Result<(), TranscriptError> {
         let keys = self.redactor.finish(Direction::Input);
-        if !keys.bytes.is_empty() {
-            let content = Bytes::written(&keys.bytes, 0, keys.redacted);
-            self.file.append(&Entry::Input { actor: Typist::Human, content }, 0)?;
-        }
+        self.tell_keys(&keys)?;
         let rest = self.redactor.finish(Direction::Output);
         self.output_piece(rest)?;
         self.tell_omitted()

@@ -16,6 +16,8 @@ mod dry_run;
 mod echo;
 mod error;
 mod files;
+#[cfg(test)]
+mod gate_model;
 mod lines;
 pub(crate) mod navigate;
 mod open;

@@ -356,6 +356,8 @@ pub(crate) struct Tracker {
     prompt_at: Offset,
     /// A running program was sent answers of the terminal's since the last line was typed.
     stray_answers: bool,
+    /// The same of keys that complete no line.
+    unfinished: bool,
     /// Output of a command that was read off the screen, because marks do not come through.
     pub(crate) visible_output: Option<(CommandId, String)>,
     last_command: u64,
@@ -385,6 +387,7 @@ impl Tracker {
             prompt_text: String::new(),
             prompt_at: Offset(0),
             stray_answers: false,
+            unfinished: false,
             visible_output: None,
             last_command: 0,
             last_byte_at: Duration::ZERO,

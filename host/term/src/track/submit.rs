@@ -18,6 +18,8 @@ const MAX_TYPED_AHEAD: usize = 32;
 const INTERRUPT: u8 = 0x03;
 /// ctrl-u: every line editor and the terminal itself empty the line.
 const KILL_LINE: char = '\u{15}';
+/// The same wherever the cursor is: ctrl-e in front of it goes to the line's end.
+const EMPTY_LINE: &str = "\u{5}\u{15}";
 /// What a terminal puts around pasted text (DEC mode 2004).
 const PASTE_START: &str = "\x1b[200~";
 const PASTE_END: &str = "\x1b[201~";
@@ -52,10 +54,14 @@ impl Tracker {
         Ok((id, self.on_an_empty_line(line), event))
     }
 
-    /// What types `line`, where answers of the terminal's may stand that came too late for the
-    /// program that had asked.
+    /// What types `line`, where something else may stand already: answers of the terminal's that came too late for
+    /// the program that had asked, or keys for a program that ended without reading them. Typed behind those, a
+    /// line would not be the one that was judged.
     pub(super) fn on_an_empty_line(&mut self, mut line: String) -> Vec<u8> {
-        if std::mem::take(&mut self.stray_answers) {
+        let (unfinished, answers) = (std::mem::take(&mut self.unfinished), std::mem::take(&mut self.stray_answers));
+        if unfinished {
+            line.insert_str(0, EMPTY_LINE);
+        } else if answers {
             line.insert(0, KILL_LINE);
         }
         line.into_bytes()
@@ -132,6 +138,8 @@ impl Tracker {
         if let Some(current) = &mut self.current {
             current.answered = current.reported.take().map(|asked| (asked, self.last_byte_at));
             current.interrupted |= bytes.contains(&INTERRUPT);
+            // Whether the program has read them nobody knows. Whole lines are read as such, or run as typed.
+            self.unfinished |= bytes.last().is_some_and(|last| !matches!(last, b'\r' | b'\n'));
         }
     }
 
