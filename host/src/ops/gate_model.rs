@@ -156,6 +156,7 @@ impl<'a> Stage<'a> {
             retry: None,
             parse: false,
             enter_key: None,
+            waits_its_turn: true,
         };
         // Refused, held off, not ready: whatever comes of it is for the record to tell.
         drop(run(self.host, request).await);
@@ -172,6 +173,7 @@ impl<'a> Stage<'a> {
             wait: Duration::ZERO,
             settle: None,
             enter_key: None,
+            waits_its_turn: true,
             max_chars: 100,
         };
         drop(send(self.host, request).await);

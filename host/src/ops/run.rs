@@ -49,6 +49,8 @@ pub struct RunRequest {
     pub parse: bool,
     /// What Enter sends, where it is not what the profile says.
     pub enter_key: Option<EnterKey>,
+    /// While a person types or holds the input the call waits; otherwise it is refused at once.
+    pub waits_its_turn: bool,
 }
 
 /// Whoever wants to hear of a command as it begins: the session's id and the job's.
@@ -188,7 +190,8 @@ async fn submit(
 ) -> Result<Submitted, OpError> {
     let mut held_back = None;
     loop {
-        held_back = turn::wait(session, until, true).await?.or(held_back);
+        held_back =
+            turn::wait(session, if request.waits_its_turn { until } else { Instant::now() }, true).await?.or(held_back);
         let left = until.saturating_duration_since(Instant::now());
         if held_back.is_some() && !left.is_zero() && session.summary().state == "running" {
             // What the person has started with Enter comes first.

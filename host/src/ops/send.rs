@@ -43,6 +43,8 @@ pub struct SendRequest {
     pub settle: Option<Duration>,
     /// What Enter sends, where it is not what the profile says.
     pub enter_key: Option<EnterKey>,
+    /// While a person types or holds the input the call waits; otherwise it is refused at once.
+    pub waits_its_turn: bool,
     pub max_chars: usize,
 }
 
@@ -84,7 +86,14 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     let until = Instant::now() + request.wait;
     let held_back = match only_stops || only_kept(session, &request) {
         true => None,
-        false => turn::wait(session, until, request.text.is_some() || request.enter).await?,
+        false => {
+            turn::wait(
+                session,
+                if request.waits_its_turn { until } else { Instant::now() },
+                request.text.is_some() || request.enter,
+            )
+            .await?
+        }
     };
     let reading = session.read().await?;
     if let (Some(stopping), false) = (session.being_stopped(), only_stops) {

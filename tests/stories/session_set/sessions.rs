@@ -108,7 +108,8 @@ fn a_connection_that_fails_says_its_class_and_what_to_do() {
     let scene = Scene::empty();
     let strange = sshd_profile("strange", &sshd).replace("known_hosts = [", "known_hosts = [\"none\"] # ");
     scene.configure(&format!(
-        "enabled = false\n{strange}\n[profiles.gone]\nhost = '127.0.0.1'\nport = 1\nuser = 'x'\nauth = [{{ password_env = 'NO' }}]\n"
+        "enabled = false\n{strange}\n[profiles.gone]\nhost = '127.0.0.1'\nport = 1\nuser = 'x'\nauth = [{{ key_file = {:?} }}]\n",
+        sshd.user_key().display().to_string(),
     ));
     let mut client = client(&scene.path("portcullis.toml"));
     for (device, class) in [("strange", "class=host-key"), ("gone", "")] {

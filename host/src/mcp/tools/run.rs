@@ -112,6 +112,7 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         retry: parameters.retry.map(Retry::into_request),
         parse: true,
         enter_key: None,
+        waits_its_turn: true,
     };
     match ops::run_told(&host, request, &progress::runs).await {
         Ok(report) => render(&report),

@@ -64,6 +64,7 @@ async fn call(host: Host, parameters: Parameters) -> Reply {
         wait: wait(parameters.wait_s, DEFAULT_WAIT_S),
         settle: None,
         enter_key: None,
+        waits_its_turn: true,
         max_chars: chars(parameters.max_chars),
     };
     match ops::send(&host, request).await {

@@ -182,6 +182,7 @@ async fn run(
         retry: None,
         parse: false,
         enter_key,
+        waits_its_turn: false,
     };
     let report = ops::run(&context.host, request).await?;
     let line = ops::session_line(&context.host, Some(session_id)).await?;
@@ -239,6 +240,7 @@ async fn typed(
             wait: wait.timeout,
             settle: Some(SETTLE),
             enter_key,
+            waits_its_turn: false,
             max_chars: MAX_CHARS,
         };
         let report = ops::send(&context.host, request).await?;

@@ -77,6 +77,7 @@ fn request(known: &Known, text: Option<String>, enter: bool, keys: Vec<String>, 
         wait,
         settle: None,
         enter_key: None,
+        waits_its_turn: false,
         max_chars: OUTPUT_CHARS,
     }
 }

@@ -79,6 +79,7 @@ pub(super) fn request(seen: &Seen, command: String, wait: Duration) -> RunReques
         retry: None,
         parse: true,
         enter_key: None,
+        waits_its_turn: false,
     }
 }
 
