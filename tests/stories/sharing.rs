@@ -122,6 +122,9 @@ fn a_command_is_held_back_while_a_person_types_and_runs_when_they_have_done() {
     wait_until(LIMIT, || (!agent_waits(&mut client)).then_some(())).expect("it is given up");
     page.press(b"\r");
     assert!(page.until(LIMIT, |page| String::from_utf8_lossy(&page.printed).matches("mine").count() == 2));
+    let at_prompt =
+        |client: &mut Client| client.succeed("ssh_status", json!({}))["sessions"][0]["state"] == "at_prompt";
+    wait_until(LIMIT, || at_prompt(&mut client).then_some(())).expect("the person's command has ended");
     let after = client.succeed("ssh_run", json!({ "command": "echo after" }));
     assert_eq!(after["text"], "after\n");
     let typed: Vec<String> = scene
