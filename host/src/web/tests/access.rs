@@ -3,6 +3,7 @@
 use super::client::Received;
 use super::{Fixture, TOKEN};
 use crate::web::protocol::ServerMessage;
+use crate::web::roles::{Role, Tokens};
 
 /// Header lines of a request.
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -227,6 +228,7 @@ async fn what_the_predecessors_told_is_told() {
     let parsed = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap();
     let health = parsed(&fixture.client.get("/health", &[]).await.body);
     assert_eq!((&health["ok"], health["viewerPort"].is_u64()), (&true.into(), true), "{health}");
+    assert!(health["sessions"].is_null(), "how much is done here is not for everybody: {health}");
     assert_eq!(fixture.client.get("/api/sessions", &[]).await.status, 401);
     let bearer = format!("Bearer {}", Tokens::made_of(TOKEN).of(Role::Observer));
     let listed = parsed(&fixture.client.get("/api/sessions", &[("Authorization", &bearer)]).await.body);
