@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mcp", &["approvals", "clock", "host", "listen", "metrics", "ops", "session"]),
     ("kit", &["clock", "config", "gate", "host", "ops", "plugins"]),
     ("viewer", &["approvals", "causes", "config", "desk", "host", "metrics", "ops", "session", "ssh", "web"]),
-    ("web", &["listen"]),
+    ("web", &["clock", "listen"]),
     (
         "ops",
         &[

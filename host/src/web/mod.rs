@@ -6,7 +6,7 @@
 //! [`Backend::send_human_keys`], behind which the gate stands.
 //!
 //! Who calls it: the program, once per launch, through [`serve`]. Everything it needs of the host
-//! is the small [`Backend`] trait, so this folder names no other module but the one that accepts connections.
+//! is the small [`Backend`] trait, so this folder names no other module but the one that accepts connections and the clock.
 //!
 //! Two doors: its own, with links, and one for a proxy where that is configured.
 //!
@@ -19,6 +19,7 @@ mod assets;
 mod backend;
 mod events;
 mod metrics;
+mod predecessors;
 pub mod protocol;
 mod proxy;
 pub mod roles;

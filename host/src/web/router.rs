@@ -25,7 +25,7 @@ use super::protocol::{Answer, ApprovalAnswer, ControlRequest, History, SearchQue
 use super::roles::Role;
 use super::socket::SocketContext;
 use super::terminal::Wanted;
-use super::{assets, events, metrics, terminal};
+use super::{assets, events, metrics, predecessors, terminal};
 
 /// Everything a caller without a login may reach below [`API`].
 const LOGIN: &str = "/api/v1/login";
@@ -75,6 +75,8 @@ pub(super) fn build<B: Backend>(shared: Shared<B>) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(metrics::ready::<B>))
         .route("/metrics", get(metrics::metrics::<B>))
+        .route("/health", get(predecessors::health::<B>))
+        .route("/api/sessions", get(predecessors::sessions::<B>))
         .route(LOGIN, post(log_in::<B>))
         .route("/api/v1/me", get(me::<B>))
         .route("/api/v1/sessions", get(sessions::<B>))

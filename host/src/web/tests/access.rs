@@ -3,6 +3,7 @@
 use super::client::Received;
 use super::{Fixture, TOKEN};
 use crate::web::protocol::ServerMessage;
+use crate::web::roles::{Role, Tokens};
 
 /// Header lines of a request.
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -218,4 +219,22 @@ async fn everything_ends_when_the_host_does() {
     let server = fixture.server.take().unwrap();
     tokio::time::timeout(super::client::PATIENCE, server.stopped()).await.expect("an end");
     assert_eq!(fixture.backend.viewers(), 0);
+}
+
+/// Scripts around the predecessors find what they read; the list only with a login.
+#[tokio::test]
+async fn what_the_predecessors_told_is_told() {
+    let fixture = Fixture::start().await;
+    let parsed = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap();
+    let health = parsed(&fixture.client.get("/health", &[]).await.body);
+    assert_eq!((&health["ok"], health["viewerPort"].is_u64()), (&true.into(), true), "{health}");
+    assert!(health["sessions"].is_null(), "how much is done here is not for everybody: {health}");
+    assert_eq!(fixture.client.get("/api/sessions", &[]).await.status, 401);
+    let bearer = format!("Bearer {}", Tokens::made_of(TOKEN).of(Role::Observer));
+    let listed = parsed(&fixture.client.get("/api/sessions", &[("Authorization", &bearer)]).await.body);
+    let session = &listed["sessions"][0];
+    assert_eq!((&session["session_id"], &session["sessionId"]), (&"s-lab-1".into(), &"s-lab-1".into()), "{listed}");
+    assert_eq!((&session["status"], &session["health_status"]), (&"open".into(), &"healthy".into()), "{listed}");
+    assert!(session["viewerUrl"].as_str().unwrap().ends_with("/s/s-lab-1"), "{listed}");
+    assert_eq!(session["createdAt"], session["created_at"], "{listed}");
 }
