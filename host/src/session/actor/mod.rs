@@ -2,9 +2,8 @@
 //!
 //! Here: its state, its loop, what it hears from the shell and what it tells. `requests` answers those
 //! who hold a handle, `control` says who may type, `jobs` keeps the commands, `life` watches over health and idleness,
-//! `processes` over what a silent command does, `aside` is a thread for large outputs.
+//! `processes` over what a silent command does.
 
-mod aside;
 mod control;
 mod jobs;
 mod life;
@@ -23,7 +22,6 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
-use aside::Aside;
 use jobs::Kept;
 
 use self::control::TurnWaiter;
@@ -163,8 +161,6 @@ struct Actor {
     /// Ends what brings lines to the disk.
     until_gone: Option<DropGuard>,
     watch: processes::Watch,
-    /// Where large outputs are read, once there was one.
-    aside: Option<Aside>,
 }
 
 /// What ended a wait.
@@ -286,7 +282,6 @@ impl Actor {
             record_problem: None,
             until_gone: None,
             watch: processes::Watch::default(),
-            aside: None,
         })
     }
 
@@ -363,22 +358,14 @@ impl Actor {
     /// makes all others wait: for as long as each piece takes, and, once the thread has used up its share
     /// of a busy machine, for as long as the system gives that to others.
     async fn heard_aside(mut self, bytes: Vec<u8>) -> Self {
-        let aside = match self.aside.take().map_or_else(|| Aside::start(self.id.as_str()), Ok) {
-            Ok(aside) => aside,
-            Err(error) => {
-                tracing::warn!(session = %self.id, %error, "no thread of its own for a large output");
-                self.heard(Some(ShellEvent::Output(bytes)));
-                return self;
-            }
-        };
-        let read = aside.run(move || {
+        let reading = tokio::task::spawn_blocking(move || {
             self.heard(Some(ShellEvent::Output(bytes)));
             self
         });
-        match read.await {
-            Some(actor) => Self { aside: Some(aside), ..actor },
-            // As if it had happened here; its message has been told there.
-            None => std::panic::resume_unwind(Box::new("reading a large output has failed")),
+        match reading.await {
+            Ok(actor) => actor,
+            // As if it had happened here; a reading that has begun cannot be cancelled.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
