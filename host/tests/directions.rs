@@ -66,7 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gate", &["approvals", "audit", "causes", "clock", "config", "metrics", "plugins"]),
     ("plugins", &["causes", "config", "metrics"]),
     // The session names of the gate only what it has cleared or refused.
-    ("session", &["audit", "clock", "config", "gate", "metrics", "random", "ssh"]),
+    ("session", &["audit", "causes", "clock", "config", "gate", "metrics", "random", "ssh"]),
     ("attempts", &["session"]),
     ("desk", &["clock", "config", "ssh"]),
     ("approvals", &["clock"]),
