@@ -188,10 +188,10 @@ async fn submit(
     line: &str,
     until: Instant,
 ) -> Result<Submitted, OpError> {
+    let patience = turn::patience(request.waits_its_turn, until);
     let mut held_back = None;
     loop {
-        held_back =
-            turn::wait(session, if request.waits_its_turn { until } else { Instant::now() }, true).await?.or(held_back);
+        held_back = turn::wait(session, patience, true).await?.or(held_back);
         let left = until.saturating_duration_since(Instant::now());
         if held_back.is_some() && !left.is_zero() && session.summary().state == "running" {
             // What the person has started with Enter comes first.

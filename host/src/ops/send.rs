@@ -84,16 +84,10 @@ async fn send_in(host: &Host, session: &SessionHandle, request: SendRequest) -> 
     let wanted = Wanted::new(request.wait_for.as_deref(), request.wait_pattern.as_deref())?;
     let only_stops = request.text.is_none() && !request.enter && keys.iter().all(|key| key.is_interrupt());
     let until = Instant::now() + request.wait;
+    let patience = turn::patience(request.waits_its_turn, until);
     let held_back = match only_stops || only_kept(session, &request) {
         true => None,
-        false => {
-            turn::wait(
-                session,
-                if request.waits_its_turn { until } else { Instant::now() },
-                request.text.is_some() || request.enter,
-            )
-            .await?
-        }
+        false => turn::wait(session, patience, request.text.is_some() || request.enter).await?,
     };
     let reading = session.read().await?;
     if let (Some(stopping), false) = (session.being_stopped(), only_stops) {

@@ -12,6 +12,11 @@ use crate::session::{AgentsTurn, SessionError, SessionHandle};
 /// What a call that was held back tells of it; `None` where it was not.
 pub(super) type HeldBack = Option<String>;
 
+/// Until when a call lets itself be held back that has to be answered by `until`: not at all where it does not wait.
+pub(super) fn patience(waits_its_turn: bool, until: Instant) -> Instant {
+    if waits_its_turn { until } else { Instant::now() }
+}
+
 /// Waits until the agent may type, for as long as the call has time. `has_line` is for what needs a clean line where
 /// the terminal is at a prompt.
 ///
