@@ -74,20 +74,27 @@ impl Terminal {
 
     /// Waits until `text` appears behind what was taken before, and takes all up to its end.
     pub(crate) async fn expect(&mut self, text: &str) -> String {
-        let found = tokio::time::timeout(PATIENCE, async {
-            loop {
-                if let Some(at) = self.seen.find(text) {
-                    return self.seen.drain(..at + text.len()).collect();
-                }
-                if !self.receive().await {
-                    return format!("(ended) {}", self.seen);
-                }
-            }
-        });
-        match found.await {
-            Ok(taken) if taken.contains(text) && !taken.starts_with("(ended)") => taken,
-            Ok(taken) => panic!("{text:?} never came: {taken:?}"),
+        match tokio::time::timeout(PATIENCE, self.until_shown(text)).await {
+            Ok(Some(end)) => self.seen.drain(..end).collect(),
+            Ok(None) => panic!("{text:?} never came: {:?}", self.seen),
             Err(_elapsed) => panic!("{text:?} did not come in time: {:?}", self.seen),
+        }
+    }
+
+    /// Whether `text` is shown by then; nothing is taken.
+    pub(crate) async fn shows_within(&mut self, text: &str, time: Duration) -> bool {
+        matches!(tokio::time::timeout(time, self.until_shown(text)).await, Ok(Some(_)))
+    }
+
+    /// Where `text` ends in what is seen; none when the channel ends without it.
+    async fn until_shown(&mut self, text: &str) -> Option<usize> {
+        loop {
+            if let Some(at) = self.seen.find(text) {
+                return Some(at + text.len());
+            }
+            if !self.receive().await {
+                return None;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The main walk, menu to pod and back, and what terminals have to do on the way.
 
+use std::time::Duration;
+
 use lab::bastion;
 
 use crate::client::{Terminal, eventually, is_running, options};
@@ -64,9 +66,14 @@ async fn sizes_reach_the_shell_and_the_pod() {
     terminal.expect("set-2\r\n").await;
     terminal.expect(POD_PROMPT).await;
     terminal.channel.window_change(132, 43, 0, 0).await.unwrap();
-    // bash runs the trap once a key wakes its prompt.
-    terminal.type_keys("true\r").await;
-    terminal.expect("now 43 132").await;
+    // bash runs the trap once a key wakes its prompt, and a key may overtake the size on the way.
+    for _ in 0..100 {
+        terminal.type_keys("true\r").await;
+        if terminal.shows_within("now 43 132", Duration::from_millis(200)).await {
+            return;
+        }
+    }
+    panic!("the size did not reach the pod: {:?}", terminal.seen);
 }
 
 #[tokio::test]
