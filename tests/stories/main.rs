@@ -5,6 +5,7 @@ mod approvals;
 mod attach;
 mod bad_input;
 mod bastions;
+mod between_calls;
 mod budgets;
 mod configuration;
 mod connecting;

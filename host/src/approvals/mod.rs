@@ -40,8 +40,9 @@ pub struct Caller {
     pub name: String,
     /// It can put a question to its user.
     pub elicits: bool,
-    /// Its user is asked between two calls: a call that needs consent returns at once, to be made again.
-    pub asks_between_calls: bool,
+    /// Nobody holds a request open while a person decides: its calls wait as long as a question is open, and the
+    /// time that takes is not theirs.
+    pub is_patient: bool,
     /// Whose client it is, where several are told apart: they do not see each other's sessions.
     pub principal: Option<Arc<str>>,
 }

@@ -232,6 +232,6 @@ async fn there_is_a_limit_to_what_waits_and_a_caller_is_known() {
     assert!(approvals.open().is_empty());
     assert_eq!(caller(), None);
     let client =
-        Caller { connection: 1, name: "client".to_owned(), elicits: false, asks_between_calls: false, principal: None };
+        Caller { connection: 1, name: "client".to_owned(), elicits: false, is_patient: false, principal: None };
     assert_eq!(on_behalf(client.clone(), async { caller() }).await, Some(client));
 }

@@ -23,8 +23,6 @@ pub(super) struct PredecessorAnswer {
     pub(super) blocks: Vec<String>,
     /// How it went, in the words that our own results and the metrics use.
     pub(super) status: &'static str,
-    /// The approval this very call waits for, where making it again goes on from there.
-    pub(super) awaited_approval: Option<String>,
 }
 
 impl Answer {
@@ -33,14 +31,6 @@ impl Answer {
         match self {
             Self::Ours(reply) => reply.status_name(),
             Self::Predecessor(answer) => answer.status,
-        }
-    }
-
-    /// The approval that this very call waits for, where making it again goes on from there.
-    pub(super) fn awaited_approval(&self) -> Option<&str> {
-        match self {
-            Self::Ours(reply) => reply.awaited_approval(),
-            Self::Predecessor(answer) => answer.awaited_approval.as_deref(),
         }
     }
 

@@ -44,7 +44,8 @@ pub(super) fn client_name(info: Option<&Implementation>) -> String {
     name.chars().filter(|c| !ops::is_unseen(*c)).take(80).collect()
 }
 
-/// The client that makes this request, on behalf of `principal` where clients are told apart.
+/// The client that makes this request, on behalf of `principal` where clients are told apart. It is patient where its
+/// user is asked between two requests.
 pub(super) fn caller(
     host: &Host,
     context: &RequestContext<RoleServer>,
@@ -56,7 +57,7 @@ pub(super) fn caller(
     let capabilities = context.client_capabilities();
     let elicits = host.config().mcp.elicitation && capabilities.as_ref().is_some_and(shows_forms);
     let takes_no_requests = context.protocol_version().is_some_and(|version| !version.has_initialize());
-    Caller { connection, name, elicits, asks_between_calls: elicits && takes_no_requests, principal }
+    Caller { connection, name, elicits, is_patient: elicits && takes_no_requests, principal }
 }
 
 fn shows_forms(capabilities: &ClientCapabilities) -> bool {
@@ -72,10 +73,9 @@ fn takes_dialogs(host: &Host, peer: &Peer<RoleServer>) -> bool {
 }
 
 /// The answer to a call that needs consent first: the question, and what the same call brings back with the answer.
-pub(super) fn question(host: &Host, approval_id: &str) -> Option<InputRequiredResult> {
-    let asked = ops::approvals(host).into_iter().find(|asked| asked.id == approval_id)?;
-    let (form, state) = form_and_state(&asked);
-    Some(InputRequiredResult::new(Some(BTreeMap::from([(DECISION.to_owned(), form)])), Some(state)))
+pub(super) fn question(asked: &Asked) -> InputRequiredResult {
+    let (form, state) = form_and_state(asked);
+    InputRequiredResult::new(Some(BTreeMap::from([(DECISION.to_owned(), form)])), Some(state))
 }
 
 /// The question about an approval, and what names it and its digest when the answer comes.
@@ -91,14 +91,15 @@ pub(super) fn open_questions(host: &Host, connection: u64) -> Vec<Asked> {
 }
 
 /// Takes what the user of the client said to a question of a call before. What is no longer open, or somebody else's,
-/// changes nothing: the call itself finds out what holds.
+/// changes nothing: the call itself finds out what holds. Whether it was an answer to
+/// what is open.
 pub(super) async fn take_answer(
     host: &Host,
     caller: &Caller,
     state: &str,
     mut responses: InputResponses,
-) -> Result<(), ErrorData> {
-    let Some(response) = responses.remove(DECISION) else { return Ok(()) };
+) -> Result<bool, ErrorData> {
+    let Some(response) = responses.remove(DECISION) else { return Ok(false) };
     let result = serde_json::from_value::<ElicitResult>(response).map_err(|error| {
         ErrorData::invalid_params(format!("`inputResponses.{DECISION}` is no result of an elicitation: {error}"), None)
     })?;
@@ -106,10 +107,9 @@ pub(super) async fn take_answer(
         let owner = asked.caller.as_ref().and_then(|asker| asker.principal.as_ref());
         owner == caller.principal.as_ref() && state.split_once(' ') == Some((&asked.id, &asked.digest))
     };
-    if let Some(asked) = ops::approvals(host).into_iter().find(is_own) {
-        answered(host, &asked, result).await;
-    }
-    Ok(())
+    let Some(asked) = ops::approvals(host).into_iter().find(is_own) else { return Ok(false) };
+    answered(host, &asked, result).await;
+    Ok(true)
 }
 
 /// Opens a dialog for everything that this connection's calls ask about, until the client is gone.

@@ -21,6 +21,7 @@ mod tool;
 mod tools;
 mod toolsets;
 mod transport;
+mod under_way;
 
 pub use http::{HttpError, HttpOptions, HttpServer, serve_http};
 pub use server::{ServeError, Starting, serve_stdio};

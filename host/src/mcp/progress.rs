@@ -10,8 +10,7 @@ use rmcp::service::Peer;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::answer::Answer;
-use crate::host::Host;
+use super::under_way::{Came, Halt, UnderWay};
 use crate::ops::Progress;
 
 /// Clients that give up on silent calls wait at least ten seconds.
@@ -68,41 +67,25 @@ pub(super) fn heard<T>(call: impl Future<Output = T>) -> (impl Future<Output = T
     (STEPS.scope(sender, call), steps)
 }
 
-/// Where it can be seen that a person is waited for.
-pub(super) struct Waits {
-    pub(super) host: Host,
-    pub(super) connection: u64,
-}
-
-impl Waits {
-    /// What a call of this connection waits for.
-    fn words(&self) -> Option<String> {
-        let open = self.host.approvals().open().into_iter();
-        let mut own = open.filter(|asked| asked.caller.as_ref().is_some_and(|it| it.connection == self.connection));
-        own.next().map(|asked| format!("waits for a person to allow it (approval {})", asked.id))
-    }
-}
-
-/// Runs the call and tells its client how it goes.
-pub(super) async fn told(
-    call: impl Future<Output = Answer>,
-    peer: Peer<RoleServer>,
-    token: ProgressToken,
-    waits: Waits,
-) -> Answer {
-    let (call, mut steps) = heard(call);
-    tokio::pin!(call);
+/// Has the call go on and tells its client how it goes, until it is over or a person is to be asked.
+pub(super) async fn told(under_way: &mut UnderWay, peer: Peer<RoleServer>, token: ProgressToken) -> Halt {
     let began = Instant::now();
     let mut signs = interval_at(began + SIGN_OF_LIFE_EVERY, SIGN_OF_LIFE_EVERY);
     signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = Told { peer, token, count: 0.0 };
     loop {
-        tokio::select! {
+        let came = tokio::select! {
             biased;
-            Some(step) = steps.recv() => told.tell(step.words()).await,
-            reply = &mut call => return reply,
-            _ = signs.tick() => {
-                let what = waits.words().unwrap_or_else(|| "goes on".to_owned());
+            came = under_way.next() => Some(came),
+            _ = signs.tick() => None,
+        };
+        match came {
+            Some(Came::Step(step)) => told.tell(step.words()).await,
+            Some(Came::Halt(halt)) => return halt,
+            None => {
+                let questions = under_way.questions();
+                let waits = questions.first().map(|it| format!("waits for a person to allow it (approval {})", it.id));
+                let what = waits.unwrap_or_else(|| "goes on".to_owned());
                 told.tell(format!("{what}, {} s so far", began.elapsed().as_secs())).await;
             }
         }

@@ -24,7 +24,6 @@ pub(super) struct Parts {
     pub(super) words: String,
     pub(super) fields: Map<String, Value>,
     pub(super) failure_category: Option<&'static str>,
-    pub(super) awaited_approval: Option<String>,
 }
 
 /// A result before it is put into the protocol's form.
@@ -131,12 +130,6 @@ impl Reply {
         }
     }
 
-    /// The approval that this very call waits for, where making it again goes on from there.
-    pub(super) fn awaited_approval(&self) -> Option<&str> {
-        let of_this_call = self.again && self.next.is_none() && self.fields.get("of_this_call") == Some(&json!(true));
-        self.fields.get("approval_id").filter(|_| of_this_call)?.as_str()
-    }
-
     /// What it says, for a set of tools with fields of its own.
     pub(super) fn into_parts(self) -> Parts {
         let mut words = self.summary.clone();
@@ -144,13 +137,7 @@ impl Reply {
             words.push('\n');
             words.push_str(self.body.trim_end());
         }
-        Parts {
-            status: self.status_name(),
-            words,
-            awaited_approval: self.awaited_approval().map(str::to_owned),
-            failure_category: self.failure_category,
-            fields: self.fields,
-        }
+        Parts { status: self.status_name(), words, failure_category: self.failure_category, fields: self.fields }
     }
 
     pub(super) fn cancelled() -> Self {

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::FutureExt;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
     CompleteResult, CompletionInfo, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
-    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
     PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
     SubscribeRequestParams, SubscriptionFilter, Tool as Definition, UnsubscribeRequestParams, UpdateTaskParams,
 };
@@ -20,16 +19,15 @@ use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::Instrument;
 
-use super::answer::Answer;
 use super::http::Principal;
 use super::reply::Reply;
 use super::subscriptions::Subscriptions;
-use super::tasks::{Early, Tasks, Work};
+use super::tasks::{self, Early, Tasks};
 use super::tool::Tool;
 use super::toolsets::{ToolSet, Toolset};
 use super::transport::Lenient;
+use super::under_way::{Halt, Kept, Same, UnderWay};
 use super::{completion, elicitation, progress, prompts, resources};
 use crate::approvals::{self, Caller};
 use crate::host::Host;
@@ -135,6 +133,8 @@ pub(super) struct Shared {
     /// A place for each call under way.
     calls: Arc<Semaphore>,
     pub(super) tasks: Tasks,
+    /// Calls whose client's user is being asked.
+    kept: Arc<Kept>,
 }
 
 impl Shared {
@@ -147,7 +147,7 @@ impl Shared {
         shutdown: CancellationToken,
     ) -> Arc<Self> {
         let (calls, tasks) = (Arc::new(Semaphore::new(most_calls)), Tasks::new(shutdown));
-        Arc::new(Self { starting, structured, set: toolset.into_set(), calls, tasks })
+        Arc::new(Self { starting, structured, set: toolset.into_set(), calls, tasks, kept: Arc::default() })
     }
 
     /// The tool of this name.
@@ -206,16 +206,6 @@ impl Handler {
         elicitation::caller(host, context, self.connection, principal(context))
     }
 
-    /// Makes the call as one that may become a task.
-    async fn call_or_task(&self, work: Work, place: OwnedSemaphorePermit, cancelled: CancellationToken) -> Early {
-        let answer = tokio::select! {
-            early = work.begin(place) => return early,
-            () = cancelled.cancelled() => Reply::cancelled(),
-            () = self.ended.cancelled() => Reply::stopping(),
-        };
-        Early::Answered(Box::new((self.shared.set.answer)(answer)))
-    }
-
     async fn call(
         &self,
         host: Host,
@@ -224,62 +214,78 @@ impl Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        let structured = self.shared.structured;
         let Ok(place) = self.shared.calls.clone().try_acquire_owned() else {
             return Ok(self.shared.own(Reply::too_many_calls().or_again(tool.name, &arguments)).into());
         };
         let (began, caller) = (Instant::now(), self.caller(&host, &context));
         note_client(&host, &caller.name);
-        let span = tracing::info_span!("call", tool = tool.name, client = caller.name);
-        // Only a client that is asked this way answers this way, and the operator can switch it off.
-        if let Some(state) = request.request_state.as_ref().filter(|_| caller.asks_between_calls) {
-            elicitation::take_answer(&host, &caller, state, request.input_responses.unwrap_or_default()).await?;
-        }
-        let asks_between_calls = caller.asks_between_calls;
+        let same = Same { principal: caller.principal.clone(), tool: tool.name, arguments };
         let takes_tasks = context.client_capabilities().is_some_and(|declared| declared.supports_tasks());
-        let reply = if takes_tasks && self.shared.tasks.suits(tool.name, &arguments) {
-            let (shared, host, arguments) = (self.shared.clone(), host.clone(), arguments.clone());
-            let work = Work { shared, host, caller, tool: tool.name, arguments, span };
-            match self.call_or_task(work, place, context.ct).await {
-                Early::Answered(reply) => *reply,
-                Early::Task(task) => return Ok(*task),
+        let may_be_task = takes_tasks && self.shared.tasks.suits(tool.name, &same.arguments);
+        // Only a client that is asked this way answers this way, and the operator can switch it off.
+        let asks = caller.is_patient;
+        let is_answered = match request.request_state.filter(|_| asks) {
+            Some(state) => {
+                let responses = request.input_responses.unwrap_or_default();
+                elicitation::take_answer(&host, &caller, &state, responses).await?
             }
-        } else {
-            self.call_to_the_end(&host, tool, arguments.clone(), caller, span, context).await
+            None => false,
         };
-        metrics::called(tool.name, reply.status_name(), began.elapsed());
-        let asked = reply.awaited_approval().filter(|_| asks_between_calls);
-        if let Some(question) = asked.and_then(|id| elicitation::question(&host, id)) {
-            return Ok(question.into());
-        }
-        Ok(reply.or_again(tool.name, &arguments).into_result(structured).into())
+        let kept = if asks { self.shared.kept.take(&same, is_answered) } else { None };
+        let call = kept.unwrap_or_else(|| {
+            let patience = may_be_task.then_some(tasks::PATIENCE);
+            let caller = Caller { is_patient: asks || may_be_task, ..caller };
+            UnderWay::begin(&host, tool, same.arguments.clone(), caller, asks, patience)
+        });
+        let early = if may_be_task {
+            self.halt_or_task(call, &same, place, &context.ct).await
+        } else {
+            self.halt(call, &context).await
+        };
+        let answer = match early {
+            Early::Task(task) => return Ok(*task),
+            Early::Halt(Halt::Asks(asked), call) => {
+                let question = elicitation::question(&asked);
+                self.shared.kept.keep(call, same, &asked);
+                return Ok(question.into());
+            }
+            Early::Halt(Halt::Answered(answer), _) => *answer,
+            Early::GivenUp(reply) => (self.shared.set.answer)(reply),
+        };
+        metrics::called(tool.name, answer.status_name(), began.elapsed());
+        Ok(answer.or_again(tool.name, &same.arguments).into_result(self.shared.structured).into())
     }
 
-    /// Makes the call and waits for it.
-    async fn call_to_the_end(
+    /// Has the call go on as one that may become a task.
+    async fn halt_or_task(
         &self,
-        host: &Host,
-        tool: &Tool,
-        arguments: JsonObject,
-        caller: Caller,
-        span: tracing::Span,
-        context: RequestContext<RoleServer>,
-    ) -> Answer {
-        let call = (tool.call)(host.clone(), arguments);
-        let call = approvals::on_behalf(caller, call).instrument(span).boxed();
-        let call = match context.meta.get_progress_token() {
-            Some(token) => {
-                let waits = progress::Waits { host: host.clone(), connection: self.connection };
-                progress::told(call, context.peer.clone(), token, waits).boxed()
-            }
-            None => call,
-        };
-        // Dropping the call stops the waiting; the session and its command go on.
+        call: UnderWay,
+        same: &Same,
+        place: OwnedSemaphorePermit,
+        cancelled: &CancellationToken,
+    ) -> Early {
         tokio::select! {
-            reply = call => reply,
-            () = context.ct.cancelled() => (self.shared.set.answer)(Reply::cancelled()),
-            () = self.ended.cancelled() => (self.shared.set.answer)(Reply::stopping()),
+            early = tasks::begin(&self.shared, call, same, place) => early,
+            () = cancelled.cancelled() => Early::GivenUp(Reply::cancelled()),
+            () = self.ended.cancelled() => Early::GivenUp(Reply::stopping()),
         }
+    }
+
+    /// Has the call go on until it is over or its client's user is to be asked.
+    async fn halt(&self, mut call: UnderWay, context: &RequestContext<RoleServer>) -> Early {
+        // Dropping the call stops the waiting; the session and its command go on.
+        let going = async {
+            match context.meta.get_progress_token() {
+                Some(token) => progress::told(&mut call, context.peer.clone(), token).await,
+                None => call.halt().await,
+            }
+        };
+        let halt = tokio::select! {
+            halt = going => halt,
+            () = context.ct.cancelled() => return Early::GivenUp(Reply::cancelled()),
+            () = self.ended.cancelled() => return Early::GivenUp(Reply::stopping()),
+        };
+        Early::Halt(halt, call)
     }
 }
 

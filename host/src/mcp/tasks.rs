@@ -8,7 +8,7 @@
 //! The library keeps the state of tasks; here stands whose they are. One tokio task for each that is under way; all
 //! end with the server.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,18 +18,14 @@ use rmcp::model::{CallToolResponse, CallToolResult, CreateTaskResult, DetailedTa
 use rmcp::task_manager::{TaskContext, TaskExit, TaskManager, TaskOptions};
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
-use super::answer::Answer;
 use super::elicitation;
-use super::progress::{self, Step};
+use super::progress::Step;
 use super::reply::Reply;
 use super::server::Shared;
-use super::tools;
-use crate::approvals::{self, Caller};
-use crate::host::Host;
+use super::under_way::{Came, Halt, Same, UnderWay};
+use crate::approvals::{self, Asked};
 use crate::metrics;
 use crate::ops::{self, StopRequest};
 
@@ -39,7 +35,7 @@ const AS_TASKS: [&str; 3] = ["ssh_navigate", "ssh_run", "ssh_search_logs"];
 const TASK_AFTER: Duration = Duration::from_secs(1);
 /// How long a task waits for its command. What goes on then is answered with its job, as without tasks: an agent that
 /// waits for a command without an end has to get control back.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// A task is kept for so long, and again after its end. Longer than any call: the library ends a task that is not
 /// over then.
 const KEPT_MS: u64 = 30 * 60 * 1000;
@@ -64,9 +60,9 @@ impl Tasks {
         Self { manager: TaskManager::new(), owners: Mutex::default(), shutdown }
     }
 
-    /// Whether such a call of a client that takes tasks may become one.
+    /// Whether such a call of a client that takes tasks may become one; without room it is answered as without tasks.
     pub(super) fn suits(&self, tool: &str, arguments: &JsonObject) -> bool {
-        AS_TASKS.contains(&tool) && !arguments.contains_key("wait_s")
+        AS_TASKS.contains(&tool) && !arguments.contains_key("wait_s") && self.has_room()
     }
 
     /// How the task stands.
@@ -118,64 +114,36 @@ impl Tasks {
     }
 }
 
-/// A call of a client that takes tasks.
-pub(super) struct Work {
-    pub(super) shared: Arc<Shared>,
-    pub(super) host: Host,
-    pub(super) caller: Caller,
-    pub(super) tool: &'static str,
-    pub(super) arguments: JsonObject,
-    pub(super) span: tracing::Span,
-}
-
-/// What a call came to before it was made a task.
+/// What a call has come to when its request is answered.
 pub(super) enum Early {
-    Answered(Box<Answer>),
+    Halt(Halt, UnderWay),
     Task(Box<CallToolResponse>),
+    /// Nobody waits for it any more.
+    GivenUp(Reply),
 }
 
-impl Work {
-    /// Makes the call, and a task of it when it takes longer than a moment.
-    pub(super) async fn begin(self, place: OwnedSemaphorePermit) -> Early {
-        let patience = if self.shared.tasks.has_room() { Some(PATIENCE) } else { None };
-        let (mut call, steps) = self.make(patience);
-        let first = approvals::on_behalf(self.caller.clone(), &mut call);
-        match patience {
-            None => return Early::Answered(Box::new(first.await)),
-            Some(_) => {
-                if let Ok(answer) = tokio::time::timeout(TASK_AFTER, first).await {
-                    return Early::Answered(Box::new(answer));
-                }
-            }
+/// Has the call go on, and makes a task of it when it takes longer than a moment.
+pub(super) async fn begin(shared: &Arc<Shared>, mut call: UnderWay, same: &Same, place: OwnedSemaphorePermit) -> Early {
+    let moment = Instant::now() + TASK_AFTER;
+    let mut steps = Vec::new();
+    while let Ok(came) = tokio::time::timeout_at(moment.into(), call.next()).await {
+        match came {
+            Came::Step(step) => steps.push(step),
+            Came::Halt(halt) => return Early::Halt(halt, call),
         }
-        let options = TaskOptions::new()
-            .with_ttl_ms(KEPT_MS)
-            .with_poll_interval_ms(POLL_MS)
-            .with_status_message(format!("{} is under way", self.tool));
-        let (shared, owner) = (self.shared.clone(), self.caller.principal.clone());
-        // Held while the task is made, so that nobody asks for one whose owner is not known yet.
-        let mut owners = shared.tasks.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        let task = shared.tasks.manager.spawn(options, move |context| {
-            let following = Following::new(self, call, steps, place);
-            following.until_the_end(context).boxed()
-        });
-        owners.insert(task.task_id.clone(), owner);
-        Early::Task(Box::new(CallToolResponse::Task(CreateTaskResult::new(task))))
     }
-
-    /// The call, with more patience than a client's own where it is for a task.
-    fn make(&self, patience: Option<Duration>) -> (BoxFuture<'static, Answer>, UnboundedReceiver<Step>) {
-        let tool = self.shared.tool(self.tool).map(|tool| (tool.call)(self.host.clone(), self.arguments.clone()));
-        let call = async move {
-            match tool {
-                Some(call) => call.await,
-                // The set of tools does not change while the program runs.
-                None => Reply::stopping().into(),
-            }
-        };
-        let (call, steps) = progress::heard(tools::with_patience(patience, call).instrument(self.span.clone()));
-        (call.boxed(), steps)
-    }
+    let options = TaskOptions::new()
+        .with_ttl_ms(KEPT_MS)
+        .with_poll_interval_ms(POLL_MS)
+        .with_status_message(format!("{} is under way", same.tool));
+    let owner = call.caller().principal.clone();
+    // Held while the task is made, so that nobody asks for one whose owner is not known yet.
+    let mut owners = shared.tasks.owners.lock().unwrap_or_else(PoisonError::into_inner);
+    let following =
+        Following { shared: shared.clone(), call, same: same.clone(), questions: 0, job: None, _place: place };
+    let task = shared.tasks.manager.spawn(options, move |context| following.until_the_end(context, steps).boxed());
+    owners.insert(task.task_id.clone(), owner);
+    Early::Task(Box::new(CallToolResponse::Task(CreateTaskResult::new(task))))
 }
 
 /// What the client's user was asked and has not answered: the approval, what names it with its digest, and the answer
@@ -184,17 +152,11 @@ type Asking<'a> = (String, String, BoxFuture<'a, Result<Value, TaskExit>>);
 
 /// A task under way.
 struct Following {
-    work: Work,
-    /// The call, whose caller is named at each poll.
-    call: BoxFuture<'static, Answer>,
-    steps: UnboundedReceiver<Step>,
-    /// Who the call is made for once it is a task: it waits where it is for the consent it needs, and is not made
-    /// again with the answer.
-    caller: Caller,
-    /// Consent is asked for as the task's input.
-    asks: bool,
-    /// Approvals that were asked about.
-    asked: HashSet<String>,
+    shared: Arc<Shared>,
+    call: UnderWay,
+    same: Same,
+    /// How many were put to its client's user.
+    questions: usize,
     /// The session and number of the command that runs.
     job: Option<(String, String)>,
     /// Of a call under way; a task is one.
@@ -202,70 +164,51 @@ struct Following {
 }
 
 impl Following {
-    fn new(
-        work: Work,
-        call: BoxFuture<'static, Answer>,
-        steps: UnboundedReceiver<Step>,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
-        let asks = work.caller.asks_between_calls;
-        // A number of its own tells its questions from those of the client's other calls.
-        let connection = if asks { elicitation::connection() } else { work.caller.connection };
-        let caller = Caller { asks_between_calls: false, connection, ..work.caller.clone() };
-        Self { work, call, steps, caller, asks, asked: HashSet::new(), job: None, _place: place }
-    }
-
-    async fn until_the_end(mut self, task: TaskContext) -> Result<CallToolResult, TaskExit> {
-        let (began, shared) = (Instant::now(), self.work.shared.clone());
-        let mut approvals = self.work.host.approvals().watch();
+    /// `steps` have come already.
+    async fn until_the_end(mut self, task: TaskContext, steps: Vec<Step>) -> Result<CallToolResult, TaskExit> {
+        let (began, shared) = (Instant::now(), self.shared.clone());
+        for step in steps {
+            self.note(step, &task);
+        }
+        let mut approvals = self.call.host().approvals().watch();
         let mut asking: Option<Asking<'_>> = None;
-        loop {
+        let answer = loop {
             approvals.borrow_and_update();
             // What was decided elsewhere is no longer asked.
-            asking = asking.filter(|(approval_id, ..)| self.is_open(approval_id)).or_else(|| self.next_question(&task));
-            let answer = tokio::select! {
+            asking = asking.filter(|(approval_id, ..)| self.is_open(approval_id));
+            tokio::select! {
                 biased;
                 () = task.cancelled() => {
                     self.interrupt(&task).await;
                     return Err(TaskExit::Cancelled);
                 }
-                () = shared.tasks.shutdown.cancelled() => (shared.set.answer)(Reply::stopping()),
-                Some(step) = self.steps.recv() => {
-                    self.note(step, &task);
-                    continue;
-                }
+                () = shared.tasks.shutdown.cancelled() => break (shared.set.answer)(Reply::stopping()),
                 (state, response) = answered(&mut asking) => {
                     asking = None;
                     let responses = BTreeMap::from([(elicitation::DECISION.to_owned(), response?)]);
-                    elicitation::take_answer(&self.work.host, &self.work.caller, &state, responses).await?;
-                    continue;
+                    elicitation::take_answer(self.call.host(), self.call.caller(), &state, responses).await?;
                 }
-                Ok(()) = approvals.changed(), if self.asks => continue,
-                answer = approvals::on_behalf(self.caller.clone(), &mut self.call) => answer,
-            };
-            if self.asks && answer.awaited_approval().is_some() {
-                // It has given up waiting and the question is still open: made again it waits on.
-                (self.call, self.steps) = self.work.make(Some(PATIENCE));
-                continue;
+                Ok(()) = approvals.changed(), if asking.is_some() => {}
+                came = self.call.next() => match came {
+                    Came::Step(step) => self.note(step, &task),
+                    Came::Halt(Halt::Asks(asked)) => asking = Some(self.ask(*asked, &task)),
+                    Came::Halt(Halt::Answered(answer)) => break *answer,
+                }
             }
-            metrics::called(self.work.tool, answer.status_name(), began.elapsed());
-            return Ok(answer.or_again(self.work.tool, &self.work.arguments).into_result(shared.structured));
-        }
+        };
+        metrics::called(self.same.tool, answer.status_name(), began.elapsed());
+        Ok(answer.or_again(self.same.tool, &self.same.arguments).into_result(shared.structured))
     }
 
     fn is_open(&self, approval_id: &str) -> bool {
-        let open = elicitation::open_questions(&self.work.host, self.caller.connection);
-        open.iter().any(|asked| asked.id == approval_id)
+        self.call.questions().iter().any(|asked| asked.id == approval_id)
     }
 
-    /// The next thing that the call needs consent for, put to the client's user.
-    fn next_question<'a>(&mut self, task: &'a TaskContext) -> Option<Asking<'a>> {
-        let open = self.asks.then(|| elicitation::open_questions(&self.work.host, self.caller.connection));
-        let next = open?.into_iter().find(|asked| !self.asked.contains(&asked.id))?;
-        let (form, state) = elicitation::form_and_state(&next);
-        let key = format!("approval-{}", self.asked.len() + 1);
-        self.asked.insert(next.id.clone());
-        Some((next.id, state, task.request_input(key, form).boxed()))
+    /// Puts it to the client's user.
+    fn ask<'a>(&mut self, asked: Asked, task: &'a TaskContext) -> Asking<'a> {
+        let (form, state) = elicitation::form_and_state(&asked);
+        self.questions += 1;
+        (asked.id, state, task.request_input(format!("approval-{}", self.questions), form).boxed())
     }
 
     fn note(&mut self, step: Step, task: &TaskContext) {
@@ -276,14 +219,16 @@ impl Following {
     }
 
     /// Ends the waiting, and the command as ctrl-c does.
-    async fn interrupt(&mut self, task: &TaskContext) {
-        while let Ok(step) = self.steps.try_recv() {
+    async fn interrupt(mut self, task: &TaskContext) {
+        while let Some(step) = self.call.heard() {
             self.note(step, task);
         }
-        self.call = std::future::ready(Answer::from(Reply::cancelled())).boxed();
-        let Some((session_id, job_id)) = self.job.take() else { return };
+        let (host, caller, job) = (self.call.host().clone(), self.call.caller().clone(), self.job.take());
+        // What it waits for is taken back.
+        drop(self.call);
+        let Some((session_id, job_id)) = job else { return };
         let request = StopRequest { session_id: Some(session_id.clone()), job_id: Some(job_id.clone()), force: false };
-        let stopped = approvals::on_behalf(self.caller.clone(), ops::stop(&self.work.host, request)).await;
+        let stopped = approvals::on_behalf(caller, ops::stop(&host, request)).await;
         task.set_status_message(match stopped {
             Ok(report) if report.ended => format!("job {job_id} in session {session_id} was interrupted and has ended"),
             Ok(_) => format!("job {job_id} in session {session_id} was interrupted; its end was not seen"),

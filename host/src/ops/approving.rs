@@ -4,19 +4,23 @@
 //! place where the terminal is by then. The caller waits as long as it has time; then the approval stays open
 //! and the same call takes it up. A task for each approval sees to its end: its time, its session, its caller.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portcullis_term::{AwaitingKind, NotReady};
 use serde::Serialize;
 
 use super::{OpError, callers, place};
-use crate::approvals::{self, Approvals, Asked, Denial, Fate, Joined, Leave, Matter, Outcome, Waited, Waiter, Why};
+use crate::approvals::{
+    self, Approvals, Asked, Caller, Denial, Fate, Joined, Leave, Matter, Outcome, Waited, Waiter, Why,
+};
 use crate::audit::ApprovalRecord;
 use crate::clock;
 use crate::gate::{Action, Cleared, Intent, Place, Refusal};
 use crate::host::Host;
 use crate::session::{SessionError, SessionHandle};
 
+/// How long after its time the end of an approval may come.
+const LAPSE: Duration = Duration::from_secs(10);
 /// Longest purpose that is shown, in characters.
 const MAX_PURPOSE_CHARS: usize = 500;
 
@@ -66,6 +70,31 @@ fn awaiting(host: &Host, asked: Asked, of_this_call: bool) -> AwaitingApproval {
         of_this_call,
         sent: false,
     }
+}
+
+/// What came of asking the gate for a call that has a time of its own.
+pub(super) struct ClearedAt {
+    pub(super) cleared: Cleared,
+    /// When the call's time is over.
+    pub(super) until: Instant,
+}
+
+/// As [`clear`]; the time a person took is not the call's where its caller is patient.
+pub(super) async fn clear_in_time(
+    host: &Host,
+    session: &SessionHandle,
+    place: &Place,
+    intent: Intent,
+    until: Instant,
+) -> Result<ClearedAt, OpError> {
+    let asked = Instant::now();
+    let cleared = clear(host, session, place, intent, until).await?;
+    let until = if is_patient(approvals::caller().as_ref()) { until + asked.elapsed() } else { until };
+    Ok(ClearedAt { cleared, until })
+}
+
+fn is_patient(caller: Option<&Caller>) -> bool {
+    caller.is_some_and(|caller| caller.is_patient)
 }
 
 /// Asks the gate, and a person where a policy wants one asked. What is refused is on record before anyone
@@ -137,8 +166,8 @@ impl Asking<'_> {
             return Err(self.denied(refusal, Denial { approval_id: None, why: Why::NobodyToAsk }));
         }
         let digest = matter.digest();
-        let until = match caller.as_ref().is_some_and(|caller| caller.asks_between_calls) {
-            true => Instant::now(),
+        let until = match is_patient(caller.as_ref()) {
+            true => Instant::now() + limit + LAPSE,
             false => self.until,
         };
         let waiter = match self.host.approvals().join(matter, caller, limit) {
@@ -174,9 +203,11 @@ impl Asking<'_> {
 
     /// Puts on record that a person is asked, and has somebody look after it.
     async fn begin(&self, waiter: &Waiter) -> Result<(), OpError> {
-        let asked = waiter.asked().clone();
-        tokio::spawn(look_after(self.host.approvals().clone(), self.session.clone(), asked.clone()));
-        Ok(self.session.record_approval(record(&asked, "asked")).await?)
+        let (asked, session) = (waiter.asked().clone(), self.session.clone());
+        tokio::spawn(look_after(self.host.approvals().clone(), session.clone(), asked.clone()));
+        // In a task of its own: once the question is there, a call may be left as it stands until it is answered.
+        let recorded = tokio::spawn(async move { session.record_approval(record(&asked, "asked")).await });
+        Ok(recorded.await.unwrap_or(Err(SessionError::Gone))?)
     }
 
     /// Judges the text anew, where the terminal is now, with the consent.

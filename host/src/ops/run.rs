@@ -15,7 +15,10 @@ use tokio::sync::oneshot;
 use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
 use super::turn::{self, HeldBack};
-use super::{EnterKey, Excerpt, OpError, by_agent, clear_until, destination, excerpt, find_session, on_record, place};
+use super::{
+    ClearedAt, EnterKey, Excerpt, OpError, by_agent, clear_in_time, destination, excerpt, find_session, on_record,
+    place,
+};
 use crate::clock;
 use crate::config::TranscriptMode;
 use crate::gate::{Action, Place, Ruling, endpoint};
@@ -107,12 +110,12 @@ async fn run_in(
     if line.trim().is_empty() {
         return Err(OpError::BadArgument("`command` is empty; give the line to run".to_owned()));
     }
-    let until = Instant::now() + request.wait;
+    let mut until = Instant::now() + request.wait;
     let retry = request.retry.clone().map(Retry::new).transpose()?;
     let (mut run, report) = match retry {
-        None => (attempt(host, session, &request, &line, until, begun).await?, None),
+        None => (attempt(host, session, &request, &line, &mut until, begun).await?, None),
         Some(retry) => {
-            let (run, report) = attempts(host, session, &request, &line, until, &retry, begun).await?;
+            let (run, report) = attempts(host, session, &request, &line, &mut until, &retry, begun).await?;
             (run, Some(report))
         }
     };
@@ -151,13 +154,15 @@ async fn attempt(
     session: &SessionHandle,
     request: &RunRequest,
     line: &str,
-    until: Instant,
+    until: &mut Instant,
     begun: &Begun,
 ) -> Result<Run, OpError> {
     if let Some(stopping) = session.being_stopped() {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
-    let Submitted { ticket, place, argv, warnings, held_back } = submit(host, session, request, line, until).await?;
+    let submitted = submit(host, session, request, line, *until).await?;
+    *until = submitted.until;
+    let (until, Submitted { ticket, place, argv, warnings, held_back, .. }) = (*until, submitted);
     begun(session.id().as_str(), &ticket.command_id.to_string());
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
@@ -178,6 +183,8 @@ struct Submitted {
     argv: Option<Vec<String>>,
     warnings: Vec<Ruling>,
     held_back: HeldBack,
+    /// When the call's time is over.
+    until: Instant,
 }
 
 /// Has the line judged and typed once no person is typing. Where one has begun in between, all of it comes again.
@@ -186,7 +193,7 @@ async fn submit(
     session: &SessionHandle,
     request: &RunRequest,
     line: &str,
-    until: Instant,
+    mut until: Instant,
 ) -> Result<Submitted, OpError> {
     let patience = turn::patience(request.waits_its_turn, until);
     let mut held_back = None;
@@ -205,14 +212,16 @@ async fn submit(
         }
         let place = place(session, &destination, &position);
         let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
-        let cleared = clear_until(host, session, &place, by_agent(action, request.purpose.clone()), until).await?;
+        let intent = by_agent(action, request.purpose.clone());
+        let ClearedAt { cleared, until: now_until } = clear_in_time(host, session, &place, intent, until).await?;
+        until = now_until;
         let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
         let expect_level = request.expect_level.clone();
         let enter = request.enter_key;
         let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
         match session.submit(cleared, options).await {
             Err(SessionError::Held { .. }) if Instant::now() < until => {}
-            ticket => return Ok(Submitted { ticket: ticket?, place, argv, warnings, held_back }),
+            ticket => return Ok(Submitted { ticket: ticket?, place, argv, warnings, held_back, until }),
         }
     }
 }
@@ -248,7 +257,7 @@ async fn attempts(
     session: &SessionHandle,
     request: &RunRequest,
     line: &str,
-    until: Instant,
+    until: &mut Instant,
     retry: &Retry,
     begun: &Begun,
 ) -> Result<(Run, RetryReport), OpError> {
@@ -274,7 +283,7 @@ async fn attempts(
             return Ok((last, report(RetryEnd::Exhausted, None)));
         }
         paused = retry.delay(number);
-        if Instant::now() + paused >= until {
+        if Instant::now() + paused >= *until {
             let reason =
                 format!("the next attempt would start {} ms from now, after the time of this call", paused.as_millis());
             return Ok((last, report(RetryEnd::OutOfTime, Some(reason))));

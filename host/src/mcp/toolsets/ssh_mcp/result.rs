@@ -36,18 +36,18 @@ pub(super) fn done(fields: Value, partial: bool) -> Answer {
         all.extend(fields);
     }
     let status = if partial { "partial_success" } else { "success" };
-    Answer::Predecessor(PredecessorAnswer { fields: all, blocks: Vec::new(), status, awaited_approval: None })
+    Answer::Predecessor(PredecessorAnswer { fields: all, blocks: Vec::new(), status })
 }
 
 /// A call that is not made as it was asked for, and why.
 pub(super) fn refused(error: &str) -> Answer {
     let fields = Map::from_iter([("ok".to_owned(), json!(false)), ("error".to_owned(), json!(error))]);
-    Answer::Predecessor(PredecessorAnswer { fields, blocks: Vec::new(), status: "blocked", awaited_approval: None })
+    Answer::Predecessor(PredecessorAnswer { fields, blocks: Vec::new(), status: "blocked" })
 }
 
 /// A result that is not one of a tool of this set: of the server, or of an operation that failed.
 pub(super) fn of_parts(parts: Parts) -> Answer {
-    let Parts { status, words, mut fields, failure_category, awaited_approval } = parts;
+    let Parts { status, words, mut fields, failure_category } = parts;
     // Ours, with our commands' names and the whole of it; theirs is put beside it.
     fields.remove("session");
     fields.insert("ok".to_owned(), json!(false));
@@ -55,7 +55,7 @@ pub(super) fn of_parts(parts: Parts) -> Answer {
     if let Some(category) = failure_category {
         fields.insert("failure_category".to_owned(), json!(category));
     }
-    Answer::Predecessor(PredecessorAnswer { fields, blocks: Vec::new(), status, awaited_approval })
+    Answer::Predecessor(PredecessorAnswer { fields, blocks: Vec::new(), status })
 }
 
 /// A failure, with what is known of the session where there is one.

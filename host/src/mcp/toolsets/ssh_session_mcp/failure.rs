@@ -74,7 +74,6 @@ fn awaiting_approval(approval: &AwaitingApproval, summary: String) -> Told {
         .with("approval", json!(approval))
         .evidence([format!("ruleId={}", approval.rule_id), format!("sessionId={}", approval.session_id)])
         .next("A person allows or denies it in the viewer; then make the same call again: it runs once when allowed.")
-        .awaiting(approval.of_this_call.then(|| approval.approval_id.clone()))
 }
 
 /// Names of tools and parameters as this set has them.

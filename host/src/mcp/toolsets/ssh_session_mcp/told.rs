@@ -19,7 +19,6 @@ struct Inner {
     evidence: Vec<String>,
     notes: Vec<String>,
     blocks: Vec<String>,
-    awaited_approval: Option<String>,
 }
 
 /// Of a call: either way it is a result.
@@ -47,13 +46,13 @@ impl Told {
         let fields =
             Map::from_iter([("resultStatus".to_owned(), json!(status)), ("summary".to_owned(), json!(summary.into()))]);
         let (evidence, notes, blocks) = (Vec::new(), Vec::new(), Vec::new());
-        Self(Box::new(Inner { status, fields, evidence, notes, blocks, awaited_approval: None }))
+        Self(Box::new(Inner { status, fields, evidence, notes, blocks }))
     }
 
     /// An answer of the server itself.
     pub(super) fn of_parts(parts: Parts) -> Self {
-        let Parts { status, words, fields, failure_category, awaited_approval } = parts;
-        let told = Self::new(status, words).with_all(fields).awaiting(awaited_approval);
+        let Parts { status, words, fields, failure_category } = parts;
+        let told = Self::new(status, words).with_all(fields);
         match failure_category {
             Some(category) => told.with("failureCategory", category),
             None => told,
@@ -100,22 +99,16 @@ impl Told {
         self.0.blocks.push(text);
         self
     }
-
-    /// Making the call again goes on from there.
-    pub(super) fn awaiting(mut self, approval_id: Option<String>) -> Self {
-        self.0.awaited_approval = approval_id;
-        self
-    }
 }
 
 impl From<Told> for PredecessorAnswer {
     fn from(Told(told): Told) -> Self {
-        let Inner { status, mut fields, evidence, notes, blocks, awaited_approval } = *told;
+        let Inner { status, mut fields, evidence, notes, blocks } = *told;
         for (name, lines) in [("evidence", evidence), ("notes", notes)] {
             if !lines.is_empty() {
                 fields.insert(name.to_owned(), json!(lines));
             }
         }
-        Self { fields, blocks, status, awaited_approval }
+        Self { fields, blocks, status }
     }
 }
