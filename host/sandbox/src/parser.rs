@@ -30,6 +30,15 @@ pub struct Schema {
     pub json_schema: Value,
 }
 
+impl Schema {
+    /// The programs whose output it describes, by the schema's own annotation `x-programs`; none where it does not
+    /// say.
+    fn programs(&self) -> Option<Vec<String>> {
+        let named = self.json_schema.get("x-programs")?.as_array()?;
+        named.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+    }
+}
+
 /// What came of a chunk.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
@@ -46,6 +55,8 @@ pub struct ParserPlugin {
     schemas: Arc<[Schema]>,
     /// In the order of `schemas`.
     validators: Arc<[Arc<Validator>]>,
+    /// Of whose output its schemas are; none where one of them does not say.
+    programs: Option<Arc<[String]>>,
     /// Answers [`ParserPlugin::can_parse`]; not here while it does, and gone after a failure.
     asked: Arc<Mutex<Option<Live<world::ParserPlugin>>>>,
 }
@@ -76,7 +87,9 @@ impl Sandbox {
         let schemas = live.settle(described).and_then(|described| read_schemas(described, &plugin.limits));
         let read = schemas.and_then(|schemas| Ok((validators(&schemas)?, schemas)));
         let (validators, schemas) = read.map_err(|error| trial_error(name, "describing its schemas", error))?;
-        Ok(ParserPlugin { plugin, schemas: schemas.into(), validators: validators.into(), asked: Arc::default() })
+        let programs = programs(&schemas);
+        let (schemas, validators) = (schemas.into(), validators.into());
+        Ok(ParserPlugin { plugin, schemas, validators, programs, asked: Arc::default() })
     }
 }
 
@@ -88,6 +101,12 @@ impl ParserPlugin {
     /// What it can give; asked once, at load.
     pub fn schemas(&self) -> &[Schema] {
         &self.schemas
+    }
+
+    /// Whether it is worth asking about the output of a program, named without its folder. A parser all of whose
+    /// schemas name their programs is asked about those only.
+    pub fn is_about(&self, program: &str) -> bool {
+        self.programs.as_ref().is_none_or(|programs| programs.iter().any(|named| named == program))
     }
 
     /// Whether it can read this output. Of `head` at most the first [`HEAD_BYTES`] are shown to it.
@@ -206,6 +225,12 @@ impl Parse {
     }
 }
 
+/// What all of them name together; none where one does not say.
+fn programs(schemas: &[Schema]) -> Option<Arc<[String]>> {
+    let named = schemas.iter().map(Schema::programs).collect::<Option<Vec<_>>>()?;
+    Some(named.into_iter().flatten().collect())
+}
+
 fn measure_meta(meta: &OutputMeta, question: &mut Question<'_>) -> Result<(), CallError> {
     question.texts("the command's words", &meta.argv)?;
     question.text("the command", &meta.raw_command)?;
@@ -260,5 +285,22 @@ fn object(what: &str, json: &str) -> Result<Value, CallError> {
         Ok(value) if value.is_object() => Ok(value),
         Ok(_) => Answer::refuse(format!("{what} is not a JSON object")),
         Err(error) => Answer::refuse(format!("{what} is not JSON: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_parser_is_about_programs_only_where_all_its_schemas_say_so() {
+        let schema = |json_schema| Schema { name: "x/1".to_owned(), json_schema };
+        let (ls, git) = (schema(json!({ "x-programs": ["ls", "dir"] })), schema(json!({ "x-programs": ["git"] })));
+        assert_eq!(programs(&[ls.clone(), git]).as_deref(), Some(["ls", "dir", "git"].map(str::to_owned).as_slice()));
+        for silent in [json!({}), json!({ "x-programs": "ls" }), json!({ "x-programs": ["ls", 1] })] {
+            assert_eq!(programs(&[ls.clone(), schema(silent.clone())]), None, "{silent}");
+        }
     }
 }

@@ -62,7 +62,8 @@ impl ParserSet {
     ) -> Result<Option<Parsed>, String> {
         let head = &text.as_bytes()[..text.len().min(HEAD_BYTES)];
         let mut best: Option<(u8, &String, &ParserPlugin, String)> = None;
-        for (name, parser) in &self.parsers {
+        let program = program(&meta.argv);
+        for (name, parser) in self.parsers.iter().filter(|(_, parser)| parser.is_about(program)) {
             match parser.can_parse(&meta, head).await {
                 Ok(Some(claim)) if best.as_ref().is_none_or(|(score, ..)| claim.score > *score) => {
                     best = Some((claim.score, name, parser, claim.schema));
@@ -77,6 +78,15 @@ impl ParserSet {
         metrics::plugin_asked(name, asked.elapsed(), read.is_err());
         read.map(|parsed| Some(Parsed { parser: name.clone(), ..parsed }))
             .map_err(|error| format!("the parser `{name}` failed ({error}); the text is complete"))
+    }
+}
+
+/// The program's name without its folder; the applet of one that is many.
+fn program(argv: &[String]) -> &str {
+    let mut names = argv.iter().map(|word| word.rsplit('/').next().unwrap_or(word));
+    match names.next() {
+        Some("busybox" | "toybox") => names.next().unwrap_or_default(),
+        named => named.unwrap_or_default(),
     }
 }
 
@@ -102,4 +112,19 @@ fn take(parsed: &mut Parsed, batch: portcullis_sandbox::parser::Batch) {
     parsed.documents.extend(batch.documents.into_iter().take(room));
     let lines = batch.unparsed.into_iter().map(|line| UnparsedLine { line: line.line, text: line.text });
     parsed.unparsed.extend(lines);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_named_without_its_folder_and_as_the_applet() {
+        for (line, expected) in
+            [("/bin/ls -l", "ls"), ("git status", "git"), ("busybox ls", "ls"), ("/sbin/toybox", ""), ("", "")]
+        {
+            let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(program(&argv), expected, "{line}");
+        }
+    }
 }
