@@ -34,6 +34,10 @@ fn names_and_versions_agree() {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("rust-toolchain.toml"));
     let channel = toolchain.unwrap().split("channel = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert!(channel.starts_with(container.split("FROM rust:").nth(1).unwrap().split('-').next().unwrap()), "{channel}");
+    // What is built on one Debian runs on the same, not on an older one.
+    let base = container.split("FROM rust:").nth(1).unwrap().split_whitespace().next().unwrap();
+    let debian = base.rsplit('-').next().unwrap();
+    assert!(container.contains(&format!("\nFROM debian:{debian}-slim\n")), "{container}");
     assert!(container.contains("\nUSER portcullis\nENTRYPOINT [\"portcullis\"]\nCMD [\"stdio\"]\n"), "{container}");
 }
 
