@@ -146,9 +146,15 @@ pub(super) async fn begin(shared: &Arc<Shared>, mut call: UnderWay, same: &Same,
     Early::Task(Box::new(CallToolResponse::Task(CreateTaskResult::new(task))))
 }
 
-/// What the client's user was asked and has not answered: the approval, what names it with its digest, and the answer
-/// to come.
-type Asking<'a> = (String, String, BoxFuture<'a, Result<Value, TaskExit>>);
+/// What the client's user was asked and has not answered.
+struct Asking<'a> {
+    approval_id: String,
+    /// Names the question in the task.
+    key: String,
+    /// Names the approval with its digest.
+    state: String,
+    answer: BoxFuture<'a, Result<Value, TaskExit>>,
+}
 
 /// A task under way.
 struct Following {
@@ -174,8 +180,9 @@ impl Following {
         let mut asking: Option<Asking<'_>> = None;
         let answer = loop {
             approvals.borrow_and_update();
-            // What was decided elsewhere is no longer asked.
-            asking = asking.filter(|(approval_id, ..)| self.is_open(approval_id));
+            if let Some(decided) = asking.take_if(|asking| !self.is_open(&asking.approval_id)) {
+                self.take_back(decided, &task)?;
+            }
             tokio::select! {
                 biased;
                 () = task.cancelled() => {
@@ -204,11 +211,20 @@ impl Following {
         self.call.questions().iter().any(|asked| asked.id == approval_id)
     }
 
+    /// What was decided elsewhere is no longer asked: the task would wait for an answer that nobody needs. An answer
+    /// that nobody hears takes it out.
+    fn take_back(&self, decided: Asking<'_>, task: &TaskContext) -> Result<(), TaskExit> {
+        let Asking { key, answer, .. } = decided;
+        drop(answer);
+        self.shared.tasks.manager.update_task(task.task_id(), [(key, Value::Null)]).map_err(TaskExit::Error)
+    }
+
     /// Puts it to the client's user.
     fn ask<'a>(&mut self, asked: Asked, task: &'a TaskContext) -> Asking<'a> {
         let (form, state) = elicitation::form_and_state(&asked);
         self.questions += 1;
-        (asked.id, state, task.request_input(format!("approval-{}", self.questions), form).boxed())
+        let key = format!("approval-{}", self.questions);
+        Asking { approval_id: asked.id, state, answer: task.request_input(key.clone(), form).boxed(), key }
     }
 
     fn note(&mut self, step: Step, task: &TaskContext) {
@@ -240,7 +256,7 @@ impl Following {
 /// The answer to what is asked; never where nothing is.
 async fn answered(asking: &mut Option<Asking<'_>>) -> (String, Result<Value, TaskExit>) {
     match asking {
-        Some((_, state, answer)) => (state.clone(), answer.await),
+        Some(asking) => (asking.state.clone(), (&mut asking.answer).await),
         None => std::future::pending().await,
     }
 }
