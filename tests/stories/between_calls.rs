@@ -3,12 +3,15 @@
 
 use std::path::PathBuf;
 
+use e2e::http::{HttpClient, Server};
 use e2e::mcp::wait_until;
 use e2e::scene::{Scene, configuration, lab_component};
 use e2e::viewer;
 use e2e::way::{MODERN, Way, capabilities};
 use serde_json::{Value, json};
 
+const ALICE: &str = "the-token-of-alice-0123456789";
+const BOB: &str = "the-token-of-bob-9876543210";
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// What asks, in the profile `here`.
@@ -123,4 +126,30 @@ fn who_decides_in_the_viewer_lets_the_same_call_go_on() {
         let said = call(&mut way, "ssh_run", &run, &asked, Some(&allow_once()))["structuredContent"].clone();
         assert_eq!(said["result_status"], expected, "{said}");
     }
+}
+
+/// Whoever has got hold of what another client carries back neither answers for it nor goes on with its call.
+#[test]
+fn a_call_that_is_kept_is_its_clients_own() {
+    let scene = here(false);
+    let path = scene.path("portcullis.toml");
+    let clients = "[mcp.http]\n\
+                   clients = { alice = { env = 'ALICE_TOKEN' }, bob = { env = 'BOB_TOKEN' } }\n[plugins.team]";
+    let text = std::fs::read_to_string(&path).unwrap().replace("[plugins.team]", clients);
+    std::fs::write(&path, text).unwrap();
+    let server = Server::start(&path, &[("ALICE_TOKEN", ALICE), ("BOB_TOKEN", BOB)]);
+    let client = |token| Way::Http(HttpClient::new(&server.address, token, MODERN, capabilities(true, false)));
+    let (mut alice, mut bob) = (client(ALICE), client(BOB));
+    let opened = alice.call("ssh_open", json!({ "profile": "here" }))["structuredContent"].clone();
+    let run = json!({ "command": "echo deploy", "session_id": opened["session"]["session_id"] });
+    let asked = call(&mut alice, "ssh_run", &run, &Value::Null, None);
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let foreign = call(&mut bob, "ssh_run", &run, &asked, Some(&allow_once()));
+    assert_eq!(foreign["structuredContent"]["failure_category"], "ambiguous-session", "{foreign}");
+    let position = alice.call("ssh_status", json!({}))["structuredContent"]["sessions"][0].clone();
+    assert_eq!(position["running_command"], Value::Null, "{position}");
+    let asked = call(&mut alice, "ssh_run", &run, &Value::Null, None);
+    assert_eq!(asked["resultType"], "input_required", "it is still open: {asked}");
+    let own = call(&mut alice, "ssh_run", &run, &asked, Some(&allow_once()));
+    assert_eq!(own["structuredContent"]["text"], "deploy\n", "{own}");
 }
