@@ -108,6 +108,12 @@ fn head() -> String {
     )
 }
 
+/// The policy `team`, which has a person asked about lines with one of these words (`'deploy', 'freeze'`).
+pub fn asking(words: &str) -> String {
+    let component = lab_component("misbehaving").display().to_string();
+    format!("[plugins.team]\npath = {component:?}\nsettings = {{ asks = [{words}] }}\n")
+}
+
 /// The profile `lab` with its routes.
 pub fn configuration(port: u16) -> String {
     format!(

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use e2e::mcp::{Answer, Client, program, wait_until};
-use e2e::scene::{Scene, lab_component, sshd_profile};
+use e2e::scene::{Scene, asking, lab_component, sshd_profile};
 use e2e::sshd::{Sshd, SshdOptions};
 use e2e::viewer::{Page, approvals, decide, link};
 use serde_json::{Value, json};
@@ -475,18 +475,13 @@ fn allow_all(scene: &Scene, texts: usize) -> std::thread::JoinHandle<Vec<Value>>
     })
 }
 
-fn team(words: &str) -> String {
-    let component = lab_component("misbehaving").display().to_string();
-    format!("\n[plugins.team]\npath = {component:?}\nsettings = {{ asks = [{words}] }}\n")
-}
-
 #[test]
 fn a_navigators_step_and_a_log_search_are_asked_about_too() {
     let scene = Scene::with_bastion(|_| {});
     let path = scene.path("portcullis.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text.replacen("navigator =", "policies = ['team']\nnavigator =", 1);
-    std::fs::write(path, text + &team("'10.66.12.21', 'payment'")).unwrap();
+    std::fs::write(path, text + "\n" + &asking("'10.66.12.21', 'payment'")).unwrap();
     let mut client = scene.client();
     client.succeed("ssh_open", json!({ "profile": "lab" }));
     let person = allow_all(&scene, 2);
@@ -508,7 +503,7 @@ fn a_file_is_written_when_a_person_allows_it() {
     let folder = scene.folder.path().canonicalize().unwrap();
     let profile = sshd_profile("host", &sshd);
     let files = format!("policies = ['team']\n[profiles.host.files]\nwrite = [{:?}]\n", folder.display().to_string());
-    scene.configure(&format!("{profile}{files}{}", team("'deploy'")));
+    scene.configure(&format!("{profile}{files}\n{}", asking("'deploy'")));
     let mut client = scene.client();
     client.succeed("ssh_open", json!({ "profile": "host" }));
     let file = folder.join("deploy.txt");

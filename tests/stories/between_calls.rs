@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use e2e::http::{HttpClient, Server};
 use e2e::mcp::wait_until;
-use e2e::scene::{Scene, configuration, lab_component};
+use e2e::scene::{Scene, asking, configuration};
 use e2e::viewer;
 use e2e::way::{MODERN, Way, capabilities};
 use serde_json::{Value, json};
@@ -14,17 +14,11 @@ const ALICE: &str = "the-token-of-alice-0123456789";
 const BOB: &str = "the-token-of-bob-9876543210";
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// What asks, in the profile `here`.
-fn team(asks: &str) -> String {
-    let component = lab_component("misbehaving").display().to_string();
-    format!("[plugins.team]\npath = {component:?}\nsettings = {{ asks = ['{asks}'] }}\n")
-}
-
 fn here(viewer: bool) -> Scene {
     let scene = Scene::empty();
     let off = if viewer { "" } else { "enabled = false\n" };
     let profile = "[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\npolicies = ['team']\n";
-    scene.configure(&format!("{off}{}{profile}", team("deploy")));
+    scene.configure(&format!("{off}{}{profile}", asking("'deploy'")));
     scene
 }
 
@@ -62,7 +56,7 @@ fn a_route_goes_on_from_the_step_that_was_asked_about() {
     let scene = Scene::with_bastion(|_| {});
     let lab = configuration(scene.bastion.as_ref().unwrap().address.port());
     let lab = lab.replace("log_search =", "policies = ['team']\nlog_search =");
-    scene.configure(&format!("{}{lab}", team("kubectl")));
+    scene.configure(&format!("{}{lab}", asking("'kubectl'")));
     let mut way = way(scene.path("portcullis.toml"));
     let (opened, asked) = allowed(&mut way, "ssh_open", &json!({ "profile": "lab", "route": "orders-api" }));
     // Once for the list of pods, once for the way into one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::http::{HttpClient, Server, meta};
 use e2e::lenses;
 use e2e::mcp::Answer;
-use e2e::scene::{Scene, lab_component};
+use e2e::scene::{Scene, asking};
 use e2e::way::{self, MODERN, Way};
 use serde_json::{Value, json};
 
@@ -14,10 +14,9 @@ const ASKED: &str = "echo deploy";
 
 fn scene() -> Scene {
     let scene = Scene::empty();
-    let component = lab_component("misbehaving").display().to_string();
+    let team = asking("'deploy'");
     scene.configure(&format!(
-        "enabled = false\n[mcp.http.clients.matrix]\nenv = 'MATRIX_TOKEN'\n[plugins.team]\npath = {component:?}\n\
-         settings = {{ asks = ['deploy'] }}\n[profiles.here]\nkind = 'local'\n\
+        "enabled = false\n[mcp.http.clients.matrix]\nenv = 'MATRIX_TOKEN'\n{team}[profiles.here]\nkind = 'local'\n\
          shell = ['bash', '--noprofile', '--norc']\npolicies = ['team']\n\
          [profiles.other]\nhost = '127.0.0.1'\nuser = 'u'\n\
          navigator = {{ plugin = 'navigator-cmsm' }}\n[profiles.other.routes.api]\ntarget = 'a'\n"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use e2e::http::{HttpClient, Server};
-use e2e::scene::{Scene, configuration, lab_component};
+use e2e::scene::{Scene, asking, configuration};
 use e2e::viewer;
 use e2e::way::{MODERN, Way, capabilities};
 use serde_json::{Value, json};
@@ -13,11 +13,10 @@ const BOB: &str = "the-token-of-bob-9876543210";
 
 fn scene() -> Scene {
     let scene = Scene::empty();
-    let component = lab_component("misbehaving").display().to_string();
+    let team = asking("'deploy'");
     scene.configure(&format!(
         "enabled = false\n[mcp.http]\nclients = {{ alice = {{ env = 'ALICE_TOKEN' }}, bob = {{ env = 'BOB_TOKEN' }} }}\n\
-         [plugins.team]\npath = {component:?}\nsettings = {{ asks = ['deploy'] }}\n[profiles.here]\nkind = 'local'\n\
-         shell = ['bash', '--noprofile', '--norc']\npolicies = ['team']\n"
+         {team}[profiles.here]\nkind = 'local'\nshell = ['bash', '--noprofile', '--norc']\npolicies = ['team']\n"
     ));
     scene
 }
@@ -79,10 +78,9 @@ fn a_cancelled_task_interrupts_its_command() {
 #[test]
 fn a_task_asks_for_consent_as_its_input() {
     let scene = Scene::with_bastion(|options| options.faults.latency = Duration::from_millis(100));
-    let component = lab_component("misbehaving").display().to_string();
     let lab = configuration(scene.bastion.as_ref().unwrap().address.port());
     let lab = lab.replace("log_search =", "policies = ['team']\nlog_search =");
-    scene.configure(&format!("[plugins.team]\npath = {component:?}\nsettings = {{ asks = ['kubectl'] }}\n{lab}"));
+    scene.configure(&format!("{}{lab}", asking("'kubectl'")));
     let mut way = Way::stdio(&scene.path("portcullis.toml"), MODERN, &capabilities(true, true));
     way.call("ssh_open", json!({ "profile": "lab" }));
     let task = way.call("ssh_navigate", json!({ "route": "orders-api" }));
