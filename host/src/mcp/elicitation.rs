@@ -91,8 +91,7 @@ pub(super) fn open_questions(host: &Host, connection: u64) -> Vec<Asked> {
 }
 
 /// Takes what the user of the client said to a question of a call before. What is no longer open, or somebody else's,
-/// changes nothing: the call itself finds out what holds. Whether it was an answer to
-/// what is open.
+/// changes nothing: the call itself finds out what holds. Whether it was an answer to what is open.
 pub(super) async fn take_answer(
     host: &Host,
     caller: &Caller,

@@ -237,53 +237,40 @@ impl Handler {
             let caller = Caller { is_patient: asks || may_be_task, ..caller };
             UnderWay::begin(&host, tool, same.arguments.clone(), caller, asks, patience)
         });
-        let early = if may_be_task {
-            self.halt_or_task(call, &same, place, &context.ct).await
-        } else {
-            self.halt(call, &context).await
+        // Dropping the call stops the waiting; the session and its command go on.
+        let come_to = tokio::select! {
+            early = self.go_on(call, may_be_task.then_some(&same), place, &context) => Ok(early),
+            () = context.ct.cancelled() => Err(Reply::cancelled()),
+            () = self.ended.cancelled() => Err(Reply::stopping()),
         };
-        let answer = match early {
-            Early::Task(task) => return Ok(*task),
-            Early::Halt(Halt::Asks(asked), call) => {
+        let answer = match come_to {
+            Ok(Early::Task(task)) => return Ok(*task),
+            Ok(Early::Halt(Halt::Asks(asked), call)) => {
                 let question = elicitation::question(&asked);
                 self.shared.kept.keep(call, same, &asked);
                 return Ok(question.into());
             }
-            Early::Halt(Halt::Answered(answer), _) => *answer,
-            Early::GivenUp(reply) => (self.shared.set.answer)(reply),
+            Ok(Early::Halt(Halt::Answered(answer), _)) => *answer,
+            Err(reply) => (self.shared.set.answer)(reply),
         };
         metrics::called(tool.name, answer.status_name(), began.elapsed());
         Ok(answer.or_again(tool.name, &same.arguments).into_result(self.shared.structured).into())
     }
 
-    /// Has the call go on as one that may become a task.
-    async fn halt_or_task(
+    /// Has the call go on until it is over, its client's user is to be asked or, where it may, it is made a task.
+    async fn go_on(
         &self,
-        call: UnderWay,
-        same: &Same,
+        mut call: UnderWay,
+        as_task: Option<&Same>,
         place: OwnedSemaphorePermit,
-        cancelled: &CancellationToken,
+        context: &RequestContext<RoleServer>,
     ) -> Early {
-        tokio::select! {
-            early = tasks::begin(&self.shared, call, same, place) => early,
-            () = cancelled.cancelled() => Early::GivenUp(Reply::cancelled()),
-            () = self.ended.cancelled() => Early::GivenUp(Reply::stopping()),
+        if let Some(same) = as_task {
+            return tasks::begin(&self.shared, call, same, place).await;
         }
-    }
-
-    /// Has the call go on until it is over or its client's user is to be asked.
-    async fn halt(&self, mut call: UnderWay, context: &RequestContext<RoleServer>) -> Early {
-        // Dropping the call stops the waiting; the session and its command go on.
-        let going = async {
-            match context.meta.get_progress_token() {
-                Some(token) => progress::told(&mut call, context.peer.clone(), token).await,
-                None => call.halt().await,
-            }
-        };
-        let halt = tokio::select! {
-            halt = going => halt,
-            () = context.ct.cancelled() => return Early::GivenUp(Reply::cancelled()),
-            () = self.ended.cancelled() => return Early::GivenUp(Reply::stopping()),
+        let halt = match context.meta.get_progress_token() {
+            Some(token) => progress::told(&mut call, context.peer.clone(), token).await,
+            None => call.halt().await,
         };
         Early::Halt(halt, call)
     }

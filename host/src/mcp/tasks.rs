@@ -114,12 +114,10 @@ impl Tasks {
     }
 }
 
-/// What a call has come to when its request is answered.
+/// What a call has come to when its request is answered, as a task or before it was made one.
 pub(super) enum Early {
     Halt(Halt, UnderWay),
     Task(Box<CallToolResponse>),
-    /// Nobody waits for it any more.
-    GivenUp(Reply),
 }
 
 /// Has the call go on, and makes a task of it when it takes longer than a moment.

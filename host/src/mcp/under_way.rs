@@ -63,7 +63,7 @@ pub(super) enum Halt {
 
 impl UnderWay {
     /// Where its caller has not said how long it wants to wait, it waits for `patience`. `asks` says that its user is
-    /// asked with what [`Came::Asks`] tells.
+    /// asked with what [`Halt::Asks`] tells.
     pub(super) fn begin(
         host: &Host,
         tool: &Tool,
@@ -86,7 +86,9 @@ impl UnderWay {
         let mut changes = self.host.approvals().watch();
         loop {
             changes.borrow_and_update();
-            if let Some(asked) = self.question().filter(|_| self.asks) {
+            if self.asks
+                && let Some(asked) = self.question()
+            {
                 self.asked.insert(asked.id.clone());
                 return Came::Halt(Halt::Asks(Box::new(asked)));
             }
@@ -97,7 +99,7 @@ impl UnderWay {
                 answer = approvals::on_behalf(self.caller.clone(), &mut self.call) => {
                     return Came::Halt(Halt::Answered(Box::new(answer)));
                 }
-                Ok(()) = changes.changed() => {}
+                Ok(()) = changes.changed(), if self.asks => {}
                 () = at(self.asked_again) => self.asks_again(),
             }
         }

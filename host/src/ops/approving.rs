@@ -72,25 +72,21 @@ fn awaiting(host: &Host, asked: Asked, of_this_call: bool) -> AwaitingApproval {
     }
 }
 
-/// What came of asking the gate for a call that has a time of its own.
-pub(super) struct ClearedAt {
-    pub(super) cleared: Cleared,
-    /// When the call's time is over.
-    pub(super) until: Instant,
-}
-
-/// As [`clear`]; the time a person took is not the call's where its caller is patient.
+/// As [`clear`], for a call whose time is over at `until`: the time a person took is added to it where the caller is
+/// patient.
 pub(super) async fn clear_in_time(
     host: &Host,
     session: &SessionHandle,
     place: &Place,
     intent: Intent,
-    until: Instant,
-) -> Result<ClearedAt, OpError> {
+    until: &mut Instant,
+) -> Result<Cleared, OpError> {
     let asked = Instant::now();
-    let cleared = clear(host, session, place, intent, until).await?;
-    let until = if is_patient(approvals::caller().as_ref()) { until + asked.elapsed() } else { until };
-    Ok(ClearedAt { cleared, until })
+    let cleared = clear(host, session, place, intent, *until).await?;
+    if is_patient(approvals::caller().as_ref()) {
+        *until += asked.elapsed();
+    }
+    Ok(cleared)
 }
 
 fn is_patient(caller: Option<&Caller>) -> bool {

@@ -44,7 +44,7 @@ use std::time::Instant;
 use portcullis_sandbox::policy::TerminalState;
 use portcullis_term::Typist;
 
-use self::approving::{ClearedAt, clear as clear_until, clear_in_time};
+use self::approving::{clear as clear_until, clear_in_time};
 use crate::config::Destination;
 use crate::gate::{Action, Cleared, Intent, Place};
 use crate::host::Host;

@@ -16,8 +16,7 @@ use super::retry::{Attempt, Retry, RetryEnd, RetryReport, RetryRequest};
 use super::stop::{Deadline, standing};
 use super::turn::{self, HeldBack};
 use super::{
-    ClearedAt, EnterKey, Excerpt, OpError, by_agent, clear_in_time, destination, excerpt, find_session, on_record,
-    place,
+    EnterKey, Excerpt, OpError, by_agent, clear_in_time, destination, excerpt, find_session, on_record, place,
 };
 use crate::clock;
 use crate::config::TranscriptMode;
@@ -160,9 +159,8 @@ async fn attempt(
     if let Some(stopping) = session.being_stopped() {
         return Err(SessionError::NotReady(NotReady::Running(stopping)).into());
     }
-    let submitted = submit(host, session, request, line, *until).await?;
-    *until = submitted.until;
-    let (until, Submitted { ticket, place, argv, warnings, held_back, .. }) = (*until, submitted);
+    let Submitted { ticket, place, argv, warnings, held_back } = submit(host, session, request, line, until).await?;
+    let until = *until;
     begun(session.id().as_str(), &ticket.command_id.to_string());
     let deadline = request.timeout.map(|after| Deadline::start(host, session, ticket.command_id, after));
     let (completion, steps) = outcome(session, ticket.settled, ticket.command_id, deadline, until).await?;
@@ -183,8 +181,6 @@ struct Submitted {
     argv: Option<Vec<String>>,
     warnings: Vec<Ruling>,
     held_back: HeldBack,
-    /// When the call's time is over.
-    until: Instant,
 }
 
 /// Has the line judged and typed once no person is typing. Where one has begun in between, all of it comes again.
@@ -193,9 +189,9 @@ async fn submit(
     session: &SessionHandle,
     request: &RunRequest,
     line: &str,
-    mut until: Instant,
+    until: &mut Instant,
 ) -> Result<Submitted, OpError> {
-    let patience = turn::patience(request.waits_its_turn, until);
+    let patience = turn::patience(request.waits_its_turn, *until);
     let mut held_back = None;
     loop {
         held_back = turn::wait(session, patience, true).await?.or(held_back);
@@ -213,15 +209,14 @@ async fn submit(
         let place = place(session, &destination, &position);
         let action = Action::Run { line: line.to_owned(), delivery: Delivery::ShellLine, opens: None };
         let intent = by_agent(action, request.purpose.clone());
-        let ClearedAt { cleared, until: now_until } = clear_in_time(host, session, &place, intent, until).await?;
-        until = now_until;
+        let cleared = clear_in_time(host, session, &place, intent, until).await?;
         let (warnings, argv) = (cleared.warnings(), cleared.only_command().map(<[String]>::to_vec));
         let expect_level = request.expect_level.clone();
         let enter = request.enter_key;
         let options = SubmitOptions { opens: opens(line)?, expect_level, enter, ..SubmitOptions::default() };
         match session.submit(cleared, options).await {
-            Err(SessionError::Held { .. }) if Instant::now() < until => {}
-            ticket => return Ok(Submitted { ticket: ticket?, place, argv, warnings, held_back, until }),
+            Err(SessionError::Held { .. }) if Instant::now() < *until => {}
+            ticket => return Ok(Submitted { ticket: ticket?, place, argv, warnings, held_back }),
         }
     }
 }

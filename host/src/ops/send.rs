@@ -11,8 +11,7 @@ use super::answer::{Answer, Standing, Typed, Wanted, settled_screen};
 use super::run::{LEVEL_PROMPT, opens, secret_asked};
 use super::stop::standing;
 use super::{
-    ClearedAt, EnterKey, Excerpt, OpError, by_agent, clear, clear_in_time, destination, excerpt, find_session, place,
-    turn,
+    EnterKey, Excerpt, OpError, by_agent, clear, clear_in_time, destination, excerpt, find_session, place, turn,
 };
 use crate::config::Secret;
 use crate::gate::{Action, Cleared, Gate, HeldLine, Intent, Key, Place};
@@ -383,9 +382,7 @@ impl<'a> Typing<'a> {
         // What this call has typed already belongs to the place, and a rule set meanwhile holds.
         let now = place(self.session, &self.place.destination, &self.session.position().await?);
         (self.place.reader, self.place.session_rules) = (now.reader, now.session_rules);
-        let ClearedAt { cleared, until } =
-            clear_in_time(self.host, self.session, &self.place, intent, self.until).await?;
-        self.until = until;
+        let cleared = clear_in_time(self.host, self.session, &self.place, intent, &mut self.until).await?;
         let asked = cleared.warnings().into_iter().filter(|ruling| ruling.verdict == "ask");
         self.notes.extend(asked.map(|ruling| format!("rule {}: {}", ruling.rule_id, ruling.reason)));
         Ok(cleared)
